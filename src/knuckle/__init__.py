@@ -1,0 +1,44 @@
+"""Knuckle: real-time hand tracking on a CPU: 21 3D landmarks per hand, handedness and ids."""
+
+from knuckle.draw import draw_hands, draw_palms, draw_rois
+from knuckle.errors import (
+    BundleError,
+    EngineError,
+    Error,
+    InputError,
+    MissingExtraError,
+    SinkError,
+    SourceError,
+)
+from knuckle.results import FINGERS, HAND_CONNECTIONS, Frame, Hand, HandLandmark, Palm, Roi
+from knuckle.sources import read
+from knuckle.tracker import HandTracker, TrackerOptions, detect, detect_palms, landmarks_in, load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FINGERS",
+    "HAND_CONNECTIONS",
+    "BundleError",
+    "EngineError",
+    "Error",
+    "Frame",
+    "Hand",
+    "HandLandmark",
+    "HandTracker",
+    "InputError",
+    "MissingExtraError",
+    "Palm",
+    "Roi",
+    "SinkError",
+    "SourceError",
+    "TrackerOptions",
+    "detect",
+    "detect_palms",
+    "draw_hands",
+    "draw_palms",
+    "draw_rois",
+    "landmarks_in",
+    "load",
+    "read",
+]

@@ -1,0 +1,308 @@
+"""The command line: one function per command."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+import knuckle
+from knuckle import sinks, zoo
+from knuckle.errors import Error, InputError
+from knuckle.results import Frame, Hand
+from knuckle.runtime import default_threads
+from knuckle.sources import IMAGE_SUFFIXES, Reader, in_background, read
+from knuckle.tracker import HandTracker, TrackerOptions, detect, detect_palms, load
+from knuckle.window import Window
+
+DEFAULTS = TrackerOptions()
+STOPPED = 130  # what shells expect after Ctrl-C
+console = Console(stderr=True, highlight=False)
+
+
+def main() -> None:
+    """Entry point: what we foresee to go wrong is one line and exit code 2."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except Error as error:
+        _complain(error)
+    except click.UsageError as error:
+        _complain(f"{error.format_message()} See {error.ctx.command_path if error.ctx else 'knuckle'} --help")
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(STOPPED)
+    sys.exit(2)
+
+
+def _complain(error: object) -> None:
+    console.print(" ".join(str(error).split()), style="red", markup=False, soft_wrap=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(knuckle.__version__, prog_name="knuckle")
+def cli() -> None:
+    """Find and follow hands in photos, clips and cameras: 21 3D landmarks per hand, left or right, ids.
+
+    Nothing leaves this computer. The only network access fetches a model bundle, once.
+    """
+
+
+@cli.command()
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), help="Annotated .mp4 or .jpg; a folder names files itself.")
+@click.option("--save", type=click.Path(path_type=Path), help="Data: .parquet, .csv, .jsonl; a folder gets Parquet.")
+@click.option("--show", is_flag=True, help="Open a window: q quits, space pauses, m mirrors.")
+@click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Never more hands than this.")
+@click.option("--models", default=zoo.DEFAULT, show_default=True, help="Bundle, folder or .task file.")
+@click.option("--detect-only", is_flag=True, help="Palms only: no landmarks, no ids.")
+@click.option("--mirrored", is_flag=True, help="The picture is a mirror image, as a selfie camera shows it.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, gpu; cuda, directml, coreml for ONNX bundles.")
+@click.option("--threads", type=int, help=f"Threads of inference.  [default: {default_threads()}]")
+@click.option("--no-smooth", is_flag=True, help="Landmarks as the network gives them.")
+@click.option("--search-every", type=int, help="Frames between looks for more hands.  [default: 5 looks a second]")
+@click.option("--min-palm-score", default=DEFAULTS.min_palm_score, show_default=True, help="Drop weaker palms.")
+@click.option("--min-presence", default=DEFAULTS.min_presence, show_default=True, help="Drop less certain hands.")
+@click.pass_context
+def track(
+    context: click.Context,
+    source: str,
+    out: Path | None,
+    save: Path | None,
+    show: bool,
+    models: str,
+    detect_only: bool,
+    device: str,
+    threads: int | None,
+    no_smooth: bool,
+    **options: Any,
+) -> None:
+    """Track hands in SOURCE, write annotated pictures and data.
+
+    SOURCE is a photo, a folder of photos, a 'glob*', a clip, a camera number, or an http:// or rtsp:// address.
+
+    \b
+    knuckle track clip.mp4 --out hands.mp4 --save hands.parquet
+    knuckle track photos/ --out out/ --save out/hands.csv
+    knuckle track 0 --show
+    """
+    chosen = TrackerOptions(**options, smooth=not no_smooth)
+    reader = read(source)
+    networks = load(models, threads, device)
+    job = Job(reader, _finder(reader, networks, chosen, detect_only), detect_only)
+    try:
+        with ExitStack() as stack:
+            for sink in _open_sinks(job, out, save):
+                job.sinks.append(stack.enter_context(sinks.InBackground(sink)))
+            mirror = reader.kind == "live" and not chosen.mirrored
+            _run(job, stack.enter_context(Window(mirrored=mirror)) if show else None)
+    except Error as error:
+        if not job.frames:
+            raise
+        job.errors.append(error)
+    _report(job)
+    context.exit(job.exit_code)
+
+
+@dataclass
+class Job:
+    """One run of `knuckle track`: what it is made of and what came of it."""
+
+    reader: Reader
+    find: Callable[[Frame], list[Any]]
+    palms_only: bool
+    sinks: list[sinks.Sink] = field(default_factory=list)
+    frames: int = 0
+    found: int = 0
+    frames_with: int = 0
+    ids: set[int] = field(default_factory=set)
+    find_s: float = 0.0
+    wall_s: float = 0.0
+    errors: list[Error] = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def what(self) -> str:
+        return "palms" if self.palms_only else "hands"
+
+    @property
+    def exit_code(self) -> int:
+        return STOPPED if self.stopped else int(bool(self.errors or self.reader.problems))
+
+    def paint(self, frame: Frame, found: Any) -> Any:
+        draw = knuckle.draw_palms if self.palms_only else knuckle.draw_hands
+        return draw(frame.image, found)
+
+    def take(self, frame: Frame) -> list[Any]:
+        """Find what is in a frame, hand it to the sinks, count it."""
+        start = time.perf_counter()
+        found = self.find(frame)
+        self.find_s += time.perf_counter() - start
+        for sink in self.sinks:
+            sink.write(frame, found)
+        self.frames += 1
+        self.found += len(found)
+        self.frames_with += bool(found)
+        self.ids |= {hand.track_id for hand in found if isinstance(hand, Hand) and hand.track_id is not None}
+        return found
+
+
+def _finder(reader: Reader, networks: Any, options: TrackerOptions, palms: bool) -> Callable[[Frame], list[Any]]:
+    if palms:
+        return lambda frame: list(detect_palms(frame.image, networks, options))
+    if reader.kind == "image":
+        return lambda frame: list(detect(frame.image, networks, options))
+    tracker = HandTracker(networks, options)
+    return lambda frame: tracker(frame.image, frame.time_s)
+
+
+def _open_sinks(job: Job, out: Path | None, save: Path | None) -> list[sinks.Sink]:
+    opened: list[sinks.Sink] = []
+    if save is not None:
+        path = save / f"{_stem(job.reader.name)}_hands.parquet" if _is_folder(save) else save
+        opened.append(sinks.data_sink(_not_the_source(path, job.reader.name)))
+    if out is not None:
+        opened.append(_image_sink(job, out) if job.reader.kind == "image" else _video_sink(job, out))
+    return opened
+
+
+def _image_sink(job: Job, out: Path) -> sinks.Sink:
+    several = job.reader.frame_count != 1
+    if not _is_folder(out) and (several or out.suffix.lower() not in IMAGE_SUFFIXES):
+        raise InputError(f"{'several photos go to a folder' if several else 'a photo goes to .jpg, .png or a folder'}, got {out}")
+    root = Path(job.reader.name)
+    return sinks.ImageSink(_not_the_source(out, job.reader.name), job.paint, root if root.is_dir() else None)
+
+
+def _video_sink(job: Job, out: Path) -> sinks.Sink:
+    source = job.reader.name
+    path = out / f"{_stem(source)}_hands.mp4" if _is_folder(out) else out
+    with_sound = Path(source).is_file() and sinks.has_audio(source)
+    return sinks.VideoSink(_not_the_source(path, source), job.paint, job.reader.rate, source if with_sound else None)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() or not path.suffix
+
+
+def _stem(source: str) -> str:
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(source).stem)
+    return name.strip("_") or "hands"
+
+
+def _not_the_source(path: Path, source: str) -> Path:
+    if path.is_file() and Path(source).exists() and path.samefile(source):
+        raise InputError(f"{path} is the source itself; choose another file")
+    return path
+
+
+def _run(job: Job, window: Window | None) -> None:
+    """Decode, track and write at the same time, until the source ends, breaks, or the user stops."""
+    start = time.perf_counter()
+    frames = iter(job.reader) if job.reader.kind == "live" else in_background(iter(job.reader))
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    try:
+        with Progress(TextColumn(job.what), *columns, console=console, transient=True) as progress:
+            bar = progress.add_task("", total=job.reader.frame_count, rate="")
+            for frame in frames:
+                found = job.take(frame)
+                rate = job.frames / (time.perf_counter() - start)
+                progress.update(bar, advance=1, rate=f"{rate:.0f} frames/s")
+                if window and not window.show(job.paint(frame, found)):
+                    break
+    except KeyboardInterrupt:
+        job.stopped = True
+    finally:
+        job.wall_s = time.perf_counter() - start
+
+
+def _report(job: Job) -> None:
+    """What was done, where the files are, what went wrong."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("source", job.reader.name)
+    table.add_row("frames", f"{job.frames} in {job.wall_s:.1f} s, {job.frames_with} with {job.what}")
+    table.add_row(job.what, f"{job.found}" + (f", ids {_ranges(job.ids)}" if job.ids else ""))
+    if job.frames:
+        table.add_row("speed", f"{1000 * job.find_s / job.frames:.1f} ms a frame")
+    for sink in job.sinks:
+        table.add_row("written", str(sink.path))
+    Console(highlight=False, soft_wrap=True).print(table)
+    if job.stopped:
+        _complain("stopped; the files hold what was tracked until then")
+    for problem in (*job.reader.problems, *job.errors):
+        _complain(problem)
+    if job.errors and job.sinks:
+        _complain(f"kept what was tracked until then: {', '.join(str(sink.path) for sink in job.sinks)}")
+
+
+def _ranges(ids: set[int]) -> str:
+    """{1, 2, 3, 7} -> "1-3, 7"."""
+    runs: list[list[int]] = []
+    for number in sorted(ids):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs)
+
+
+@cli.group()
+def models() -> None:
+    """The networks: list, fetch, inspect, import and remove bundles."""
+
+
+@models.command("list")
+def models_list() -> None:
+    """Show all bundles and whether they are in the cache."""
+    table = Table("bundle", "here", "licence", "source", box=None, padding=(0, 2, 0, 0))
+    for name, bundle in zoo.available().items():
+        shown = bundle or zoo.BUNDLES[name]
+        table.add_row(name + (" (default)" if name == zoo.DEFAULT else ""), "yes" if bundle else "no", shown.licence, shown.source)
+    Console(highlight=False).print(table)
+
+
+@models.command("pull")
+@click.argument("names", nargs=-1)
+def models_pull(names: tuple[str, ...]) -> None:
+    """Fetch known bundles into the cache (all of them when none is named)."""
+    for name in names or tuple(zoo.BUNDLES):
+        click.echo(zoo.find(name).folder if name in zoo.BUNDLES else zoo.pull(name).folder)
+
+
+@models.command("info")
+@click.argument("name")
+def models_info(name: str) -> None:
+    """Print all that is known of a bundle, as JSON."""
+    bundle = zoo.find(name)
+    click.echo(json.dumps({**asdict(bundle), "folder": str(bundle.folder)}, indent=2))
+
+
+@models.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--name", help="What to call it.  [default: the file's own name]")
+def models_import(path: Path, name: str | None) -> None:
+    """Copy a hand_landmarker.task file or a bundle folder into the cache, to be used by name."""
+    take = zoo.import_folder if path.is_dir() else zoo.import_task
+    click.echo(take(path, name or path.stem).folder)
+
+
+@models.command("remove")
+@click.argument("name")
+def models_remove(name: str) -> None:
+    """Delete a bundle from the cache."""
+    zoo.remove(name)
+    click.echo(f"removed {name}")
+
+
+if __name__ == "__main__":
+    main()

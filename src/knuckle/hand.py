@@ -1,0 +1,116 @@
+"""The landmark network: image and regions in, hands out. Read top to bottom: crop, run, decode, gate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from knuckle.geometry import apply, crop, image_from_crop, turn, wrap_angle
+from knuckle.graph import Graph, Node
+from knuckle.images import Image
+from knuckle.results import FloatArray, Hand, Roi
+from knuckle.runtime import Outputs, Pictures
+
+# The network's z is 0.4 of the scale of its x and y (normalize_z of the reference's decoder).
+Z_SCALE = 0.4
+# Wrist, thumb up to IP, MCP and PIP of the fingers: points that stay put while fingers bend.
+STEADY = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
+
+
+@dataclass(frozen=True)
+class HandModel:
+    """What the decoder must know of a landmark network: the names of its outputs.
+
+    Attributes:
+        landmarks: (n, 63) crop pixels. world: (n, 63) metres. presence: (n, 1) 0..1.
+        handedness: (n, 1) probability of "Left" in a mirrored image.
+        visibility: (n, 21) 0..1, or None where the network has none.
+    """
+
+    landmarks: str = "Identity"
+    presence: str = "Identity_1"
+    handedness: str = "Identity_2"
+    world: str = "Identity_3"
+    visibility: str | None = None
+
+
+@dataclass(frozen=True)
+class HandLandmarker:
+    """A landmark network and how to read it.
+
+    Attributes:
+        session: the network.
+        side: side of its square input, pixels.
+        model: its outputs.
+        min_presence: crops whose presence is not above it give no hand.
+        mirrored: whether the image is a mirror image, as a selfie camera shows it.
+    """
+
+    session: Callable[[Pictures], Outputs]
+    side: int
+    model: HandModel = field(default_factory=HandModel)
+    min_presence: float = 0.5
+    mirrored: bool = False
+
+    def graph(self) -> Graph:
+        """The subgraph: image, rois -> hands, in the order of the rois, those without a hand left out."""
+        return Graph(
+            "hand_landmarks",
+            inputs=["image", "rois"],
+            nodes=[
+                Node(self.prepare, ("image", "rois"), "pictures"),
+                Node(self.session, ("pictures",), "raw"),
+                Node(self.decode, ("raw", "rois"), "candidates"),
+                Node(self.gate, ("candidates",), "hands"),
+            ],
+            output="hands",
+        )
+
+    def prepare(self, image: Image, rois: Sequence[Roi]) -> Pictures:
+        """One upright crop per region: (n, side, side, 3) uint8."""
+        return np.stack([crop(image, roi, self.side) for roi in rois])
+
+    def decode(self, raw: Outputs, rois: Sequence[Roi]) -> list[Hand]:
+        """Raw outputs to hands in image pixels, whatever their presence."""
+        return [self._hand(raw, row, roi) for row, roi in enumerate(rois)]
+
+    def gate(self, hands: Sequence[Hand]) -> list[Hand]:
+        """Those that are hands."""
+        return [hand for hand in hands if hand.presence > self.min_presence]
+
+    def _hand(self, raw: Outputs, row: int, roi: Roi) -> Hand:
+        model = self.model
+        in_crop = raw[model.landmarks][row].reshape(21, 3)
+        landmarks = np.empty((21, 3), np.float32)
+        landmarks[:, :2] = apply(image_from_crop(roi, self.side), in_crop[:, :2])
+        landmarks[:, 2] = in_crop[:, 2] * (roi.size / self.side / Z_SCALE)
+        left_in_mirror = float(raw[model.handedness][row].item())
+        return Hand(
+            landmarks=landmarks,
+            world=turn(raw[model.world][row].reshape(21, 3), roi.angle_rad),
+            handedness="Left" if (left_in_mirror >= 0.5) == self.mirrored else "Right",
+            handedness_score=max(left_in_mirror, 1 - left_in_mirror),
+            presence=float(raw[model.presence][row].item()),
+            roi=roi,
+            visibility=raw[model.visibility][row].reshape(21) if model.visibility else None,
+        )
+
+
+def roi_from_hand(hand: Hand) -> Roi:
+    """The next frame's region from this frame's landmarks.
+
+    Upright along the line from the wrist to the mean of the PIP joints (the middle finger's counts twice), the
+    box of the steady points in that direction, twice as large, moved a tenth towards the fingers.
+    """
+    points = hand.landmarks_raw[:, :2].astype(np.float64)
+    end = ((points[6] + points[14]) / 2 + points[10]) / 2
+    dx, dy = end - points[0]
+    angle = wrap_angle(math.pi / 2 - math.atan2(-dy, dx))
+    upright = turn(points[STEADY], -angle)
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    centre = (low + high) / 2 - [0, 0.1 * (high[1] - low[1])]
+    x, y = turn(centre, angle)
+    return Roi(float(x), float(y), 2 * float((high - low).max()), angle)

@@ -1,0 +1,144 @@
+"""The palm detector: the whole image in, palms out. Read top to bottom: prepare, run, decode, suppress.
+
+The network is the single-shot detector of MediaPipe Hands (Zhang et al. 2020, arXiv 2006.10214): square
+anchors, a box and seven key points per anchor. Constants are those of its published graph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from knuckle.geometry import iou, letterbox, turn, whole_image, wrap_angle
+from knuckle.graph import Graph, Node
+from knuckle.images import Image
+from knuckle.results import FloatArray, Palm, Roi
+from knuckle.runtime import Outputs, Pictures
+
+PALM_KEYPOINTS = ("wrist", "index_mcp", "middle_mcp", "ring_mcp", "pinky_mcp", "thumb_cmc", "thumb_mcp")
+SUPPRESS_IOU = 0.3
+UPRIGHT_RAD = math.pi / 2
+
+
+@dataclass(frozen=True)
+class PalmModel:
+    """What the decoder must know of a palm network.
+
+    Attributes:
+        strides: (stride in pixels, anchors per cell) of each output grid, in output order.
+        boxes, scores: names of the outputs: (n, anchors, 18) pixels and (n, anchors, 1) logits.
+    """
+
+    strides: tuple[tuple[int, int], ...] = ((8, 2), (16, 6))
+    boxes: str = "Identity"
+    scores: str = "Identity_1"
+
+
+@lru_cache
+def anchors(side: int, strides: tuple[tuple[int, int], ...]) -> FloatArray:
+    """(anchors, 2) anchor centres x, y in input pixels: grid by grid, row by row, anchors of a cell together.
+
+    All anchors have the size of the input, so a centre is all there is. 192 px with the reference's strides
+    gives 2016.
+    """
+    grids = []
+    for stride, per_cell in strides:
+        ticks = (np.arange(math.ceil(side / stride)) + 0.5) * stride
+        x, y = np.meshgrid(ticks, ticks)
+        grids.append(np.repeat(np.stack([x, y], axis=-1).reshape(-1, 2), per_cell, axis=0))
+    return np.concatenate(grids).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class PalmDetector:
+    """A palm network and its threshold.
+
+    Attributes:
+        session: the network.
+        model: its outputs and anchors.
+        min_score: palms below it are dropped.
+    """
+
+    session: Callable[[Pictures], Outputs]
+    side: int
+    model: PalmModel = field(default_factory=PalmModel)
+    min_score: float = 0.5
+
+    def graph(self) -> Graph:
+        """The subgraph: image -> palms, best first."""
+        return Graph(
+            "palm_detection",
+            inputs=["image"],
+            nodes=[
+                Node(self.prepare, ("image",), "pictures"),
+                Node(self.session, ("pictures",), "raw"),
+                Node(self.decode, ("raw", "image"), "candidates"),
+                Node(suppress, ("candidates",), "palms"),
+            ],
+            output="palms",
+        )
+
+    def prepare(self, image: Image) -> Pictures:
+        """The whole image in a black square: (1, side, side, 3) uint8."""
+        return letterbox(image, self.side)[None]
+
+    def decode(self, raw: Outputs, image: Image) -> list[Palm]:
+        """Raw outputs to palms in image pixels, those that pass `min_score`; no sigmoid for the others."""
+        logits = raw[self.model.scores][0, :, 0]
+        least = math.log(self.min_score / (1 - self.min_score)) if 0 < self.min_score < 1 else -math.inf
+        kept = np.flatnonzero(logits >= least)
+        values = raw[self.model.boxes][0, kept].reshape(-1, 9, 2)  # centre, size, 7 key points
+        centres = anchors(self.side, self.model.strides)[kept][:, None]
+        frame = whole_image(image.shape[1], image.shape[0])
+        to_image = np.float32(frame.size / self.side)
+        corner = np.array([frame.x - frame.size / 2, frame.y - frame.size / 2], np.float32)
+        centre = (values[:, :1] + centres) * to_image + corner
+        half = values[:, 1:2] * to_image / 2
+        boxes = np.concatenate([centre - half, centre + half], axis=1).reshape(-1, 4)
+        keypoints = (values[:, 2:] + centres) * to_image + corner
+        scores = 1 / (1 + np.exp(-np.clip(logits[kept], -100, 100)))
+        return [
+            Palm(box, points, float(score))
+            for box, points, score in zip(boxes, keypoints, scores, strict=True)
+            if score >= self.min_score and (box[2:] > box[:2]).all()
+        ]
+
+
+def suppress(palms: Sequence[Palm]) -> list[Palm]:
+    """Weighted non-maximum suppression: each group of overlapping palms becomes its score-weighted mean.
+
+    Best first. A group is what overlaps its best palm by more than `SUPPRESS_IOU`; the score stays the best
+    one's (the BlazeFace paper's blending, arXiv 1907.05047, section 3.3).
+    """
+    rest = sorted(palms, key=lambda palm: -palm.score)
+    merged = []
+    while rest:
+        boxes = np.stack([palm.box for palm in rest])
+        near = iou(boxes[0], boxes) > SUPPRESS_IOU
+        near[0] = True
+        group = [palm for palm, is_near in zip(rest, near, strict=True) if is_near]
+        weights = np.array([palm.score for palm in group], np.float32)
+        weights /= weights.sum()
+        box = np.tensordot(weights, np.stack([palm.box for palm in group]), 1)
+        keypoints = np.tensordot(weights, np.stack([palm.keypoints for palm in group]), 1)
+        merged.append(Palm(box, keypoints, group[0].score))
+        rest = [palm for palm, is_near in zip(rest, near, strict=True) if not is_near]
+    return merged
+
+
+def roi_from_palm(palm: Palm, upright_rad: float = UPRIGHT_RAD) -> Roi:
+    """The hand's region from its palm: 2.6 times the palm box, moved half a box towards the fingers.
+
+    `upright_rad` is the angle of the line from wrist to middle MCP that counts as upright. MediaPipe's Tasks
+    API reads its 90 degrees as radians, which turns its crops by 26.6 degrees; ours are straight.
+    """
+    (x0, y0), (x1, y1) = palm.keypoints[0], palm.keypoints[2]
+    angle = wrap_angle(upright_rad - math.atan2(-(y1 - y0), x1 - x0))
+    width, height = palm.box[2:] - palm.box[:2]
+    shift = turn(np.array([0.0, -0.5 * height]), angle)
+    x, y = (palm.box[:2] + palm.box[2:]) / 2 + shift
+    return Roi(float(x), float(y), 2.6 * float(max(width, height)), angle)

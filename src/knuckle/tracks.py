@@ -1,0 +1,203 @@
+"""What a tracker remembers from frame to frame, and how hands of this frame become hands of the tracks.
+
+All of it is plain functions from one frozen memory to the next, so a tracker can be pickled, reset and tested
+without a network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from knuckle.geometry import iou
+from knuckle.hand import STEADY, roi_from_hand
+from knuckle.results import FloatArray, Hand, Palm, Roi
+from knuckle.smooth import Smoothed, one_euro
+
+# Where a hand may be found again: palm baselines from where it was expected, at once and per second away.
+REACH = 2.0
+REACH_PER_S = 6.0
+# A hand of the other side counts as this many baselines further away.
+WRONG_SIDE = 1.5
+# Handedness is the mean over about this many frames, so a track that began wrong can still turn.
+VOTES = 30
+# Motion is carried on for this long after a hand was lost; later it may have gone anywhere.
+COAST_S = 0.1
+PALM_LANDMARKS = np.array([0, 5, 9, 13, 17, 1, 2])  # the palm detector's key points as hand landmarks
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One hand through time.
+
+    Attributes:
+        track_id: its number.
+        hand: as last seen, not smoothed, with that frame's own handedness.
+        seen_s: when that was.
+        velocity: (2,) image pixels per second of its centre.
+        left: mean probability of "Left" over the last `VOTES` frames.
+        votes: how many frames went into it.
+        landmarks, world: the filters' memories.
+    """
+
+    track_id: int
+    hand: Hand
+    seen_s: float
+    velocity: FloatArray
+    left: float
+    votes: int
+    landmarks: Smoothed
+    world: Smoothed
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All that a tracker knows when a frame arrives.
+
+    Attributes:
+        tracks: hands that are held or were lost not long ago, by id.
+        next_id: the next new hand's number.
+        time_s: time of the previous frame.
+        since_search: frames since the palm detector last ran.
+        searched_s: when that was.
+    """
+
+    tracks: tuple[Track, ...] = ()
+    next_id: int = 1
+    time_s: float = -math.inf
+    since_search: int = 0
+    searched_s: float = -math.inf
+
+    @property
+    def held(self) -> list[Track]:
+        """Tracks that were seen in the previous frame."""
+        return [track for track in self.tracks if track.seen_s == self.time_s]
+
+
+def expected_rois(memory: Memory, time_s: float, predict_motion: bool) -> list[Roi]:
+    """Where the held hands should be now: each one's own region, moved on by its last motion."""
+    rois = []
+    for track in memory.held:
+        roi = roi_from_hand(track.hand)
+        if predict_motion:
+            dx, dy = track.velocity * (time_s - track.seen_s)
+            roi = replace(roi, x=roi.x + float(dx), y=roi.y + float(dy))
+        rois.append(roi)
+    return rois
+
+
+def is_palm_of(palm: Palm, hand: Hand) -> bool:
+    """Whether a palm's seven key points lie on those of a hand: within half a palm baseline on average."""
+    distance = palm.keypoints - hand.landmarks_raw[PALM_LANDMARKS, :2]
+    return float(np.hypot(distance[:, 0], distance[:, 1]).mean()) < 0.5 * baseline(hand)
+
+
+def baseline(hand: Hand) -> float:
+    """The longest side of the triangle wrist, index MCP, pinky MCP, image pixels: a size that turning keeps."""
+    wrist, index, pinky = hand.landmarks_raw[[0, 5, 17], :2]
+    return max(math.dist(wrist, index), math.dist(index, pinky), math.dist(pinky, wrist), 1e-3)
+
+
+def without_duplicates(hands: Sequence[Hand]) -> list[Hand]:
+    """Leave out a hand that an earlier one already is.
+
+    The same hand: 10 of 21 landmarks within 0.2 of the larger palm baseline, and boxes that overlap by more
+    than 0.2 (the rule of MediaPipe's Tasks API).
+    """
+    kept: list[Hand] = []
+    for hand in hands:
+        if not any(_same(hand, other) for other in kept):
+            kept.append(hand)
+    return kept
+
+
+def _same(one: Hand, other: Hand) -> bool:
+    distance = one.landmarks_raw[:, :2] - other.landmarks_raw[:, :2]
+    near = np.hypot(distance[:, 0], distance[:, 1]) < 0.2 * max(baseline(one), baseline(other))
+    return int(near.sum()) >= 10 and float(iou(one.box, other.box[None])[0]) > 0.2
+
+
+def follow(memory: Memory, hands: Sequence[Hand], searched: bool, time_s: float, remember_s: float) -> Memory:
+    """Give each hand of this frame its track, begin new ones, forget those lost for longer than `remember_s`."""
+    next_id, tracks = memory.next_id, []
+    owners = match(memory, hands, time_s)
+    for hand, owner in zip(hands, owners, strict=True):
+        tracks.append(_seen(owner, hand, time_s, next_id, owner in memory.held if owner else False))
+        next_id += owner is None
+    lost = [t for t in memory.tracks if t not in owners and time_s - t.seen_s <= remember_s]
+    return Memory(
+        tracks=tuple(sorted([*tracks, *lost], key=lambda track: track.track_id)),
+        next_id=next_id,
+        time_s=time_s,
+        since_search=1 if searched else memory.since_search + 1,
+        searched_s=time_s if searched else memory.searched_s,
+    )
+
+
+def match(memory: Memory, hands: Sequence[Hand], time_s: float) -> list[Track | None]:
+    """The track of each hand, the nearest pairs first, None where no track is in reach."""
+    pairs = sorted(
+        (cost, t, h)
+        for t, track in enumerate(memory.tracks)
+        for h, hand in enumerate(hands)
+        if (cost := _distance(track, hand, time_s)) <= REACH + REACH_PER_S * (time_s - track.seen_s)
+    )
+    owners: list[Track | None] = [None] * len(hands)
+    taken: set[int] = set()
+    for _, t, h in pairs:
+        if t not in taken and owners[h] is None:
+            owners[h] = memory.tracks[t]
+            taken.add(t)
+    return owners
+
+
+def _distance(track: Track, hand: Hand, time_s: float) -> float:
+    """How far a hand is from where a track's hand was expected, in palm baselines."""
+    moved = track.velocity * min(time_s - track.seen_s, COAST_S)
+    gap = hand.landmarks_raw[STEADY, :2] - (track.hand.landmarks_raw[STEADY, :2] + moved)
+    distance = float(np.hypot(gap[:, 0], gap[:, 1]).mean()) / max(baseline(track.hand), baseline(hand))
+    disagreement = abs(_left(hand) - track.left)
+    return distance + WRONG_SIDE * disagreement
+
+
+def _left(hand: Hand) -> float:
+    return hand.handedness_score if hand.handedness == "Left" else 1 - hand.handedness_score
+
+
+def _seen(track: Track | None, hand: Hand, time_s: float, new_id: int, was_held: bool) -> Track:
+    size = baseline(hand)
+    landmarks = one_euro(track.landmarks if track and was_held else None, hand.landmarks_raw, time_s, size)
+    world_size = float(np.linalg.norm(hand.world[0] - hand.world[9])) or 1.0
+    world = one_euro(track.world if track and was_held else None, hand.world, time_s, world_size)
+    if track is None:
+        return Track(new_id, hand, time_s, np.zeros(2), _left(hand), 1, landmarks, world)
+    votes = min(track.votes + 1, VOTES)
+    moved = (hand.landmarks_raw[STEADY, :2] - track.hand.landmarks_raw[STEADY, :2]).mean(axis=0)
+    return Track(
+        track.track_id,
+        hand if hand.palm_score is not None else replace(hand, palm_score=track.hand.palm_score),
+        time_s,
+        moved / (time_s - track.seen_s) if was_held else np.zeros(2),
+        track.left + (_left(hand) - track.left) / votes,
+        votes,
+        landmarks,
+        world,
+    )
+
+
+def visible_hands(memory: Memory, smooth: bool, vote: bool) -> list[Hand]:
+    """The hands of this frame as users get them, by track id."""
+    return [_shown(track, smooth, vote) for track in memory.held]
+
+
+def _shown(track: Track, smooth: bool, vote: bool) -> Hand:
+    hand = replace(track.hand, track_id=track.track_id)
+    if vote:
+        side = "Left" if track.left >= 0.5 else "Right"
+        hand = replace(hand, handedness=side, handedness_score=max(track.left, 1 - track.left))
+    if smooth:
+        hand = replace(hand, landmarks=track.landmarks.value, world=track.world.value)
+    return hand

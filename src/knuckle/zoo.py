@@ -1,0 +1,359 @@
+"""Model bundles: a palm network, a landmark network and what must be known of them.
+
+A bundle on disk is a folder with `bundle.json`, a palm network and a landmark network. The named ones are
+fetched once into the user's cache folder and verified by sha256 every time they are opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import platformdirs
+
+from knuckle.errors import BundleError
+
+logger = logging.getLogger("knuckle")
+
+TASK_URL = (
+    "https://storage.googleapis.com/mediapipe-models/hand_landmarker/hand_landmarker/float16/latest/hand_landmarker.task"
+)
+TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"}
+WHEEL = "mediapipe==0.10.21"
+WHEEL_FOLDERS = {"palm": "mediapipe/modules/palm_detection", "hand": "mediapipe/modules/hand_landmark"}
+URL_TIMEOUT_S = 4.0
+DEFAULT = "mediapipe"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network file of a bundle: its file name and the sha256 of its bytes."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What `bundle.json` holds.
+
+    Attributes:
+        name: how it is called in the cache.
+        palm, hand: the network files, beside `bundle.json`.
+        licence: SPDX name of the weights' licence.
+        source: where the weights came from.
+        palm_side, hand_side: input sides in pixels.
+        palm_strides: (stride, anchors per cell) of each grid of the palm network.
+        palm_outputs, hand_outputs: output names by role.
+        min_palm_score, min_presence: the thresholds it was made for.
+        handedness: what the handedness output tells.
+    """
+
+    name: str
+    palm: Network
+    hand: Network
+    licence: str
+    source: str
+    palm_side: int = 192
+    hand_side: int = 224
+    palm_strides: tuple[tuple[int, int], ...] = ((8, 2), (16, 6))
+    palm_outputs: Mapping[str, str] = field(default_factory=lambda: {"boxes": "Identity", "scores": "Identity_1"})
+    hand_outputs: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "landmarks": "Identity",
+            "presence": "Identity_1",
+            "handedness": "Identity_2",
+            "world": "Identity_3",
+        }
+    )
+    min_palm_score: float = 0.5
+    min_presence: float = 0.5
+    handedness: str = "probability of 'Left' in a mirrored image"
+    folder: Path = field(default=Path(), compare=False)
+
+    @property
+    def palm_path(self) -> Path:
+        return self.folder / self.palm.file
+
+    @property
+    def hand_path(self) -> Path:
+        return self.folder / self.hand.file
+
+    def to_json(self) -> str:
+        """The text of `bundle.json`."""
+        fields = asdict(self)
+        del fields["folder"]
+        return json.dumps(fields, indent=2)
+
+
+_PALM_FULL = "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54"
+_PALM_LITE = "e9a4aaddf90dda56a87235303cf00e4c2d3fb28725f68fd88772997dac905c18"
+_HAND_FULL = "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3"
+_HAND_LITE = "048edd3645c9bf7397d19a9f6e3a42957d6e414c9bea6598030a2e9b624156e6"
+_GOOGLE = "MediaPipe Hands by Google"
+
+BUNDLES = {
+    "mediapipe": Bundle(
+        "mediapipe",
+        palm=Network("palm_detection_full.tflite", _PALM_FULL),
+        hand=Network("hand_landmark_full.tflite", _HAND_FULL),
+        licence="Apache-2.0",
+        source=f"{_GOOGLE}, full: {TASK_URL} or the wheel {WHEEL}",
+    ),
+    "mediapipe-lite": Bundle(
+        "mediapipe-lite",
+        palm=Network("palm_detection_lite.tflite", _PALM_LITE),
+        hand=Network("hand_landmark_lite.tflite", _HAND_LITE),
+        licence="Apache-2.0",
+        source=f"{_GOOGLE}, lite: the wheel {WHEEL}",
+    ),
+}
+
+
+def cache_folder() -> Path:
+    """Where bundles are kept: KNUCKLE_CACHE, or the system's cache folder for this user."""
+    chosen = os.environ.get("KNUCKLE_CACHE")
+    return (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("knuckle", appauthor=False))) / "bundles"
+
+
+def find(models: str | os.PathLike[str]) -> Bundle:
+    """The bundle that `models` names: a known name (fetched if need be), a folder, or a `.task` file.
+
+    Raises:
+        BundleError: there is no such bundle, it is damaged, or it cannot be fetched.
+    """
+    path = Path(models)
+    if path.is_dir():
+        return open_folder(path)
+    if path.is_file():
+        return import_task(path, path.stem + "-" + _sha256(path)[:12])
+    name = str(models)
+    if (cache_folder() / name / "bundle.json").is_file():
+        try:
+            return open_folder(cache_folder() / name)
+        except BundleError:
+            if name not in BUNDLES:
+                raise
+            logger.warning("the cached bundle %r is damaged; fetching it again", name)
+            remove(name)
+    if name not in BUNDLES:
+        raise BundleError(
+            f"no bundle, folder or .task file called {name!r}; known bundles: {', '.join(sorted(available()))}"
+        )
+    return pull(name)
+
+
+def available() -> dict[str, Bundle | None]:
+    """All bundle names, the known ones and those in the cache, each with the bundle where it is cached."""
+    names = dict.fromkeys(BUNDLES)
+    found: dict[str, Bundle | None] = {name: None for name in names}
+    for entry in sorted(cache_folder().glob("*/bundle.json")):
+        try:
+            found[entry.parent.name] = open_folder(entry.parent)
+        except BundleError as error:
+            logger.warning("%s", error)
+    return found
+
+
+def open_folder(folder: Path) -> Bundle:
+    """Read `bundle.json` in a folder and verify both networks against it.
+
+    Raises:
+        BundleError: a file is missing, unreadable or not the one that `bundle.json` names.
+    """
+    try:
+        fields = json.loads((folder / "bundle.json").read_text())
+        fields["palm"], fields["hand"] = Network(**fields["palm"]), Network(**fields["hand"])
+        fields["palm_strides"] = tuple((int(s), int(n)) for s, n in fields["palm_strides"])
+        bundle = Bundle(**fields, folder=folder.resolve())
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder} is no bundle: it has no bundle.json") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise BundleError(f"{folder / 'bundle.json'} cannot be read: {error}") from error
+    for network in (bundle.palm, bundle.hand):
+        path = folder / network.file
+        if not path.is_file():
+            raise BundleError(f"bundle {folder} is incomplete: {network.file} is missing")
+        if _sha256(path) != network.sha256:
+            raise BundleError(f"bundle {folder} is damaged: {network.file} is not the file that bundle.json names")
+    return bundle
+
+
+def pull(name: str) -> Bundle:
+    """Fetch a known bundle into the cache: the official `.task` file, else the networks inside a pip wheel.
+
+    Several processes may pull at once: each works in a folder of its own and moves it into place when all of
+    it is verified, so a bundle in the cache is whole.
+
+    Raises:
+        BundleError: unknown name, or neither source can be reached.
+    """
+    if name not in BUNDLES:
+        raise BundleError(f"no known bundle {name!r}; there are: {', '.join(BUNDLES)}")
+    bundle = BUNDLES[name]
+    with _workshop() as folder:
+        reasons = []
+        for fetch in (_fetch_task, _fetch_wheel):
+            try:
+                fetch(bundle, Path(folder))
+                return _install(bundle, Path(folder), name)
+            except BundleError as error:
+                reasons.append(str(error))
+    raise BundleError(
+        f"bundle {name!r} is not in the cache and cannot be fetched ({'; '.join(reasons)}). "
+        f"With a network, run: knuckle models pull {name}. Without one, give models= a hand_landmarker.task file."
+    )
+
+
+def import_task(path: Path, name: str) -> Bundle:
+    """Take an official `hand_landmarker.task` file, or any zip with its two networks, into the cache as `name`.
+
+    Raises:
+        BundleError: it is no such file.
+    """
+    cached = cache_folder() / name
+    if (cached / "bundle.json").is_file():
+        return open_folder(cached)
+    with _workshop() as folder:
+        for role, member in TASK_MEMBERS.items():
+            _extract(path, member, Path(folder) / f"{role}.tflite")
+        networks = {role: Network(f"{role}.tflite", _sha256(Path(folder) / f"{role}.tflite")) for role in TASK_MEMBERS}
+        bundle = Bundle(name, **networks, licence="as its publisher states", source=f"imported from {path.name}")
+        return _install(bundle, Path(folder), name)
+
+
+def import_folder(folder: Path, name: str) -> Bundle:
+    """Copy a bundle folder into the cache as `name`."""
+    bundle = open_folder(folder)
+    with _workshop() as workshop:
+        for path in (bundle.palm_path, bundle.hand_path):
+            shutil.copy(path, workshop)
+        return _install(bundle, Path(workshop), name)
+
+
+def remove(name: str) -> None:
+    """Delete a bundle from the cache.
+
+    Raises:
+        BundleError: it is not there.
+    """
+    folder = cache_folder() / name
+    if not name or folder.parent != cache_folder() or not folder.is_dir():
+        raise BundleError(f"no bundle {name!r} in {cache_folder()}")
+    shutil.rmtree(folder)
+
+
+def _workshop() -> tempfile.TemporaryDirectory[str]:
+    """A folder beside the cached bundles, so that moving into place is one rename."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".unfinished-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise BundleError(
+            f"the cache folder {cache_folder()} cannot be written ({error.strerror}); set KNUCKLE_CACHE"
+        ) from error
+
+
+def _install(bundle: Bundle, workshop: Path, name: str) -> Bundle:
+    fields = {**asdict(bundle), "name": name}
+    fields.update(palm=bundle.palm, hand=bundle.hand)
+    (workshop / "bundle.json").write_text(Bundle(**fields).to_json())
+    open_folder(workshop)
+    target = cache_folder() / name
+    try:
+        workshop.rename(target)
+    except OSError:  # another process was first, or a damaged bundle is in the way
+        try:
+            return open_folder(target)
+        except BundleError:
+            shutil.rmtree(target, ignore_errors=True)
+            workshop.rename(target)
+    return open_folder(target)
+
+
+def _fetch_task(bundle: Bundle, folder: Path) -> None:
+    if bundle.name != "mediapipe":
+        raise BundleError("the official .task file holds the full networks only")
+    part = folder / "hand_landmarker.task"
+    try:
+        with urllib.request.urlopen(TASK_URL, timeout=URL_TIMEOUT_S) as answer, part.open("wb") as out:
+            _copy_with_progress(answer, out, int(answer.headers.get("Content-Length") or 0), part.name)
+    except (OSError, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise BundleError(f"storage.googleapis.com: {reason}") from error
+    for role, network in (("palm", bundle.palm), ("hand", bundle.hand)):
+        _extract(part, TASK_MEMBERS[role], folder / network.file, network.sha256)
+    part.unlink()
+
+
+def _fetch_wheel(bundle: Bundle, folder: Path) -> None:
+    """The wheel for Linux and Python 3.11, whatever this system is: only data files are taken from it."""
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--implementation=cp"]
+    target = ["--python-version=3.11", "--abi=cp311", "--platform=manylinux_2_28_x86_64", f"--dest={folder}"]
+    logger.info("fetching %s (36 MB), of which two network files are kept", WHEEL)
+    quiet = [] if sys.stderr and sys.stderr.isatty() else ["--quiet"]
+    run = subprocess.run(
+        [*pip, *target, *quiet, WHEEL], stdout=sys.stderr if not quiet else None, stderr=subprocess.PIPE, text=True
+    )
+    wheels = list(folder.glob("mediapipe-*.whl"))
+    if run.returncode or not wheels:
+        lines = [line for line in run.stderr.splitlines() if line.startswith("ERROR")] or run.stderr.splitlines()
+        raise BundleError(f"pip download {WHEEL}: {lines[-1].strip() if lines else 'failed'}")
+    for role, network in (("palm", bundle.palm), ("hand", bundle.hand)):
+        _extract(wheels[0], f"{WHEEL_FOLDERS[role]}/{network.file}", folder / network.file, network.sha256)
+    wheels[0].unlink()
+
+
+def _copy_with_progress(source: IO[bytes], target: IO[bytes], total: int, label: str) -> None:
+    from rich.console import Console
+    from rich.progress import wrap_file
+
+    console = Console(stderr=True)
+    with wrap_file(source, total, description=label, console=console, disable=not console.is_terminal) as reader:
+        shutil.copyfileobj(reader, target)
+    if total and target.tell() != total:
+        raise BundleError(f"{label}: the download broke off after {target.tell()} of {total} bytes")
+
+
+def _extract(archive: Path, member: str, target: Path, sha256: str | None = None) -> None:
+    try:
+        with zipfile.ZipFile(archive) as opened, opened.open(member) as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise BundleError(
+            f"{archive} is no hand landmarker bundle ({error}); expected a zip with {member}"
+        ) from error
+    if sha256 and _sha256(target) != sha256:
+        raise BundleError(f"{member} of {archive.name} is not the file that was expected (wrong sha256)")
+
+
+def _sha256(path: Path) -> str:
+    stat = path.stat()
+    return _sha256_of(str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache
+def _sha256_of(path: str, modified_ns: int, size: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if sys.version_info >= (3, 11) else _digest(file)
+
+
+def _digest(file: IO[Any]) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
