@@ -17,9 +17,10 @@ from knuckle.hand import STEADY, roi_from_hand
 from knuckle.results import FloatArray, Hand, Palm, Roi
 from knuckle.smooth import Smoothed, one_euro
 
-# Where a hand may be found again: palm baselines from where it was expected, at once and per second away.
+# Where a hand may be found again: palm baselines from where it was expected, at once and per second unseen. An arm
+# that is raised fast moved 8 baselines in a quarter of a second; a hand of the other side does not get the second.
 REACH = 2.0
-REACH_PER_S = 6.0
+REACH_PER_S = 30.0
 # A hand of the other side counts as this many baselines further away.
 WRONG_SIDE = 1.5
 # Handedness is the mean over about this many frames, so a track that began wrong can still turn.
@@ -63,6 +64,7 @@ class Memory:
         time_s: time of the previous frame.
         since_search: frames since the palm detector last ran.
         searched_s: when that was.
+        changed_s: when a hand was last found or lost.
     """
 
     tracks: tuple[Track, ...] = ()
@@ -70,6 +72,7 @@ class Memory:
     time_s: float = -math.inf
     since_search: int = 0
     searched_s: float = -math.inf
+    changed_s: float = -math.inf
 
     @property
     def held(self) -> list[Track]:
@@ -122,32 +125,34 @@ def _same(one: Hand, other: Hand) -> bool:
 
 def follow(memory: Memory, hands: Sequence[Hand], searched: bool, time_s: float, remember_s: float) -> Memory:
     """Give each hand of this frame its track, begin new ones, forget those lost for longer than `remember_s`."""
-    next_id, tracks = memory.next_id, []
+    next_id, tracks = memory.next_id, list[Track]()
     owners = match(memory, hands, time_s)
     for hand, owner in zip(hands, owners, strict=True):
         tracks.append(_seen(owner, hand, time_s, next_id, owner in memory.held if owner else False))
         next_id += owner is None
     lost = [t for t in memory.tracks if t not in owners and time_s - t.seen_s <= remember_s]
+    changed = {track.track_id for track in tracks} != {track.track_id for track in memory.held}
     return Memory(
         tracks=tuple(sorted([*tracks, *lost], key=lambda track: track.track_id)),
         next_id=next_id,
         time_s=time_s,
         since_search=1 if searched else memory.since_search + 1,
         searched_s=time_s if searched else memory.searched_s,
+        changed_s=time_s if changed else memory.changed_s,
     )
 
 
 def match(memory: Memory, hands: Sequence[Hand], time_s: float) -> list[Track | None]:
     """The track of each hand, the nearest pairs first, None where no track is in reach."""
-    pairs = sorted(
-        (cost, t, h)
-        for t, track in enumerate(memory.tracks)
-        for h, hand in enumerate(hands)
-        if (cost := _distance(track, hand, time_s)) <= REACH + REACH_PER_S * (time_s - track.seen_s)
-    )
+    pairs = []
+    for t, track in enumerate(memory.tracks):
+        for h, hand in enumerate(hands):
+            distance, disagreement = _distance(track, hand, time_s), abs(_left(hand) - track.left)
+            if distance <= REACH + REACH_PER_S * (time_s - track.seen_s) * (1 - disagreement):
+                pairs.append((distance + WRONG_SIDE * disagreement, t, h))
     owners: list[Track | None] = [None] * len(hands)
     taken: set[int] = set()
-    for _, t, h in pairs:
+    for _, t, h in sorted(pairs):
         if t not in taken and owners[h] is None:
             owners[h] = memory.tracks[t]
             taken.add(t)
@@ -158,9 +163,7 @@ def _distance(track: Track, hand: Hand, time_s: float) -> float:
     """How far a hand is from where a track's hand was expected, in palm baselines."""
     moved = track.velocity * min(time_s - track.seen_s, COAST_S)
     gap = hand.landmarks_raw[STEADY, :2] - (track.hand.landmarks_raw[STEADY, :2] + moved)
-    distance = float(np.hypot(gap[:, 0], gap[:, 1]).mean()) / max(baseline(track.hand), baseline(hand))
-    disagreement = abs(_left(hand) - track.left)
-    return distance + WRONG_SIDE * disagreement
+    return float(np.hypot(gap[:, 0], gap[:, 1]).mean()) / max(baseline(track.hand), baseline(hand))
 
 
 def _left(hand: Hand) -> float:
