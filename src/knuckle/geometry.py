@@ -65,13 +65,26 @@ def crop(image: Image, roi: Roi, side: int) -> Image:
     """Cut a turned square out of an image as uint8 (side, side, 3); outside the image its edge pixels repeat.
 
     Bilinear in steps of 1/32 pixel, as the reference samples. `cv2.warpAffine` of OpenCV 5 rounds in another way,
-    up to 3 grey levels off, which moves landmarks by up to 0.4 pixels. Measured for 224 px on one AVX-512 core:
-    0.22 ms, of which the maps are a third; warpAffine 0.14 ms.
+    up to 3 grey levels off, which moves landmarks by up to 0.4 pixels. The part of the image around the square is
+    copied first: memory is read in rows then and not along turned lines, 0.35 instead of 0.51 ms for 224 px from
+    a frame that is not in the processor's cache (0.30 instead of 0.25 where it is).
     """
-    affine, ticks = image_from_crop(roi, side).astype(np.float32), np.arange(side, dtype=np.float32)
-    x, y = (np.add.outer(row[1] * ticks + row[2], row[0] * ticks) for row in affine)
+    affine = image_from_crop(roi, side)
+    reach = roi.size / 2 * (abs(math.cos(roi.angle_rad)) + abs(math.sin(roi.angle_rad))) + 2
+    left, right = _within(roi.x - reach, roi.x + reach, image.shape[1])
+    top, bottom = _within(roi.y - reach, roi.y + reach, image.shape[0])
+    affine[:, 2] -= left, top
+    ticks = np.arange(side, dtype=np.float32)
+    x, y = (np.add.outer(row[1] * ticks + row[2], row[0] * ticks) for row in affine.astype(np.float32))
     maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
-    return cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    near = image[top:bottom, left:right].copy()
+    return cv2.remap(near, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
+def _within(low: float, high: float, length: int) -> tuple[int, int]:
+    """The whole pixels from `low` to `high` that an image has, at least one: its edge where it has none there."""
+    first = min(max(math.floor(low), 0), length - 1)
+    return first, max(min(math.ceil(high), length), first + 1)
 
 
 def letterbox(image: Image, side: int) -> Image:

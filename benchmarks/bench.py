@@ -1,0 +1,171 @@
+"""Knuckle and mediapipe 0.10.21 on the same decoded frames, in turn, in one run: `make bench`.
+
+Installs mediapipe in a scratch environment, decodes the clips once, lets both systems run round by round, writes
+benchmarks/results/speed.json and the table in README.md. Every figure is milliseconds a frame with no decoding in
+it; a ratio is taken within each round, so that a machine that slows down slows both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import knuckle
+
+HERE = Path(__file__).resolve().parent
+SCRATCH = HERE / "scratch"
+RESULTS = HERE / "results" / "speed.json"
+README = HERE.parent / "README.md"
+REFERENCE = "mediapipe==0.10.21"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is timed: pieces are (clip, first frame, frame after the last); `back` plays each forth and back."""
+
+    name: str
+    worker: str
+    pieces: tuple[tuple[str, int, int], ...]
+    wanted: float
+    back: bool = False
+
+
+ONE = tuple((f"ti1k_{name}_1.mp4", 0, 50) for name in ("rotation", "scale", "translation"))
+TWO = (("asl_please.mkv", 14, 64), ("asl_bird.mkv", 16, 44), ("asl_student.mkv", 24, 50))
+ALL = tuple((f"asl_{n}.mkv", 0, 90) for n in "bird brother help learn night please sister student walk yes".split())
+CASES = (
+    Case("one hand in view, two allowed", "video", ONE, 3.5, back=True),
+    Case("two hands held", "video", TWO, 2.2),
+    Case("ten clips of signing people", "video", ALL, 1.0),
+    Case("photos", "stills", (), 1.8),
+)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="photos and clips")
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--passes", type=int, default=2, help="passes over the frames in each round")
+    chosen = options.parse_args()
+    if not chosen.data.is_dir():
+        sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
+    knuckle.load()
+    pythons = {"knuckle": Path(sys.executable), "mediapipe": reference_python()}
+    rows = [measure(case, pythons, chosen) for case in CASES]
+    rows += measure_start(pythons, chosen)
+    machine = {"processor": processor(), "cores": len(os.sched_getaffinity(0)), "system": platform.platform()}
+    versions = {"knuckle": knuckle.__version__, "reference": REFERENCE, "python": platform.python_version()}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"machine": machine, "versions": versions, "rows": rows}, indent=2) + "\n")
+    write_table(README, RESULTS)
+    print(table(json.loads(RESULTS.read_text())))
+
+
+def reference_python() -> Path:
+    """The scratch environment's Python, with the reference in it."""
+    home = SCRATCH / REFERENCE.replace("==", "-")
+    python = home / "bin" / "python"
+    if not (home / "ready").exists():
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "-qq", REFERENCE], check=True)
+        (home / "ready").touch()
+    return python
+
+
+def frames_of(case: Case, data: Path) -> Path:
+    """The case's frames as one .npy a clip or photo, decoded once."""
+    folder = SCRATCH / case.name.replace(" ", "_").replace(",", "")
+    if folder.is_dir():
+        return folder
+    folder.mkdir(parents=True)
+    for clip, first, end in case.pieces:
+        images = [frame.image for frame in knuckle.read(data / "video" / clip)][first:end]
+        images += images[::-1] if case.back else []
+        np.save(folder / f"{Path(clip).stem}.npy", np.stack(images))
+    if not case.pieces:
+        for frame in knuckle.read(data / "photos" / "gestures40"):
+            np.save(folder / f"{frame.index:03}.npy", frame.image[None])
+    return folder
+
+
+def run(python: Path, system: str, case: str, folder: Path, passes: int) -> dict[str, Any]:
+    command = [python, HERE / "worker.py", system, case, folder, str(passes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return answer
+
+
+def measure(case: Case, pythons: dict[str, Path], chosen: argparse.Namespace) -> dict[str, Any]:
+    folder = frames_of(case, chosen.data)
+    times: dict[str, list[float]] = {system: [] for system in pythons}
+    hands: dict[str, Any] = {}
+    for _ in range(chosen.rounds):
+        for system, python in pythons.items():
+            answer = run(python, system, case.worker, folder, chosen.passes)
+            times[system].append(statistics.median(answer["ms"]))
+            hands[system] = answer["hands"]
+    return row(case.name, "ms a frame", times, case.wanted) | {"frames_by_hands": hands}
+
+
+def measure_start(pythons: dict[str, Path], chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    folder = frames_of(CASES[-1], chosen.data)
+    answers: dict[str, list[dict[str, Any]]] = {system: [] for system in pythons}
+    for _ in range(chosen.rounds):
+        for system, python in pythons.items():
+            answers[system].append(run(python, system, "start", folder, 1))
+    start, memory = (
+        {s: [answer[key] for answer in given] for s, given in answers.items()} for key in ("start_s", "peak_mb")
+    )
+    return [row("start: import to first result", "s", start, 2.0), row("peak memory of that", "MB", memory, 2.0)]
+
+
+def row(name: str, unit: str, values: dict[str, list[float]], wanted: float) -> dict[str, Any]:
+    ratios = [theirs / ours for ours, theirs in zip(values["knuckle"], values["mediapipe"], strict=True)]
+    summary = {s: {"median": statistics.median(v), "min": min(v), "max": max(v)} for s, v in values.items()}
+    ratio = {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)}
+    return {"name": name, "unit": unit, **summary, "ratio": ratio, "wanted": wanted}
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def table(results: dict[str, Any]) -> str:
+    """The README's table; tests compare it with the README."""
+    lines = ["| | Knuckle | mediapipe 0.10.21 | ratio (least to most of the rounds) |", "|---|---|---|---|"]
+    for entry in results["rows"]:
+        digits = 0 if entry["unit"] == "MB" else 2
+        ours, theirs = (f"{entry[s]['median']:.{digits}f} {entry['unit']}" for s in ("knuckle", "mediapipe"))
+        ratio = entry["ratio"]
+        lines.append(
+            f"| {entry['name']} | {ours} | {theirs} | **{ratio['median']:.1f}×** ({ratio['min']:.1f}–{ratio['max']:.1f}) |"
+        )
+    machine = results["machine"]
+    lines += ["", f"Medians on {machine['cores']} cores of {machine['processor']}, by `make bench`."]
+    return "\n".join(lines)
+
+
+def write_table(readme: Path, results: Path) -> None:
+    text = readme.read_text()
+    head, rest = text.split("<!-- speed -->\n", 1)
+    tail = rest.split("<!-- /speed -->", 1)[1]
+    readme.write_text(f"{head}<!-- speed -->\n{table(json.loads(results.read_text()))}\n<!-- /speed -->{tail}")
+
+
+if __name__ == "__main__":
+    main()
