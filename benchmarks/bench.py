@@ -43,7 +43,8 @@ class Case:
 
 ONE = tuple((f"ti1k_{name}_1.mp4", 0, 50) for name in ("rotation", "scale", "translation"))
 TWO = (("asl_please.mkv", 14, 64), ("asl_bird.mkv", 16, 44), ("asl_student.mkv", 24, 50))
-ALL = tuple((f"asl_{n}.mkv", 0, 90) for n in "bird brother help learn night please sister student walk yes".split())
+SIGNS = ("bird", "brother", "help", "learn", "night", "please", "sister", "student", "walk", "yes")
+ALL = tuple((f"asl_{sign}.mkv", 0, 90) for sign in SIGNS)
 CASES = (
     Case("one hand in view, two allowed", "video", ONE, 3.5, back=True),
     Case("two hands held", "video", TWO, 2.2),
@@ -152,9 +153,8 @@ def table(results: dict[str, Any]) -> str:
         digits = 0 if entry["unit"] == "MB" else 2
         ours, theirs = (f"{entry[s]['median']:.{digits}f} {entry['unit']}" for s in ("knuckle", "mediapipe"))
         ratio = entry["ratio"]
-        lines.append(
-            f"| {entry['name']} | {ours} | {theirs} | **{ratio['median']:.1f}×** ({ratio['min']:.1f}–{ratio['max']:.1f}) |"
-        )
+        spread = f"{ratio['min']:.1f}–{ratio['max']:.1f}"
+        lines.append(f"| {entry['name']} | {ours} | {theirs} | **{ratio['median']:.1f}×** ({spread}) |")
     machine = results["machine"]
     lines += ["", f"Medians on {machine['cores']} cores of {machine['processor']}, by `make bench`."]
     return "\n".join(lines)

@@ -15,7 +15,6 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 import knuckle
 from knuckle import sinks, zoo
@@ -76,6 +75,7 @@ def cli() -> None:
 @click.pass_context
 def track(
     context: click.Context,
+    /,
     source: str,
     out: Path | None,
     save: Path | None,
@@ -170,7 +170,7 @@ def _open_sinks(job: Job, out: Path | None, save: Path | None) -> list[sinks.Sin
     opened: list[sinks.Sink] = []
     if save is not None:
         path = save / f"{_stem(job.reader.name)}_hands.parquet" if _is_folder(save) else save
-        opened.append(sinks.data_sink(_not_the_source(path, job.reader.name)))
+        opened.append(sinks.data_sink(_not_the_source(path, job.reader.name), job.palms_only))
     if out is not None:
         opened.append(_image_sink(job, out) if job.reader.kind == "image" else _video_sink(job, out))
     return opened
@@ -179,7 +179,9 @@ def _open_sinks(job: Job, out: Path | None, save: Path | None) -> list[sinks.Sin
 def _image_sink(job: Job, out: Path) -> sinks.Sink:
     several = job.reader.frame_count != 1
     if not _is_folder(out) and (several or out.suffix.lower() not in IMAGE_SUFFIXES):
-        raise InputError(f"{'several photos go to a folder' if several else 'a photo goes to .jpg, .png or a folder'}, got {out}")
+        raise InputError(
+            f"{'several photos go' if several else 'a photo goes to .jpg, .png or'} to a folder, got {out}"
+        )
     root = Path(job.reader.name)
     return sinks.ImageSink(_not_the_source(out, job.reader.name), job.paint, root if root.is_dir() else None)
 
@@ -212,7 +214,9 @@ def _run(job: Job, window: Window | None) -> None:
     frames = iter(job.reader) if job.reader.kind == "live" else in_background(iter(job.reader))
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     try:
-        with Progress(TextColumn(job.what), *columns, console=console, transient=True) as progress:
+        with Progress(
+            TextColumn(job.what), *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as progress:
             bar = progress.add_task("", total=job.reader.frame_count, rate="")
             for frame in frames:
                 found = job.take(frame)
@@ -228,15 +232,15 @@ def _run(job: Job, window: Window | None) -> None:
 
 def _report(job: Job) -> None:
     """What was done, where the files are, what went wrong."""
-    table = Table.grid(padding=(0, 2))
-    table.add_row("source", job.reader.name)
-    table.add_row("frames", f"{job.frames} in {job.wall_s:.1f} s, {job.frames_with} with {job.what}")
-    table.add_row(job.what, f"{job.found}" + (f", ids {_ranges(job.ids)}" if job.ids else ""))
-    if job.frames:
-        table.add_row("speed", f"{1000 * job.find_s / job.frames:.1f} ms a frame")
-    for sink in job.sinks:
-        table.add_row("written", str(sink.path))
-    Console(highlight=False, soft_wrap=True).print(table)
+    speed = f", {1000 * job.find_s / job.frames:.1f} ms a frame" if job.frames else ""
+    lines = [
+        ("source", job.reader.name),
+        ("frames", f"{job.frames} in {job.wall_s:.1f} s{speed}, {job.frames_with} with {job.what}"),
+        (job.what, f"{job.found}" + (f", ids {_ranges(job.ids)}" if job.ids else "")),
+        *(("written", str(sink.path)) for sink in job.sinks),
+    ]
+    for title, text in lines:
+        click.echo(f"{title:<8} {text}")
     if job.stopped:
         _complain("stopped; the files hold what was tracked until then")
     for problem in (*job.reader.problems, *job.errors):
@@ -264,11 +268,10 @@ def models() -> None:
 @models.command("list")
 def models_list() -> None:
     """Show all bundles and whether they are in the cache."""
-    table = Table("bundle", "here", "licence", "source", box=None, padding=(0, 2, 0, 0))
     for name, bundle in zoo.available().items():
         shown = bundle or zoo.BUNDLES[name]
-        table.add_row(name + (" (default)" if name == zoo.DEFAULT else ""), "yes" if bundle else "no", shown.licence, shown.source)
-    Console(highlight=False).print(table)
+        notes = ["default"] * (name == zoo.DEFAULT) + ["in the cache" if bundle else "not fetched", shown.licence]
+        click.echo(f"{name}: {', '.join(notes)}\n    {shown.source}")
 
 
 @models.command("pull")

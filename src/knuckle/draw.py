@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import cv2
 import numpy as np
 
 from knuckle.geometry import corners
+from knuckle.graph import Graph, Node
 from knuckle.images import Image, as_rgb
 from knuckle.results import FINGERS, PALM_CONNECTIONS, FloatArray, Hand, Palm, Roi
 
@@ -40,20 +42,25 @@ def draw_hands(
         boxes: also the box around the landmarks.
         copy: False draws on `image` itself, which must then be writable RGB uint8.
     """
-    picture = _canvas(image, copy)
-    for hand in hands:
-        if not np.isfinite(hand.landmarks).all():
-            continue
-        unit = _line_width(picture, hand)
-        _bones(picture, hand, unit)
-        _joints(picture, hand, unit)
-        if boxes:
-            x0, y0, x1, y1 = hand.box.round().astype(int).tolist()
-            cv2.rectangle(picture, (x0, y0), (x1, y1), SIDE_COLOURS[hand.handedness], max(1, unit // 2), cv2.LINE_AA)
-        if labels:
-            name = hand.handedness if hand.track_id is None else f"{hand.handedness} {hand.track_id}"
-            _label(picture, name, hand, SIDE_COLOURS[hand.handedness])
+    picture: Image = hand_renderer(labels, boxes, copy)(image, hands)
     return picture
+
+
+@lru_cache
+def hand_renderer(labels: bool = True, boxes: bool = False, copy: bool = True) -> Graph:
+    """The renderer subgraph, which `draw_hands` runs: image, hands -> picture. Arguments as there."""
+    nodes = [
+        Node(partial(_canvas, copy=copy), ("image",), "canvas"),
+        Node(_drawable, ("hands",), "drawn_hands"),
+        Node(_line_widths, ("canvas", "drawn_hands"), "widths"),
+        Node(_bones, ("canvas", "drawn_hands", "widths"), "with_bones"),
+        Node(_joints, ("with_bones", "drawn_hands", "widths"), "with_joints"),
+    ]
+    if boxes:
+        nodes.append(Node(_boxes, (nodes[-1].output, "drawn_hands", "widths"), "with_boxes"))
+    if labels:
+        nodes.append(Node(_labels, (nodes[-1].output, "drawn_hands"), "with_labels"))
+    return Graph("hand_renderer", inputs=["image", "hands"], nodes=nodes, output=nodes[-1].output)
 
 
 def draw_palms(image: Any, palms: Sequence[Palm], *, copy: bool = True) -> Image:
@@ -86,31 +93,60 @@ def _canvas(image: Any, copy: bool) -> Image:
     return np.array(picture) if copy or not writable else picture
 
 
-def _line_width(picture: Image, hand: Hand) -> int:
+def _drawable(hands: Sequence[Hand]) -> list[Hand]:
+    """The hands without those that hold NaN or infinity."""
+    return [hand for hand in hands if np.isfinite(hand.landmarks).all()]
+
+
+def _line_widths(picture: Image, hands: Sequence[Hand]) -> list[int]:
     """Thick enough to see in a large picture, thin enough to tell the fingers of a small hand apart."""
     by_picture = min(picture.shape[:2]) / 160
-    by_hand = float((hand.box[2:] - hand.box[:2]).max()) / 40
-    return max(1, round(min(by_picture, by_hand)))
+    sizes = [float((hand.box[2:] - hand.box[:2]).max()) for hand in hands]
+    return [max(1, round(min(by_picture, size / 40))) for size in sizes]
 
 
-def _bones(picture: Image, hand: Hand, unit: int) -> None:
-    points = _fixed(hand.landmarks[:, :2])
-    strokes = [(points[list(pair)], PALM_COLOUR) for pair in PALM_CONNECTIONS]
-    strokes += [(points[list(FINGERS[name])], colour) for name, colour in FINGER_COLOURS.items()]
-    cv2.polylines(picture, [line for line, _ in strokes], False, OUTLINE, unit + 2, cv2.LINE_AA, SUBPIXEL_BITS)
-    for line, colour in strokes:
-        cv2.polylines(picture, [line], False, colour, unit, cv2.LINE_AA, SUBPIXEL_BITS)
+def _bones(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Image:
+    """Palm and fingers as lines, each finger in its colour."""
+    for hand, width in zip(hands, widths, strict=True):
+        points = _fixed(hand.landmarks[:, :2])
+        strokes = [(points[list(pair)], PALM_COLOUR) for pair in PALM_CONNECTIONS]
+        strokes += [(points[list(FINGERS[name])], colour) for name, colour in FINGER_COLOURS.items()]
+        cv2.polylines(picture, [line for line, _ in strokes], False, OUTLINE, width + 2, cv2.LINE_AA, SUBPIXEL_BITS)
+        for line, colour in strokes:
+            cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA, SUBPIXEL_BITS)
+    return picture
 
 
-def _joints(picture: Image, hand: Hand, unit: int) -> None:
-    depth = hand.landmarks[:, 2]
-    span = max(float(np.ptp(depth)), 1e-6)
-    nearness = (depth.max() - depth) / span
+def _joints(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Image:
+    """A dot per landmark, nearer ones brighter, larger and on top."""
     colours = {point: FINGER_COLOURS[name] for name, points in FINGERS.items() for point in points}
-    for point in np.argsort(nearness):
-        near = float(nearness[point])
-        shade = tuple(round(value * (0.55 + 0.45 * near)) for value in colours.get(int(point), PALM_COLOUR))
-        _dot(picture, hand.landmarks[point, :2], unit * (1.1 + 0.6 * near), shade)
+    for hand, width in zip(hands, widths, strict=True):
+        depth = hand.landmarks[:, 2]
+        nearness = (depth.max() - depth) / max(float(np.ptp(depth)), 1e-6)
+        for point in np.argsort(nearness):
+            near = float(nearness[point])
+            shade = tuple(round(value * (0.55 + 0.45 * near)) for value in colours.get(int(point), PALM_COLOUR))
+            _dot(picture, hand.landmarks[point, :2], width * (1.1 + 0.6 * near), shade)
+    return picture
+
+
+def _boxes(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Image:
+    """The box around the landmarks."""
+    for hand, width in zip(hands, widths, strict=True):
+        x0, y0, x1, y1 = hand.box.round().astype(int).tolist()
+        cv2.rectangle(picture, (x0, y0), (x1, y1), SIDE_COLOURS[hand.handedness], max(1, width // 2), cv2.LINE_AA)
+    return picture
+
+
+def _labels(picture: Image, hands: Sequence[Hand]) -> Image:
+    """Handedness and id, beside the box on the side away from the fingers, so that no finger is covered."""
+    for hand in hands:
+        text = hand.handedness if hand.track_id is None else f"{hand.handedness} {hand.track_id}"
+        x0, y0, _, y1 = hand.box.tolist()
+        below = bool(hand.landmarks[0, 1] >= hand.landmarks[9, 1])
+        corner = (x0, y1 + 6) if below else (x0, y0 - 6)
+        _text(picture, text, corner, (255, 255, 255), SIDE_COLOURS[hand.handedness], below)
+    return picture
 
 
 def _dot(picture: Image, point: FloatArray, radius: float, colour: Any) -> None:
@@ -122,13 +158,6 @@ def _dot(picture: Image, point: FloatArray, radius: float, colour: Any) -> None:
 
 def _fixed(points: FloatArray) -> Any:
     return np.round(np.clip(points, -4000, 60000) * (1 << SUBPIXEL_BITS)).astype(np.int32)
-
-
-def _label(picture: Image, text: str, hand: Hand, colour: Colour) -> None:
-    """Beside the box, on the side away from the fingers, so that no finger is covered."""
-    x0, y0, x1, y1 = hand.box.tolist()
-    below = hand.landmarks[0, 1] >= hand.landmarks[9, 1]
-    _text(picture, text, (x0, y1 + 6) if below else (x0, y0 - 6), (255, 255, 255), colour, below=bool(below))
 
 
 def _text(

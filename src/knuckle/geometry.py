@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -76,9 +76,9 @@ def crop(image: Image, roi: Roi, side: int) -> Image:
     affine[:, 2] -= left, top
     ticks = np.arange(side, dtype=np.float32)
     x, y = (np.add.outer(row[1] * ticks + row[2], row[0] * ticks) for row in affine.astype(np.float32))
-    maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
+    whole, fractions = cv2.convertMaps(x, y, cv2.CV_16SC2)
     near = image[top:bottom, left:right].copy()
-    return cv2.remap(near, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    return cast(Image, cv2.remap(near, whole, fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _within(low: float, high: float, length: int) -> tuple[int, int]:
@@ -89,8 +89,8 @@ def _within(low: float, high: float, length: int) -> tuple[int, int]:
 
 def letterbox(image: Image, side: int) -> Image:
     """The whole image, centred in a black square of uint8 (side, side, 3); see `whole_image`."""
-    maps = _letterbox_maps(image.shape[1], image.shape[0], side)
-    return cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)  # type: ignore[return-value]
+    whole, fractions = _letterbox_maps(image.shape[1], image.shape[0], side)
+    return cast(Image, cv2.remap(image, whole, fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
 
 
 @lru_cache(maxsize=16)
@@ -127,7 +127,8 @@ def _letterbox_maps(width: int, height: int, side: int) -> tuple[npt.NDArray[Any
 def corners(roi: Roi) -> FloatArray:
     """(4, 2) image pixels: top left, top right, bottom right, bottom left of the turned square."""
     unit = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
-    return turn(unit * roi.size, roi.angle_rad) + np.array([roi.x, roi.y])
+    square: FloatArray = turn(unit * roi.size, roi.angle_rad) + np.array([roi.x, roi.y])
+    return square
 
 
 def square_box(roi: Roi) -> FloatArray:

@@ -11,13 +11,15 @@ import numpy as np
 from knuckle.geometry import apply, crop, image_from_crop, turn, wrap_angle
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
-from knuckle.results import FloatArray, Hand, Roi
+from knuckle.results import Hand, Roi
 from knuckle.runtime import Outputs, Pictures
 
 # The network's z is 0.4 of the scale of its x and y (normalize_z of the reference's decoder).
 Z_SCALE = 0.4
 # Wrist, thumb up to IP, MCP and PIP of the fingers: points that stay put while fingers bend.
 STEADY = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
+# Where a hand points to: index, middle and ring finger's PIP joints, or their MCP joints, which the reference takes.
+PIP_JOINTS, MCP_JOINTS = (6, 10, 14), (5, 9, 13)
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,15 @@ class HandLandmarker:
         )
 
 
-def roi_from_hand(hand: Hand) -> Roi:
+def roi_from_hand(hand: Hand, joints: tuple[int, int, int] = PIP_JOINTS) -> Roi:
     """The next frame's region from this frame's landmarks.
 
-    Upright along the line from the wrist to the mean of the PIP joints (the middle finger's counts twice), the
-    box of the steady points in that direction, twice as large, moved a tenth towards the fingers.
+    Upright along the line from the wrist to the mean of `joints` (the middle finger's counts twice), the box of
+    the steady points in that direction, twice as large, moved a tenth towards the fingers.
     """
     points = hand.landmarks_raw[:, :2].astype(np.float64)
-    end = ((points[6] + points[14]) / 2 + points[10]) / 2
+    index, middle, ring = joints
+    end = ((points[index] + points[ring]) / 2 + points[middle]) / 2
     dx, dy = end - points[0]
     angle = wrap_angle(math.pi / 2 - math.atan2(-dy, dx))
     upright = turn(points[STEADY], -angle)

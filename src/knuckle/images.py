@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ def as_rgb(image: Any) -> Image:
         raise InputError(f"{EXPECTED}, got {image.dtype} {image.shape}{_advice(image)}")
     if image.ndim == 2 or image.shape[2] == 1:
         return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
-    return image[..., :3] if image.shape[2] == 4 else image
+    return cast(Image, image[..., :3] if image.shape[2] == 4 else image)
 
 
 def _from_pil(image: Any) -> npt.NDArray[Any]:

@@ -19,7 +19,6 @@ from knuckle.images import Image
 from knuckle.results import FloatArray, Palm, Roi
 from knuckle.runtime import Outputs, Pictures
 
-PALM_KEYPOINTS = ("wrist", "index_mcp", "middle_mcp", "ring_mcp", "pinky_mcp", "thumb_cmc", "thumb_mcp")
 SUPPRESS_IOU = 0.3
 UPRIGHT_RAD = math.pi / 2
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,10 +49,11 @@ FINGERS: Mapping[str, tuple[int, ...]] = {
     "ring": (13, 14, 15, 16),
     "pinky": (17, 18, 19, 20),
 }
+PALM_KEYPOINTS = ("wrist", "index_mcp", "middle_mcp", "ring_mcp", "pinky_mcp", "thumb_cmc", "thumb_mcp")
 PALM_CONNECTIONS = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17))
 HAND_CONNECTIONS = (
     *PALM_CONNECTIONS,
-    *(pair for points in FINGERS.values() for pair in zip(points, points[1:], strict=False)),
+    *(pair for points in FINGERS.values() for pair in pairwise(points)),
 )
 
 
@@ -108,7 +110,7 @@ class Palm:
 
     Attributes:
         box: (4,) x0, y0, x1, y1 in image pixels.
-        keypoints: (7, 2) image pixels: wrist, index MCP, middle MCP, ring MCP, pinky MCP, thumb CMC, thumb MCP.
+        keypoints: (7, 2) image pixels, in the order of `PALM_KEYPOINTS`.
         score: 0..1, for ranking.
     """
 
@@ -161,7 +163,7 @@ class Hand:
     palm_score: float | None = None
     track_id: int | None = None
     visibility: FloatArray | None = None
-    landmarks_raw: FloatArray = field(default=None)  # type: ignore[assignment]
+    landmarks_raw: FloatArray = None  # type: ignore[assignment]  # __post_init__ makes it an array
 
     def __post_init__(self) -> None:
         if self.landmarks_raw is None:
@@ -218,14 +220,14 @@ class Hand:
         """The inverse of `to_dict`, up to its rounding; `roi`, which is not written, becomes the upright box."""
         visibility = row.get("visibility")
         landmarks = np.asarray(row["landmarks"], np.float32)
-        low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
+        (x0, y0), (x1, y1) = landmarks[:, :2].min(axis=0).tolist(), landmarks[:, :2].max(axis=0).tolist()
         return cls(
             landmarks=landmarks,
             world=np.asarray(row["world"], np.float32),
             handedness=row["handedness"],
             handedness_score=row["handedness_score"],
             presence=row["presence"],
-            roi=Roi(*((low + high) / 2).tolist(), size=float((high - low).max())),
+            roi=Roi((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0)),
             palm_score=row.get("palm_score"),
             track_id=row.get("track_id"),
             visibility=None if visibility is None else np.asarray(visibility, np.float32),

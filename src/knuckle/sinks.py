@@ -21,9 +21,11 @@ import cv2
 
 from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
-from knuckle.results import Frame, Hand, HandLandmark, Palm
+from knuckle.results import PALM_KEYPOINTS, Frame, Hand, HandLandmark, Palm
 
-TABLE_FORMAT = "knuckle-hands-1"
+HANDS_FORMAT, PALMS_FORMAT = "knuckle-hands-1", "knuckle-palms-1"
+NAMES = tuple(point.name.lower() for point in HandLandmark)
+BOX_EDGES = ("left", "top", "right", "bottom")
 ROWS_AT_ONCE = 2000
 CLOCK = 90_000  # ticks per second of written video: holds every usual frame rate, and uneven ones
 Results = Sequence[Hand] | Sequence[Palm]
@@ -62,33 +64,31 @@ def _prepare(path: Path) -> Path:
     return path
 
 
-def data_sink(path: str | os.PathLike[str]) -> Sink:
-    """The sink for a data file by its suffix: .parquet, .csv or .jsonl."""
+def data_sink(path: str | os.PathLike[str], palms: bool = False) -> Sink:
+    """The sink for a data file by its suffix: .parquet, .csv or .jsonl; for palms or for hands."""
     target = Path(path)
-    kinds: dict[str, Callable[[Path], Sink]] = {".parquet": TableSink, ".csv": TableSink, ".jsonl": JsonlSink}
+    kinds: dict[str, Callable[[Path, bool], Sink]] = {".parquet": TableSink, ".csv": TableSink, ".jsonl": JsonlSink}
     if target.suffix.lower() not in kinds:
         raise InputError(f"data is saved as {', '.join(kinds)}, got {target.name!r}")
-    return kinds[target.suffix.lower()](target)
+    return kinds[target.suffix.lower()](target, palms)
 
 
 class JsonlSink(Sink):
     """One JSON object per frame, frames without hands included."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = _prepare(path)
+    def __init__(self, path: Path, palms: bool = False) -> None:
+        self.path, self.palms = _prepare(path), palms
         self.file = path.open("w", encoding="utf-8")
 
     def write(self, frame: Frame, results: Results) -> None:
-        row: dict[str, Any] = {
+        row: dict[str, object] = {
             "frame": frame.index,
             "time_s": round(frame.time_s, 6),
             "source": frame.source,
             "width": frame.width,
             "height": frame.height,
+            "palms" if self.palms else "hands": [result.to_dict() for result in results],
         }
-        row["hands"] = [hand.to_dict() for hand in results if isinstance(hand, Hand)]
-        if palms := [palm.to_dict() for palm in results if isinstance(palm, Palm)]:
-            row["palms"] = palms
         with _writing(self.path):
             self.file.write(json.dumps(row) + "\n")
 
@@ -98,13 +98,14 @@ class JsonlSink(Sink):
 
 
 class TableSink(Sink):
-    """One row per hand per frame, as Parquet or CSV; in blocks, so that memory stays flat."""
+    """One row per hand (or palm) per frame, as Parquet or CSV; in blocks, so that memory stays flat."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, palms: bool = False) -> None:
         self.path = _prepare(path)
         self.rows: list[dict[str, Any]] = []
-        self.schema, self.writer = table_schema(), None
-        self.writer = self._open()
+        self.schema = palm_schema() if palms else hand_schema()
+        self.row: Callable[[int, Any], dict[str, Any]] = palm_row if palms else hand_row
+        self.writer: Any = self._open()
 
     def _open(self) -> Any:
         with _writing(self.path):
@@ -117,7 +118,7 @@ class TableSink(Sink):
             return parquet.ParquetWriter(str(self.path), self.schema, compression="zstd")
 
     def write(self, frame: Frame, results: Results) -> None:
-        self.rows += [table_row(frame, place, hand) for place, hand in enumerate(results) if isinstance(hand, Hand)]
+        self.rows += [_frame_columns(frame) | self.row(place, result) for place, result in enumerate(results)]
         if len(self.rows) >= ROWS_AT_ONCE:
             self._flush()
 
@@ -140,50 +141,64 @@ class TableSink(Sink):
                 writer.close()
 
 
-def table_schema() -> Any:
-    """The pyarrow schema of tables; names end with their unit."""
+def _schema(name: str, columns: dict[str, str]) -> Any:
     import pyarrow as pa
 
-    names = [point.name.lower() for point in HandLandmark]
-    fields = [
-        pa.field("format", pa.string()),
-        pa.field("source", pa.string()),
-        pa.field("frame", pa.int64()),
-        pa.field("time_s", pa.float64()),
-        pa.field("width_px", pa.int32()),
-        pa.field("height_px", pa.int32()),
-        pa.field("hand", pa.int32()),
-        pa.field("track_id", pa.int64()),
-        pa.field("handedness", pa.string()),
-        *(pa.field(name, pa.float32()) for name in ("handedness_score", "presence", "palm_score")),
-        *(pa.field(f"{name}_{axis}_px", pa.float32()) for name in names for axis in "xyz"),
-        *(pa.field(f"{name}_world_{axis}_m", pa.float32()) for name in names for axis in "xyz"),
-        *(pa.field(f"{name}_visibility", pa.float32()) for name in names),
-    ]
-    return pa.schema(fields, metadata={"format": TABLE_FORMAT, "documentation": "docs/formats.md"})
+    shared = {"format": "string", "source": "string", "frame": "int64", "time_s": "double"}
+    sizes = {"width_px": "int32", "height_px": "int32"}
+    fields = [pa.field(column, pa.type_for_alias(kind)) for column, kind in (shared | sizes | columns).items()]
+    return pa.schema(fields, metadata={"format": name, "documentation": "docs/formats.md"})
 
 
-def table_row(frame: Frame, place: int, hand: Hand) -> dict[str, Any]:
-    """One hand as a row of the table."""
-    row: dict[str, Any] = {
-        "format": TABLE_FORMAT,
+def _frame_columns(frame: Frame) -> dict[str, Any]:
+    return {
         "source": frame.source,
         "frame": frame.index,
         "time_s": frame.time_s,
         "width_px": frame.width,
         "height_px": frame.height,
-        "hand": place,
-        "track_id": hand.track_id,
-        "handedness": hand.handedness,
-        "handedness_score": hand.handedness_score,
-        "presence": hand.presence,
-        "palm_score": hand.palm_score,
     }
-    for point in HandLandmark:
-        name = point.name.lower()
-        row.update(zip((f"{name}_{axis}_px" for axis in "xyz"), hand.landmarks[point].tolist(), strict=True))
-        row.update(zip((f"{name}_world_{axis}_m" for axis in "xyz"), hand.world[point].tolist(), strict=True))
-        row[f"{name}_visibility"] = None if hand.visibility is None else float(hand.visibility[point])
+
+
+def hand_schema() -> Any:
+    """The pyarrow schema of tables of hands; names end with their unit."""
+    columns = {"hand": "int32", "track_id": "int64", "handedness": "string"}
+    columns |= dict.fromkeys(("handedness_score", "presence", "palm_score"), "float")
+    columns |= {f"{name}_{axis}_px": "float" for name in NAMES for axis in "xyz"}
+    columns |= {f"{name}_world_{axis}_m": "float" for name in NAMES for axis in "xyz"}
+    columns |= {f"{name}_visibility": "float" for name in NAMES}
+    return _schema(HANDS_FORMAT, columns)
+
+
+def hand_row(place: int, hand: Hand) -> dict[str, Any]:
+    """One hand as a row of the table, without the frame's columns."""
+    row: dict[str, Any] = {"format": HANDS_FORMAT, "hand": place, "track_id": hand.track_id}
+    row |= {"handedness": hand.handedness, "handedness_score": hand.handedness_score}
+    row |= {"presence": hand.presence, "palm_score": hand.palm_score}
+    visibility = [None] * 21 if hand.visibility is None else hand.visibility.tolist()
+    for name, point, world, visible in zip(
+        NAMES, hand.landmarks.tolist(), hand.world.tolist(), visibility, strict=True
+    ):
+        row |= {f"{name}_{axis}_px": value for axis, value in zip("xyz", point, strict=True)}
+        row |= {f"{name}_world_{axis}_m": value for axis, value in zip("xyz", world, strict=True)}
+        row[f"{name}_visibility"] = visible
+    return row
+
+
+def palm_schema() -> Any:
+    """The pyarrow schema of tables of palms."""
+    columns = {"palm": "int32", "score": "float"}
+    columns |= dict.fromkeys((f"box_{edge}_px" for edge in BOX_EDGES), "float")
+    columns |= {f"{name}_{axis}_px": "float" for name in PALM_KEYPOINTS for axis in "xy"}
+    return _schema(PALMS_FORMAT, columns)
+
+
+def palm_row(place: int, palm: Palm) -> dict[str, Any]:
+    """One palm as a row of the table, without the frame's columns."""
+    row: dict[str, Any] = {"format": PALMS_FORMAT, "palm": place, "score": palm.score}
+    row |= {f"box_{edge}_px": value for edge, value in zip(BOX_EDGES, palm.box.tolist(), strict=True)}
+    for name, (x, y) in zip(PALM_KEYPOINTS, palm.keypoints.tolist(), strict=True):
+        row |= {f"{name}_x_px": x, f"{name}_y_px": y}
     return row
 
 
@@ -193,6 +208,7 @@ class ImageSink(Sink):
     def __init__(self, path: Path, paint: Paint, root: Path | None = None) -> None:
         self.path, self.paint, self.root = path, paint, root
         self.one_file = bool(path.suffix) and not path.is_dir()
+        self.written: set[Path] = set()
         with _writing(path):
             (path.parent if self.one_file else path).mkdir(parents=True, exist_ok=True)
 
@@ -211,7 +227,11 @@ class ImageSink(Sink):
         source = Path(frame.source or "image")
         inside = self.root is not None and source.is_relative_to(self.root)
         folder = source.parent.relative_to(self.root) if inside and self.root else Path()
-        return folder / f"{source.stem}_hands.jpg"
+        name = folder / f"{source.stem}_hands.jpg"
+        if name in self.written:  # a.jpg and a.png lie side by side
+            name = folder / f"{source.name.replace('.', '_')}_hands.jpg"
+        self.written.add(name)
+        return name
 
     def close(self) -> None:
         """Nothing is open between pictures."""
@@ -234,7 +254,8 @@ class VideoSink(Sink):
         self.size: tuple[int, int] | None = None
         self.audio = _Audio(audio_from) if audio_from else None
         with _writing(path):
-            self.container = av.open(str(path), "w", options={"movflags": "+faststart"} if path.suffix != ".mkv" else {})
+            options = {"movflags": "+faststart"} if path.suffix.lower() != ".mkv" else {}
+            self.container: Any = av.open(str(path), "w", options=options)
             self.stream: Any = self.container.add_stream("libx264", rate=Fraction(rate or 30.0).limit_denominator(1001))
             if self.audio:
                 self.audio.add_to(self.container)
@@ -243,15 +264,16 @@ class VideoSink(Sink):
         import av
 
         picture = self.paint(frame, results)
-        if self.size is None:
-            self._begin(picture)
-        if (picture.shape[1], picture.shape[0]) != self.size:
-            raise SinkError(f"{self.path}: a frame of {picture.shape[1]} × {picture.shape[0]} follows frames of {self.size}")
+        width, height = self.size or self._begin(picture)
+        if (picture.shape[1], picture.shape[0]) != (width, height):
+            raise SinkError(
+                f"{self.path}: a frame of {picture.shape[1]} × {picture.shape[0]} follows frames of {width} × {height}"
+            )
         even = picture[: self.stream.height, : self.stream.width]
         # OpenCV converts in half the time of FFmpeg's scaler; both colour spaces are BT.601, as declared below.
-        planes = cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420)
+        planes: Any = cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420)
         encoded = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-        encoded.pts, encoded.time_base = round(frame.time_s * CLOCK), Fraction(1, CLOCK)
+        encoded.pts, encoded.time_base = round(self._on_grid(frame.time_s) * CLOCK), Fraction(1, CLOCK)
         encoded.duration = round(self.frame_s * CLOCK)
         with _writing(self.path):
             for packet in self.stream.encode(encoded):
@@ -259,12 +281,18 @@ class VideoSink(Sink):
             if self.audio:
                 self.audio.copy(self.container, until_s=frame.time_s)
 
-    def _begin(self, picture: Image) -> None:
+    def _on_grid(self, time_s: float) -> float:
+        """Steady clips stay steady: containers with millisecond stamps (Matroska) are up to half of one off."""
+        steady = round(time_s / self.frame_s) * self.frame_s
+        return steady if abs(steady - time_s) < 0.001 else time_s
+
+    def _begin(self, picture: Image) -> tuple[int, int]:
         self.size = picture.shape[1], picture.shape[0]
         self.stream.width, self.stream.height = picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2
         self.stream.pix_fmt = "yuv420p"
         self.stream.codec_context.time_base = Fraction(1, CLOCK)
         self.stream.options = {"preset": "ultrafast", "crf": "23", "colormatrix": "smpte170m", "colorprim": "smpte170m"}
+        return self.size
 
     def close(self) -> None:
         if self.container is None:

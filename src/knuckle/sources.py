@@ -107,14 +107,14 @@ def load_image(path: str | os.PathLike[str]) -> Image:
         SourceError: there is no such file, or it is no image or a cut-off one.
     """
     from PIL import Image as pillow
-    from PIL import ImageOps
+    from PIL import ImageOps, UnidentifiedImageError
 
     try:
         with pillow.open(path) as opened:
             return as_rgb(ImageOps.exif_transpose(opened))
     except FileNotFoundError as error:
         raise SourceError(f"there is no file {path}") from error
-    except pillow.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise SourceError(f"{path} is not an image file ({_begins(path)})") from error
     except pillow.DecompressionBombError as error:
         raise SourceError(f"{path} is too large an image: {error}") from error
@@ -188,20 +188,19 @@ def _video(address: str) -> Reader:
     rate = float(stream.average_rate or stream.guessed_rate or 30)
     duration = float(container.duration / 1_000_000) if container.duration else None
     count = stream.frames or (round(duration * rate) if duration else None)
-    live = address.startswith("rtsp")
     return Reader(
         address,
-        "live" if live else "video",
-        lambda reader: _decode(container, stream, address, rate, duration if stream.frames else None),
+        "live" if address.startswith("rtsp") else "video",
+        lambda reader: _decode(container, stream, address, rate),
         count,
         rate,
         duration,
     )
 
 
-def _decode(container: Any, stream: Any, address: str, rate: float, stated_s: float | None) -> Iterator[Frame]:
+def _decode(container: Any, stream: Any, address: str, rate: float) -> Iterator[Frame]:
     index, last_s, first_s, trouble = 0, -math.inf, None, None
-    expected = stream.frames
+    expected, end_s = stream.frames, _stated_end_s(container, stream)
     with container:
         try:
             for decoded in container.decode(stream):
@@ -214,9 +213,18 @@ def _decode(container: Any, stream: Any, address: str, rate: float, stated_s: fl
             trouble = _reason(error)
     if index == 0:
         raise SourceError(f"{address} holds no frame that can be decoded" + (f": {trouble}" if trouble else ""))
-    if trouble or (stated_s and expected and index < 0.9 * expected):
-        missing = f" of {expected}" if expected else ""
-        raise SourceError(f"{address} breaks off after {index}{missing} frames" + (f": {trouble}" if trouble else ""))
+    if trouble or index < 0.9 * expected or last_s < 0.9 * end_s - 0.5:
+        stated = (
+            f" of {expected} frames" if expected else f" frames, {last_s:.1f} of {end_s:.1f} s" if end_s else " frames"
+        )
+        raise SourceError(f"{address} breaks off after {index}{stated}" + (f": {trouble}" if trouble else ""))
+
+
+def _stated_end_s(container: Any, stream: Any) -> float:
+    """How long the file says its video is, 0 where it does not; sound may be longer than the pictures."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    return float(container.duration / 1_000_000) if container.duration and not container.streams.audio else 0.0
 
 
 def _upright(decoded: Any) -> Image:

@@ -14,7 +14,7 @@ from knuckle import zoo
 from knuckle.errors import InputError
 from knuckle.graph import Graph, Node, Observer
 from knuckle.hand import HandLandmarker, HandModel
-from knuckle.images import Image, as_rgb
+from knuckle.images import as_rgb
 from knuckle.palm import UPRIGHT_RAD, PalmDetector, PalmModel, roi_from_palm
 from knuckle.results import Hand, Palm, Roi
 from knuckle.runtime import Outputs, Pictures, Session
@@ -193,7 +193,13 @@ class HandTracker:
         return float(time_s)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "observe": None}
+        """Options and memory; the networks go as their name, and the observer stays here."""
+        return {"options": self.options, "networks": self.networks, "memory": self.graph.state, "time_s": self._time_s}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.options, self.networks, self._time_s = state["options"], state["networks"], state["time_s"]
+        self.graph, self.observe = hand_tracking(self.networks, self.options), None
+        self.graph.state = state["memory"]
 
 
 def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import BinaryIO
 
 import platformdirs
 
@@ -27,9 +27,7 @@ from knuckle.errors import BundleError
 
 logger = logging.getLogger("knuckle")
 
-TASK_URL = (
-    "https://storage.googleapis.com/mediapipe-models/hand_landmarker/hand_landmarker/float16/latest/hand_landmarker.task"
-)
+TASK_URL = "https://storage.googleapis.com/mediapipe-models/hand_landmarker/hand_landmarker/float16/latest/hand_landmarker.task"
 TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"}
 WHEEL = "mediapipe==0.10.21"
 WHEEL_FOLDERS = {"palm": "mediapipe/modules/palm_detection", "hand": "mediapipe/modules/hand_landmark"}
@@ -229,8 +227,8 @@ def import_task(path: Path, name: str) -> Bundle:
     with _workshop() as folder:
         for role, member in TASK_MEMBERS.items():
             _extract(path, member, Path(folder) / f"{role}.tflite")
-        networks = {role: Network(f"{role}.tflite", _sha256(Path(folder) / f"{role}.tflite")) for role in TASK_MEMBERS}
-        bundle = Bundle(name, **networks, licence="as its publisher states", source=f"imported from {path.name}")
+        palm, hand = (Network(f"{role}.tflite", _sha256(Path(folder) / f"{role}.tflite")) for role in TASK_MEMBERS)
+        bundle = Bundle(name, palm, hand, licence="as its publisher states", source=f"imported from {path.name}")
         return _install(bundle, Path(folder), name)
 
 
@@ -321,7 +319,7 @@ def _fetch_wheel(bundle: Bundle, folder: Path) -> None:
     wheels[0].unlink()
 
 
-def _copy_with_progress(source: IO[bytes], target: IO[bytes], total: int, label: str) -> None:
+def _copy_with_progress(source: BinaryIO, target: BinaryIO, total: int, label: str) -> None:
     from rich.console import Console
     from rich.progress import wrap_file
 
@@ -339,9 +337,7 @@ def _extract(archive: Path, member: str, target: Path, sha256: str | None = None
         with zipfile.ZipFile(archive) as opened, opened.open(member) as source, target.open("wb") as out:
             shutil.copyfileobj(source, out)
     except (KeyError, zipfile.BadZipFile) as error:
-        raise BundleError(
-            f"{archive} is no hand landmarker bundle ({error}); expected a zip with {member}"
-        ) from error
+        raise BundleError(f"{archive} is no hand landmarker bundle ({error}); expected a zip with {member}") from error
     if sha256 and _sha256(target) != sha256:
         raise BundleError(f"{member} of {archive.name} is not the file that was expected (wrong sha256)")
 
@@ -353,12 +349,4 @@ def _sha256(path: Path) -> str:
 
 @lru_cache
 def _sha256_of(path: str, modified_ns: int, size: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if sys.version_info >= (3, 11) else _digest(file)
-
-
-def _digest(file: IO[Any]) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,45 @@
+# Everything that people and CI run. `make demo SOURCE=clip.mp4` and `make test` need Python 3.10 or newer, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SOURCE ?= 0
+
+.PHONY: demo test check format bench docs clean
+
+demo: $(VENV)/user
+	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev
+	$(BIN)/python benchmarks/bench.py
+
+docs: $(VENV)/dev
+	$(BIN)/python docs/make_docs.py
+
+clean:
+	rm -rf $(VENV) out benchmarks/scratch dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Knuckle needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --upgrade "pip>=25.1"
+
+$(VENV)/user: $(VENV)/bin/python pyproject.toml
+	$(INSTALL) --editable .
+	touch $@
+
+$(VENV)/dev: $(VENV)/bin/python pyproject.toml
+	$(INSTALL) --editable . --group dev
+	touch $@ $(VENV)/user

@@ -1,0 +1,269 @@
+"""MediaPipe's own two tracking graphs, wired from our nodes: what `knuckle.solutions` and `knuckle.tasks` run.
+
+They differ from `knuckle.tracker` on purpose: no smoothing, no prediction, no ids, no second look in the frame that
+lost a hand, the palm detector on every frame that has fewer than `max_hands`, regions compared as upright squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import IntEnum
+from functools import partial
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+
+from knuckle.errors import InputError
+from knuckle.geometry import iou, square_box
+from knuckle.graph import Graph, Node
+from knuckle.hand import MCP_JOINTS, roi_from_hand
+from knuckle.images import Image
+from knuckle.palm import UPRIGHT_RAD, roi_from_palm
+from knuckle.results import FINGERS, FloatArray, Hand, Palm, Roi
+from knuckle.tracker import Networks, TrackerOptions
+from knuckle.tracks import without_duplicates
+
+SAME_REGION = 0.5
+# 90 degrees, read as radians: turns each region that comes from a palm by 26.6 degrees.
+TASKS_UPRIGHT_RAD = 90.0
+
+PALM_CONNECTIONS = ((0, 1), (0, 5), (9, 13), (13, 17), (5, 9), (0, 17))
+FINGER_CONNECTIONS = {finger: tuple(pairwise(points)) for finger, points in FINGERS.items()}
+
+T = TypeVar("T")
+
+
+class HandLandmark(IntEnum):
+    """The 21 points by MediaPipe's names; ours are shorter (`knuckle.HandLandmark`)."""
+
+    WRIST = 0
+    THUMB_CMC = 1
+    THUMB_MCP = 2
+    THUMB_IP = 3
+    THUMB_TIP = 4
+    INDEX_FINGER_MCP = 5
+    INDEX_FINGER_PIP = 6
+    INDEX_FINGER_DIP = 7
+    INDEX_FINGER_TIP = 8
+    MIDDLE_FINGER_MCP = 9
+    MIDDLE_FINGER_PIP = 10
+    MIDDLE_FINGER_DIP = 11
+    MIDDLE_FINGER_TIP = 12
+    RING_FINGER_MCP = 13
+    RING_FINGER_PIP = 14
+    RING_FINGER_DIP = 15
+    RING_FINGER_TIP = 16
+    PINKY_MCP = 17
+    PINKY_PIP = 18
+    PINKY_DIP = 19
+    PINKY_TIP = 20
+
+
+class RefusedError(InputError, RuntimeError):
+    """Input that MediaPipe refuses with a RuntimeError; a ValueError too, as all of ours that is about input."""
+
+
+def legacy_tracking(
+    networks: Networks,
+    *,
+    max_hands: int = 2,
+    min_palm_score: float = 0.5,
+    min_presence: float = 0.5,
+    static: bool = False,
+) -> Graph:
+    """The graph of MediaPipe's legacy Hands: image -> hands in image pixels, sides right for a mirror image.
+
+    More than `max_hands` hands may come out, as there: held ones and as many palms are read.
+
+    Args:
+        networks: the loaded networks.
+        max_hands: how many palms are looked at; that many held hands keep the detector off.
+        min_palm_score, min_presence: not range-checked; beyond 0..1 they accept everything or nothing.
+        static: forget each image before the next.
+    """
+    options = TrackerOptions(mirrored=True)
+    palm_detector = replace(networks.palm_detector(options), min_score=min_palm_score)
+    hand_landmarker = replace(networks.hand_landmarker(options), min_presence=min_presence)
+    return Graph(
+        "legacy_hand_tracking",
+        inputs=["image"],
+        nodes=[
+            Node(partial(too_few, max_hands=max_hands), ("previous_rois",), "search"),
+            Node(palm_detector.graph(), ("image",), "palms", when="search"),
+            Node(partial(first, count=max_hands), ("palms",), "best_palms"),
+            Node(partial(rois_from_palms, upright_rad=UPRIGHT_RAD), ("best_palms",), "palm_rois"),
+            Node(later_wins, ("palm_rois", "previous_rois"), "rois"),
+            Node(hand_landmarker.graph(), ("image", "rois"), "hands", when="rois"),
+            Node(rois_from_hands, ("hands",), "next_rois"),
+        ],
+        output="hands",
+        # Fed by itself it stays empty: that is all that is static about the static mode.
+        feedback={"previous_rois": ("previous_rois" if static else "next_rois", ())},
+    )
+
+
+def tasks_detection(
+    networks: Networks,
+    *,
+    max_hands: int = 1,
+    min_palm_score: float = 0.5,
+    min_presence: float = 0.5,
+    upright_rad: float = TASKS_UPRIGHT_RAD,
+) -> Graph:
+    """The graph of the Tasks HandLandmarker for single images: image, quarter_turns -> hands in image pixels.
+
+    `quarter_turns` clockwise bring the image upright before palms are looked for; it may be any whole number.
+    Sides are right for an image that is not mirrored. Arguments: see `tasks_tracking`.
+    """
+    options = TrackerOptions(min_presence=min_presence)
+    return Graph(
+        "tasks_hand_detection",
+        inputs=["image", "quarter_turns"],
+        nodes=[
+            Node(_turned_palm_detection(networks, min_palm_score), ("image", "quarter_turns"), "palms"),
+            Node(partial(first, count=max_hands), ("palms",), "best_palms"),
+            Node(partial(rois_from_palms, upright_rad=upright_rad), ("best_palms",), "rois"),
+            Node(networks.hand_landmarker(options).graph(), ("image", "rois"), "found_hands", when="rois"),
+            Node(without_duplicates, ("found_hands",), "hands"),
+        ],
+        output="hands",
+    )
+
+
+def tasks_tracking(
+    networks: Networks,
+    *,
+    max_hands: int = 1,
+    min_palm_score: float = 0.5,
+    min_presence: float = 0.5,
+    min_overlap: float = 0.5,
+    upright_rad: float = TASKS_UPRIGHT_RAD,
+) -> Graph:
+    """The graph of the Tasks HandLandmarker for video: image, quarter_turns -> hands in image pixels.
+
+    Args:
+        networks: the loaded networks.
+        max_hands: never more come out.
+        min_palm_score: not range-checked.
+        min_presence: 0..1.
+        min_overlap: a palm's region that overlaps a held one by more than this intersection over union is no new hand.
+        upright_rad: angle of wrist to middle MCP that counts as upright in palms; `palm.UPRIGHT_RAD` cuts straight.
+
+    Raises:
+        InputError: `min_presence` is out of range.
+    """
+    options = TrackerOptions(min_presence=min_presence)
+    return Graph(
+        "tasks_hand_tracking",
+        inputs=["image", "quarter_turns"],
+        nodes=[
+            Node(partial(too_few, max_hands=max_hands), ("previous_rois",), "search"),
+            Node(_turned_palm_detection(networks, min_palm_score), ("image", "quarter_turns"), "palms", when="search"),
+            Node(partial(first, count=max_hands), ("palms",), "best_palms"),
+            Node(partial(rois_from_palms, upright_rad=upright_rad), ("best_palms",), "palm_rois"),
+            Node(partial(earlier_wins, overlap=min_overlap), ("previous_rois", "palm_rois"), "associated_rois"),
+            Node(partial(first, count=max_hands), ("associated_rois",), "rois"),
+            Node(networks.hand_landmarker(options).graph(), ("image", "rois"), "found_hands", when="rois"),
+            Node(without_duplicates, ("found_hands",), "hands"),
+            Node(rois_from_hands, ("hands",), "next_rois"),
+        ],
+        output="hands",
+        feedback={"previous_rois": ("next_rois", ())},
+    )
+
+
+def landmarks_unit(hand: Hand, width: int, height: int) -> list[list[float]]:
+    """21 times x, y, z as MediaPipe gives them: x and z in image widths, y in image heights, single precision."""
+    scaled: list[list[float]] = (hand.landmarks / np.array([width, height, width], np.float32)).tolist()
+    return scaled
+
+
+def _turned_palm_detection(networks: Networks, min_palm_score: float) -> Graph:
+    palm_detector = replace(networks.palm_detector(TrackerOptions()), min_score=min_palm_score)
+    return Graph(
+        "turned_palm_detection",
+        inputs=["image", "quarter_turns"],
+        nodes=[
+            Node(turned, ("image", "quarter_turns"), "upright_image"),
+            Node(palm_detector.graph(), ("upright_image",), "upright_palms"),
+            Node(turned_back, ("upright_palms", "image", "quarter_turns"), "palms"),
+        ],
+        output="palms",
+    )
+
+
+def too_few(rois: Sequence[Roi], max_hands: int) -> bool:
+    """Whether there is room for more."""
+    return len(rois) < max_hands
+
+
+def first(items: Sequence[T], count: int) -> list[T]:
+    """The first `count` of them."""
+    return list(items[:count])
+
+
+def rois_from_palms(palms: Sequence[Palm], upright_rad: float) -> list[Roi]:
+    """A region for each palm."""
+    return [roi_from_palm(palm, upright_rad) for palm in palms]
+
+
+def rois_from_hands(hands: Sequence[Hand]) -> list[Roi]:
+    """The next frame's region of each hand."""
+    return [roi_from_hand(hand, MCP_JOINTS) for hand in hands]
+
+
+def later_wins(palm_rois: Sequence[Roi], previous_rois: Sequence[Roi]) -> list[Roi]:
+    """All regions, each later one in the place of the earlier ones that it overlaps by more than `SAME_REGION`."""
+    kept: list[Roi] = []
+    for roi in (*palm_rois, *previous_rois):
+        kept = [*(other for other in kept if overlap_of(roi, other) <= SAME_REGION), roi]
+    return kept
+
+
+def earlier_wins(previous_rois: Sequence[Roi], palm_rois: Sequence[Roi], overlap: float) -> list[Roi]:
+    """The previous regions, then each palm's that overlaps none in the list by more than `overlap`."""
+    kept = list(previous_rois)
+    for roi in palm_rois:
+        if all(overlap_of(roi, other) <= overlap for other in kept):
+            kept.append(roi)
+    return kept
+
+
+def overlap_of(one: Roi, other: Roi) -> float:
+    """Intersection over union of two regions as if neither were turned."""
+    return float(iou(square_box(one), square_box(other)[None])[0])
+
+
+def turned(image: Image, quarter_turns: int) -> Image:
+    """The image turned clockwise.
+
+    A pixel at x is one at width - x afterwards, as the frame runs from 0 to the width and pixel centres are at
+    integers: so a reversed axis begins with a black pixel and ends with the second one of before.
+    """
+    if not quarter_turns % 4:
+        return image
+    down, right = {1: (0, 1), 2: (1, 1), 3: (1, 0)}[quarter_turns % 4]
+    straight = np.rot90(image, -quarter_turns)
+    return np.pad(straight, ((down, 0), (right, 0), (0, 0)))[: straight.shape[0], : straight.shape[1]]
+
+
+def turned_back(palms: Sequence[Palm], image: Image, quarter_turns: int) -> list[Palm]:
+    """Palms of the turned image as palms of the image itself."""
+    width, height = image.shape[1], image.shape[0]
+    return [_turned_palm(palm, width, height, quarter_turns % 4) for palm in palms]
+
+
+def _turned_palm(palm: Palm, width: int, height: int, quarter_turns: int) -> Palm:
+    if not quarter_turns:
+        return palm
+    corners = _turned_points(palm.box.reshape(2, 2), width, height, quarter_turns)
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    return replace(palm, box=box, keypoints=_turned_points(palm.keypoints, width, height, quarter_turns))
+
+
+def _turned_points(points: FloatArray, width: int, height: int, quarter_turns: int) -> FloatArray:
+    x, y = points[:, 0], points[:, 1]
+    places = {1: (y, height - x), 2: (width - x, height - y), 3: (width - y, x)}
+    return np.stack(places[quarter_turns], axis=1)

@@ -1,0 +1,34 @@
+"""MediaPipe's Tasks HandLandmarker on Knuckle's networks: `knuckle.tasks` instead of `mediapipe.tasks.python`.
+
+The names, arguments, results and errors are those of MediaPipe 1.2.2; see docs/migrate.md. New code is better off
+with `knuckle.HandTracker`.
+"""
+
+from knuckle.tasks import vision
+from knuckle.tasks.containers import BaseOptions, Category, ImageProcessingOptions, Landmark, NormalizedLandmark
+from knuckle.tasks.image import Image, ImageFormat
+from knuckle.tasks.vision import (
+    HandLandmark,
+    HandLandmarker,
+    HandLandmarkerOptions,
+    HandLandmarkerResult,
+    HandLandmarksConnections,
+    RunningMode,
+)
+
+__all__ = [
+    "BaseOptions",
+    "Category",
+    "HandLandmark",
+    "HandLandmarker",
+    "HandLandmarkerOptions",
+    "HandLandmarkerResult",
+    "HandLandmarksConnections",
+    "Image",
+    "ImageFormat",
+    "ImageProcessingOptions",
+    "Landmark",
+    "NormalizedLandmark",
+    "RunningMode",
+    "vision",
+]

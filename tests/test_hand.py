@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from conftest import make_hand
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knuckle import Roi
+from knuckle.hand import HandLandmarker, roi_from_hand
+from knuckle.results import Hand, HandLandmark
+from knuckle.runtime import FakeSession
+
+IMAGE = np.zeros((100, 200, 3), np.uint8)
+
+
+def outputs(presence: float = 0.9, left_in_mirror: float = 0.2) -> dict[str, list[np.ndarray]]:
+    crop_points = np.array([[112, 112, 22.4]] * 21, np.float32).ravel()
+    world = np.array([[0.1, 0, 0.05]] * 21, np.float32).ravel()
+    arrays = {"Identity": crop_points, "Identity_1": [presence], "Identity_2": [left_in_mirror], "Identity_3": world}
+    return {name: [np.array(value, np.float32)] for name, value in arrays.items()}
+
+
+def test_no_region_gives_no_hand() -> None:
+    landmarker = HandLandmarker(FakeSession(outputs(), 224), 224)
+    assert landmarker.gate([]) == [] and landmarker.decode({}, []) == []
+
+
+def test_crop_points_become_image_pixels_metres_turn_and_z_is_scaled() -> None:
+    roi = Roi(60, 40, 56, math.pi / 2)
+    (hand,) = HandLandmarker(FakeSession(outputs(), 224), 224).graph()(IMAGE, [roi])
+    assert np.allclose(hand.landmarks, [60, 40, 22.4 * 56 / 224 / 0.4], atol=1e-4)
+    assert np.allclose(hand.world, [0, 0.1, 0.05], atol=1e-6)
+    assert hand.roi == roi and hand.track_id is None and hand.visibility is None
+    assert hand.landmarks.dtype == np.float32 and hand.landmarks_raw is hand.landmarks
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "probability", "side"),
+    [(False, 0.2, "Left"), (True, 0.2, "Right"), (False, 0.7, "Right"), (True, 0.7, "Left")],
+)
+def test_handedness_follows_whether_the_image_is_mirrored(mirrored: bool, probability: float, side: str) -> None:
+    session = FakeSession(outputs(left_in_mirror=probability), 224)
+    (hand,) = HandLandmarker(session, 224, mirrored=mirrored).graph()(IMAGE, [Roi(50, 50, 50)])
+    assert hand.handedness == side
+    assert math.isclose(hand.handedness_score, max(probability, 1 - probability), rel_tol=1e-6)
+
+
+def test_presence_must_be_above_the_threshold() -> None:
+    for presence, count in ((0.4, 0), (0.5, 0), (0.6, 1)):
+        landmarker = HandLandmarker(FakeSession(outputs(presence), 224), 224)
+        assert len(landmarker.graph()(IMAGE, [Roi(50, 50, 50)])) == count
+
+
+@given(st.floats(-3.1, 3.1), st.floats(0.3, 5), st.floats(-300, 300))
+def test_a_hand_s_region_moves_turns_and_grows_with_it(angle: float, scale: float, shift: float) -> None:
+    hand = make_hand()
+    before = roi_from_hand(hand)
+    c, s = math.cos(angle), math.sin(angle)
+    spin = np.array([[c, s], [-s, c]]) * scale
+    moved = hand.landmarks.astype(np.float64)
+    moved[:, :2] = moved[:, :2] @ spin + shift
+    after = roi_from_hand(Hand(moved, hand.world, "Left", 0.9, 0.9, hand.roi))
+    assert np.allclose([after.x, after.y], np.array([before.x, before.y]) @ spin + shift, atol=1e-3)
+    assert math.isclose(after.size, before.size * scale, rel_tol=1e-5)
+    assert math.isclose(math.cos(after.angle_rad - before.angle_rad - angle), 1, abs_tol=1e-6)
+
+
+def test_landmarks_have_names() -> None:
+    hand = make_hand()
+    for point in HandLandmark:
+        assert np.array_equal(getattr(hand, point.name.lower()), hand.landmarks[point])
+    with pytest.raises(AttributeError):
+        _ = hand.index_finger_tip  # type: ignore[attr-defined]
+
+
+def test_a_hand_goes_to_json_and_back() -> None:
+    hand = make_hand(123.456, 77.7)
+    again = Hand.from_dict(hand.to_dict())
+    assert np.allclose(again.landmarks, hand.landmarks, atol=1e-3)
+    assert np.allclose(again.world, hand.world, atol=1e-6)
+    assert again.to_dict() == hand.to_dict()

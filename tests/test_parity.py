@@ -1,0 +1,76 @@
+"""Agreement with the reference on real photos, and behaviour on real clips."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import knuckle
+from knuckle import HandTracker
+from knuckle.sources import load_image
+
+
+@pytest.mark.parametrize(("complexity", "models"), [(1, "mediapipe"), (0, "mediapipe-lite")])
+def test_stills_agree_with_the_reference(shared: Path, complexity: int, models: str) -> None:
+    oracle = json.loads((shared / "oracle" / "legacy_stills.json").read_text())
+    errors = []
+    for key, expected in oracle.items():
+        level, name = key.split("|")
+        if int(level) != complexity:
+            continue
+        image = load_image(shared / "data" / "photos" / "gestures40" / name)
+        hands = knuckle.detect(image, models, mirrored=True)
+        labels = [label for ((_, _, label),) in expected["handedness"] or []]
+        assert [hand.handedness for hand in hands] == labels, name
+        for hand, landmarks, world in zip(
+            hands, expected["landmarks"] or [], expected["world_landmarks"] or [], strict=True
+        ):
+            scale = np.array([image.shape[1], image.shape[0], image.shape[1]])
+            errors.append(np.abs(hand.landmarks - np.array(landmarks) * scale).max(axis=1))
+            assert np.abs(hand.world - np.array(world)).max() < 1e-3, name
+    assert len(errors) in (41, 42)
+    assert np.max(errors) < 0.5 and np.median(errors) < 0.05
+
+
+def follow(path: Path, **options: object) -> list[list[knuckle.Hand]]:
+    tracker = HandTracker(**options)
+    return [tracker(frame.image, frame.time_s) for frame in knuckle.read(path)]
+
+
+def test_signing_hands_keep_their_ids(shared: Path) -> None:
+    """Fast hands that cross, touch and hide: two people's hands are two ids, with few exceptions."""
+    ids = hands = 0
+    for path in sorted((shared / "data" / "video").glob("asl_*.mkv")):
+        shown = follow(path)
+        ids += len({hand.track_id for frame in shown for hand in frame})
+        hands += sum(map(len, shown))
+        assert all(len(frame) <= 2 for frame in shown)
+    assert ids <= 24 and hands >= 1000  # 10 clips with two hands; the reference finds 916
+
+
+def test_motion_prediction_holds_fast_hands_longer(shared: Path) -> None:
+    clips = [shared / "data" / "video" / f"asl_{name}.mkv" for name in ("student", "walk", "help", "brother")]
+    found = {on: sum(len(h) for clip in clips for h in follow(clip, predict_motion=on)) for on in (False, True)}
+    assert found[True] > found[False]
+
+
+def test_a_clip_without_people_has_no_hands(shared: Path) -> None:
+    assert not any(follow(shared / "data" / "video" / "car-detection.mp4"))
+
+
+def test_the_reference_s_labels_of_thumb_and_index_tips_are_met(shared: Path) -> None:
+    """TI1K's own labels, people's hands seen from above: medians well under a tenth of the hand's box."""
+    for name in ("rotation", "scale", "translation"):
+        path = shared / "data" / "video" / f"ti1k_{name}_1.mp4"
+        rows = [line.split()[1:] for line in path.with_suffix(".txt").read_text().splitlines() if line.strip()]
+        distances = []
+        for (hand,), row, frame in zip(follow(path, max_hands=1), rows, knuckle.read(path), strict=False):
+            unit = np.array([frame.width, frame.height])
+            x0, y0, x1, y1, *tips = (float(value) for value in row)
+            box = max((x1 - x0) * unit[0], (y1 - y0) * unit[1])
+            for tip, point in zip((tips[:2], tips[2:]), (hand.thumb_tip, hand.index_tip), strict=True):
+                distances.append(np.linalg.norm(np.array(tip) * unit - point[:2]) / box)
+        assert np.median(distances) < 0.1

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from knuckle import EngineError, InputError
+from knuckle.runtime import Session
+from knuckle.tracker import Networks
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def hand_file(networks: Networks) -> Path:
+    return networks.bundle.hand_path
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_several_pictures_give_what_each_gives_alone(hand_file: Path, threads: int) -> None:
+    session = Session(hand_file, threads)
+    together = session(PICTURES)
+    for k in range(3):
+        for name, values in session(PICTURES[k : k + 1]).items():
+            assert np.allclose(values[0], together[name][k], atol=1e-3), name
+
+
+def test_outputs_are_the_caller_s_to_keep(hand_file: Path) -> None:
+    session = Session(hand_file)
+    first = session(PICTURES[:1])
+    kept = {name: values.copy() for name, values in first.items()}
+    session(PICTURES[1:2])
+    assert all(np.array_equal(first[name], kept[name]) for name in kept)
+
+
+@pytest.mark.parametrize("wrong", [PICTURES[:0], PICTURES[:, :100], PICTURES.astype(np.float32), PICTURES[..., :2]])
+def test_pictures_of_another_shape_are_refused(hand_file: Path, wrong: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"takes uint8 \(n, 224, 224, 3\)"):
+        Session(hand_file)(wrong)
+
+
+def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
+    for name in ("hand.tflite", "hand.onnx"):
+        path = tmp_path / name
+        path.write_bytes(b"no network at all" * 10)
+        with pytest.raises(EngineError, match=name):
+            Session(path)
+
+
+def test_devices_and_threads_that_cannot_be_are_refused(hand_file: Path) -> None:
+    with pytest.raises(EngineError, match="device='cuda'"):
+        Session(hand_file, device="cuda")
+    with pytest.raises(InputError, match="threads"):
+        Session(hand_file, threads=0)
+
+
+def test_loading_writes_nothing_to_the_terminal(hand_file: Path) -> None:
+    code = f"from pathlib import Path; from knuckle.runtime import Session; Session(Path({str(hand_file)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def onnx_mean(path: Path, batch: int | str) -> Path:
+    """A network with NHWC input whose one output is the mean of each picture."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    entry = helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 8, 8, 3])
+    exit_ = helper.make_tensor_value_info("mean", TensorProto.FLOAT, [batch, 1])
+    axes = helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3])
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [-1, 1])
+    nodes = [
+        helper.make_node("ReduceMean", ["image", "axes"], ["flat"], keepdims=0),
+        helper.make_node("Reshape", ["flat", "shape"], ["mean"]),
+    ]
+    graph = helper.make_graph(nodes, "mean", [entry], [exit_], [axes, shape])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+@pytest.mark.parametrize("batch", [1, "n"])
+def test_onnx_networks_run_with_fixed_and_free_batch(tmp_path: Path, batch: int | str) -> None:
+    session = Session(onnx_mean(tmp_path / "mean.onnx", batch))
+    pictures = PICTURES[:, :8, :8]
+    assert session.side == 8
+    assert np.allclose(session(pictures)["mean"][:, 0], pictures.mean(axis=(1, 2, 3)) / 255, atol=1e-6)
+    with pytest.raises(EngineError, match="cuda"):
+        Session(tmp_path / "mean.onnx", device="cuda")

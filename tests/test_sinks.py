@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from conftest import make_hand
+from PIL import Image as pillow
+from pyarrow import csv, parquet
+
+import knuckle
+from knuckle import InputError, SinkError
+from knuckle.images import Image
+from knuckle.results import Frame, Hand, HandLandmark, Palm
+from knuckle.sinks import HANDS_FORMAT, ImageSink, InBackground, VideoSink, data_sink
+from knuckle.sources import read
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+FRAMES = [
+    (Frame(IMAGE, k, k / 30, "clip.mp4"), [make_hand(10 + k), make_hand(40, side="Right")][: k % 3]) for k in range(9)
+]
+
+
+def paint(frame: Frame, hands: list[Hand]) -> Image:
+    return knuckle.draw_hands(frame.image, hands)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_table_has_one_row_per_hand_per_frame(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / "new folder" / f"hands.{suffix}"
+    with data_sink(path) as sink:
+        for frame, hands in FRAMES:
+            sink.write(frame, hands)
+    table = (parquet.read_table if suffix == "parquet" else csv.read_csv)(path)
+    rows = table.to_pylist()
+    written = [(frame, place, hand) for frame, hands in FRAMES for place, hand in enumerate(hands)]
+    assert len(rows) == len(written) == 9
+    for row, (frame, place, hand) in zip(rows, written, strict=True):
+        assert (row["format"], row["frame"], row["hand"]) == (HANDS_FORMAT, frame.index, place)
+        assert (row["source"], row["width_px"], row["height_px"]) == ("clip.mp4", 64, 48)
+        assert row["handedness"] == hand.handedness and row["time_s"] == pytest.approx(frame.time_s)
+        for point in HandLandmark:
+            got = [row[f"{point.name.lower()}_{axis}_px"] for axis in "xyz"]
+            assert np.allclose(got, hand.landmarks[point], atol=1e-3)
+            assert np.allclose(row[f"{point.name.lower()}_world_x_m"], hand.world[point, 0], atol=1e-5)
+    if suffix == "parquet":
+        assert table.schema.metadata[b"format"] == HANDS_FORMAT.encode()
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_a_file_without_hands_can_be_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"none.{suffix}"
+    data_sink(path).close()
+    if suffix == "jsonl":
+        assert path.read_text() == ""
+    else:
+        assert (parquet.read_table if suffix == "parquet" else csv.read_csv)(path).num_rows == 0
+
+
+def test_jsonl_has_one_object_per_frame_in_the_documented_shape(tmp_path: Path) -> None:
+    path = tmp_path / "hands.jsonl"
+    with data_sink(path) as sink:
+        for frame, hands in FRAMES:
+            sink.write(frame, hands)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["frame"] for row in rows] == list(range(9))
+    assert list(rows[0]) == ["frame", "time_s", "source", "width", "height", "hands"]
+    keys = ["track_id", "handedness", "handedness_score", "presence", "palm_score", "landmarks", "world", "visibility"]
+    for row, (_, hands) in zip(rows, FRAMES, strict=True):
+        assert all(list(hand) == keys for hand in row["hands"])
+        back = [Hand.from_dict(hand) for hand in row["hands"]]
+        assert all(np.allclose(a.landmarks, b.landmarks, atol=1e-3) for a, b in zip(back, hands, strict=True))
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_palms_have_files_of_their_own(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"palms.{suffix}"
+    with data_sink(path, palms=True) as sink:
+        sink.write(FRAMES[0][0], [Palm(np.arange(4.0), np.arange(14.0).reshape(7, 2), 0.75)])
+        sink.write(FRAMES[1][0], [])
+    if suffix == "jsonl":
+        rows = [json.loads(line)["palms"] for line in path.read_text().splitlines()]
+        assert [len(row) for row in rows] == [1, 0] and rows[0][0]["box"] == [0, 1, 2, 3]
+        return
+    (row,) = (parquet.read_table if suffix == "parquet" else csv.read_csv)(path).to_pylist()
+    assert (row["score"], row["box_right_px"], row["wrist_y_px"], row["thumb_mcp_x_px"]) == (0.75, 2, 1, 12)
+
+
+def test_video_keeps_frames_rate_sound_and_pictures(tmp_path: Path, clip: Path) -> None:
+    out = tmp_path / "out.mp4"
+    with VideoSink(out, paint, 15.0, audio_from=str(clip)) as sink:
+        for frame in read(clip):
+            sink.write(frame, [])
+    with av.open(str(out)) as written, av.open(str(clip)) as source:
+        stream = written.streams.video[0]
+        assert stream.codec_context.name == "h264" and stream.codec_context.pix_fmt == "yuv420p"
+        assert (stream.frames, stream.average_rate) == (30, Fraction(15))
+        packets = [sum(p.size for p in c.demux(c.streams.audio[0])) for c in (written, source)]
+        assert packets[0] == packets[1] > 0
+    before, after = list(read(clip)), list(read(out))
+    for one, other in zip(before, after, strict=True):
+        assert abs(one.time_s - other.time_s) < 2e-3
+        assert np.abs(one.image.astype(int) - other.image).mean() < 4
+
+
+def test_uneven_times_are_kept_in_video(tmp_path: Path) -> None:
+    times = [0.0, 0.05, 0.2, 0.212, 0.5]
+    with VideoSink(tmp_path / "uneven.mp4", paint, 30.0) as sink:
+        for k, time_s in enumerate(times):
+            sink.write(Frame(IMAGE, k, time_s), [])
+    assert np.allclose([frame.time_s for frame in read(tmp_path / "uneven.mp4")], times, atol=1e-3)
+
+
+def test_odd_sizes_lose_one_row_and_column_at_most(tmp_path: Path) -> None:
+    with VideoSink(tmp_path / "odd.mp4", paint, 30.0) as sink:
+        sink.write(Frame(IMAGE[:47, :63]), [])
+    (frame,) = read(tmp_path / "odd.mp4")
+    assert frame.image.shape == (46, 62, 3)
+
+
+def test_pictures_are_named_after_their_sources(tmp_path: Path) -> None:
+    with ImageSink(tmp_path / "out", paint, root=tmp_path / "in") as sink:
+        for name in ("a.jpg", "deeper/a.png"):
+            sink.write(Frame(IMAGE, source=str(tmp_path / "in" / name)), [make_hand()])
+    names = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.jpg"))
+    assert names == ["a_hands.jpg", "deeper/a_hands.jpg"]
+    with pillow.open(tmp_path / "out" / "a_hands.jpg") as written:
+        assert written.size == (64, 48)
+
+
+def test_photos_of_one_name_and_two_kinds_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    with ImageSink(tmp_path, paint) as sink:
+        for name in ("a.jpg", "a.png"):
+            sink.write(Frame(IMAGE, source=name), [])
+    assert len(list(tmp_path.glob("*.jpg"))) == 2
+
+
+def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SinkError, match=r"hands\.csv"):
+        data_sink(tmp_path / "file" / "hands.csv")
+    with pytest.raises(SinkError, match=r"out\.mp4"):
+        VideoSink(tmp_path / "file" / "out.mp4", paint)
+    with pytest.raises(InputError, match=r"\.parquet"):
+        data_sink(tmp_path / "hands.xlsx")
+    with pytest.raises(InputError, match=r"\.mp4"):
+        VideoSink(tmp_path / "out.gif", paint)
+
+
+def test_a_sink_in_the_background_writes_all_and_passes_its_error_on(tmp_path: Path) -> None:
+    class Breaks(ImageSink):
+        def write(self, frame: Frame, results: object) -> None:
+            if frame.index == 2:
+                raise SinkError("disk full")
+
+    with InBackground(data_sink(tmp_path / "hands.jsonl")) as sink:
+        for frame, hands in FRAMES:
+            sink.write(frame, hands)
+    assert len((tmp_path / "hands.jsonl").read_text().splitlines()) == 9
+    with pytest.raises(SinkError, match="disk full"), InBackground(Breaks(tmp_path, paint)) as sink:
+        for frame, hands in FRAMES:
+            sink.write(frame, hands)
+
+
+def test_drawing_leaves_the_picture_unless_asked() -> None:
+    image = np.full((480, 640, 3), 90, np.uint8)
+    drawn = knuckle.draw_hands(image, [make_hand(300, 300, 200)])
+    assert (image == 90).all() and not np.array_equal(drawn, image)
+    assert knuckle.draw_hands(image, [make_hand(300, 300, 200)], copy=False) is image
+    assert np.array_equal(image, drawn)
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (20, 20), (1, 1), (2000, 30)])
+def test_any_picture_can_be_drawn_on_wherever_the_hand_is(shape: tuple[int, int]) -> None:
+    image = np.zeros((*shape, 3), np.uint8)
+    far = [make_hand(-500, 9000, 80), make_hand(5, 5, 1), make_hand(1e7, -1e7, 1e5)]
+    drawn = knuckle.draw_hands(image, far, boxes=True)
+    drawn = knuckle.draw_palms(drawn, [Palm(np.array([-9.0, -9, 1e4, 1e4]), np.zeros((7, 2)), 0.5)])
+    assert knuckle.draw_rois(drawn, [hand.roi for hand in far]).shape == image.shape

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from conftest import two_hands, write_clip
+from PIL import Image as pillow
+
+import knuckle
+from knuckle import SourceError
+from knuckle.images import Image
+from knuckle.results import Frame
+from knuckle.sources import in_background, load_image, read
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "webp", "gif", "jpg"])
+def test_image_files_come_as_rgb(tmp_path: Path, suffix: str) -> None:
+    smooth = two_hands(0.5, 64, 48)
+    path = tmp_path / f"picture.{suffix}"
+    pillow.fromarray(smooth).save(path, **({"lossless": True} if suffix == "webp" else {}))
+    (frame,) = read(path)
+    assert frame.image.dtype == np.uint8 and (frame.width, frame.height) == (64, 48)
+    lossless = suffix in ("png", "bmp", "tiff", "webp")
+    assert np.array_equal(frame.image, smooth) if lossless else np.abs(frame.image.astype(int) - smooth).mean() < 8
+
+
+def test_an_exif_mark_turns_a_photo_upright(tmp_path: Path) -> None:
+    exif = pillow.Exif()
+    exif[0x0112] = 6  # shown correctly after a quarter turn clockwise
+    pillow.fromarray(PICTURE).save(tmp_path / "turned.png", exif=exif)
+    assert np.array_equal(load_image(tmp_path / "turned.png"), np.rot90(PICTURE, -1))
+
+
+def test_16_bit_gray_files_keep_their_high_byte(tmp_path: Path) -> None:
+    deep = (PICTURE[..., 0].astype(np.uint16) << 8) + 77
+    pillow.fromarray(deep).save(tmp_path / "deep.png")
+    assert np.array_equal(load_image(tmp_path / "deep.png")[..., 1], PICTURE[..., 0])
+
+
+def test_arrays_and_pillow_images_are_sources() -> None:
+    for source in (PICTURE, pillow.fromarray(PICTURE)):
+        (frame,) = read(source)
+        assert np.array_equal(frame.image, PICTURE)
+
+
+def test_folders_and_globs_go_past_bad_files_and_note_them(tmp_path: Path) -> None:
+    (tmp_path / "deeper").mkdir()
+    for name in ("a.png", "c.png", "deeper/d.png"):
+        pillow.fromarray(PICTURE).save(tmp_path / name)
+    (tmp_path / "b.jpg").write_text("this is no photo")
+    (tmp_path / "notes.txt").write_text("nor is this")
+    reader = read(tmp_path)
+    assert [Path(frame.source).name for frame in reader] == ["a.png", "c.png", "d.png"]
+    (problem,) = reader.problems
+    assert "b.jpg" in str(problem) and "this is no p" in str(problem)
+    assert len(list(read(str(tmp_path / "*.png")))) == 2
+    assert len(list(read(str(tmp_path / "**" / "*.png")))) == 3
+
+
+def test_a_clip_comes_with_its_count_rate_and_times(clip: Path, clip_frames: list[Image]) -> None:
+    reader = read(clip)
+    frames = list(reader)
+    assert (reader.kind, reader.frame_count) == ("video", 30)
+    assert reader.rate == pytest.approx(15, abs=0.01) and reader.duration_s == pytest.approx(2, abs=0.1)
+    assert [frame.index for frame in frames] == list(range(30))
+    assert np.allclose([frame.time_s for frame in frames], np.arange(30) / 15, atol=1e-3)
+    assert np.abs(frames[7].image.astype(int) - clip_frames[7]).mean() < 6
+
+
+def test_uneven_time_stamps_are_kept(tmp_path: Path) -> None:
+    times = [0.0, 0.05, 0.2, 0.21, 0.5]
+    write_clip(tmp_path / "uneven.mkv", [PICTURE] * 5, 30, times=times)
+    assert np.allclose([frame.time_s for frame in read(tmp_path / "uneven.mkv")], times, atol=1e-3)
+
+
+def test_a_video_s_rotation_mark_is_honoured(tmp_path: Path) -> None:
+    image = two_hands(0.5, 64, 48)
+    path = tmp_path / "upright.mp4"
+    write_clip(path, [image] * 3, 30)
+    turned = tmp_path / "turned.mp4"
+    with av.open(str(path)) as source, av.open(str(turned), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        if not hasattr(stream, "set_display_rotation"):
+            pytest.skip("this PyAV cannot write a rotation mark")
+        stream.set_display_rotation(90)
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    frame = next(iter(read(turned)))
+    assert np.abs(frame.image.astype(int) - np.rot90(image)).mean() < 8
+
+
+def test_animations_are_clips(tmp_path: Path) -> None:
+    pictures = [pillow.fromarray(np.full((20, 30, 3), 60 * k, np.uint8)) for k in range(4)]
+    pictures[0].save(tmp_path / "moving.gif", save_all=True, append_images=pictures[1:], duration=40)
+    reader = read(tmp_path / "moving.gif")
+    frames = list(reader)
+    assert reader.kind == "video" and len(frames) == 4
+    assert np.allclose([frame.time_s for frame in frames], [0, 0.04, 0.08, 0.12])
+    assert [int(frame.image.mean()) // 20 for frame in frames] == [0, 3, 6, 9]
+
+
+def test_a_cut_off_clip_gives_its_frames_and_then_says_so(tmp_path: Path, clip_frames: list[Image]) -> None:
+    whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
+    write_clip(whole, clip_frames * 3, 30)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    seen = []
+    with pytest.raises(SourceError, match=r"cut\.mkv breaks off after"):
+        for frame in read(cut):
+            seen.append(frame.index)
+    assert 10 < len(seen) < 90
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("empty.jpg", b"", "empty"),
+        ("text.jpg", b"hello, I am text", "hello"),
+        ("text.mp4", b"hello, I am text" * 100, "hello"),
+        ("empty.mp4", b"", "empty"),
+        ("notes.txt", b"hello", "cannot be opened"),
+    ],
+)
+def test_files_that_are_not_what_they_claim_are_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=words) as caught:
+        list(read(tmp_path / name))
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(OSError):
+        list(read(tmp_path / name))
+
+
+def test_a_truncated_jpeg_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    pillow.fromarray(two_hands(0.5)).save(path)
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(SourceError, match=r"photo\.jpg.*cut off"):
+        load_image(path)
+
+
+@pytest.mark.parametrize(
+    "source", ["nowhere.mp4", "nowhere/*.png", "http://127.0.0.1:9/clip.mp4", "rtsp://127.0.0.1:9/x"]
+)
+def test_sources_that_are_not_there_are_named(source: str) -> None:
+    with pytest.raises(SourceError, match=source.split("/")[0]):
+        list(read(source))
+
+
+def test_a_folder_without_images_and_a_camera_that_is_not_there(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SourceError, match="no images"):
+        read(tmp_path)
+    with pytest.raises(SourceError, match="camera 97"):
+        read("97")
+
+
+def test_a_clip_over_http(clip: Path) -> None:
+    import threading
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(clip.parent)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{server.server_port}/{clip.name.replace(' ', '%20')}"
+        assert len(list(read(address))) == 30
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_live_source_gives_the_newest_frame(clip: Path) -> None:
+    reader = read(clip, live=True)
+    seen = []
+    for frame in reader:
+        seen.append(frame.index)
+        time.sleep(0.05)  # slower than decoding
+    assert reader.kind == "live" and seen == sorted(seen)
+    assert len(seen) < 30 and seen[-1] == 29
+
+
+def test_a_thread_in_the_background_gives_everything_in_order_and_passes_errors_on() -> None:
+    def frames() -> object:
+        yield from (Frame(PICTURE, k) for k in range(20))
+        raise SourceError("broke")
+
+    seen = []
+    with pytest.raises(SourceError, match="broke"):
+        for frame in in_background(frames(), depth=3):
+            seen.append(frame.index)
+    assert seen == list(range(20))
+
+
+def test_leaving_the_loop_early_closes_the_source() -> None:
+    closed = []
+
+    def frames() -> object:
+        try:
+            yield from (Frame(PICTURE, k) for k in range(1000))
+        finally:
+            closed.append(True)
+
+    for frame in in_background(frames(), depth=3):
+        if frame.index == 5:
+            break
+    time.sleep(0.3)
+    assert closed == [True]
+
+
+def test_read_is_public() -> None:
+    assert knuckle.read is read

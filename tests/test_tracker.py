@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import two_hands
+from scene import TIPS, blank, draw_hand
+
+import knuckle
+from knuckle import HandTracker, InputError, Roi
+from knuckle.graph import Step
+from knuckle.images import Image
+from knuckle.results import Hand
+from knuckle.tracker import Networks
+
+
+def same(one: list[Hand], other: list[Hand]) -> bool:
+    return len(one) == len(other) and all(
+        np.array_equal(a.landmarks, b.landmarks) and (a.track_id, a.handedness) == (b.track_id, b.handedness)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def searches(tracker: HandTracker, frames: list[Image]) -> list[bool]:
+    """On which frames the palm detector ran."""
+    ran: list[bool] = []
+
+    def note(step: Step) -> None:
+        if step.path == ("hand_tracking", "palms"):
+            ran.append(not step.skipped)
+
+    tracker.observe = note
+    for image in frames:
+        tracker(image)
+    return ran
+
+
+def test_a_wall_has_no_hands() -> None:
+    assert knuckle.detect(blank()) == []
+    assert knuckle.detect_palms(blank()) == []
+    assert HandTracker()(blank()) == []
+
+
+def test_landmarks_lie_on_the_drawn_finger_tips() -> None:
+    size, x, y = 240, 300, 220
+    (hand,) = knuckle.detect(draw_hand(blank(), x, y, size))
+    assert hand.handedness == "Left" and hand.presence > 0.9 and hand.palm_score and hand.palm_score > 0.5
+    for name, (px, py) in TIPS.items():
+        tip = np.array([x + (px - 0.45) * size, y + (py - 0.52) * size])
+        assert np.linalg.norm(getattr(hand, f"{name}_tip")[:2] - tip) < 0.07 * size, name
+    assert 0.1 < np.linalg.norm(hand.world[0] - hand.world[12]) < 0.25  # metres from wrist to middle tip
+
+
+def test_a_turned_image_gives_turned_landmarks() -> None:
+    image = draw_hand(blank(480, 480), 240, 220, 220)
+    (hand,), (turned,) = knuckle.detect(image), knuckle.detect(np.ascontiguousarray(np.rot90(image)))
+    back = np.stack([479 - turned.landmarks[:, 1], turned.landmarks[:, 0]], axis=1)
+    assert np.abs(back - hand.landmarks[:, :2]).mean() < 4
+    assert turned.handedness == hand.handedness
+
+
+def test_mirroring_image_and_option_gives_the_same_hand() -> None:
+    image = draw_hand(blank(), 300, 220, 240)
+    (hand,) = knuckle.detect(image)
+    (flipped,) = knuckle.detect(image[:, ::-1], mirrored=True)
+    assert flipped.handedness == hand.handedness
+    assert knuckle.detect(image[:, ::-1])[0].handedness != hand.handedness
+
+
+def test_the_tracker_s_first_frame_is_what_detect_finds(clip_frames: list[Image]) -> None:
+    tracked, found = HandTracker()(clip_frames[0]), knuckle.detect(clip_frames[0])
+    assert sorted(h.landmarks.tobytes() for h in tracked) == sorted(h.landmarks.tobytes() for h in found)
+
+
+def test_two_hands_keep_their_ids_and_the_detector_rests(clip_frames: list[Image]) -> None:
+    tracker = HandTracker()
+    ran = searches(tracker, clip_frames)
+    hands = tracker(two_hands(1.0))
+    assert [hand.track_id for hand in hands] == [1, 2]
+    assert {hand.handedness for hand in hands} == {"Left", "Right"}
+    assert ran == [True] + [False] * 30
+
+
+@pytest.mark.parametrize("every", [1, 4, 10])
+def test_with_one_of_two_hands_the_detector_runs_every_so_many_frames(every: int) -> None:
+    image = draw_hand(blank(), 300, 220, 240)
+    ran = searches(HandTracker(search_every=every), [image] * 21)
+    assert np.flatnonzero(ran).tolist() == list(range(0, 21, every))
+
+
+def test_by_default_the_detector_runs_about_five_times_a_second() -> None:
+    image = draw_hand(blank(), 300, 220, 240)
+    ran = searches(HandTracker(), [image] * 90)
+    assert sum(ran[30:]) == 10  # two seconds at 30 frames a second
+
+
+def test_without_hands_every_frame_is_searched() -> None:
+    assert searches(HandTracker(), [blank()] * 5) == [True] * 5
+
+
+def test_a_hand_that_jumps_is_found_in_the_same_frame() -> None:
+    tracker = HandTracker(max_hands=1)
+    for x, y in ((150, 150), (150, 150), (480, 300), (480, 300)):
+        (hand,) = tracker(draw_hand(blank(), x, y, 180))
+        assert np.linalg.norm(hand.landmarks[9, :2] - [x, y]) < 60
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_never_more_hands_than_asked_for(most: int) -> None:
+    image = blank(960, 480)
+    for k in range(4):
+        draw_hand(image, 130 + 230 * k, 240, 170, right=bool(k % 2))
+    tracker = HandTracker(max_hands=most)
+    assert [len(tracker(image)) for _ in range(4)] == [most] * 4
+    assert len(knuckle.detect(image, max_hands=most)) == most
+    assert len(knuckle.detect_palms(image, max_hands=most)) == 4
+
+
+def test_trackers_do_not_disturb_each_other_and_reset_forgets(clip_frames: list[Image]) -> None:
+    alone, one, other = HandTracker(), HandTracker(), HandTracker(max_hands=1)
+    expected = [alone(image) for image in clip_frames[:8]]
+    for k, image in enumerate(clip_frames[:8]):
+        other(clip_frames[-k])
+        assert same(one(image), expected[k])
+    one.reset()
+    assert same(one(clip_frames[0]), expected[0])
+
+
+def test_trackers_in_threads_share_networks_and_agree(clip_frames: list[Image]) -> None:
+    def follow(_: int) -> list[list[Hand]]:
+        tracker = HandTracker()
+        return [tracker(image) for image in clip_frames[:6]]
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(follow, range(4))
+    assert all(same(a, b) for other in others for a, b in zip(first, other, strict=True))
+    assert HandTracker().networks is HandTracker().networks
+
+
+def test_a_tracker_pickles_with_its_memory(clip_frames: list[Image]) -> None:
+    tracker = HandTracker()
+    for image in clip_frames[:4]:
+        tracker(image)
+    copy = pickle.loads(pickle.dumps(tracker))
+    assert all(same(tracker(image), copy(image)) for image in clip_frames[4:8])
+
+
+def test_landmarks_in_the_caller_s_own_regions() -> None:
+    image = draw_hand(blank(), 300, 220, 240)
+    (hand,) = knuckle.detect(image)
+    there, nothing, boxed = knuckle.landmarks_in(image, [hand.roi, Roi(560, 420, 60), Roi.around(hand.box.tolist())])
+    assert there is not None and np.allclose(there.landmarks, hand.landmarks, atol=1e-3) and there.palm_score is None
+    assert nothing is None
+    assert boxed is not None and np.abs(boxed.landmarks - hand.landmarks)[:, :2].mean() < 8
+    assert knuckle.landmarks_in(image, []) == []
+
+
+def test_gray_alpha_and_pillow_images_are_tracked_like_rgb() -> None:
+    from PIL import Image as pillow
+
+    image = draw_hand(blank(), 300, 220, 240)
+    (hand,) = knuckle.detect(image)
+    alpha = np.concatenate([image, np.full_like(image[..., :1], 9)], axis=-1)
+    for other in (alpha, pillow.fromarray(image), image.astype(np.uint16) << 8, np.asfortranarray(image)):
+        assert np.array_equal(knuckle.detect(other)[0].landmarks, hand.landmarks)
+
+
+def test_smoothing_can_be_switched_off(clip_frames: list[Image]) -> None:
+    for smooth in (True, False):
+        tracker = HandTracker(smooth=smooth)
+        hands = [tracker(image) for image in clip_frames[:6]][-1]
+        assert all(np.array_equal(h.landmarks, h.landmarks_raw) != smooth for h in hands)
+
+
+def test_bad_input_is_refused_and_the_tracker_goes_on(clip_frames: list[Image]) -> None:
+    tracker, plain = HandTracker(), HandTracker()
+    for k, image in enumerate(clip_frames[:6]):
+        with pytest.raises(InputError):
+            tracker(image.astype(np.float32) / 255, k + 0.5)
+        if k:
+            with pytest.raises(InputError, match="later than"):
+                tracker(image, k - 1)
+        assert same(tracker(image, k), plain(image, k))
+    with pytest.raises(InputError):
+        tracker(clip_frames[0], math.nan)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_hands": 0},
+        {"max_hands": 2.0},
+        {"max_hands": True},
+        {"search_every": 0},
+        {"min_palm_score": 1.5},
+        {"min_presence": "high"},
+        {"min_presence": math.nan},
+        {"remember_s": -1},
+        {"max_hand": 2},
+    ],
+)
+def test_options_out_of_range_are_refused_at_construction(wrong: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        HandTracker(**wrong)
+
+
+def test_the_networks_of_a_tracker_can_be_replaced(networks: Networks) -> None:
+    calls = []
+
+    def counted(pictures: Image) -> dict[str, np.ndarray]:
+        calls.append(len(pictures))
+        return networks.hand(pictures)
+
+    (hand,) = knuckle.detect(draw_hand(blank(), 300, 220, 240), replace(networks, hand=counted))
+    assert calls == [1] and hand.presence > 0.9

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+from conftest import make_hand
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knuckle.results import Hand, Palm
+from knuckle.tracks import (
+    PALM_LANDMARKS,
+    Memory,
+    expected_rois,
+    follow,
+    is_palm_of,
+    visible_hands,
+    without_duplicates,
+)
+
+FPS = 30
+
+
+def play(frames: list[list[Hand]], remember_s: float = 1.0) -> list[list[Hand]]:
+    """Hands in, hands with ids out, frame by frame."""
+    memory, shown = Memory(), []
+    for k, hands in enumerate(frames):
+        memory = follow(memory, hands, searched=True, time_s=k / FPS, remember_s=remember_s)
+        shown.append(visible_hands(memory, smooth=False, vote=True))
+    return shown
+
+
+def ids(hands: list[Hand]) -> list[int | None]:
+    return [hand.track_id for hand in hands]
+
+
+def test_no_hands_give_no_tracks() -> None:
+    assert play([[], []]) == [[], []]
+
+
+def test_a_hand_keeps_its_id_and_a_new_one_gets_the_next() -> None:
+    frames = [[make_hand(100 + 4 * k)] for k in range(5)]
+    frames += [[make_hand(120 + 4 * k), make_hand(500, 300, side="Right")] for k in range(5)]
+    shown = play(frames)
+    assert [ids(hands) for hands in shown] == [[1]] * 5 + [[1, 2]] * 5
+
+
+def test_the_order_of_the_hands_does_not_matter() -> None:
+    one, other = make_hand(100), make_hand(400, side="Right")
+    shown = play([[one, other], [other, one], [one, other]])
+    assert [[hand.handedness for hand in hands] for hands in shown] == [["Left", "Right"]] * 3
+
+
+def test_ids_stay_with_their_hands_when_these_cross() -> None:
+    frames = [[make_hand(100 + 12 * k), make_hand(460 - 12 * k, 110, side="Right")] for k in range(30)]
+    assert all([(h.track_id, h.handedness) for h in hands] == [(1, "Left"), (2, "Right")] for hands in play(frames))
+
+
+def test_a_hand_that_hid_for_half_a_second_is_the_same_hand() -> None:
+    before, after = [make_hand(100 + 3 * k) for k in range(10)], [make_hand(170 + 3 * k) for k in range(5)]
+    shown = play([[h] for h in before] + [[]] * 15 + [[h] for h in after])
+    assert ids(shown[-1]) == [1]
+
+
+def test_a_hand_that_was_gone_for_too_long_is_a_new_one() -> None:
+    shown = play([[make_hand()]] + [[]] * 40 + [[make_hand()]])
+    assert ids(shown[-1]) == [2]
+
+
+def test_another_hand_elsewhere_is_not_the_lost_one() -> None:
+    shown = play([[make_hand(100)]] * 5 + [[]] * 5 + [[make_hand(560, 400, side="Right")]])
+    assert ids(shown[-1]) == [2]
+
+
+def test_handedness_is_voted_over_the_track() -> None:
+    frames = [[make_hand(side="Right" if k == 6 else "Left", score=0.8)] for k in range(12)]
+    assert {hand.handedness for hands in play(frames) for hand in hands} == {"Left"}
+
+
+def test_a_palm_score_stays_with_its_track() -> None:
+    found = make_hand()
+    object.__setattr__(found, "palm_score", 0.77)
+    shown = play([[found], [make_hand(102)], [make_hand(104)]])
+    assert [hands[0].palm_score for hands in shown] == [0.77] * 3
+
+
+def test_the_expected_region_runs_ahead_of_a_moving_hand() -> None:
+    memory = Memory()
+    for k in range(2):
+        memory = follow(memory, [make_hand(100 + 9 * k)], True, k / FPS, 1.0)
+    (still,), (ahead,) = (expected_rois(memory, 2 / FPS, predict_motion=on) for on in (False, True))
+    assert np.isclose(ahead.x - still.x, 9, atol=1e-3) and np.isclose(ahead.y, still.y, atol=1e-3)
+
+
+def test_a_hand_found_twice_comes_out_once_and_neighbours_stay() -> None:
+    hands = [make_hand(100), make_hand(102), make_hand(160)]
+    kept = without_duplicates(hands)
+    assert kept == [hands[0], hands[2]]
+
+
+@given(st.lists(st.tuples(st.floats(0, 600), st.floats(0, 400)), max_size=6))
+def test_removing_duplicates_twice_is_removing_them_once(places: list[tuple[float, float]]) -> None:
+    once = without_duplicates([make_hand(x, y) for x, y in places])
+    assert without_duplicates(once) == once and bool(once) == bool(places)
+
+
+def test_a_palm_belongs_to_the_hand_it_lies_on() -> None:
+    hand = make_hand()
+    palm = Palm(np.zeros(4), hand.landmarks[PALM_LANDMARKS, :2] + 3, 0.9)
+    assert is_palm_of(palm, hand)
+    assert not is_palm_of(palm, make_hand(200))
+
+
+def test_smoothing_leaves_the_raw_landmarks() -> None:
+    memory = Memory()
+    for k in range(3):
+        memory = follow(memory, [make_hand(100 + 5 * (k % 2))], True, k / FPS, 1.0)
+    (hand,) = visible_hands(memory, smooth=True, vote=True)
+    assert np.array_equal(hand.landmarks_raw, make_hand(100).landmarks)
+    assert not np.array_equal(hand.landmarks, hand.landmarks_raw)
