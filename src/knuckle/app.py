@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 from knuckle.draw import draw_palms, hand_renderer
 from knuckle.graph import Graph, Node
@@ -12,7 +11,7 @@ from knuckle.images import Image
 from knuckle.results import Frame
 from knuckle.tracker import Networks, TrackerOptions, hand_detection, hand_tracking
 
-Sink = Callable[[Frame, list[Any], Image | None], bool]
+Sink = Callable[..., bool]
 
 
 def main_graph(
@@ -23,16 +22,16 @@ def main_graph(
     *,
     stills: bool = False,
     palms_only: bool = False,
-    render: bool = True,
+    draws: bool = True,
 ) -> Graph:
     """The graph of one run; each call takes the next frame through it and tells whether to go on.
 
     Args:
         frames: RGB frames whose times rise.
-        sink: gets the frame, its hands (or palms) and the drawn picture; says whether to go on.
+        sink: takes the frame, its hands (or palms) and the drawn picture; tells whether to go on.
         stills: the frames have nothing to do with each other.
         palms_only: look for palms and nothing else.
-        render: draw; without it the sink's picture is None.
+        draws: without it the sink gets no picture.
     """
     found = "palms" if palms_only else "hands"
     if palms_only:
@@ -45,10 +44,10 @@ def main_graph(
         Node(time_of, ("frame",), "time_s", when="frame"),
         Node(finder, finder.inputs, found, when="frame"),
     ]
-    if render:
+    if draws:
         renderer = draw_palms if palms_only else hand_renderer()
         nodes.append(Node(renderer, ("image", found), "picture", when="frame"))
-    inputs = ("frame", found, "picture") if render else ("frame", found)
+    inputs = ("frame", found, "picture") if draws else ("frame", found)
     nodes.append(Node(sink, inputs, "goes_on", when="frame", otherwise=False))
     return Graph("main", inputs=[], nodes=nodes, output="goes_on")
 

@@ -6,9 +6,9 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import knuckle
 from knuckle import sinks, zoo
+from knuckle.app import main_graph
 from knuckle.errors import Error, InputError
+from knuckle.graph import Graph, Step
+from knuckle.graph_view import Diagram, diagrams_of
+from knuckle.images import Image
+from knuckle.pbtxt import read_pbtxt
+from knuckle.profile import Profile
 from knuckle.results import Frame, Hand
 from knuckle.runtime import default_threads
 from knuckle.sources import IMAGE_SUFFIXES, Reader, in_background, read
-from knuckle.tracker import HandTracker, TrackerOptions, detect, detect_palms, load
+from knuckle.tracker import Networks, TrackerOptions, load
+from knuckle.views import FORMATS, save
 from knuckle.window import Window
 
 DEFAULTS = TrackerOptions()
@@ -98,14 +105,14 @@ def track(
     """
     chosen = TrackerOptions(**options, smooth=not no_smooth)
     reader = read(source)
-    networks = load(models, threads, device)
-    job = Job(reader, _finder(reader, networks, chosen, detect_only), detect_only)
+    job = Job(reader, load(models, threads, device), chosen, detect_only, draws=show or out is not None)
     try:
         with ExitStack() as stack:
             for sink in _open_sinks(job, out, save):
                 job.sinks.append(stack.enter_context(sinks.InBackground(sink)))
-            mirror = reader.kind == "live" and not chosen.mirrored
-            _run(job, stack.enter_context(Window(mirrored=mirror)) if show else None)
+            if show:
+                job.window = stack.enter_context(Window(mirrored=reader.kind == "live" and not chosen.mirrored))
+            _run(job)
     except Error as error:
         if not job.frames:
             raise
@@ -119,9 +126,12 @@ class Job:
     """One run of `knuckle track`: what it is made of and what came of it."""
 
     reader: Reader
-    find: Callable[[Frame], list[Any]]
-    palms_only: bool
+    networks: Networks
+    options: TrackerOptions
+    palms_only: bool = False
+    draws: bool = True
     sinks: list[sinks.Sink] = field(default_factory=list)
+    window: Window | None = None
     frames: int = 0
     found: int = 0
     frames_with: int = 0
@@ -139,31 +149,33 @@ class Job:
     def exit_code(self) -> int:
         return STOPPED if self.stopped else int(bool(self.errors or self.reader.problems))
 
-    def paint(self, frame: Frame, found: Any) -> Any:
-        draw = knuckle.draw_palms if self.palms_only else knuckle.draw_hands
-        return draw(frame.image, found)
+    def graph(self, frames: Iterator[Frame]) -> Graph:
+        """The main graph of this run."""
+        stills = self.reader.kind == "image"
+        return main_graph(
+            frames, self.networks, self.options, self.sink, stills=stills, palms_only=self.palms_only, draws=self.draws
+        )
 
-    def take(self, frame: Frame) -> list[Any]:
-        """Find what is in a frame, hand it to the sinks, count it."""
-        start = time.perf_counter()
-        found = self.find(frame)
-        self.find_s += time.perf_counter() - start
+    def sink(self, frame: Frame, found: list[Any], picture: Image | None = None) -> bool:
+        """Hand results to files and window, count them; False when the user quits."""
+        drawn = frame if picture is None else replace(frame, image=picture)
         for sink in self.sinks:
-            sink.write(frame, found)
+            sink.write(drawn, found)
         self.frames += 1
         self.found += len(found)
         self.frames_with += bool(found)
         self.ids |= {hand.track_id for hand in found if isinstance(hand, Hand) and hand.track_id is not None}
-        return found
+        return self.window is None or self.window.show(drawn.image)
+
+    def observe(self, step: Step) -> None:
+        """Time the finding alone, for the report."""
+        if step.path == ("main", self.what):
+            self.find_s += step.seconds
 
 
-def _finder(reader: Reader, networks: Any, options: TrackerOptions, palms: bool) -> Callable[[Frame], list[Any]]:
-    if palms:
-        return lambda frame: list(detect_palms(frame.image, networks, options))
-    if reader.kind == "image":
-        return lambda frame: list(detect(frame.image, networks, options))
-    tracker = HandTracker(networks, options)
-    return lambda frame: tracker(frame.image, frame.time_s)
+def _picture(frame: Frame, found: Any) -> Image:
+    """What sinks paint: the main graph's renderer has already drawn."""
+    return frame.image
 
 
 def _open_sinks(job: Job, out: Path | None, save: Path | None) -> list[sinks.Sink]:
@@ -183,14 +195,14 @@ def _image_sink(job: Job, out: Path) -> sinks.Sink:
             f"{'several photos go' if several else 'a photo goes to .jpg, .png or'} to a folder, got {out}"
         )
     root = Path(job.reader.name)
-    return sinks.ImageSink(_not_the_source(out, job.reader.name), job.paint, root if root.is_dir() else None)
+    return sinks.ImageSink(_not_the_source(out, job.reader.name), _picture, root if root.is_dir() else None)
 
 
 def _video_sink(job: Job, out: Path) -> sinks.Sink:
     source = job.reader.name
     path = out / f"{_stem(source)}_hands.mp4" if _is_folder(out) else out
     with_sound = Path(source).is_file() and sinks.has_audio(source)
-    return sinks.VideoSink(_not_the_source(path, source), job.paint, job.reader.rate, source if with_sound else None)
+    return sinks.VideoSink(_not_the_source(path, source), _picture, job.reader.rate, source if with_sound else None)
 
 
 def _is_folder(path: Path) -> bool:
@@ -208,7 +220,7 @@ def _not_the_source(path: Path, source: str) -> Path:
     return path
 
 
-def _run(job: Job, window: Window | None) -> None:
+def _run(job: Job) -> None:
     """Decode, track and write at the same time, until the source ends, breaks, or the user stops."""
     start = time.perf_counter()
     frames = iter(job.reader) if job.reader.kind == "live" else in_background(iter(job.reader))
@@ -218,12 +230,10 @@ def _run(job: Job, window: Window | None) -> None:
             TextColumn(job.what), *columns, console=console, transient=True, disable=not console.is_terminal
         ) as progress:
             bar = progress.add_task("", total=job.reader.frame_count, rate="")
-            for frame in frames:
-                found = job.take(frame)
+            graph = job.graph(iter(frames))
+            while graph.run([], job.observe):
                 rate = job.frames / (time.perf_counter() - start)
                 progress.update(bar, advance=1, rate=f"{rate:.0f} frames/s")
-                if window and not window.show(job.paint(frame, found)):
-                    break
     except KeyboardInterrupt:
         job.stopped = True
     finally:
@@ -258,6 +268,56 @@ def _ranges(ids: set[int]) -> str:
         else:
             runs.append([number, number])
     return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs)
+
+
+@cli.command("graph")
+@click.argument("name", default="main")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="[default: what --out ends with, else text]")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write; a folder gets one .pbtxt per graph.")
+@click.option("--profile", "source", help="Run on this photo or clip, show what each node costs, write a trace.")
+@click.option("--models", default=zoo.DEFAULT, show_default=True, help="Bundle, folder or .task file.")
+def show_graph(name: str, form: str | None, out: Path | None, source: str | None, models: str) -> None:
+    """Show the graph that runs: main, hand_tracking, hand_landmarks, palm_detection, hand_renderer, hand_detection.
+
+    NAME may also be a MediaPipe GraphConfig .pbtxt file; its subgraphs are looked for beside and below it.
+
+    \b
+    knuckle graph
+    knuckle graph --out graph.html --profile clip.mp4
+    knuckle graph hand_tracking --format mermaid
+    knuckle graph hand_landmark_tracking_cpu.pbtxt --out reference.svg
+    """
+    profile = Profile() if source else None
+    if name.endswith(".pbtxt"):
+        if source:
+            raise InputError("a .pbtxt file is a picture of a graph; --profile needs one that runs")
+        diagram = read_pbtxt(name)
+    else:
+        diagram = _running_graph(name, load(models), source, profile)
+    if out is None:
+        click.echo(FORMATS[form or "text"](diagram), nl=False)
+    else:
+        save(diagram, out, form)
+    if profile:
+        trace = out.with_suffix(".trace.json") if out else Path(f"{name}.trace.json")
+        profile.write_trace(trace)
+        click.echo(f"trace for ui.perfetto.dev or chrome://tracing: {trace}", err=True)
+
+
+def _running_graph(name: str, networks: Networks, source: str | None, profile: Profile | None) -> Diagram:
+    """The diagram of a graph as `knuckle track` builds it, after a run over the source if there is one."""
+    nothing = (Reader("nothing", kind, lambda reader: iter(())) for kind in ("video", "image"))
+    known: dict[str, Diagram] = {}
+    for reader in [read(source)] if source else nothing:
+        graph = Job(reader, networks, DEFAULTS).graph(iter(reader))
+        with suppress(KeyboardInterrupt):
+            while profile and graph.run([], profile):
+                pass
+        known = {**diagrams_of(graph, profile), **known}
+    if name not in known:
+        what = f" in a run on {source}" if source else ""
+        raise InputError(f"no graph{what} is called {name}; there are {', '.join(known)}, or give a .pbtxt file")
+    return known[name]
 
 
 @cli.group()

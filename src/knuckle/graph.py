@@ -133,28 +133,3 @@ class Graph:
             known.add(node.output)
         if missing := {self.output, *(source for source, _ in self.feedback.values())} - known:
             raise InputError(f"{self.name}: nothing produces {sorted(missing)}")
-
-    def mermaid(self) -> str:
-        """The graph as Mermaid text: nested graphs are boxes, `when` and feedback are dotted arrows."""
-        return "\n".join(["flowchart TD", *_draw(self, self.name)[0]])
-
-
-def _draw(graph: Graph, scope: str) -> tuple[list[str], dict[str, str]]:
-    """Mermaid lines of a graph, and the box that stands for each of its names."""
-    boxes = {name: f"{scope}.{name}" for name in (*graph.inputs, *graph.feedback)}
-    lines = [f"subgraph {scope} [{graph.name}]", *(f"{boxes[name]}([{name}])" for name in boxes)]
-    for node in graph.nodes:
-        box = f"{scope}.{node.output}"
-        if isinstance(node.run, Graph):
-            inner, inner_boxes = _draw(node.run, box)
-            wires = zip(node.inputs, node.run.inputs, strict=True)
-            lines += [*inner, *(f"{boxes[outer]} --> {inner_boxes[name]}" for outer, name in wires)]
-            if node.when:
-                lines.append(f"{boxes[node.when]} -. when .-> {box}")
-            boxes[node.output] = inner_boxes[node.run.output]
-            continue
-        lines += [f"{box}[{node.name}]", *(f"{boxes[name]} -- {name} --> {box}" for name in node.inputs)]
-        lines += [f"{boxes[node.when]} -. when .-> {box}"] if node.when else []
-        boxes[node.output] = box
-    lines += [f"{boxes[source]} -. next frame .-> {boxes[name]}" for name, (source, _) in graph.feedback.items()]
-    return [*lines, "end"], boxes

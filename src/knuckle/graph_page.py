@@ -18,7 +18,7 @@ PITCH, PAD, GAP = 20, 14, 10  # pixels: between ports, above the first one, belo
 LANE, BEND = 12, 6
 LEAST_HEIGHT = 58
 COLOURS = 8
-TEXT_WIDTH, COST_WIDTH, INSET, LETTER = 470, 130, 14, 6.3
+TEXT_WIDTH, COST_WIDTH, INSET, LETTER = 470, 120, 14, 5.9
 SHARED_STYLE = "/* wires, in the page and in SVG files */"
 SVG_STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #16181d } .port { font-family: ui-monospace, monospace }
@@ -240,9 +240,9 @@ def _html_settings(box: Box) -> str:
 def as_svg(diagram: Diagram) -> str:
     """An SVG file with all subgraphs open, light or dark as the viewer is set."""
     body, width, height = _svg_graph(diagram, diagram.name)
-    size, name = (width + 40, height + 70), escape(diagram.name)
+    width, height, name = width + 40, height + 70, escape(diagram.name)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" width="{size[0]}" height="{size[1]}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
         f"<title>{name}</title><style>{_template().split(SHARED_STYLE)[1]}{SVG_STYLE}</style>"
         f'<rect class="paper" width="100%" height="100%"/><text class="name" x="20" y="36">{name}</text>'
         f'<svg x="20" y="56" overflow="visible">{body}</svg></svg>\n'

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, Literal
 
 from knuckle.graph import Graph, Node
-from knuckle.profile import Cost, NodePath
+from knuckle.profile import Cost, NodePath, Profile
 
-LOOPBACK = "PreviousLoopbackCalculator"
+PREVIOUS = "previous_call"  # the box that stands for a graph's feedback
 Fields = tuple[tuple[str, Any], ...]
 Kind = Literal["data", "when", "back", "side"]
 
@@ -86,6 +86,24 @@ class Diagram:
         return sum(box.cost.total_s for box in self.boxes if box.cost)
 
 
+def diagrams_of(graph: Graph, profile: Profile | None = None) -> dict[str, Diagram]:
+    """The graph and all inside it by name; the costs of one that is used in several places are added up."""
+    places: dict[str, list[tuple[NodePath, Graph]]] = {}
+    for path, inner in _graphs_in(graph, ()):
+        places.setdefault(inner.name, []).append((path, inner))
+    return {
+        name: diagram_of(found[0][1], profile.costs([path for path, _ in found]) if profile else None)
+        for name, found in places.items()
+    }
+
+
+def _graphs_in(graph: Graph, path: NodePath) -> Iterator[tuple[NodePath, Graph]]:
+    yield path, graph
+    for node in graph.nodes:
+        if isinstance(node.run, Graph):
+            yield from _graphs_in(node.run, (*path, node.output))
+
+
 def diagram_of(graph: Graph, costs: Mapping[NodePath, Cost] | None = None, path: NodePath = ()) -> Diagram:
     """The diagram of a running graph, with what its nodes cost where `Profile.costs()` is given."""
     costs = costs or {}
@@ -97,7 +115,7 @@ def diagram_of(graph: Graph, costs: Mapping[NodePath, Cost] | None = None, path:
 
 def _loopback(name: str, source: str) -> Box:
     ends = (Port(source, "LOOP", "back"),), (Port(name, "PREV_LOOP"),)
-    return Box(LOOPBACK, *ends, name, about="What the previous call left.")
+    return Box(PREVIOUS, *ends, name, about="What the previous call of the graph left.")
 
 
 def _box(node: Node, costs: Mapping[NodePath, Cost], path: NodePath) -> Box:
@@ -168,7 +186,7 @@ def cost_text(cost: Cost | None) -> str:
 def milliseconds(cost: Cost) -> str:
     """The median call's, with three digits that mean something."""
     ms = 1000 * cost.median_s
-    return f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}" if ms >= 0.1 else f"{ms:.3f}"
+    return f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}" if ms >= 0.1 else f"{ms:.3f}" if ms >= 0.001 else "<0.001"
 
 
 def as_text(diagram: Diagram) -> str:
@@ -199,14 +217,14 @@ def _text_lines(diagram: Diagram, indent: str) -> list[tuple[str, Cost | None]]:
 
 
 def as_mermaid(diagram: Diagram) -> str:
-    """Mermaid text: nested graphs are boxes, dotted arrows decide whether a box runs or reach into the next call."""
-    return "\n".join(["flowchart TD", *_mermaid_lines(diagram, diagram.name)[0]]) + "\n"
+    """Mermaid text: a box says what runs and what it makes; dotted arrows decide, or reach into the next call."""
+    return "\n".join(["flowchart TB", *_mermaid_lines(diagram, diagram.name)[0]]) + "\n"
 
 
 def _mermaid_lines(diagram: Diagram, scope: str) -> tuple[list[str], dict[str, str]]:
     """The lines of a graph, and the Mermaid node that makes each of its values."""
     makers = {port.name: f"{scope}.{port.name}" for port in diagram.inputs}
-    lines = [f'subgraph {scope}["{diagram.name}"]', *(f'{maker}(["{name}"])' for name, maker in makers.items())]
+    lines = [f'{maker}(["{name}"])' for name, maker in makers.items()]
     wires: list[tuple[Port, str]] = []
     for index, box in enumerate(diagram.boxes):
         place = f"{scope}.{box.name or f'{box.calculator}_{index}'}"
@@ -214,17 +232,16 @@ def _mermaid_lines(diagram: Diagram, scope: str) -> tuple[list[str], dict[str, s
         outs: dict[str, str] = {}
         if box.inside:
             inner, inner_makers = _mermaid_lines(box.inside, place)
-            lines += inner
+            lines += [f'subgraph {place}["{box.calculator}"]', "direction TB", *inner, "end"]
             ins, outs = (
                 {port.tag: inner_makers.get(port.name, place) for port in ports}
                 for ports in (box.inside.inputs, box.inside.outputs)
             )
         else:
-            cost = f"<br>{cost_text(box.cost)}" if box.cost else ""
-            lines.append(f'{place}["{box.calculator}{cost}"]')
+            made = ", ".join(port.name for port in box.outputs)
+            lines.append(f'{place}["{"<br>".join(filter(None, (box.calculator, f"→ {made}", cost_text(box.cost))))}"]')
         wires += [(port, ins.get(port.tag, place)) for port in box.inputs]
         makers |= {port.name: outs.get(port.tag, place) for port in box.outputs}
-    arrows = {"when": "-. when {} .->", "back": "-. previous {} .->", "side": "-. {} .->", "data": "-- {} -->"}
-    for port, end in wires:
-        lines.append(f"{makers.get(port.name, port.name)} {arrows[port.kind].format(port.name)} {end}")
-    return [*lines, "end"], makers
+    arrows = {"when": "-. when .->", "back": "-. next call .->", "side": "-.->", "data": "-->"}
+    lines += [f"{makers.get(port.name, port.name)} {arrows[port.kind]} {end}" for port, end in wires]
+    return lines, makers

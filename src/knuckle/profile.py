@@ -7,7 +7,7 @@ import os
 import statistics
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,11 +87,22 @@ class Profile:
             self._traced[event.step.path] = traced + 1
             self.events.append(event)
 
-    def costs(self) -> dict[NodePath, Cost]:
-        """By the output names on the way to the node, outermost first: ("held_hands", "raw")."""
+    def costs(self, below: Sequence[NodePath] = ((),)) -> dict[NodePath, Cost]:
+        """By the output names on the way to the node, outermost first: ("held_hands", "raw").
+
+        Args:
+            below: the ways to one subgraph in all its places; its nodes' costs there are added up.
+        """
+        joined: dict[NodePath, _Tally] = {}
+        for path, tally in self._tallies.items():
+            for start in below:
+                if path[: len(start)] == start and len(path) > len(start):
+                    sum_of = joined.setdefault(path[len(start) :], _Tally())
+                    sum_of.skips += tally.skips
+                    sum_of.seconds.extend(tally.seconds)
         return {
             path: Cost(len(t.seconds), t.skips, sum(t.seconds), statistics.median(t.seconds) if t.seconds else 0.0)
-            for path, t in self._tallies.items()
+            for path, t in joined.items()
         }
 
     def trace(self) -> dict[str, object]:

@@ -228,7 +228,9 @@ def import_task(path: Path, name: str) -> Bundle:
         for role, member in TASK_MEMBERS.items():
             _extract(path, member, Path(folder) / f"{role}.tflite")
         palm, hand = (Network(f"{role}.tflite", _sha256(Path(folder) / f"{role}.tflite")) for role in TASK_MEMBERS)
-        bundle = Bundle(name, palm, hand, licence="as its publisher states", source=f"imported from {path.name}")
+        official = {(known.palm.sha256, known.hand.sha256): known.licence for known in BUNDLES.values()}
+        licence = official.get((palm.sha256, hand.sha256), "as its publisher states")
+        bundle = Bundle(name, palm, hand, licence, source=f"imported from {path.name}")
         return _install(bundle, Path(folder), name)
 
 

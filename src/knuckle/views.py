@@ -1,0 +1,42 @@
+"""The formats that a diagram can be shown in, by name and by file suffix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from knuckle.errors import SinkError
+from knuckle.graph_page import as_html, as_svg
+from knuckle.graph_view import Diagram, as_mermaid, as_text
+from knuckle.pbtxt import as_pbtxt
+
+FORMATS: dict[str, Callable[[Diagram], str]] = {
+    "text": as_text,
+    "mermaid": as_mermaid,
+    "svg": as_svg,
+    "html": as_html,
+    "pbtxt": as_pbtxt,
+}
+SUFFIXES = {".txt": "text", ".mmd": "mermaid", ".svg": "svg", ".html": "html", ".pbtxt": "pbtxt"}
+
+
+def save(diagram: Diagram, path: Path, form: str | None = None) -> list[Path]:
+    """Write a diagram, by default as the path ends; a folder gets GraphConfig text, one file per graph.
+
+    Returns:
+        The files.
+
+    Raises:
+        SinkError: a file cannot be written.
+    """
+    if path.suffix:
+        texts = {path: FORMATS[form or SUFFIXES.get(path.suffix.lower(), "text")](diagram)}
+    else:
+        texts = {path / f"{inner.name}.pbtxt": as_pbtxt(inner) for inner in diagram.all()}
+    try:
+        for file, text in texts.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SinkError(f"{path} cannot be written: {error.strerror or error}") from error
+    return list(texts)
