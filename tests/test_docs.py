@@ -25,7 +25,9 @@ def test_the_readme_s_table_is_the_last_measurement() -> None:
     assert table(json.loads(RESULTS.read_text())) in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "page", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), ids=lambda path: path.name
+)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if "://" not in target:
@@ -40,7 +42,7 @@ def test_the_readme_s_five_lines_run(clip: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_every_column_of_the_tables_is_documented() -> None:
-    from knuckle.sinks import hand_schema
+    from knuckle.tables import hand_schema
 
     text = (ROOT / "docs" / "formats.md").read_text()
     for name in hand_schema().names:

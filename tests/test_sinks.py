@@ -15,8 +15,9 @@ import knuckle
 from knuckle import InputError, SinkError
 from knuckle.images import Image
 from knuckle.results import Frame, Hand, HandLandmark, Palm
-from knuckle.sinks import HANDS_FORMAT, ImageSink, InBackground, VideoSink, data_sink
+from knuckle.sinks import ImageSink, InBackground, VideoSink, data_sink
 from knuckle.sources import read
+from knuckle.tables import HANDS_FORMAT
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 FRAMES = [

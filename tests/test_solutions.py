@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import knuckle
 import knuckle.solutions as mp_solutions
-from knuckle import Palm, Roi, reference, zoo
+from knuckle import Palm, Roi, zoo
 from knuckle.errors import MissingExtraError
 from knuckle.hand import MCP_JOINTS, roi_from_hand
 from knuckle.images import Image
@@ -262,7 +262,6 @@ def test_association_keeps_the_later_or_the_earlier_and_leaves_no_overlap(palms:
     for kept in (later, earlier[len(held) :]):
         assert all(overlap_of(a, b) <= 0.5 for i, a in enumerate(kept) for b in kept[:i])
     assert set(later) | set(earlier) <= {*palms, *held}
-    assert [roi for roi in [*palms, *held] if roi in later] == later
 
 
 def test_two_equal_regions_become_the_later_one() -> None:
@@ -385,11 +384,6 @@ def test_plots_show_points_and_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     drawing_utils.plot_landmarks(some_points(), hands.HAND_CONNECTIONS)
     assert len(shown[0].collections) == 21 and len(shown[0].lines) == 21
     pyplot.close("all")
-
-
-def test_reference_graphs_can_be_drawn(one_hand: Networks) -> None:
-    for make in (reference.legacy_tracking, reference.tasks_detection, reference.tasks_tracking):
-        assert make(one_hand).mermaid().startswith("flowchart TD")  # type: ignore[operator]
 
 
 def test_the_still_example_writes_its_pictures(

@@ -21,11 +21,9 @@ import cv2
 
 from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
-from knuckle.results import PALM_KEYPOINTS, Frame, Hand, HandLandmark, Palm
+from knuckle.results import Frame, Hand, Palm
+from knuckle.tables import frame_columns, hand_row, hand_schema, palm_row, palm_schema
 
-HANDS_FORMAT, PALMS_FORMAT = "knuckle-hands-1", "knuckle-palms-1"
-NAMES = tuple(point.name.lower() for point in HandLandmark)
-BOX_EDGES = ("left", "top", "right", "bottom")
 ROWS_AT_ONCE = 2000
 CLOCK = 90_000  # ticks per second of written video: holds every usual frame rate, and uneven ones
 Results = Sequence[Hand] | Sequence[Palm]
@@ -118,7 +116,7 @@ class TableSink(Sink):
             return parquet.ParquetWriter(str(self.path), self.schema, compression="zstd")
 
     def write(self, frame: Frame, results: Results) -> None:
-        self.rows += [_frame_columns(frame) | self.row(place, result) for place, result in enumerate(results)]
+        self.rows += [frame_columns(frame) | self.row(place, result) for place, result in enumerate(results)]
         if len(self.rows) >= ROWS_AT_ONCE:
             self._flush()
 
@@ -139,67 +137,6 @@ class TableSink(Sink):
             writer, self.writer = self.writer, None
             with _writing(self.path):
                 writer.close()
-
-
-def _schema(name: str, columns: dict[str, str]) -> Any:
-    import pyarrow as pa
-
-    shared = {"format": "string", "source": "string", "frame": "int64", "time_s": "double"}
-    sizes = {"width_px": "int32", "height_px": "int32"}
-    fields = [pa.field(column, pa.type_for_alias(kind)) for column, kind in (shared | sizes | columns).items()]
-    return pa.schema(fields, metadata={"format": name, "documentation": "docs/formats.md"})
-
-
-def _frame_columns(frame: Frame) -> dict[str, Any]:
-    return {
-        "source": frame.source,
-        "frame": frame.index,
-        "time_s": frame.time_s,
-        "width_px": frame.width,
-        "height_px": frame.height,
-    }
-
-
-def hand_schema() -> Any:
-    """The pyarrow schema of tables of hands; names end with their unit."""
-    columns = {"hand": "int32", "track_id": "int64", "handedness": "string"}
-    columns |= dict.fromkeys(("handedness_score", "presence", "palm_score"), "float")
-    columns |= {f"{name}_{axis}_px": "float" for name in NAMES for axis in "xyz"}
-    columns |= {f"{name}_world_{axis}_m": "float" for name in NAMES for axis in "xyz"}
-    columns |= {f"{name}_visibility": "float" for name in NAMES}
-    return _schema(HANDS_FORMAT, columns)
-
-
-def hand_row(place: int, hand: Hand) -> dict[str, Any]:
-    """One hand as a row of the table, without the frame's columns."""
-    row: dict[str, Any] = {"format": HANDS_FORMAT, "hand": place, "track_id": hand.track_id}
-    row |= {"handedness": hand.handedness, "handedness_score": hand.handedness_score}
-    row |= {"presence": hand.presence, "palm_score": hand.palm_score}
-    visibility = [None] * 21 if hand.visibility is None else hand.visibility.tolist()
-    for name, point, world, visible in zip(
-        NAMES, hand.landmarks.tolist(), hand.world.tolist(), visibility, strict=True
-    ):
-        row |= {f"{name}_{axis}_px": value for axis, value in zip("xyz", point, strict=True)}
-        row |= {f"{name}_world_{axis}_m": value for axis, value in zip("xyz", world, strict=True)}
-        row[f"{name}_visibility"] = visible
-    return row
-
-
-def palm_schema() -> Any:
-    """The pyarrow schema of tables of palms."""
-    columns = {"palm": "int32", "score": "float"}
-    columns |= dict.fromkeys((f"box_{edge}_px" for edge in BOX_EDGES), "float")
-    columns |= {f"{name}_{axis}_px": "float" for name in PALM_KEYPOINTS for axis in "xy"}
-    return _schema(PALMS_FORMAT, columns)
-
-
-def palm_row(place: int, palm: Palm) -> dict[str, Any]:
-    """One palm as a row of the table, without the frame's columns."""
-    row: dict[str, Any] = {"format": PALMS_FORMAT, "palm": place, "score": palm.score}
-    row |= {f"box_{edge}_px": value for edge, value in zip(BOX_EDGES, palm.box.tolist(), strict=True)}
-    for name, (x, y) in zip(PALM_KEYPOINTS, palm.keypoints.tolist(), strict=True):
-        row |= {f"{name}_x_px": x, f"{name}_y_px": y}
-    return row
 
 
 class ImageSink(Sink):
