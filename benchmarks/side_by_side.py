@@ -61,7 +61,9 @@ def main() -> None:
     theirs = printed(chosen.python, PRELUDES["mediapipe"], photos)
     ours = printed(sys.executable, PRELUDES["knuckle"], photos)
     differences, largest = compare(theirs, ours)
-    print(f"{len(photos)} photos, {len(theirs)} lines, {len(differences)} differ; numbers apart by {largest:.2g} at most")
+    print(
+        f"{len(photos)} photos, {len(theirs)} lines, {len(differences)} differ; numbers apart by {largest:.2g} at most"
+    )
     for difference in differences[:10]:
         print(difference)
     sys.exit(bool(differences))

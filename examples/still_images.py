@@ -20,7 +20,7 @@ with mp_hands.Hands(static_image_mode=True, max_num_hands=2, min_detection_confi
         print(f"{photo}: {len(hands_found)} hands")
         for landmarks, handedness in hands_found:
             tip, side = landmarks.landmark[mp_hands.HandLandmark.INDEX_FINGER_TIP], handedness.classification[0]
-            print(f"  {side.label} {side.score:.2f}, index finger tip at {tip.x:.3f}, {tip.y:.3f} of the mirrored image")
+            print(f"  {side.label} {side.score:.2f}, index finger tip at {tip.x:.3f}, {tip.y:.3f} (mirrored image)")
             styles = mp_styles.get_default_hand_landmarks_style(), mp_styles.get_default_hand_connections_style()
             mp_drawing.draw_landmarks(image, landmarks, mp_hands.HAND_CONNECTIONS, *styles)
         cv2.imwrite(str(photo.with_name(f"{photo.stem}-hands.png")), cv2.flip(image, 1))

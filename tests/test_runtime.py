@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from knuckle import EngineError, InputError
-from knuckle.runtime import Session
+from knuckle.runtime import LiteRtAccelerator, Session
 from knuckle.tracker import Networks
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), np.uint8)
@@ -57,8 +57,17 @@ def test_devices_and_threads_that_cannot_be_are_refused(hand_file: Path) -> None
         Session(hand_file, threads=0)
 
 
+def test_the_accelerated_engine_gives_what_the_interpreter_gives(hand_file: Path) -> None:
+    """Run on LiteRT's CPU accelerator, since a machine for tests need not have a GPU."""
+    usual, compiled = Session(hand_file)(PICTURES), LiteRtAccelerator(hand_file, "CPU")
+    outputs = compiled.run(PICTURES)
+    assert compiled.side == 224
+    for name, values in usual.items():
+        assert np.allclose(outputs[name], values, atol=1e-3), name
+
+
 def test_loading_writes_nothing_to_the_terminal(hand_file: Path) -> None:
-    code = f"from pathlib import Path; from knuckle.runtime import Session; Session(Path({str(hand_file)!r}))"
+    code = f"from pathlib import Path; from knuckle.runtime import LiteRtAccelerator, Session; Session(Path({str(hand_file)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 

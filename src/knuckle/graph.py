@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from knuckle.errors import InputError
 
@@ -43,8 +43,7 @@ class Node:
         return str(named).lstrip("_")
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What an observer hears of one node in one call.
 
     Attributes:

@@ -134,7 +134,7 @@ def _place(scope: str, box: Box, row: int) -> str:
 
 def _label(port: Port) -> tuple[str, str, str]:
     """A port's name, and what must be said before and after it."""
-    before = {"when": "when ", "back": "previous "}.get(port.kind, "")
+    before = {"when": "when ", "back": "previous ", "side": "constant "}.get(port.kind, "")
     own = port.tag.lower()
     return before, port.name, "" if own in (port.name, "loop", "prev_loop", "when") else f" as {own}" if own else ""
 
@@ -152,11 +152,13 @@ def _merged(ports: tuple[Port, ...]) -> tuple[Port, ...]:
 
 def as_html(diagram: Diagram) -> str:
     """A page that needs nothing else: subgraphs open and close by click or key, light and dark."""
-    boxes = sum(len(inner.boxes) for inner in diagram.all())
-    facts = [f"{boxes} nodes", f"{len(list(diagram.all()))} graphs"]
+    graphs = list(diagram.all())
+    facts = [_number(sum(len(inner.boxes) for inner in graphs), "node")]
+    if len(graphs) > 1:
+        facts.append(_number(len(graphs) - 1, "subgraph"))
     frames = max((box.cost.calls + box.cost.skips for box in diagram.boxes if box.cost), default=0)
     if frames:
-        facts += [f"{frames} calls", f"{1000 * diagram.seconds / frames:.2f} ms a call"]
+        facts += [_number(frames, "call"), f"{1000 * diagram.seconds / frames:.2f} ms a call"]
     texts = {"title": escape(diagram.name), "facts": " · ".join(facts)}
     texts["graph"] = _html_graph(diagram, diagram.name, diagram.seconds)
     page = _template()
@@ -175,11 +177,21 @@ def _ports_width(rows: list[_Row]) -> int:
 
 
 def _about(box: Box) -> str:
-    return box.about or (f"{len(box.inside.boxes)} nodes inside" if box.inside else "")
+    if box.inside:
+        return box.about or _number(len(box.inside.boxes), "node") + " inside"
+    return box.about or ", ".join(f"{name} {_value(value)}" for name, value in box.settings())
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _counts(cost: Cost) -> str:
-    return f"{cost.calls} calls" + (f", {cost.skips} skipped" if cost.skips else "")
+    return _number(cost.calls, "call") + (f", {cost.skips} skipped" if cost.skips else "")
 
 
 def _html_graph(diagram: Diagram, scope: str, total_s: float) -> str:
@@ -230,10 +242,10 @@ def _html_box(box: Box, ports: str, place: str, total_s: float) -> str:
 
 
 def _html_settings(box: Box) -> str:
-    settings = [(name, value) for name, value in box.settings()]
+    settings = box.settings()
     if not settings:
         return "" if box.inside else '<p class="none">no settings</p>'
-    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>" for name, value in settings)
+    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(_value(value))}</dd></div>" for name, value in settings)
     return f"<dl>{cells}</dl>"
 
 

@@ -224,10 +224,11 @@ def as_mermaid(diagram: Diagram) -> str:
 def _mermaid_lines(diagram: Diagram, scope: str) -> tuple[list[str], dict[str, str]]:
     """The lines of a graph, and the Mermaid node that makes each of its values."""
     makers = {port.name: f"{scope}.{port.name}" for port in diagram.inputs}
-    lines: list[str] = []
+    # Mermaid cuts a circle open at the node that it meets first: that must be the one that looks back.
+    first: list[str] = []
+    lines = [f'{maker}(["{name}"])' for name, maker in makers.items()]
     wires: list[tuple[Port, str]] = []
-    # Mermaid lays a circle open at the node that it meets first: that must be the one that looks back.
-    for index, box in sorted(enumerate(diagram.boxes), key=lambda item: not _looks_back(item[1])):
+    for index, box in enumerate(diagram.boxes):
         place = f"{scope}.{box.name or f'{box.calculator}_{index}'}"
         ins: dict[str, str] = {}
         outs: dict[str, str] = {}
@@ -239,20 +240,17 @@ def _mermaid_lines(diagram: Diagram, scope: str) -> tuple[list[str], dict[str, s
                 for ports in (box.inside.inputs, box.inside.outputs)
             )
         else:
-            made = ", ".join(port.name for port in box.outputs)
-            lines.append(f'{place}["{"<br>".join(filter(None, (box.calculator, f"→ {made}", cost_text(box.cost))))}"]')
+            made = "→ " + ", ".join(port.name for port in box.outputs)
+            text = "<br>".join(filter(None, (box.calculator, made, cost_text(box.cost))))
+            (first if any(port.kind == "back" for port in box.inputs) else lines).append(f'{place}["{text}"]')
         wires += [(port, ins.get(port.tag, place)) for port in box.inputs]
         makers |= {port.name: outs.get(port.tag, place) for port in box.outputs}
-    ends = [f'{scope}.{port.name}(["{port.name}"])' for port in diagram.inputs]
-    loops = sum(map(_looks_back, diagram.boxes))
-    lines[loops:loops] = ends
+    return [*first, *lines, *_mermaid_arrows(wires, makers)], makers
+
+
+def _mermaid_arrows(wires: list[tuple[Port, str]], makers: Mapping[str, str]) -> Iterator[str]:
     arrows = {"when": "-. when .->", "back": "-. next call .->", "side": "-.->", "data": "-->"}
-    both = {(port.name, end) for port, end in wires if port.kind == "when"}
+    deciding = {(port.name, end) for port, end in wires if port.kind == "when"}
     for port, end in wires:
-        if port.kind != "data" or (port.name, end) not in both:
-            lines.append(f"{makers.get(port.name, port.name)} {arrows[port.kind]} {end}")
-    return lines, makers
-
-
-def _looks_back(box: Box) -> bool:
-    return any(port.kind == "back" for port in box.inputs)
+        if port.kind != "data" or (port.name, end) not in deciding:
+            yield f"{makers.get(port.name, port.name)} {arrows[port.kind]} {end}"

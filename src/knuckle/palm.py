@@ -99,7 +99,7 @@ class PalmDetector:
         half = values[:, 1:2] * to_image / 2
         boxes = np.concatenate([centre - half, centre + half], axis=1).reshape(-1, 4)
         keypoints = (values[:, 2:] + centres) * to_image + corner
-        scores = 1 / (1 + np.exp(-np.clip(logits[kept], -100, 100)))
+        scores = 1 / (1 + np.exp(-np.clip(logits[kept], -80, 80)))
         return [
             Palm(box, points, float(score))
             for box, points, score in zip(boxes, keypoints, scores, strict=True)

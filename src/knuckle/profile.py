@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from knuckle.errors import SinkError
 from knuckle.graph import Step
@@ -36,12 +37,15 @@ class Cost:
     median_s: float
 
 
-@dataclass(frozen=True)
-class _Event:
-    """A step, when it began, and the steps inside it."""
+class _Event(NamedTuple):
+    """A step without its value, which may be a picture; when it began, and the steps inside it."""
 
-    step: Step
+    graph: str
+    name: str
+    output: str
+    skipped: bool
     start_s: float
+    seconds: float
     inside: list[_Event]
 
 
@@ -59,17 +63,17 @@ class Profile:
     """
 
     def __init__(self) -> None:
-        self.events: list[_Event] = []
+        self._events: list[_Event] = []
         self._tallies: dict[NodePath, _Tally] = {}
         self._open: dict[int, list[_Event]] = {}
-        self._traced: dict[NodePath, int] = {}
 
     def __call__(self, step: Step) -> None:
         """Take in one step; those of nested graphs come before the one around them."""
         depth = len(step.path)
         inside = self._open.pop(depth + 1, [])
         start_s = min([time.perf_counter() - step.seconds, *(event.start_s for event in inside[:1])])
-        event = _Event(step, start_s, inside)
+        node = step.node
+        event = _Event(step.path[0], node.name, node.output, step.skipped, start_s, step.seconds, inside)
         if depth > 2:
             self._open.setdefault(depth, []).append(event)
         else:
@@ -78,14 +82,13 @@ class Profile:
     def _take(self, event: _Event) -> None:
         for path, inner in _walk(event, ()):
             tally = self._tallies.setdefault(path, _Tally())
-            if inner.step.skipped:
+            if inner.skipped:
                 tally.skips += 1
             else:
-                tally.seconds.append(inner.step.seconds)
-        traced = self._traced.setdefault(event.step.path, 0)
-        if traced < TRACED_CALLS:
-            self._traced[event.step.path] = traced + 1
-            self.events.append(event)
+                tally.seconds.append(inner.seconds)
+        tally = self._tallies[(event.output,)]
+        if tally.skips + len(tally.seconds) <= TRACED_CALLS:
+            self._events.append(event)
 
     def costs(self, below: Sequence[NodePath] = ((),)) -> dict[NodePath, Cost]:
         """By the output names on the way to the node, outermost first: ("held_hands", "raw").
@@ -107,21 +110,20 @@ class Profile:
 
     def trace(self) -> dict[str, object]:
         """The calls so far, at most `TRACED_CALLS`, as a Chrome trace: microseconds since the first one."""
-        steps = [(path, event) for outer in self.events for path, event in _walk(outer, ())]
+        steps = [(path, event) for outer in self._events for path, event in _walk(outer, ()) if not event.skipped]
         zero_s = min((event.start_s for _, event in steps), default=0.0)
         events = [
             {
-                "name": event.step.node.name,
-                "cat": event.step.path[0],
+                "name": event.name,
+                "cat": event.graph,
                 "ph": "X",
                 "ts": round(1e6 * (event.start_s - zero_s), 1),
-                "dur": round(1e6 * event.step.seconds, 1),
+                "dur": round(1e6 * event.seconds, 1),
                 "pid": 1,
                 "tid": 1,
                 "args": {"output": ".".join(path)},
             }
             for path, event in steps
-            if not event.step.skipped
         ]
         return {"displayTimeUnit": "ms", "traceEvents": events}
 
@@ -138,7 +140,7 @@ class Profile:
 
 
 def _walk(event: _Event, path: NodePath) -> Iterator[tuple[NodePath, _Event]]:
-    here = (*path, event.step.node.output)
+    here = (*path, event.output)
     yield here, event
     for inner in event.inside:
         yield from _walk(inner, here)

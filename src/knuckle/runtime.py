@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import os
 import sys
 import tempfile
@@ -155,37 +156,32 @@ class _Interpreter:
 
 
 class LiteRtAccelerator:
-    """LiteRT's compiled model on a GPU; one image a call."""
+    """LiteRT's compiled model on a GPU (`accelerator="GPU"`); one picture at a time."""
 
-    def __init__(self, model: Path) -> None:
-        compiled = importlib.import_module("ai_edge_litert.compiled_model")
-        options = importlib.import_module("ai_edge_litert.options")
-        gpu = options.Options(hardware_accelerators=options.HardwareAccelerator.GPU)
-        try:
-            self.compiled = compiled.CompiledModel.from_file(str(model), options=gpu)
-        except (ValueError, RuntimeError) as error:
-            raise EngineError(f"device='gpu': LiteRT finds no GPU accelerator for {model.name}: {error}") from error
-        signature = self.compiled.get_signature_by_index(0)
-        self.names = list(signature["outputs"])
-        self.inputs = self.compiled.create_input_buffers(0)
-        self.outputs = self.compiled.create_output_buffers(0)
-        key = self.compiled.get_signature_list() and next(iter(self.compiled.get_signature_list()))
-        shapes = self.compiled.get_output_tensor_details(key)
-        self.shapes = {name: tuple(shapes[name]["shape"]) for name in self.names}
-        self.side = int(next(iter(self.compiled.get_input_tensor_details(key).values()))["shape"][1])
+    def __init__(self, model: Path, accelerator: str = "GPU") -> None:
+        with quiet_stderr(""):
+            compiled = importlib.import_module("ai_edge_litert.compiled_model")
+            options = importlib.import_module("ai_edge_litert.options")
+            chosen = options.Options(hardware_accelerators=getattr(options.HardwareAccelerator, accelerator))
+            try:
+                self.compiled = compiled.CompiledModel.from_file(str(model), options=chosen)
+            except (ValueError, RuntimeError) as error:
+                raise EngineError(f"device='gpu': LiteRT finds no GPU that can run {model.name}") from error
+        name, signature = next(iter(self.compiled.get_signature_list().items()))
+        self.inputs, self.outputs = self.compiled.create_input_buffers(0), self.compiled.create_output_buffers(0)
+        details = self.compiled.get_output_tensor_details(name)
+        self.shapes = {output: tuple(details[output]["shape"]) for output in signature["outputs"]}
+        self.side = int(self.compiled.get_input_tensor_details(name)[signature["inputs"][0]]["shape"][1])
 
     def run(self, pictures: Pictures) -> Outputs:
         rows = [self._run_one(picture) for picture in pictures]
-        return {name: np.concatenate([row[name] for row in rows]) for name in self.names}
+        return {name: np.concatenate([row[name] for row in rows]) for name in self.shapes}
 
     def _run_one(self, picture: Pictures) -> Outputs:
         self.inputs[0].write(picture[None] * TO_UNIT)
         self.compiled.run_by_index(0, self.inputs, self.outputs)
-        sizes = {name: int(np.prod(shape)) for name, shape in self.shapes.items()}
-        return {
-            name: np.asarray(buffer.read(sizes[name], np.float32)).reshape(self.shapes[name])
-            for name, buffer in zip(self.names, self.outputs, strict=True)
-        }
+        buffers = zip(self.shapes.items(), self.outputs, strict=True)
+        return {name: buffer.read(math.prod(shape), np.float32).reshape(shape) for (name, shape), buffer in buffers}
 
 
 class OnnxRuntime:

@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from operator import add, neg
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from conftest import make_hand, two_hands
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as pillow
+from scene import blank, draw_hand
+
+import knuckle
+from knuckle import zoo
+from knuckle.app import main_graph
+from knuckle.draw import hand_renderer
+from knuckle.graph import Graph, Node
+from knuckle.graph_page import _place, _rails, _rows, as_html, as_svg
+from knuckle.graph_view import Box, Diagram, Port, as_mermaid, as_text, diagram_of, diagrams_of
+from knuckle.profile import Profile
+from knuckle.results import Frame, Hand
+from knuckle.tracker import Networks, TrackerOptions
+from knuckle.views import FORMATS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def no_network(pictures: Any) -> dict[str, Any]:
+    """Stands where a network would; never called."""
+    raise AssertionError
+
+
+@pytest.fixture(scope="module")
+def main_diagram() -> Diagram:
+    networks = Networks(no_network, no_network, zoo.BUNDLES[zoo.DEFAULT])
+    return diagram_of(main_graph(iter(()), networks, TrackerOptions(), no_network))
+
+
+def boxes_of(diagram: Diagram) -> Iterator[Box]:
+    for box in diagram.boxes:
+        yield box
+        if box.inside:
+            yield from boxes_of(box.inside)
+
+
+def scaled(value: int, by: int = 3) -> int:
+    """Times a number. Says nothing else."""
+    return value * by
+
+
+def test_a_diagram_says_what_a_graph_does() -> None:
+    inner = Graph("inner", ["value"], [Node(partial(scaled, by=2), ("value",), "double")], "double")
+    nodes = [Node(inner, ("a",), "b", when="a"), Node(add, ("b", "last"), "c")]
+    diagram = diagram_of(Graph("outer", ["a"], nodes, "c", {"last": ("c", 0)}))
+    loop, nested, leaf = diagram.boxes
+    assert diagram.inputs == (Port("a", "A"),) and diagram.outputs == (Port("c", "C"),)
+    assert loop.inputs == (Port("c", "LOOP", "back"),) and loop.outputs == (Port("last", "PREV_LOOP"),)
+    assert nested.inputs == (Port("a", "VALUE"), Port("a", "WHEN", "when")) and nested.outputs == (Port("b", "DOUBLE"),)
+    assert leaf.calculator == "add" and [port.name for port in leaf.inputs] == ["b", "last"]
+    assert nested.inside is not None
+    (double,) = nested.inside.boxes
+    assert (double.calculator, double.about, double.settings()) == ("scaled", "Times a number.", [("by", 2)])
+
+
+def test_text_reads_like_a_program() -> None:
+    inner = Graph("inner", ["x"], [Node(neg, ("x",), "minus")], "minus")
+    graph = Graph("sums", ["a"], [Node(inner, ("a",), "b", when="a")], "b", {"last": ("b", 0)})
+    assert as_text(diagram_of(graph)).splitlines() == [
+        "sums(a) -> b",
+        "  last = previous_call(previous b)",
+        "  b    = inner(a)  when a",
+        "      minus = neg(x)",
+    ]
+
+
+def test_the_views_show_the_graph_that_the_tracker_runs(networks: Networks) -> None:
+    tracker = knuckle.HandTracker(networks)
+    diagram = diagram_of(tracker.graph)
+    assert [box.name for box in diagram.boxes] == ["memory", *(node.output for node in tracker.graph.nodes)]
+    assert {"hand_landmarks", "palm_detection"} <= {inner.name for inner in diagram.all()}
+    assert dict(next(box for box in boxes_of(diagram) if box.calculator == "gate").settings())["min_presence"] == 0.5
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_names_every_node_and_value(form: str, main_diagram: Diagram) -> None:
+    diagrams = list(main_diagram.all()) if form == "pbtxt" else [main_diagram]
+    text = "".join(FORMATS[form](diagram) for diagram in diagrams)
+    for box in boxes_of(main_diagram):
+        assert box.calculator in text or (form, box.calculator) == ("pbtxt", "previous_call")
+        assert all(port.name in text for port in box.outputs)
+
+
+def test_the_document_shows_the_running_graph(networks: Networks) -> None:
+    (shown,) = re.findall(r"```mermaid\n(.*?)```", (ROOT / "docs" / "graph.md").read_text(encoding="utf-8"), re.DOTALL)
+    running = as_mermaid(diagram_of(knuckle.HandTracker(networks).graph))
+    assert shown == running, "copy the output of: knuckle graph hand_tracking --format mermaid"
+
+
+def test_mermaid_draws_a_value_that_also_decides_once() -> None:
+    graph = Graph("g", ["a"], [Node(neg, ("a",), "b", when="a"), Node(neg, ("b",), "c")], "c", {"z": ("c", 0)})
+    assert as_mermaid(diagram_of(graph)).splitlines() == [
+        "flowchart TB",
+        'g.z["previous_call<br>→ z"]',
+        'g.a(["a"])',
+        'g.b["neg<br>→ b"]',
+        'g.c["neg<br>→ c"]',
+        "g.c -. next call .-> g.z",
+        "g.a -. when .-> g.b",
+        "g.b --> g.c",
+    ]
+
+
+@st.composite
+def diagrams(draw: st.DrawFn) -> Diagram:
+    """Any wiring: each box takes values made above it, or below it in the previous call."""
+    made = ["x"]
+    boxes = []
+    names = [f"v{k}" for k in range(draw(st.integers(1, 8)))]
+    for name in names:
+        taken = draw(st.lists(st.sampled_from(made), max_size=4))
+        back = draw(st.lists(st.sampled_from(names), max_size=1))
+        inputs = [*(Port(value) for value in taken), *(Port(value, "LOOP", "back") for value in back)]
+        boxes.append(Box("run", tuple(inputs), (Port(name),), name))
+        made.append(name)
+    return Diagram("any", (Port("x"),), (Port(draw(st.sampled_from(made))),), tuple(boxes))
+
+
+@given(diagrams())
+def test_rails_reach_every_port_and_share_no_lane(diagram: Diagram) -> None:
+    rows = _rows(diagram)
+    rails = _rails(rows)
+    for index, row in enumerate(rows):
+        for port in row.inputs:
+            assert any(r.name == port.name and r.top <= index <= r.bottom for r in rails)
+        lanes = [rail.lane for rail in rails if rail.top <= index <= rail.bottom]
+        assert len(lanes) == len(set(lanes))
+
+
+def test_svg_is_well_formed_and_holds_every_node_once(main_diagram: Diagram) -> None:
+    root = ElementTree.fromstring(as_svg(main_diagram))
+    titles = [element.text for element in root.iter() if element.get("class") == "title"]
+    assert sorted(map(str, titles)) == sorted(box.calculator for box in boxes_of(main_diagram))
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows(main_diagram: Diagram) -> None:
+    page = as_html(main_diagram)
+    assert not re.search(r"https?:|src=|@import|url\(", page)
+    odd = Diagram("<g>", (), (), (Box("a<b&c", (), (Port("v"),), fields=(("options", (("text", "<i>"),)),)),))
+    assert "&lt;g&gt;" in as_html(odd) and "a&lt;b&amp;c" in as_html(odd) and "&lt;i&gt;" in as_html(odd)
+    ElementTree.fromstring(as_svg(odd))
+
+
+def test_costs_of_a_graph_used_twice_are_added_up() -> None:
+    inner = Graph("inner", ["x"], [Node(neg, ("x",), "minus")], "minus")
+    graph = Graph("outer", ["a"], [Node(inner, ("a",), "b"), Node(inner, ("b",), "c", when="a")], "c")
+    profile = Profile()
+    for value in (0, 1, 2):
+        graph.run([value], profile)
+    (minus,) = diagrams_of(graph, profile)["inner"].boxes
+    assert minus.cost is not None and (minus.cost.calls, minus.cost.skips) == (5, 0)
+    text = as_text(diagrams_of(graph, profile)["outer"])
+    assert re.search(r"c = inner\(b\)  when a +2 +1 +[<\d.]+\n", text)
+    page = as_html(diagrams_of(graph, profile)["outer"])
+    assert "2 calls, 1 skipped" in page and "3 calls · " in page
+    assert "2 calls, 1 skipped" in as_svg(diagrams_of(graph, profile)["outer"])
+
+
+def test_the_main_graph_takes_frames_to_the_sink_until_it_has_enough(networks: Networks) -> None:
+    frames = [Frame(two_hands(k / 9), k, k / 15) for k in range(10)]
+    taken: list[tuple[Frame, list[Hand], Any]] = []
+
+    def sink(frame: Frame, hands: list[Hand], picture: Any) -> bool:
+        taken.append((frame, hands, picture))
+        return frame.index < 6
+
+    graph = main_graph(iter(frames), networks, TrackerOptions(), sink)
+    assert sum(1 for _ in iter(graph, False)) == 6
+    tracker = knuckle.HandTracker(networks)
+    for frame, hands, picture in taken:
+        expected = tracker(frame.image, frame.time_s)
+        assert [hand.track_id for hand in hands] == [hand.track_id for hand in expected] == [1, 2]
+        assert (picture == knuckle.draw_hands(frame.image, expected)).all()
+
+
+def test_the_main_graph_ends_with_its_source(networks: Networks) -> None:
+    for more in ({"stills": True}, {"palms_only": True}, {"draws": False}):
+        seen: list[Any] = []
+        graph = main_graph(
+            iter([Frame(two_hands(0.0))]),
+            networks,
+            TrackerOptions(),
+            lambda *what, seen=seen: not seen.append(what),
+            **more,
+        )
+        assert [graph(), graph()] == [True, False]
+        ((_, found, *picture),) = seen
+        assert len(found) == 2 and len(picture) == ("draws" not in more)
+
+
+def test_the_renderer_draws_in_steps_and_passes_over_broken_hands() -> None:
+    image, broken = blank(320, 240), make_hand(80, 180)
+    broken.landmarks[3] = np.nan
+    assert (knuckle.draw_hands(image, [broken]) == image).all()
+    hands = [make_hand(80, 180), make_hand(220, 180, side="Right")]
+    steps: dict[str, Any] = {}
+    hand_renderer(boxes=True).run([image, hands], lambda step: steps.update({step.node.name: step.value.copy()}))
+    assert list(steps) == ["canvas", "drawable", "line_widths", "bones", "joints", "boxes", "labels"]
+    pictures = [steps[name] for name in ("canvas", "bones", "joints", "boxes", "labels")]
+    assert all((one != other).any() for one, other in pairwise(pictures))
+    assert (pictures[-1] == knuckle.draw_hands(image, hands, boxes=True)).all() and (pictures[0] == image).all()
+
+
+def knuckle_graph(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "knuckle.cli", "graph", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd)
+
+
+def test_the_command_shows_each_graph_and_writes_files(tmp_path: Path) -> None:
+    shown = knuckle_graph().stdout
+    assert shown.startswith("main() -> goes_on\n") and "too_few(memory, kept_hands, time_s)" in shown
+    assert knuckle_graph("hand_detection").stdout.startswith("hand_detection(image) -> hands")
+    assert knuckle_graph("--out", tmp_path / "new" / "g.html").returncode == 0
+    assert (tmp_path / "new" / "g.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert knuckle_graph("--out", tmp_path / "texts").returncode == 0
+    assert {path.stem for path in (tmp_path / "texts").iterdir()} == {
+        "main",
+        "hand_tracking",
+        "hand_landmarks",
+        "palm_detection",
+        "hand_renderer",
+    }
+    again = knuckle_graph(tmp_path / "texts" / "main.pbtxt").stdout
+    assert again == shown.replace("previous_call(previous", "PreviousLoopbackCalculator(image, previous")
+
+
+def test_the_command_refuses_in_one_line(tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "file").touch()
+    for arguments, words in (
+        (("nope",), "there are main, "),
+        (("hand_detection", "--profile", clip), "in a run on"),
+        (("none.pbtxt",), "none.pbtxt cannot be read"),
+        (("none.pbtxt", "--profile", clip), "picture of a graph"),
+        (("--out", tmp_path / "file" / "g.svg"), "g.svg cannot be written"),
+    ):
+        done = knuckle_graph(*arguments)
+        assert done.returncode == 2 and words in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_node_of_ones_own_goes_in_without_touching_the_package(tmp_path: Path) -> None:
+    example = ROOT / "examples" / "gesture_label.py"
+    assert len(example.read_text().splitlines()) <= 30
+    image = blank()
+    draw_hand(image, 320, 240, 300)
+    pillow.fromarray(image).save(tmp_path / "hand.png")
+    done = subprocess.run([sys.executable, example, tmp_path / "hand.png"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.strip().endswith("Left  1: open hand"), done.stderr
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+    from selenium.webdriver import Chrome, ChromeOptions
+    from selenium.webdriver.chrome.service import Service
+
+    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if not (selenium and binary and driver):
+        pytest.skip("there is no chromium with its chromedriver here")
+    options = ChromeOptions()
+    options.binary_location = binary
+    for flag in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--window-size=1300,900",
+        "--disable-background-networking",
+    ):
+        options.add_argument(flag)
+    chrome = Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()
+
+
+def test_in_a_browser_subgraphs_open_by_click_and_key_and_show_all_nodes(
+    browser: Any, tmp_path: Path, main_diagram: Diagram
+) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    (tmp_path / "g.html").write_text(as_html(main_diagram), encoding="utf-8")
+    browser.get((tmp_path / "g.html").as_uri())
+
+    def seen() -> list[str]:
+        return [item.text for item in browser.find_elements(By.CSS_SELECTOR, "summary strong") if item.is_displayed()]
+
+    top = [box.calculator for box in main_diagram.boxes]
+    assert seen() == top
+    tracking = browser.find_element(By.CSS_SELECTOR, f"[id='{_place('main', main_diagram.boxes[3], 3)}'] > summary")
+    tracking.click()
+    inside = main_diagram.boxes[3].inside
+    assert inside is not None and len(seen()) == len(top) + len(inside.boxes)
+    tracking.send_keys(Keys.ARROW_LEFT)
+    assert seen() == top
+    tracking.send_keys(Keys.ENTER)
+    assert len(seen()) == len(top) + len(inside.boxes)
+    browser.find_element(By.ID, "all").click()
+    assert seen() == [box.calculator for box in boxes_of(main_diagram)]
+    for card in browser.find_elements(By.CSS_SELECTOR, "summary"):
+        assert card.size["width"] >= 400 and card.size["height"] >= 50
+    first = browser.find_element(By.CSS_SELECTOR, "summary")
+    first.send_keys(Keys.ARROW_DOWN)
+    assert browser.switch_to.active_element.find_element(By.TAG_NAME, "strong").text == "image_of"
+    paper = [browser.execute_script("return getComputedStyle(document.body).backgroundColor")]
+    browser.find_element(By.ID, "theme").click()
+    paper.append(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
+    assert paper[0] != paper[1]
+    assert browser.get_log("browser") == []
