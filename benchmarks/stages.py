@@ -1,6 +1,6 @@
 """How well decoding, tracking and writing overlap: each stage alone, then all of them, milliseconds a frame.
 
-    python benchmarks/stages.py CLIP [CLIP ...]
+python benchmarks/stages.py CLIP [CLIP ...]
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import knuckle
-from knuckle import HandTracker
+from knuckle import Frame, HandTracker
 from knuckle.sinks import InBackground, Sink, VideoSink, data_sink
 from knuckle.sources import in_background
 
 
-def paint(frame: knuckle.Frame, hands: list[knuckle.Hand]) -> object:
-    return knuckle.draw_hands(frame.image, hands)
+def drawn(frame: Frame, hands: list[knuckle.Hand]) -> Frame:
+    return replace(frame, image=knuckle.draw_hands(frame.image, hands))
 
 
 def timed(work: Callable[[], object], frames: int) -> float:
@@ -33,7 +34,7 @@ def measure(clip: str, folder: Path) -> str:
     hands = [tracker(frame.image, frame.time_s) for frame in frames]  # also warms up
 
     def sinks() -> list[Sink]:
-        return [VideoSink(folder / "o.mp4", paint, 30.0), data_sink(folder / "o.parquet")]
+        return [VideoSink(folder / "o.mp4", 30.0), data_sink(folder / "o.parquet")]
 
     def track() -> None:
         tracker.reset()
@@ -44,7 +45,7 @@ def measure(clip: str, folder: Path) -> str:
         for sink in sinks():
             with sink:
                 for frame, found in zip(frames, hands, strict=True):
-                    sink.write(frame, found)
+                    sink.write(drawn(frame, found), found)
 
     def everything() -> None:
         tracker.reset()
@@ -52,12 +53,12 @@ def measure(clip: str, folder: Path) -> str:
         for frame in in_background(iter(knuckle.read(clip))):
             found = tracker(frame.image, frame.time_s)
             for sink in open_sinks:
-                sink.write(frame, found)
+                sink.write(drawn(frame, found), found)
         for sink in open_sinks:
             sink.close()
 
     decode = timed(lambda: list(knuckle.read(clip)), len(frames))
-    stages = {"decode": decode, "track": timed(track, len(frames)), "paint and write": timed(write, len(frames))}
+    stages = {"decode": decode, "track": timed(track, len(frames)), "draw and write": timed(write, len(frames))}
     together = timed(everything, len(frames))
     parts = ", ".join(f"{name} {value:.1f}" for name, value in stages.items())
     return f"{Path(clip).name}: {parts}; all {together:.1f} = {together / max(stages.values()):.2f} × the slowest"

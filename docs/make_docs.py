@@ -26,6 +26,16 @@ def command_line() -> str:
     return "\n".join(parts)
 
 
+def graph_page() -> None:
+    """The Mermaid block of docs/graph.md."""
+    from knuckle import HandTracker
+    from knuckle.graph_view import as_mermaid, diagram_of
+
+    path = DOCS / "graph.md"
+    head, rest = path.read_text().split("```mermaid\n", 1)
+    path.write_text(f"{head}```mermaid\n{as_mermaid(diagram_of(HandTracker().graph))}```{rest.split('```', 1)[1]}")
+
+
 def picture() -> None:
     """docs/images/hands.jpg: three drawn hands with what was found on them."""
     import numpy as np
@@ -51,6 +61,7 @@ def main() -> None:
 
     (DOCS / "cli.md").write_text(command_line())
     (DOCS / "images").mkdir(exist_ok=True)
+    graph_page()
     picture()
     write_table(README, RESULTS)
 

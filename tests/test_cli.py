@@ -155,6 +155,13 @@ def test_what_cannot_be_done_is_one_line(clip: Path, arguments: tuple[str, ...],
     assert clip.read_bytes() == before
 
 
+def test_a_source_that_cannot_be_read_leaves_older_files_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "hands.csv").write_text("precious")
+    one_line(run("track", tmp_path / "text.mp4", "--save", tmp_path / "hands.csv", "--out", tmp_path / "new.mp4"))
+    assert (tmp_path / "hands.csv").read_text() == "precious" and not (tmp_path / "new.mp4").exists()
+
+
 @pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_one_line(tmp_path: Path, clip: Path) -> None:
     tmp_path.chmod(0o500)

@@ -67,7 +67,7 @@ def test_the_accelerated_engine_gives_what_the_interpreter_gives(hand_file: Path
 
 
 def test_loading_writes_nothing_to_the_terminal(hand_file: Path) -> None:
-    code = f"from pathlib import Path; from knuckle.runtime import LiteRtAccelerator, Session; Session(Path({str(hand_file)!r}))"
+    code = f"from pathlib import Path; from knuckle.runtime import Session; Session(Path({str(hand_file)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 

@@ -13,7 +13,6 @@ from pyarrow import csv, parquet
 
 import knuckle
 from knuckle import InputError, SinkError
-from knuckle.images import Image
 from knuckle.results import Frame, Hand, HandLandmark, Palm
 from knuckle.sinks import ImageSink, InBackground, VideoSink, data_sink
 from knuckle.sources import read
@@ -23,10 +22,6 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 FRAMES = [
     (Frame(IMAGE, k, k / 30, "clip.mp4"), [make_hand(10 + k), make_hand(40, side="Right")][: k % 3]) for k in range(9)
 ]
-
-
-def paint(frame: Frame, hands: list[Hand]) -> Image:
-    return knuckle.draw_hands(frame.image, hands)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
@@ -92,7 +87,7 @@ def test_palms_have_files_of_their_own(tmp_path: Path, suffix: str) -> None:
 
 def test_video_keeps_frames_rate_sound_and_pictures(tmp_path: Path, clip: Path) -> None:
     out = tmp_path / "out.mp4"
-    with VideoSink(out, paint, 15.0, audio_from=str(clip)) as sink:
+    with VideoSink(out, 15.0, audio_from=str(clip)) as sink:
         for frame in read(clip):
             sink.write(frame, [])
     with av.open(str(out)) as written, av.open(str(clip)) as source:
@@ -109,21 +104,21 @@ def test_video_keeps_frames_rate_sound_and_pictures(tmp_path: Path, clip: Path) 
 
 def test_uneven_times_are_kept_in_video(tmp_path: Path) -> None:
     times = [0.0, 0.05, 0.2, 0.212, 0.5]
-    with VideoSink(tmp_path / "uneven.mp4", paint, 30.0) as sink:
+    with VideoSink(tmp_path / "uneven.mp4", 30.0) as sink:
         for k, time_s in enumerate(times):
             sink.write(Frame(IMAGE, k, time_s), [])
     assert np.allclose([frame.time_s for frame in read(tmp_path / "uneven.mp4")], times, atol=1e-3)
 
 
 def test_odd_sizes_lose_one_row_and_column_at_most(tmp_path: Path) -> None:
-    with VideoSink(tmp_path / "odd.mp4", paint, 30.0) as sink:
+    with VideoSink(tmp_path / "odd.mp4", 30.0) as sink:
         sink.write(Frame(IMAGE[:47, :63]), [])
     (frame,) = read(tmp_path / "odd.mp4")
     assert frame.image.shape == (46, 62, 3)
 
 
 def test_pictures_are_named_after_their_sources(tmp_path: Path) -> None:
-    with ImageSink(tmp_path / "out", paint, root=tmp_path / "in") as sink:
+    with ImageSink(tmp_path / "out", root=tmp_path / "in") as sink:
         for name in ("a.jpg", "deeper/a.png"):
             sink.write(Frame(IMAGE, source=str(tmp_path / "in" / name)), [make_hand()])
     names = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.jpg"))
@@ -133,7 +128,7 @@ def test_pictures_are_named_after_their_sources(tmp_path: Path) -> None:
 
 
 def test_photos_of_one_name_and_two_kinds_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    with ImageSink(tmp_path, paint) as sink:
+    with ImageSink(tmp_path) as sink:
         for name in ("a.jpg", "a.png"):
             sink.write(Frame(IMAGE, source=name), [])
     assert len(list(tmp_path.glob("*.jpg"))) == 2
@@ -144,11 +139,11 @@ def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> No
     with pytest.raises(SinkError, match=r"hands\.csv"):
         data_sink(tmp_path / "file" / "hands.csv")
     with pytest.raises(SinkError, match=r"out\.mp4"):
-        VideoSink(tmp_path / "file" / "out.mp4", paint)
+        VideoSink(tmp_path / "file" / "out.mp4")
     with pytest.raises(InputError, match=r"\.parquet"):
         data_sink(tmp_path / "hands.xlsx")
     with pytest.raises(InputError, match=r"\.mp4"):
-        VideoSink(tmp_path / "out.gif", paint)
+        VideoSink(tmp_path / "out.gif")
 
 
 def test_a_sink_in_the_background_writes_all_and_passes_its_error_on(tmp_path: Path) -> None:
@@ -161,7 +156,7 @@ def test_a_sink_in_the_background_writes_all_and_passes_its_error_on(tmp_path: P
         for frame, hands in FRAMES:
             sink.write(frame, hands)
     assert len((tmp_path / "hands.jsonl").read_text().splitlines()) == 9
-    with pytest.raises(SinkError, match="disk full"), InBackground(Breaks(tmp_path, paint)) as sink:
+    with pytest.raises(SinkError, match="disk full"), InBackground(Breaks(tmp_path)) as sink:
         for frame, hands in FRAMES:
             sink.write(frame, hands)
 

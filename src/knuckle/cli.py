@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ console = Console(stderr=True, highlight=False)
 def main() -> None:
     """Entry point: what we foresee to go wrong is one line and exit code 2."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("knuckle").setLevel(logging.INFO)
     try:
         sys.exit(cli(standalone_mode=False))
     except Error as error:
@@ -106,13 +108,15 @@ def track(
     chosen = TrackerOptions(**options, smooth=not no_smooth)
     reader = read(source)
     job = Job(reader, load(models, threads, device), chosen, detect_only, draws=show or out is not None)
+    frames = iter(reader) if reader.kind == "live" else in_background(iter(reader))
     try:
+        first = list(islice(frames, 1))  # a source that cannot be read leaves no files, and older ones as they are
         with ExitStack() as stack:
-            for sink in _open_sinks(job, out, save):
+            for sink in _open_sinks(job, out, save) if first else ():
                 job.sinks.append(stack.enter_context(sinks.InBackground(sink)))
-            if show:
+            if show and first:
                 job.window = stack.enter_context(Window(mirrored=reader.kind == "live" and not chosen.mirrored))
-            _run(job)
+            _run(job, chain(first, frames))
     except Error as error:
         if not job.frames:
             raise
@@ -173,11 +177,6 @@ class Job:
             self.find_s += step.seconds
 
 
-def _picture(frame: Frame, found: Any) -> Image:
-    """What sinks paint: the main graph's renderer has already drawn."""
-    return frame.image
-
-
 def _open_sinks(job: Job, out: Path | None, save: Path | None) -> list[sinks.Sink]:
     opened: list[sinks.Sink] = []
     if save is not None:
@@ -195,14 +194,14 @@ def _image_sink(job: Job, out: Path) -> sinks.Sink:
             f"{'several photos go' if several else 'a photo goes to .jpg, .png or'} to a folder, got {out}"
         )
     root = Path(job.reader.name)
-    return sinks.ImageSink(_not_the_source(out, job.reader.name), _picture, root if root.is_dir() else None)
+    return sinks.ImageSink(_not_the_source(out, job.reader.name), root if root.is_dir() else None)
 
 
 def _video_sink(job: Job, out: Path) -> sinks.Sink:
     source = job.reader.name
     path = out / f"{_stem(source)}_hands.mp4" if _is_folder(out) else out
     with_sound = Path(source).is_file() and sinks.has_audio(source)
-    return sinks.VideoSink(_not_the_source(path, source), _picture, job.reader.rate, source if with_sound else None)
+    return sinks.VideoSink(_not_the_source(path, source), job.reader.rate, source if with_sound else None)
 
 
 def _is_folder(path: Path) -> bool:
@@ -220,17 +219,16 @@ def _not_the_source(path: Path, source: str) -> Path:
     return path
 
 
-def _run(job: Job) -> None:
+def _run(job: Job, frames: Iterator[Frame]) -> None:
     """Decode, track and write at the same time, until the source ends, breaks, or the user stops."""
     start = time.perf_counter()
-    frames = iter(job.reader) if job.reader.kind == "live" else in_background(iter(job.reader))
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     try:
         with Progress(
             TextColumn(job.what), *columns, console=console, transient=True, disable=not console.is_terminal
         ) as progress:
             bar = progress.add_task("", total=job.reader.frame_count, rate="")
-            graph = job.graph(iter(frames))
+            graph = job.graph(frames)
             while graph.run([], job.observe):
                 rate = job.frames / (time.perf_counter() - start)
                 progress.update(bar, advance=1, rate=f"{rate:.0f} frames/s")

@@ -27,7 +27,6 @@ from knuckle.tables import frame_columns, hand_row, hand_schema, palm_row, palm_
 ROWS_AT_ONCE = 2000
 CLOCK = 90_000  # ticks per second of written video: holds every usual frame rate, and uneven ones
 Results = Sequence[Hand] | Sequence[Palm]
-Paint = Callable[[Frame, Any], Image]
 
 
 class Sink(AbstractContextManager["Sink"], Protocol):
@@ -140,10 +139,10 @@ class TableSink(Sink):
 
 
 class ImageSink(Sink):
-    """Painted pictures: one file, or one JPEG per frame in a folder, called as its source with `_hands` added."""
+    """The frames' pictures: one file, or a JPEG each in a folder, called as the source with `_hands` added."""
 
-    def __init__(self, path: Path, paint: Paint, root: Path | None = None) -> None:
-        self.path, self.paint, self.root = path, paint, root
+    def __init__(self, path: Path, root: Path | None = None) -> None:
+        self.path, self.root = path, root
         self.one_file = bool(path.suffix) and not path.is_dir()
         self.written: set[Path] = set()
         with _writing(path):
@@ -156,7 +155,7 @@ class ImageSink(Sink):
         with _writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                pillow.fromarray(self.paint(frame, results)).save(target, quality=92)
+                pillow.fromarray(frame.image).save(target, quality=92)
             except ValueError as error:
                 raise SinkError(f"{target} cannot be written: {error}") from error
 
@@ -175,18 +174,18 @@ class ImageSink(Sink):
 
 
 class VideoSink(Sink):
-    """Painted H.264 video with the source's own time stamps and, where `audio_from` has one, its sound.
+    """H.264 video of the frames' pictures with the source's own time stamps and, where `audio_from` has one, its sound.
 
     The preset is x264's `ultrafast`: 1.9 ms of processor time for a frame of 640 × 480, where `superfast` takes 3.5
     and `veryfast` 4.8 for two thirds and a third of the size. Tracking needs the processor more.
     """
 
-    def __init__(self, path: Path, paint: Paint, rate: float | None = None, audio_from: str | None = None) -> None:
+    def __init__(self, path: Path, rate: float | None = None, audio_from: str | None = None) -> None:
         import av
 
         if path.suffix.lower() not in (".mp4", ".mkv", ".mov", ".m4v"):
             raise InputError(f"video is written as .mp4, .mkv or .mov, got {path.name!r}")
-        self.path, self.paint = _prepare(path), paint
+        self.path = _prepare(path)
         self.frame_s = 1 / (rate or 30.0)
         self.size: tuple[int, int] | None = None
         self.audio = _Audio(audio_from) if audio_from else None
@@ -200,7 +199,7 @@ class VideoSink(Sink):
     def write(self, frame: Frame, results: Results) -> None:
         import av
 
-        picture = self.paint(frame, results)
+        picture = frame.image
         width, height = self.size or self._begin(picture)
         if (picture.shape[1], picture.shape[0]) != (width, height):
             raise SinkError(
@@ -310,7 +309,7 @@ def has_audio(address: str) -> bool:
 
 
 class InBackground(Sink):
-    """Runs a sink in a thread of its own, so that painting and encoding overlap with the next frame's tracking.
+    """Runs a sink in a thread of its own, so that encoding overlaps with the next frame's tracking.
 
     At most `depth` frames wait; then `write` waits too. An error of the sink is raised by the next `write` or by
     `close`, and nothing is written after it.
