@@ -107,9 +107,8 @@ def _open_engine(model: Path, threads: int, device: str) -> LiteRt | LiteRtAccel
 class LiteRt:
     """LiteRT with XNNPACK on the CPU: one picture over all threads, several with a thread for each.
 
-    Two landmark crops on 2 threads: 6.1 ms side by side with nothing else running, as in one call of two; 6.9 ms
-    one after the other. While frames are decoded and encoded beside them, side by side is 6 % ahead of a call of
-    two, whose threads wait for each other after every layer (`python benchmarks/engines.py`).
+    Two landmark crops on 2 threads of an Intel Xeon: 7.7 ms side by side, 7.6 in one call of two, 7.9 in turn, and
+    9.1, 9.2, 9.8 beside a video encoder (`python benchmarks/engines.py`).
     """
 
     def __init__(self, model: Path, threads: int) -> None:
