@@ -12,7 +12,17 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS.parent / "tests"), str(DOCS.parent / "benchmarks")]
 
-COMMANDS = ((), ("track",), ("graph",), ("models",), ("models", "pull"), ("models", "import"))
+COMMANDS = (
+    (),
+    ("track",),
+    ("graph",),
+    ("models",),
+    ("models", "list"),
+    ("models", "pull"),
+    ("models", "info"),
+    ("models", "import"),
+    ("models", "remove"),
+)
 
 
 def command_line() -> str:

@@ -36,7 +36,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 def test_a_clip_becomes_annotated_video_and_table(tmp_path: Path, clip: Path) -> None:
     done = run("track", clip, "--out", tmp_path / "out/", "--save", tmp_path / "out/")
     assert done.returncode == 0, done.stderr
-    video, table = tmp_path / "out" / "two_hands_hands.mp4", tmp_path / "out" / "two_hands_hands.parquet"
+    video, table = tmp_path / "out" / "two hands_hands.mp4", tmp_path / "out" / "two hands_hands.parquet"
     frames, rows = list(read(video)), parquet.read_table(table).to_pylist()
     assert len(frames) == 30 and len(rows) == 60
     sides = {(row["track_id"], row["wrist_x_px"] < 320, row["handedness"]) for row in rows}
@@ -145,6 +145,8 @@ def test_a_full_disk_is_one_line_and_exit_code_1(tmp_path: Path, clip_frames: li
         (("{clip}", "--out", "{clip}"), "source itself"),
         (("{clip}", "--save", "{clip}/hands.csv"), "hands.csv"),
         (("{clip}", "--min-presence", "2"), "min_presence"),
+        (("",), "a source is"),
+        (("foo://bar",), "foo://bar"),
         (("--wrong",), "--wrong"),
         ((), "SOURCE"),
     ],
@@ -153,6 +155,21 @@ def test_what_cannot_be_done_is_one_line(clip: Path, arguments: tuple[str, ...],
     before = clip.read_bytes()
     assert words in one_line(run("track", *(a.replace("{clip}", str(clip)) for a in arguments)))
     assert clip.read_bytes() == before
+
+
+def test_files_with_a_colon_and_tiny_videos(tmp_path: Path, clip: Path) -> None:
+    shutil.copy(clip, tmp_path / "12:30.mp4")
+    assert run("track", "12:30.mp4", "--out", "1:2.mp4", cwd=tmp_path).returncode == 0
+    assert len(list(read(tmp_path / "1:2.mp4"))) == 30
+    pictures = [pillow.fromarray(np.full((1, 1, 3), 90 * k, np.uint8)) for k in range(3)]
+    pictures[0].save(tmp_path / "dot.gif", save_all=True, append_images=pictures[1:], duration=40)
+    done = run("track", tmp_path / "dot.gif", "--out", tmp_path / "dot.mp4")
+    assert done.returncode and "2 × 2" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_folder_is_not_written_into_itself(tmp_path: Path) -> None:
+    pillow.fromarray(two_hands(0.0)).save(tmp_path / "photo.png")
+    assert "lies in the source" in one_line(run("track", tmp_path, "--out", tmp_path / "out/"))
 
 
 def test_a_source_that_cannot_be_read_leaves_older_files_as_they_are(tmp_path: Path) -> None:

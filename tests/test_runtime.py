@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,22 @@ def test_outputs_are_the_caller_s_to_keep(hand_file: Path) -> None:
     kept = {name: values.copy() for name, values in first.items()}
     session(PICTURES[1:2])
     assert all(np.array_equal(first[name], kept[name]) for name in kept)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_runs_the_networks_of_its_parent(hand_file: Path) -> None:
+    code = f"""
+import multiprocessing, numpy as np
+from pathlib import Path
+from knuckle.runtime import Session
+session, pictures = Session(Path({str(hand_file)!r}), 2), np.zeros((2, 224, 224, 3), np.uint8)
+session(pictures)
+def run(these): return len(session(these)["Identity"])
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(pool.map(run, [pictures] * 3))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[2, 2, 2]", done.stderr
 
 
 @pytest.mark.parametrize("wrong", [PICTURES[:0], PICTURES[:, :100], PICTURES.astype(np.float32), PICTURES[..., :2]])

@@ -157,6 +157,9 @@ def test_landmarks_in_the_caller_s_own_regions() -> None:
     assert nothing is None
     assert boxed is not None and np.abs(boxed.landmarks - hand.landmarks)[:, :2].mean() < 8
     assert knuckle.landmarks_in(image, []) == []
+    for wrong in (hand.roi, [hand.box]):
+        with pytest.raises(InputError, match=r"Roi\.around"):
+            knuckle.landmarks_in(image, wrong)  # type: ignore[arg-type]
 
 
 def test_gray_alpha_and_pillow_images_are_tracked_like_rgb() -> None:
@@ -200,6 +203,7 @@ def test_bad_input_is_refused_and_the_tracker_goes_on(clip_frames: list[Image]) 
         {"min_presence": "high"},
         {"min_presence": math.nan},
         {"remember_s": -1},
+        {"smooth": "no"},
         {"max_hand": 2},
     ],
 )

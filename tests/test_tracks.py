@@ -65,6 +65,12 @@ def test_a_hand_that_was_gone_for_too_long_is_a_new_one() -> None:
     assert ids(shown[-1]) == [2]
 
 
+def test_ids_do_not_outlive_a_long_gap_between_frames() -> None:
+    memory = follow(Memory(), [make_hand()], True, 0.0, 1.0)
+    memory = follow(memory, [make_hand(300)], True, 3600.0, 1.0)
+    assert [track.track_id for track in memory.tracks] == [2]
+
+
 def test_another_hand_elsewhere_is_not_the_lost_one() -> None:
     shown = play([[make_hand(100)]] * 5 + [[]] * 5 + [[make_hand(560, 400, side="Right")]])
     assert ids(shown[-1]) == [2]

@@ -194,6 +194,8 @@ def _image_sink(job: Job, out: Path) -> sinks.Sink:
             f"{'several photos go' if several else 'a photo goes to .jpg, .png or'} to a folder, got {out}"
         )
     root = Path(job.reader.name)
+    if root.is_dir() and out.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"--out {out} lies in the source {root} and would be read with it next time; choose another")
     return sinks.ImageSink(_not_the_source(out, job.reader.name), root if root.is_dir() else None)
 
 
@@ -205,12 +207,16 @@ def _video_sink(job: Job, out: Path) -> sinks.Sink:
 
 
 def _is_folder(path: Path) -> bool:
+    if path.exists() and not path.is_dir() and not path.suffix:
+        raise InputError(f"{path} is neither a folder nor a file with a known suffix")
     return path.is_dir() or not path.suffix
 
 
 def _stem(source: str) -> str:
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(source).stem)
-    return name.strip("_") or "hands"
+    """A file's own name; an address without what file names cannot hold."""
+    if Path(source).exists():
+        return Path(source).resolve().stem
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(source).stem).strip("_") or "hands"
 
 
 def _not_the_source(path: Path, source: str) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from knuckle.errors import InputError, SourceError
+from knuckle.errors import Error, InputError, SourceError
 from knuckle.graph_view import PREVIOUS, Box, Diagram, Fields, Port
 
 LOOPBACK = "PreviousLoopbackCalculator"
@@ -48,7 +48,7 @@ def read_pbtxt(path: str | os.PathLike[str]) -> Diagram:
     for other in sorted(Path(path).parent.rglob("*.pbtxt")):
         try:
             found = _read(other)
-        except InputError:
+        except Error:
             continue  # some other kind of text
         beside.setdefault(found.name, found)
     return _nest(diagram, beside, frozenset({diagram.name}))

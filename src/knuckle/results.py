@@ -217,17 +217,17 @@ class Hand:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Hand:
-        """The inverse of `to_dict`, up to its rounding; `roi`, which is not written, becomes the upright box."""
+        """The inverse of `to_dict`, up to its rounding; `roi`, which is not written, is drawn around the landmarks."""
         visibility = row.get("visibility")
         landmarks = np.asarray(row["landmarks"], np.float32)
-        (x0, y0), (x1, y1) = landmarks[:, :2].min(axis=0).tolist(), landmarks[:, :2].max(axis=0).tolist()
+        box = [*landmarks[:, :2].min(axis=0).tolist(), *landmarks[:, :2].max(axis=0).tolist()]
         return cls(
             landmarks=landmarks,
             world=np.asarray(row["world"], np.float32),
             handedness=row["handedness"],
             handedness_score=row["handedness_score"],
             presence=row["presence"],
-            roi=Roi((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0)),
+            roi=Roi.around(box),
             palm_score=row.get("palm_score"),
             track_id=row.get("track_id"),
             visibility=None if visibility is None else np.asarray(visibility, np.float32),

@@ -60,8 +60,11 @@ class Session:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be 1 or more, got {threads}")
         self.model, self.threads, self.device = model, threads or default_threads(), device
-        self._lock = threading.Lock()
-        self._engine = _open_engine(model, self.threads, device)
+        self._start()
+
+    def _start(self) -> None:
+        self._process, self._lock = os.getpid(), threading.Lock()
+        self._engine = _open_engine(self.model, self.threads, self.device)
 
     @property
     def side(self) -> int:
@@ -73,6 +76,8 @@ class Session:
         if pictures.dtype != np.uint8 or pictures.shape[1:] != (self.side, self.side, 3) or not len(pictures):
             expected = f"{self.model.name} takes uint8 (n, {self.side}, {self.side}, 3)"
             raise InputError(f"{expected}, got {pictures.dtype} {pictures.shape}")
+        if self._process != os.getpid():  # forked: the engine's threads stayed in the parent
+            self._start()
         with self._lock:
             return self._engine.run(pictures)
 

@@ -46,9 +46,11 @@ class Sink(AbstractContextManager["Sink"], Protocol):
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Any failure to write becomes one SinkError that names the file."""
+    from av.error import FFmpegError
+
     try:
         yield
-    except OSError as error:
+    except (OSError, FFmpegError) as error:
         raise SinkError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
@@ -170,7 +172,9 @@ class ImageSink(Sink):
         return name
 
     def close(self) -> None:
-        """Nothing is open between pictures."""
+        """Nothing is open between pictures; a single one gives its name to the report."""
+        if len(self.written) == 1:
+            self.path = self.path / self.written.pop()
 
 
 class VideoSink(Sink):
@@ -191,7 +195,7 @@ class VideoSink(Sink):
         self.audio = _Audio(audio_from) if audio_from else None
         with _writing(path):
             options = {"movflags": "+faststart"} if path.suffix.lower() != ".mkv" else {}
-            self.container: Any = av.open(str(path), "w", options=options)
+            self.container: Any = av.open(os.path.abspath(path), "w", options=options)
             self.stream: Any = self.container.add_stream("libx264", rate=Fraction(rate or 30.0).limit_denominator(1001))
             if self.audio:
                 self.audio.add_to(self.container)
@@ -223,6 +227,8 @@ class VideoSink(Sink):
         return steady if abs(steady - time_s) < 0.001 else time_s
 
     def _begin(self, picture: Image) -> tuple[int, int]:
+        if min(picture.shape[:2]) < 2:
+            raise SinkError(f"{self.path}: H.264 needs 2 × 2 pixels, got {picture.shape[1]} × {picture.shape[0]}")
         self.size = picture.shape[1], picture.shape[0]
         self.stream.width, self.stream.height = picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2
         self.stream.pix_fmt = "yuv420p"
@@ -257,7 +263,7 @@ class _Audio:
     def __init__(self, source: str) -> None:
         import av
 
-        self.container = av.open(source)
+        self.container = av.open(os.path.abspath(source))
         self.source: Any = self.container.streams.audio[0]
         self.packets = self.container.demux(self.source)
         self.next: Any = None
@@ -302,7 +308,7 @@ def has_audio(address: str) -> bool:
     import av
 
     try:
-        with av.open(address) as container:
+        with av.open(os.path.abspath(address)) as container:
             return bool(container.streams.audio)
     except (OSError, ValueError):
         return False
@@ -340,6 +346,7 @@ class InBackground(Sink):
             self.waiting.put(None)
             self.thread.join()
         self.sink.close()
+        self.path = self.sink.path
         if self.error:
             error, self.error = self.error, None
             raise error

@@ -75,6 +75,8 @@ def read(source: Any, *, live: bool | None = None) -> Reader:
         return Reader("image", "image", lambda _: iter([Frame(image, source="image")]), 1)
     if isinstance(source, int) or (isinstance(source, str) and source.isdigit() and not os.path.exists(source)):
         return _newest_only(_camera(int(source)), live is not False)
+    if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
+        raise SourceError(f"a source is a file, folder, glob, camera number, address or image, got {source!r}")
     text = os.fspath(source)
     if "://" in text:
         return _newest_only(_video(text), live if live is not None else text.startswith("rtsp"))
@@ -176,9 +178,11 @@ def _video(address: str) -> Reader:
     """A clip or stream through FFmpeg, with the container's time stamps and its rotation mark."""
     import av
 
+    # A file is named in full: FFmpeg would take "12:30.mp4" for the protocol "12".
+    target = os.path.abspath(address) if os.path.exists(address) else address
     try:
-        container = av.open(address, options={"rtsp_transport": "tcp"} if address.startswith("rtsp") else {})
-    except (OSError, ValueError) as error:
+        container = av.open(target, options={"rtsp_transport": "tcp"} if address.startswith("rtsp") else {})
+    except (OSError, ValueError, av.error.FFmpegError) as error:
         raise SourceError(f"{address} cannot be opened as a video: {_reason(error)}{_hint(address)}") from error
     if not container.streams.video:
         container.close()
@@ -199,6 +203,8 @@ def _video(address: str) -> Reader:
 
 
 def _decode(container: Any, stream: Any, address: str, rate: float) -> Iterator[Frame]:
+    from av.error import FFmpegError
+
     index, last_s, first_s, trouble = 0, -math.inf, None, None
     expected, end_s = stream.frames, _stated_end_s(container, stream)
     with container:
@@ -209,7 +215,7 @@ def _decode(container: Any, stream: Any, address: str, rate: float) -> Iterator[
                 time_s = max(time_s - first_s, last_s + 1e-4)  # broken stamps must not stop a clip
                 yield Frame(_upright(decoded), index, time_s, address)
                 index, last_s = index + 1, time_s
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, FFmpegError) as error:
             trouble = _reason(error)
     if index == 0:
         raise SourceError(f"{address} holds no frame that can be decoded" + (f": {trouble}" if trouble else ""))

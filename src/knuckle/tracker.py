@@ -65,6 +65,9 @@ class TrackerOptions:
                 raise InputError(f"{name} must be a whole number from 1 up, got {value!r}")
         for name in ("min_palm_score", "min_presence"):
             _require_within(name, getattr(self, name), 0, 1)
+        for name in ("mirrored", "smooth", "predict_motion", "vote_handedness", "remove_duplicates"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} must be True or False, got {getattr(self, name)!r}")
         _require_within("remember_s", self.remember_s, 0, math.inf)
         _require_within("upright_rad", self.upright_rad, -math.inf, math.inf)
 
@@ -120,6 +123,8 @@ def load(models: Models = zoo.DEFAULT, threads: int | None = None, device: str =
     """
     if isinstance(models, Networks):
         return models
+    if not isinstance(models, (str, os.PathLike)):
+        raise InputError(f"models must be a bundle's name, a folder or a .task file, got {models!r}")
     with _load_lock:
         return _load(os.fspath(models), threads, device)
 
@@ -185,9 +190,9 @@ class HandTracker:
     def _next_time(self, time_s: float | None) -> float:
         if time_s is None:
             return 0.0 if math.isinf(self._time_s) else self._time_s + FRAME_S
-        if not (math.isfinite(time_s) and time_s > self._time_s):
+        if isinstance(time_s, str) or not (math.isfinite(time_s) and time_s > self._time_s):
             raise InputError(
-                f"time_s must be finite and later than the previous frame's {self._time_s:g}, got {time_s:g}; "
+                f"time_s must be finite and later than the previous frame's {self._time_s:g}, got {time_s!r}; "
                 "call reset() before another video"
             )
         return float(time_s)
@@ -338,7 +343,9 @@ def landmarks_in(
     """
     options = TrackerOptions.of(options, changes)
     picture = as_rgb(image)
-    if not len(rois):
+    if isinstance(rois, Roi) or not all(isinstance(roi, Roi) for roi in rois):
+        raise InputError(f"rois must be a list of Roi; Roi.around(box) makes one of a box; got {rois!r}")
+    if not rois:
         return []
     landmarker = load(models, threads, device).hand_landmarker(options)
     hands = landmarker.decode(landmarker.session(landmarker.prepare(picture, rois)), rois)

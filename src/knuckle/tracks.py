@@ -28,6 +28,8 @@ WRONG_SIDE = 1.5
 VOTES = 30
 # Motion is carried on for this long after a hand was lost; later it may have gone anywhere.
 COAST_S = 0.1
+# Frames further apart than this show hands that cannot be told to be the same, whatever `remember_s` says.
+SLOWEST_S = 1.0
 PALM_LANDMARKS = np.array([0, 5, 9, 13, 17, 1, 2])  # the palm detector's key points as hand landmarks
 
 
@@ -87,7 +89,7 @@ def expected_rois(memory: Memory, time_s: float, predict_motion: bool) -> list[R
     for track in memory.held:
         roi = roi_from_hand(track.hand)
         if predict_motion:
-            dx, dy = track.velocity * (time_s - track.seen_s)
+            dx, dy = track.velocity * min(time_s - track.seen_s, COAST_S)
             roi = replace(roi, x=roi.x + float(dx), y=roi.y + float(dy))
         rois.append(roi)
     return rois
@@ -127,7 +129,8 @@ def _same(one: Hand, other: Hand) -> bool:
 def follow(memory: Memory, hands: Sequence[Hand], searched: bool, time_s: float, remember_s: float) -> Memory:
     """Give each hand of this frame its track, begin new ones, forget those lost for longer than `remember_s`."""
     next_id, tracks = memory.next_id, list[Track]()
-    owners = match(memory, hands, time_s)
+    known = tuple(t for t in memory.tracks if time_s - t.seen_s <= max(remember_s, SLOWEST_S * (t in memory.held)))
+    owners = match(replace(memory, tracks=known), hands, time_s)
     for hand, owner in zip(hands, owners, strict=True):
         tracks.append(_seen(owner, hand, time_s, next_id, owner in memory.held if owner else False))
         next_id += owner is None

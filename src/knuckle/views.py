@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from knuckle.errors import SinkError
+from knuckle.errors import InputError, SinkError
 from knuckle.graph_page import as_html, as_svg
 from knuckle.graph_view import Diagram, as_mermaid, as_text
 from knuckle.pbtxt import as_pbtxt
@@ -28,9 +28,13 @@ def save(diagram: Diagram, path: Path, form: str | None = None) -> list[Path]:
 
     Raises:
         SinkError: a file cannot be written.
+        InputError: the path's suffix is of no known format and none is given.
     """
-    if path.suffix:
-        texts = {path: FORMATS[form or SUFFIXES.get(path.suffix.lower(), "text")](diagram)}
+    if path.suffix or form not in (None, "pbtxt"):
+        chosen = form or SUFFIXES.get(path.suffix.lower())
+        if chosen is None:
+            raise InputError(f"a graph is written as {', '.join(SUFFIXES)}, got {path.name!r}")
+        texts = {path: FORMATS[chosen](diagram)}
     else:
         texts = {path / f"{inner.name}.pbtxt": as_pbtxt(inner) for inner in diagram.all()}
     try:
