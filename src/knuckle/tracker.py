@@ -261,7 +261,7 @@ def too_few(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: 
     """Whether to look for palms: no hand is left, one was just lost, or it is time to look for more.
 
     Hands come and go together, and one that was lost is mostly still there: so by default every frame is searched
-    for `EAGER_S` after a hand was found or lost. On ten clips of signing people (610 frames, 5 searches a second
+    for `EAGER_S` after a hand was found or lost. On ten clips of signing people (681 frames, 5 searches a second
     else) that found 1025 hands with 275 searches; strictly every 6 frames 931 with 191; always, 1043
     with 293 (`python benchmarks/tracking.py`).
     """
