@@ -1,0 +1,135 @@
+"""Landmarks for photos that nobody labelled: what a bundle says, kept only where it agrees with itself.
+
+    python recipes/pseudo_labels.py INDEX.jsonl OUT --sources subhih asl_letters ... [--models mediapipe]
+
+Every hand is read from twelve crops that are turned, scaled and shifted; a hand stays where all crops hold a hand and
+the crops' landmarks agree, and its label is their median: better than any one crop. What is written is a crop of the
+photo around each hand and OUT/index.jsonl, which `knuckle train` and `knuckle evaluate` read. Photos that people looked
+through and found no hand in are written whole, as hard negatives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as pillow
+from rich.progress import track
+
+import knuckle
+from knuckle.geometry import iou
+from knuckle.hand import HandLandmarker, roi_from_hand
+from knuckle.images import Image
+from knuckle.palm import roi_from_palm
+from knuckle.results import Hand, Roi
+from knuckle.sources import load_image
+from knuckle.tracker import Networks, TrackerOptions
+
+VIEWS = [(angle, scale) for angle in (-25, 0, 25) for scale in (0.85, 1.0, 1.2, 1.4)]  # degrees, of the region's side
+SHIFT = 0.06
+MARGIN, LONGEST_PX = 1.9, 384  # of what is written, around the hand's region
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("index", type=Path)
+    options.add_argument("out", type=Path)
+    options.add_argument("--sources", nargs="+", required=True)
+    options.add_argument("--models", default="mediapipe")
+    options.add_argument("--max-deviation", type=float, default=0.06, help="of the palm, median landmark")
+    chosen = options.parse_args()
+    rows = [json.loads(line) for line in chosen.index.read_text().splitlines()]
+    rows = [row for row in rows if row["source"] in chosen.sources]
+    networks = knuckle.load(chosen.models)
+    (chosen.out / "images").mkdir(parents=True, exist_ok=True)
+    counts: dict[str, list[int]] = {}
+    with (chosen.out / "index.jsonl").open("w") as index:
+        for number, row in enumerate(track(rows, "photos")):
+            image = load_image(chosen.index.parent / row["image"])
+            written = list(label(image, row, networks, chosen.max_deviation))
+            for place, (picture, hands) in enumerate(written):
+                name = f"images/{number:05d}_{place}.jpg"
+                pillow.fromarray(picture).save(chosen.out / name, quality=92)
+                about = {"source": row["source"], "licence": row["licence"], "labelled_by": "mediapipe"}
+                size = {"width": picture.shape[1], "height": picture.shape[0]}
+                line = {"image": name, **about, **size, "hands": hands, "complete": not hands}
+                index.write(json.dumps(line) + "\n")
+            count = counts.setdefault(row["source"], [0, 0])
+            count[0] += 1
+            count[1] += len(written)
+    for source, (photos, kept) in counts.items():
+        print(f"{source:20} {photos:5} photos {kept:5} kept")
+
+
+def label(image: Image, row: dict[str, Any], networks: Networks, most: float) -> Iterator[tuple[Image, list[Any]]]:
+    """What is kept of one photo: pictures, each with the `hands` of its row."""
+    if row.get("hand_boxes") == []:
+        yield shrunk(image)
+        return
+    options = TrackerOptions(min_palm_score=0.3, min_presence=0.5)
+    landmarker = networks.hand_landmarker(options)
+    seen: list[Hand] = []
+    for palm in networks.palm_detector(options).graph()(image):
+        hand = agreed(image, roi_from_palm(palm), landmarker, most)
+        if hand is not None and (not seen or iou(hand.box, np.stack([h.box for h in seen])).max() < 0.5):
+            seen.append(hand)
+            yield written(image, hand)
+
+
+def agreed(image: Image, roi: Roi, landmarker: HandLandmarker, most: float) -> Hand | None:
+    """The median of what twelve views of a region say, or None where they do not agree."""
+    graph = landmarker.graph()
+    first = graph(image, [roi])
+    if not first:
+        return None
+    settled = graph(image, [roi_from_hand(first[0])])
+    if not settled:
+        return None
+    base = roi_from_hand(settled[0])
+    rng = np.random.default_rng(0)
+    views = []
+    for angle, scale in VIEWS:
+        dx, dy = rng.uniform(-SHIFT, SHIFT, 2) * base.size
+        turned = base.angle_rad + math.radians(angle)
+        views.append(replace(base, x=base.x + dx, y=base.y + dy, size=base.size * scale, angle_rad=turned))
+    hands = graph(image, views)
+    if len(hands) < len(views) or len({hand.handedness for hand in hands}) > 1:
+        return None
+    points = np.stack([hand.landmarks for hand in hands])
+    middle = np.median(points, axis=0).astype(np.float32)
+    palm = max(float(np.hypot(*(middle[9] - middle[0])[:2])), 0.12 * base.size)
+    away = np.linalg.norm(points[..., :2] - middle[:, :2], axis=2)
+    if np.median(away) > most * palm or np.median(away, axis=0).max() > 4 * most * palm:
+        return None
+    world = np.median(np.stack([hand.world for hand in hands]), axis=0).astype(np.float32)
+    agreed_on: Hand = replace(settled[0], landmarks=middle, landmarks_raw=middle, world=world, roi=base)
+    return agreed_on
+
+
+def written(image: Image, hand: Hand) -> tuple[Image, list[Any]]:
+    """The upright neighbourhood of a hand, at most LONGEST_PX a side, and its row's `hands`."""
+    reach = MARGIN * hand.roi.size / 2
+    x0, y0 = (max(0, math.floor(c - reach)) for c in (hand.roi.x, hand.roi.y))
+    near = image[y0 : math.ceil(hand.roi.y + reach), x0 : math.ceil(hand.roi.x + reach)]
+    picture, _ = shrunk(near)
+    scale = picture.shape[1] / near.shape[1]
+    landmarks = (hand.landmarks - [x0, y0, 0]) * scale
+    truth = {"landmarks": np.round(landmarks, 2).tolist(), "world": np.round(hand.world, 5).tolist()}
+    return picture, [{**truth, "handedness": hand.handedness}]
+
+
+def shrunk(image: Image) -> tuple[Image, list[Any]]:
+    """The picture with its longer side at most LONGEST_PX, and no hands."""
+    scale = min(1.0, LONGEST_PX / max(image.shape[:2]))
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    return np.asarray(pillow.fromarray(image).resize(size, pillow.Resampling.LANCZOS)), []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""Our own labels: rows of JSON for photos and clips, and the tar shards of the synthetic hand (docs/datasets.md)."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from knuckle.errors import InputError
+from knuckle.evaluate.labels.pictures import names_in, read_member, source_in
+from knuckle.evaluate.labels.rows import (
+    box_of,
+    files_of,
+    json_lines,
+    may_be_found,
+    may_show,
+    numbers,
+    points,
+    row_of,
+    side_of,
+    tips,
+)
+from knuckle.evaluate.truth import HIDDEN, OUTSIDE, VISIBLE, Clip, Dataset, LabelledBy, Shot, TrueHand
+from knuckle.results import FloatArray
+from knuckle.sources import VIDEO_SUFFIXES
+
+# 0 visible, 1 hidden by the same hand, 2 hidden by something else, 3 outside of the image
+VISIBILITY_MEANS = np.array([VISIBLE, HIDDEN, HIDDEN, OUTSIDE], np.float32)
+PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def hand_of(found: Mapping[str, Any]) -> TrueHand:
+    """One entry of `hands`, in JSONL and in shards; every field may be absent."""
+    if "presence" in found:
+        raise ValueError("this is what a tracker saw (it has a presence), and not a label")
+    palm, track = found.get("palm"), found.get("track_id", found.get("track"))
+    read: dict[str, Callable[[Any], Any]] = {
+        "box": box_of,
+        "landmarks": lambda values: points(values, 2, 3),
+        "world": lambda values: points(values, 3),
+        "visibility": _visibility,
+        "handedness": side_of,
+    }
+    fields = {name: make(found[name]) for name, make in read.items() if found.get(name) is not None}
+    square = None if palm is None else box_of(palm["box"] if isinstance(palm, Mapping) else palm)
+    return TrueHand(**fields, palm=square, track=None if track is None else int(track))
+
+
+def _visibility(values: Any) -> FloatArray:
+    codes = numbers(values, 21)
+    if not np.isin(codes, range(4)).all():
+        raise ValueError(f"visibility must be 0 to 3, got {values}")
+    return np.asarray(VISIBILITY_MEANS[codes.astype(int)], np.float32)
+
+
+def _shown(row: Mapping[str, Any]) -> tuple[tuple[TrueHand, ...] | None, bool]:
+    """The hands that show in a row's image, and whether these are all that may be found there."""
+    hands = _hands_of(row)
+    complete = bool(row.get("complete", True))
+    if hands is None:
+        return None, complete
+    shown = tuple(hand for hand in hands if may_show(hand))
+    return shown, complete and len(shown) == sum(map(may_be_found, hands))
+
+
+def _hands_of(row: Mapping[str, Any]) -> tuple[TrueHand, ...] | None:
+    """`hands`, or `hand_boxes` with `tips`; None where the row has neither."""
+    if row.get("hands") is not None:
+        return tuple(map(hand_of, row["hands"]))
+    if row.get("hand_boxes") is None:
+        return None
+    hands = [TrueHand(box=box_of(box)) for box in row["hand_boxes"]]
+    if row.get("tips"):
+        if len(hands) != 1:
+            raise ValueError(f"'tips' belong to one hand, but there are {len(hands)} hand_boxes")
+        landmarks = tips(row["tips"]["thumb_tip"], row["tips"]["index_tip"])
+        hands = [TrueHand(box=hands[0].box, landmarks=landmarks)]
+    return tuple(hands)
+
+
+def _both_hands_box(row: Mapping[str, Any]) -> FloatArray | None:
+    box = row.get("both_hands_box")
+    if box is None:
+        return None
+    return box_of(box[0] if len(box) == 1 else box)
+
+
+def _size_of(row: Mapping[str, Any]) -> tuple[int, int] | None:
+    return (int(row["width"]), int(row["height"])) if row.get("width") and row.get("height") else None
+
+
+def _check_reach(shot: Shot) -> None:
+    """Boxes in other pixels than the image's own are the commonest damage, and they lie outside of the image."""
+    for box in (*(hand.box for hand in shot.hands or ()), shot.both_hands_box):
+        if box is not None and shot.size is not None and (box[:2] >= shot.size).any():
+            edges, (width, height) = np.round(box.astype(float), 1).tolist(), shot.size
+            raise ValueError(f"the box {edges} lies outside of its {width} × {height} image; mend it, or name a split")
+
+
+def find_jsonl(path: Path) -> dict[str, Callable[[], Dataset]]:
+    """JSON lines with `image`: every value of `source` is a split of its own, "" is all of them."""
+    splits: dict[str, Callable[[], Dataset]] = {}
+    for file in files_of(path, "index.jsonl") or (files_of(path, "*.jsonl") if path.is_file() else []):
+        rows = list(json_lines(file))
+        if not rows or "image" not in rows[0][1]:
+            continue
+        splits[""] = functools.partial(_read_jsonl, file, rows, None)
+        for source in dict.fromkeys(str(row["source"]) for _, row in rows if "source" in row):
+            splits[source] = functools.partial(_read_jsonl, file, rows, source)
+    return splits
+
+
+def _read_jsonl(file: Path, rows: list[tuple[int, dict[str, Any]]], source: str | None) -> Dataset:
+    chosen = [(number, row) for number, row in rows if source is None or row.get("source") == source]
+    shots = []
+    for number, row in chosen:
+        with row_of(file, number):
+            picture = str(file.parent / row["image"])
+            hands, complete = _shown(row)
+            shot = Shot(
+                picture,
+                size=_size_of(row),
+                hands=hands,
+                complete=complete,
+                both_hands_box=_both_hands_box(row),
+                group=str(row.get("group", picture)),
+                slices=tuple(map(str, row.get("slices", ()))),
+            )
+            _check_reach(shot)
+        shots.append(shot)
+    nobody = all(shot.hands is None and shot.both_hands_box is None for shot in shots)
+    by = _labelled_by(file, (row for _, row in chosen), "nobody" if nobody else "people")
+    licence = ", ".join(dict.fromkeys(str(row["licence"]) for _, row in chosen if row.get("licence")))
+    return Dataset(source or file.parent.name, tuple(shots), labelled_by=by, licence=licence)
+
+
+def _labelled_by(file: Path, rows: Iterable[Mapping[str, Any]], otherwise: LabelledBy) -> LabelledBy:
+    said: set[Any] = {str(row["labelled_by"]) for row in rows if row.get("labelled_by")}
+    if len(said) > 1:
+        raise InputError(f"{file}: rows labelled by {' and '.join(sorted(said))} are no single dataset; name a split")
+    by: LabelledBy = said.pop() if said else otherwise
+    if by not in get_args(LabelledBy):
+        raise InputError(f"{file}: labelled_by must be one of {', '.join(get_args(LabelledBy))}, got {by!r}")
+    return by
+
+
+def find_clips(path: Path) -> dict[str, Callable[[], Dataset]]:
+    """A video and beside it NAME.jsonl with one line per frame."""
+    found = [(clip, file) for file in files_of(path, "*.jsonl", "*/*.jsonl") if (clip := _clip_beside(file))]
+    return {"": functools.partial(_read_clips, path, found)} if found else {}
+
+
+def _clip_beside(file: Path) -> Path | None:
+    clips = [file.with_suffix(suffix) for suffix in sorted(VIDEO_SUFFIXES)]
+    return next((clip for clip in clips if clip.is_file()), None)
+
+
+def _read_clips(path: Path, found: list[tuple[Path, Path]]) -> Dataset:
+    clips, by = [], set()
+    for clip, file in found:
+        shots, still = [], False
+        rows = list(json_lines(file))
+        by.add(
+            _labelled_by(
+                file, (row for _, row in rows), "renderer" if any("camera" in r for _, r in rows) else "people"
+            )
+        )
+        for number, row in rows:
+            with row_of(file, number):
+                moment = int(row["frame"]), float(row["time_s"])
+                shot = Shot(str(clip), *moment, _size_of(row.get("camera") or row), *_shown(row), group=clip.stem)
+                still = still or bool(row.get("still"))
+            shots.append(shot)
+        clips.append(Clip(str(clip), tuple(shots), still))
+    if len(by) > 1:
+        raise InputError(f"{path}: clips labelled by {' and '.join(sorted(by))} are no single dataset; name one file")
+    return Dataset(path.stem, clips=tuple(clips), labelled_by=by.pop())
+
+
+def find_shards(path: Path) -> dict[str, Callable[[], Dataset]]:
+    """Tar files with KEY.jpg (or .png, .webp) and KEY.json."""
+    shards = files_of(path, "*.tar", "*/*.tar")
+    return {"": functools.partial(_read_shards, path, shards)} if shards else {}
+
+
+def _read_shards(path: Path, shards: list[Path]) -> Dataset:
+    shots = tuple(shot for shard in shards for shot in _shots_of(shard))
+    if not shots:
+        raise InputError(f"{path}: the shards hold no KEY.json beside a KEY.jpg or KEY.png")
+    return Dataset(path.stem, shots, labelled_by="renderer", note="synthetic pictures")
+
+
+def _shots_of(shard: Path) -> Iterator[Shot]:
+    names = set(names_in(shard))
+    for name in names_in(shard):
+        if not name.endswith(".json"):
+            continue
+        picture = next((name[:-5] + end for end in PICTURES if name[:-5] + end in names), None)
+        with row_of(shard, name):
+            if picture is None:
+                raise ValueError("there is no picture of that name beside it")
+            row = json.loads(read_member(shard, name))
+            if "hands" not in row:
+                raise KeyError("hands")
+            source = source_in(shard, picture)
+            shot = Shot(source, 0, 0.0, _size_of(row.get("camera") or row), *_shown(row), group=source)
+        yield shot

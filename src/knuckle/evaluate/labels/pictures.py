@@ -1,0 +1,115 @@
+"""Pictures by their source: plain files, and members of tar shards, which are read without unpacking anything."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from knuckle.errors import SourceError
+from knuckle.images import Image, as_rgb
+from knuckle.sources import load_image
+
+MARK = ".tar#"  # "shards/000.tar#00012.jpg"
+
+
+def source_in(shard: Path, member: str) -> str:
+    """The name of a picture inside a tar file, as `Shot.source` carries it."""
+    return f"{shard}#{member}"
+
+
+def file_of(source: str) -> str:
+    """The file on disk that holds a source: the tar file for its members, else the source itself."""
+    place = source.find(MARK)
+    return source if place < 0 or os.path.exists(source) else source[: place + len(MARK) - 1]
+
+
+def open_image(source: str) -> Image:
+    """A photo as RGB uint8 (height, width, 3), from a file or from within a tar shard.
+
+    Raises:
+        SourceError: there is no such file or member, or it is no image.
+    """
+    from PIL import Image as pillow
+    from PIL import UnidentifiedImageError
+
+    shard = file_of(source)
+    if shard == source:
+        return load_image(source)
+    data = read_member(Path(shard), source[len(shard) + 1 :])
+    try:
+        with pillow.open(io.BytesIO(data)) as opened:
+            return as_rgb(opened)
+    except (UnidentifiedImageError, OSError) as error:
+        raise SourceError(f"{source} is not an image that can be read: {error}") from error
+
+
+def read_member(shard: Path, name: str) -> bytes:
+    """The bytes of one member: one seek and one read.
+
+    Raises:
+        SourceError: the shard cannot be read or has no such member.
+    """
+    places = members(str(shard), _stamp(shard))
+    if name not in places:
+        raise SourceError(f"{shard} holds no {name}")
+    start, size = places[name]
+    with shard.open("rb") as file:
+        file.seek(start)
+        data = file.read(size)
+    if len(data) < size:
+        raise SourceError(f"{shard} is cut off within {name}")
+    return data
+
+
+def _stamp(shard: Path) -> tuple[int, int]:
+    try:
+        status = shard.stat()
+    except OSError as error:
+        raise SourceError(f"{shard} cannot be read: {error.strerror}") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def names_in(shard: Path) -> list[str]:
+    """The members of a shard in their order.
+
+    Raises:
+        SourceError: it is no tar file or it is cut off.
+    """
+    return list(members(str(shard), _stamp(shard)))
+
+
+@functools.lru_cache(maxsize=256)
+def members(shard: str, stamp: tuple[int, int]) -> Mapping[str, tuple[int, int]]:
+    """Where each member's bytes begin and how many they are; `stamp` makes a changed file be read anew."""
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            found = {member.name: (member.offset_data, member.size) for member in tar if member.isfile()}
+    except (tarfile.TarError, OSError) as error:
+        raise SourceError(f"{shard} is not a whole tar file: {error}") from error
+    cut_off = [name for name, (start, size) in found.items() if start + size > stamp[0]]
+    if cut_off:
+        raise SourceError(f"{shard} is cut off within {cut_off[0]}")
+    return found
+
+
+def clip_header(clip: Path) -> tuple[int, float, tuple[int, int]]:
+    """Number of frames, frames per second, width and height (before any rotation mark) of a clip, from its header.
+
+    Raises:
+        SourceError: it is no clip that can be read.
+    """
+    import av
+
+    try:
+        with av.open(os.path.abspath(clip)) as container:
+            stream = container.streams.video[0]
+            rate = float(stream.average_rate or stream.guessed_rate or 30)
+            seconds = (container.duration or 0) / 1_000_000
+            width, height = stream.codec_context.width, stream.codec_context.height
+            return stream.frames or round(seconds * rate), rate, (width, height)
+    except (av.FFmpegError, OSError, IndexError) as error:
+        raise SourceError(f"{clip} is not a clip that can be read: {error}") from error

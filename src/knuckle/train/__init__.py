@@ -1,0 +1,1 @@
+"""The workshop: what makes the networks. Needs the extra `train`; nothing else of Knuckle imports it."""

@@ -1,0 +1,36 @@
+"""What `knuckle train` saves, read again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from knuckle.errors import InputError
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What `train` saved: network, average, optimiser, step, seconds, and config as JSON.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    try:
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        missing = {"network", "average", "optimiser", "step", "seconds", "config"} - set(saved)
+    except Exception as error:  # pickle, zip and torch have no common class of errors
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path} is not a checkpoint of knuckle train: {reason}") from error
+    if missing:
+        raise InputError(f"{path} is not a checkpoint of knuckle train: it lacks {', '.join(sorted(missing))}")
+    return saved
+
+
+def decides(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a run's configuration that decides its weights, flat: what must be the same to resume it."""
+    plain = json.loads(json.dumps(config))
+    loop = plain.pop("loop")
+    free = {"minutes", "workers", "device", "save_every", "log_every", "evaluate_every"}
+    return plain | {name: value for name, value in loop.items() if name not in free}

@@ -1,0 +1,224 @@
+"""Training samples of the landmark network: any labelled dataset that `knuckle evaluate` reads, as augmented crops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.errors import InputError
+from knuckle.evaluate.labels import open_image, read_dataset
+from knuckle.evaluate.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
+from knuckle.geometry import apply, iou
+from knuckle.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_hand
+from knuckle.images import Image
+from knuckle.results import FloatArray, Hand, Roi
+from knuckle.train.augment import Jitter, Look, Random, crop_from_image, cut, patch, world_in_crop
+
+PRESENT = 0.6  # share of the landmarks inside the crop from which it holds a hand; below ABSENT it holds none
+ABSENT = 0.2
+PALM_POINTS = [0, 5, 9, 13, 17]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A dataset, and how often it is drawn from."""
+
+    name: str
+    shots: Sequence[Shot]
+    weight: float
+
+    @classmethod
+    def read(cls, text: str) -> Source:
+        """From a command line: PATH, or PATH:WEIGHT with a weight relative to the other sources'.
+
+        Raises:
+            InputError: there is no such dataset, or none of its hands has all landmarks and no image is without hand.
+        """
+        path, _, weight = text.rpartition(":")
+        if not path or not _is_number(weight):
+            path, weight = text, "1"
+        shots = [shot for shot in read_dataset(Path(path)).shots if is_useful(shot)]
+        if not shots:
+            raise InputError(f"{path} has no image with 21 labelled landmarks and none without a hand")
+        return cls(path, shots, float(weight))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return float(text) > 0
+    except ValueError:
+        return False
+
+
+def is_useful(shot: Shot) -> bool:
+    """Whether a landmark network can learn from it: a hand with most landmarks, or surely none."""
+    if not shot.hands:
+        return shot.hands is not None and shot.complete
+    return any(_labelled(hand).sum() >= 12 for hand in shot.hands)
+
+
+def _labelled(hand: TrueHand) -> Flags:
+    if hand.landmarks is None:
+        return np.zeros(21, bool)
+    return np.asarray(np.isfinite(hand.landmarks[:, :2]).all(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class HandCrops:
+    """Sample number -> one crop with all that is known of it; a function of the number and the seed alone.
+
+    Attributes:
+        sources: where pictures come from.
+        side: of the crop, pixels.
+        seed: of the choice and all augmentation.
+        jitter, look: see `knuckle.train.augment`; `look=Look(0)` and `augmented=False` give plain crops, in order.
+        empty: share of crops that hold no hand, where a picture allows it.
+    """
+
+    sources: Sequence[Source]
+    side: int
+    seed: int = 0
+    jitter: Jitter = field(default_factory=Jitter)
+    look: Look = field(default_factory=Look)
+    empty: float = 0.15
+    augmented: bool = True
+
+    def __call__(self, number: int) -> dict[str, Any]:
+        rng = np.random.default_rng((self.seed, number))
+        weights = np.array([source.weight for source in self.sources])
+        source = (
+            self.sources[rng.choice(len(weights), p=weights / weights.sum())] if self.augmented else self.sources[0]
+        )
+        place = int(rng.integers(len(source.shots))) if self.augmented else number % len(source.shots)
+        shot = source.shots[place]
+        image = open_image(shot.source)
+        hands = [hand for hand in shot.hands or () if _labelled(hand).sum() >= 12]
+        wants_none = self.augmented and rng.random() < self.empty
+        if not hands or (wants_none and shot.complete):
+            roi = elsewhere(image, shot.hands or (), rng)
+            if roi is not None:
+                return self._sample(image, roi, None, rng)
+        if not hands:
+            return self._sample(image, Roi(image.shape[1] / 2, image.shape[0] / 2, max(image.shape[:2])), None, rng)
+        hand = hands[int(rng.integers(len(hands)))] if self.augmented else hands[0]
+        roi = region(hand, PIP_JOINTS if rng.random() < 0.5 else MCP_JOINTS)
+        return self._sample(image, self.jitter.moved(roi, rng) if self.augmented else roi, hand, rng)
+
+    def _sample(self, image: Image, roi: Roi, hand: TrueHand | None, rng: Random) -> dict[str, Any]:
+        mirrored = self.augmented and rng.random() < 0.5
+        affine = crop_from_image(roi, self.side, mirrored)
+        picture = cut(image, affine, self.side, self.side / roi.size)
+        visible = np.ones(21, np.float32)
+        if self.augmented:
+            picture, visible = self._changed(picture, hand, affine, rng)
+        labels = no_labels() if hand is None else labels_of(hand, roi, affine, self.side, mirrored)
+        labels["visibility"] *= visible
+        return {"picture": np.ascontiguousarray(picture.transpose(2, 0, 1)), **labels}
+
+    def _changed(
+        self, picture: Image, hand: TrueHand | None, affine: FloatArray, rng: Random
+    ) -> tuple[Image, FloatArray]:
+        """Look changed, sometimes with a plain or noisy patch in the way; landmarks behind it are hidden."""
+        visible = np.ones(21, np.float32)
+        picture = self.look.changed(picture, rng)
+        if rng.random() < 0.15 * self.look.strength:
+            rows, columns = patch(self.side, rng)
+            picture = picture.copy()
+            noise = rng.normal(0, rng.uniform(0, 40), (rows.stop - rows.start, columns.stop - columns.start, 3))
+            picture[rows, columns] = np.clip(rng.uniform(0, 255, 3) + noise, 0, 255).astype(np.uint8)
+            if hand is not None and hand.landmarks is not None:
+                x, y = apply(affine, hand.landmarks[:, :2].astype(np.float64)).T
+                behind = (x >= columns.start) & (x < columns.stop) & (y >= rows.start) & (y < rows.stop)
+                visible[behind] = 0
+        return picture, visible
+
+
+def region(hand: TrueHand, joints: tuple[int, int, int]) -> Roi:
+    """The region that the tracker would cut for these landmarks."""
+    landmarks = np.zeros((21, 3), np.float32)
+    assert hand.landmarks is not None
+    landmarks[:, :2] = hand.landmarks[:, :2]
+    known = _labelled(hand)
+    landmarks[~known, :2] = landmarks[known, :2].mean(axis=0)
+    return roi_from_hand(Hand(landmarks, landmarks, "Left", 1.0, 1.0, Roi(0, 0, 1)), joints)
+
+
+def elsewhere(image: Image, hands: Sequence[TrueHand], rng: Random) -> Roi | None:
+    """A region of the image that touches no hand, or None where a few tries found none."""
+    height, width = image.shape[:2]
+    for _ in range(8):
+        size = float(np.exp(rng.uniform(np.log(0.15), np.log(1.0)))) * max(width, height)
+        roi = Roi(rng.uniform(0, width), rng.uniform(0, height), size, rng.uniform(-np.pi, np.pi))
+        reach = 0.6 * size
+        box = np.array([roi.x - reach, roi.y - reach, roi.x + reach, roi.y + reach])
+        boxes = [extent for hand in hands if (extent := hand.extent) is not None]
+        if not boxes or iou(box, np.stack(boxes).astype(float)).max() == 0:
+            return roi
+    return None
+
+
+def no_labels() -> dict[str, FloatArray]:
+    """What is known of a crop without a hand: that it has none."""
+    zeros = np.zeros(21, np.float32)
+    return {
+        "landmarks": np.zeros((21, 3), np.float32),
+        "landmark_weight": zeros,
+        "z_weight": zeros.copy(),
+        "palm_size": _one(1),
+        "world": np.zeros((21, 3), np.float32),
+        "world_weight": _one(0),
+        "presence": _one(0),
+        "presence_weight": _one(1),
+        "handedness": _one(0),
+        "handedness_weight": _one(0),
+        "visibility": zeros.copy(),
+        "visibility_weight": zeros.copy(),
+    }
+
+
+def labels_of(hand: TrueHand, roi: Roi, affine: FloatArray, side: int, mirrored: bool) -> dict[str, FloatArray]:
+    """All labels of a hand in a crop, each with a weight that is 0 where nobody labelled it."""
+    assert hand.landmarks is not None
+    known = _labelled(hand)
+    out = no_labels()
+    points = np.where(known[:, None], hand.landmarks[:, :2], 0).astype(np.float64)
+    xy = apply(affine, points)
+    out["landmarks"][:, :2] = xy
+    inside = ((xy >= 0) & (xy < side)).all(axis=1) & known
+    near = ((xy >= -0.25 * side) & (xy < 1.25 * side)).all(axis=1) & known
+    out["landmark_weight"] = near.astype(np.float32)
+    if hand.landmarks.shape[1] == 3 and np.isfinite(hand.landmarks[:, 2]).all():
+        out["landmarks"][:, 2] = hand.landmarks[:, 2] * (side / roi.size) * Z_SCALE
+        out["z_weight"] = out["landmark_weight"].copy()
+    out["palm_size"] = _one(max(_palm_size(xy, known), 0.08 * side))
+    if hand.world is not None and np.isfinite(hand.world).all():
+        out["world"], out["world_weight"] = world_in_crop(hand.world, roi, mirrored).astype(np.float32), _one(1)
+    share = inside.sum() / max(1, known.sum())
+    out["presence"] = _one(share >= PRESENT)
+    out["presence_weight"] = _one(share >= PRESENT or share <= ABSENT)
+    if hand.handedness is not None:
+        out["handedness"] = _one((hand.handedness == "Right") != mirrored)
+        out["handedness_weight"] = _one(share >= PRESENT)
+    if hand.visibility is not None:
+        said = (hand.visibility != HIDDEN_UNKNOWN) & known
+        out["visibility"] = ((hand.visibility == VISIBLE) & inside).astype(np.float32)
+        out["visibility_weight"] = (said & ((hand.visibility >= HIDDEN) | ~inside)).astype(np.float32)
+    return out
+
+
+def _one(value: float) -> FloatArray:
+    return np.array([value], np.float32)
+
+
+def _palm_size(xy: FloatArray, known: Flags) -> float:
+    """Wrist to middle MCP, or, where the palm is seen edge on, what its other points span."""
+    points = xy[PALM_POINTS][known[PALM_POINTS]]
+    span = float(np.ptp(points, axis=0).max()) if len(points) > 1 else 0.0
+    direct = float(np.hypot(*(xy[9] - xy[0]))) if known[0] and known[9] else 0.0
+    return max(direct, 0.7 * span)

@@ -1,0 +1,199 @@
+"""Knuckle's landmark network: plain 3×3 convolutions, one token per joint, coordinates as distributions.
+
+Made for CPUs: dense 3×3 convolutions with ReLU run near a core's peak, depthwise ones wait for memory. The body is a
+small residual network (He et al. 2016, arXiv 1512.03385) whose batch norms fold away on export. Its head gives each
+joint a token: what a joint's own 1×1 map saw, plus what the whole crop says about that joint. One mixer block
+(Tolstikhin et al. 2021, arXiv 2105.01601) lets the joints agree, and each token is read out by the same layers.
+Coordinates are the mean of a distribution over bins (SimCC, Li et al. 2022, arXiv 2107.03332, with the integral of
+Sun et al. 2018, arXiv 1711.08229), which learns from fewer pictures than regression from pooled features.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from knuckle.train.nets.layers import Conv
+
+JOINTS = 21
+Head = Literal["bins", "heatmap", "direct"]
+# Landmarks may lie outside the crop: bins reach so far past it, as a part of its side.
+MARGIN = 0.25
+WORLD_SCALE_M = 0.1
+
+
+@dataclass(frozen=True)
+class HandNetShape:
+    """What a landmark network is made of; it is stored beside its weights.
+
+    Attributes:
+        side: of the square input, pixels; a multiple of 32.
+        stem: channels at half the side.
+        widths: channels at 1/4, 1/8, 1/16 and 1/32 of the side.
+        depths: residual blocks at each of those.
+        token: length of a joint's token.
+        head: "bins" (a distribution for x, one for y), "heatmap" (one over the map at 1/8), "direct" (regression).
+        bin_px: width of a bin, pixels of the input.
+    """
+
+    side: int = 160
+    stem: int = 24
+    widths: tuple[int, int, int, int] = (32, 64, 128, 192)
+    depths: tuple[int, int, int, int] = (1, 1, 2, 1)
+    token: int = 192
+    head: Head = "bins"
+    bin_px: float = 2.0
+
+    @property
+    def bins(self) -> int:
+        return round(self.side * (1 + 2 * MARGIN) / self.bin_px)
+
+
+class ConvNorm(nn.Module):
+    """Convolution and batch norm, which are one convolution after `fold`."""
+
+    def __init__(self, entering: int, leaving: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = Conv(entering, leaving, kernel, stride, bias=False)
+        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(leaving)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x)
+        return y if self.norm is None else self.norm(y)
+
+
+class Residual(nn.Module):
+    """Two 3×3 convolutions and the input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first, self.second = ConvNorm(channels, channels), ConvNorm(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.second(F.relu(self.first(x))))
+
+
+class Mixer(nn.Module):
+    """Joints talk to each other, then each token to itself."""
+
+    def __init__(self, token: int) -> None:
+        super().__init__()
+        self.norm_joints, self.norm_token = nn.LayerNorm(token), nn.LayerNorm(token)
+        self.joints = nn.Sequential(nn.Linear(JOINTS, 64), nn.ReLU(), nn.Linear(64, JOINTS))
+        self.token = nn.Sequential(nn.Linear(token, 2 * token), nn.ReLU(), nn.Linear(2 * token, token))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.joints(self.norm_joints(x).transpose(1, 2)).transpose(1, 2)
+        y: Tensor = x + self.token(self.norm_token(x))
+        return y
+
+
+class HandNet(nn.Module):
+    """The landmark network.
+
+    Input (n, 3, side, side) RGB 0..1. `forward` gives a dict:
+        landmarks (n, 63): x, y, z in pixels of the input, z as x and y times `knuckle.hand.Z_SCALE`.
+        world (n, 63): metres. presence (n, 1): 0..1. handedness (n, 1): probability of "Left" in a mirrored image.
+        visibility (n, 21): 0..1. log_sigma (n, 21): natural log of the expected error of x and y, pixels.
+    With `train_outputs=True` also: x_logits and y_logits (n, 21, bins), presence_logit, handedness_logit,
+    visibility_logit, which the losses take.
+    """
+
+    centres: Tensor
+    ticks: Tensor
+
+    def __init__(self, shape: HandNetShape = HandNetShape()) -> None:
+        super().__init__()
+        self.shape, self.side = shape, shape.side
+        widths = shape.widths
+        self.stem = ConvNorm(3, shape.stem, 3, 2)  # 24 × 80 × 80
+        self.down = nn.ModuleList(
+            ConvNorm(entering, leaving, 3, 2)
+            for entering, leaving in zip((shape.stem, *widths[:-1]), widths, strict=True)
+        )
+        # 32 × 40 × 40, 64 × 20 × 20, 128 × 10 × 10, 192 × 5 × 5
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(Residual(width) for _ in range(depth)))
+            for width, depth in zip(widths, shape.depths, strict=True)
+        )
+        cell = shape.side // 16 if shape.head != "heatmap" else shape.side // 8
+        self.lateral = ConvNorm(widths[3], widths[2], 1)  # 1/32 added to 1/16, twice as large
+        self.finer = ConvNorm(widths[2], widths[1], 1) if shape.head == "heatmap" else None
+        seen = widths[1] if shape.head == "heatmap" else widths[2]
+        self.maps = Conv(seen, JOINTS, 1)  # one map per joint
+        self.own = nn.Linear(cell * cell, shape.token)
+        self.whole = nn.Linear(widths[3], JOINTS * shape.token)
+        self.mixer = Mixer(shape.token)
+        self.norm = nn.LayerNorm(shape.token)
+        self.x, self.y = (nn.Linear(shape.token, shape.bins if shape.head == "bins" else 1) for _ in range(2))
+        self.z, self.world = nn.Linear(shape.token, 1), nn.Linear(shape.token, 3)
+        self.visibility, self.log_sigma = nn.Linear(shape.token, 1), nn.Linear(shape.token, 1)
+        self.presence, self.handedness = nn.Linear(widths[3], 1), nn.Linear(widths[3], 1)
+        centres = (torch.arange(shape.bins) + 0.5) * shape.bin_px - MARGIN * shape.side
+        self.register_buffer("centres", centres, persistent=False)
+        ticks = (torch.arange(cell) + 0.5) * (shape.side / cell)
+        self.register_buffer("ticks", ticks, persistent=False)
+
+    def forward(self, picture: Tensor, train_outputs: bool = False) -> dict[str, Tensor]:
+        levels, x = [], F.relu(self.stem(picture))
+        for down, stage in zip(self.down, self.stages, strict=True):
+            x = stage(F.relu(down(x)))
+            levels.append(x)
+        pooled = x.mean(dim=(2, 3))  # 192
+        seen = F.relu(levels[2] + F.interpolate(self.lateral(x), scale_factor=2.0, mode="nearest"))
+        if self.finer is not None:
+            seen = F.relu(levels[1] + F.interpolate(self.finer(seen), scale_factor=2.0, mode="nearest"))
+        maps = self.maps(seen)  # 21 × 10 × 10
+        tokens = self.own(maps.flatten(2)) + self.whole(pooled).reshape(-1, JOINTS, self.shape.token)
+        tokens = self.norm(self.mixer(tokens))  # 21 × 192
+        x_px, y_px, logits = self._coordinates(tokens, maps)
+        z_px = self.z(tokens) * self.side
+        logits |= {
+            "presence_logit": self.presence(pooled),
+            "handedness_logit": self.handedness(pooled),
+            "visibility_logit": self.visibility(tokens).flatten(1),
+        }
+        out = {
+            "landmarks": torch.cat([x_px, y_px, z_px], dim=2).flatten(1),
+            "world": (self.world(tokens) * WORLD_SCALE_M).flatten(1),
+            "presence": torch.sigmoid(logits["presence_logit"]),
+            "handedness": torch.sigmoid(logits["handedness_logit"]),
+            "visibility": torch.sigmoid(logits["visibility_logit"]),
+            "log_sigma": self.log_sigma(tokens).flatten(1),
+        }
+        return out | logits if train_outputs else out
+
+    def _coordinates(self, tokens: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """(n, 21, 1) x and y in pixels, and what the losses need of the distributions."""
+        if self.shape.head == "direct":
+            return (0.5 + self.x(tokens).float()) * self.side, (0.5 + self.y(tokens).float()) * self.side, {}
+        if self.shape.head == "heatmap":
+            cells = F.softmax(maps.flatten(2).float(), dim=2).reshape(maps.shape)
+            x_px = (cells.sum(dim=2) * self.ticks).sum(dim=2, keepdim=True)
+            y_px = (cells.sum(dim=3) * self.ticks).sum(dim=2, keepdim=True)
+            # What a cell is too coarse for, and what lies outside the crop, is regressed on top.
+            return x_px + self.x(tokens) * self.side, y_px + self.y(tokens) * self.side, {}
+        x_logits, y_logits = self.x(tokens), self.y(tokens)
+        return self._mean(x_logits), self._mean(y_logits), {"x_logits": x_logits, "y_logits": y_logits}
+
+    def _mean(self, logits: Tensor) -> Tensor:
+        """The mean of the distributions (n, 21, bins), in float32 whatever the layers ran in: (n, 21, 1) pixels."""
+        return (F.softmax(logits.float(), dim=2) * self.centres).sum(dim=2, keepdim=True)
+
+
+def fold(network: nn.Module) -> nn.Module:
+    """A copy for inference whose batch norms are part of the convolutions before them; the same function."""
+    folded = copy.deepcopy(network).eval()
+    for module in folded.modules():
+        if isinstance(module, ConvNorm) and (norm := module.norm) is not None:
+            assert norm.running_var is not None and norm.running_mean is not None
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            module.conv.weight = nn.Parameter(module.conv.weight * scale[:, None, None, None])
+            module.conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+            module.norm = None
+    return folded

@@ -1,0 +1,98 @@
+"""Knuckle's palm detector: an encoder-decoder of plain 3×3 convolutions with one anchor per cell.
+
+The paper's detector (arXiv 2006.10214, section 2.1) with what processors like: dense convolutions and ReLU for
+depthwise ones and PReLU. Its anchors all have one size, so several per cell say the same thing; here there is one. The
+decoder (a feature pyramid, Lin et al. 2017, arXiv 1612.03144) lets far small palms be told from their surroundings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from knuckle.train.nets.hand_net import ConvNorm, Residual
+from knuckle.train.nets.layers import Conv
+from knuckle.train.nets.reference_palm import rows
+
+STRIDES = ((8, 1), (16, 1))
+VALUES = 18  # centre, size, seven key points
+# What a box value of 1 means at each stride, in pixels: outputs start out as large as palms are.
+UNITS = (16.0, 48.0)
+PRIOR = 0.01  # every anchor's score before training (arXiv 1708.02002, section 4.1)
+
+
+@dataclass(frozen=True)
+class PalmNetShape:
+    """What a palm network is made of; it is stored beside its weights.
+
+    Attributes:
+        side: of the square input, pixels; a multiple of 32.
+        stem: channels at half the side.
+        widths: channels at 1/4, 1/8, 1/16 and 1/32 of the side.
+        depths: residual blocks at each of those.
+        decoder: whether coarse maps are brought back to fine ones before the heads (the paper's ablation).
+    """
+
+    side: int = 192
+    stem: int = 16
+    widths: tuple[int, int, int, int] = (24, 48, 96, 128)
+    depths: tuple[int, int, int, int] = (0, 2, 1, 1)
+    decoder: bool = True
+
+
+class PalmNet(nn.Module):
+    """The palm detector.
+
+    Input (n, 3, side, side) RGB 0..1. `forward` gives boxes (n, anchors, 18), pixels relative to the anchors of
+    `knuckle.palm.anchors(side, STRIDES)`, and scores (n, anchors, 1), logits.
+    """
+
+    strides = STRIDES
+
+    def __init__(self, shape: PalmNetShape = PalmNetShape()) -> None:
+        super().__init__()
+        self.shape, self.side = shape, shape.side
+        widths = shape.widths
+        self.stem = ConvNorm(3, shape.stem, 3, 2)  # 16 × 96 × 96
+        self.down = nn.ModuleList(
+            ConvNorm(entering, leaving, 3, 2)
+            for entering, leaving in zip((shape.stem, *widths[:-1]), widths, strict=True)
+        )
+        # 24 × 48 × 48, 48 × 24 × 24, 96 × 12 × 12, 128 × 6 × 6
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(Residual(width) for _ in range(depth)))
+            for width, depth in zip(widths, shape.depths, strict=True)
+        )
+        if shape.decoder:
+            self.up = nn.ModuleList((ConvNorm(widths[3], widths[2], 1), ConvNorm(widths[2], widths[1], 1)))
+            self.mix = nn.ModuleList((ConvNorm(widths[2], widths[2]), ConvNorm(widths[1], widths[1])))
+        self.boxes = nn.ModuleList(Conv(width, VALUES, 1) for width in widths[1:3])
+        self.scores = nn.ModuleList(Conv(width, 1, 1) for width in widths[1:3])
+        for head in self.scores:
+            assert isinstance(head, Conv) and head.bias is not None
+            nn.init.constant_(head.bias, -float(torch.log(torch.tensor((1 - PRIOR) / PRIOR))))
+
+    def forward(self, picture: Tensor) -> dict[str, Tensor]:
+        levels, x = [], F.relu(self.stem(picture))
+        for down, stage in zip(self.down, self.stages, strict=True):
+            x = stage(F.relu(down(x)))
+            levels.append(x)
+        fine, middle, coarse = levels[1:]
+        if self.shape.decoder:
+            middle = F.relu(middle + twice(self.up[0](coarse)))
+            middle = F.relu(self.mix[0](middle))  # 96 × 12 × 12
+            fine = F.relu(fine + twice(self.up[1](middle)))
+            fine = F.relu(self.mix[1](fine))  # 48 × 24 × 24
+        maps = list(zip((fine, middle), self.boxes, self.scores, UNITS, strict=True))
+        return {
+            "boxes": torch.cat([rows(boxes(x).float(), VALUES) * unit for x, boxes, _, unit in maps], dim=1),
+            "scores": torch.cat([rows(scores(x).float(), 1) for x, _, scores, _ in maps], dim=1),
+        }
+
+
+def twice(x: Tensor) -> Tensor:
+    """Twice as high and wide, each value four times."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")

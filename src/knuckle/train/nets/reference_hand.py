@@ -1,0 +1,132 @@
+"""MediaPipe's landmark network, full and lite, as published: inverted residuals with ReLU6, batch norm folded.
+
+Layers are created in the order of the tflite file, so `load_tflite` fills them.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor, nn
+
+from knuckle.train.nets.layers import Conv, depthwise, load_tflite
+
+SIDE = 224
+
+
+class InvertedResidual(nn.Module):
+    """1×1 up to `inner` channels, depthwise, 1×1 down; the input is added where shapes agree."""
+
+    def __init__(
+        self, entering: int, inner: int, leaving: int, kernel: int, stride: int = 1, pooled_shortcut: bool = False
+    ) -> None:
+        super().__init__()
+        self.expand = Conv(entering, inner, 1)
+        self.filter = depthwise(inner, kernel, stride)
+        self.project = Conv(inner, leaving, 1)
+        self.relu6 = nn.ReLU6()
+        self.adds_input = stride == 1 and entering == leaving
+        self.pool = nn.MaxPool2d(2) if pooled_shortcut else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.project(self.relu6(self.filter(self.relu6(self.expand(x)))))
+        if self.pool is not None:
+            y = y + self.pool(x)
+        return y + x if self.adds_input else y
+
+
+# (channels in, inside, out, kernel, stride) of each inverted residual block.
+FULL = (
+    (16, 64, 24, 3, 2),  # 56
+    (24, 144, 24, 3, 1),
+    (24, 144, 40, 5, 2),  # 28
+    (40, 240, 40, 5, 1),
+    (40, 240, 80, 3, 2),  # 14
+    (80, 480, 80, 3, 1),
+    (80, 480, 80, 3, 1),
+    (80, 480, 112, 5, 1),
+    (112, 672, 112, 5, 1),
+    (112, 672, 112, 5, 1),
+    (112, 672, 192, 5, 2),  # 7
+    (192, 1152, 192, 5, 1),
+    (192, 1152, 192, 5, 1),
+    (192, 1152, 192, 5, 1),
+)
+LITE = (
+    (16, 64, 16, 3, 2),
+    (16, 96, 16, 3, 1),
+    (16, 96, 24, 5, 2),
+    (24, 144, 24, 5, 1),
+    (24, 144, 48, 3, 2),
+    (48, 288, 48, 3, 1),
+    (48, 288, 48, 3, 1),
+    (48, 288, 64, 5, 1),
+    (64, 384, 64, 5, 1),
+    (64, 384, 64, 5, 1),
+    (64, 384, 112, 5, 2),
+    (112, 672, 112, 5, 1),
+    (112, 672, 112, 5, 1),
+    (112, 672, 112, 5, 1),
+)
+
+
+class ReferenceHandNet(nn.Module):
+    """The reference landmark network.
+
+    Args:
+        blocks: `FULL` (331 M multiply-adds, 2.7 M parameters) or `LITE` (146 M, 1.0 M).
+
+    Input (n, 3, 224, 224) RGB 0..1. `forward` gives a dict:
+        landmarks (n, 63) crop pixels, presence (n, 1) 0..1, handedness (n, 1) probability of "Left" in a mirrored
+        image, world (n, 63) metres. With `train_outputs=True` also presence_logit, handedness_logit and features
+        (n, 1152 or 672), which all heads read.
+    """
+
+    side = SIDE
+
+    def __init__(self, blocks: tuple[tuple[int, int, int, int, int], ...] = FULL) -> None:
+        super().__init__()
+        self.stem = Conv(3, 24, 3, 2)  # 24 × 112 × 112
+        self.stem_filter = depthwise(24, 3)
+        self.stem_project = Conv(24, 16, 1)  # 16 × 112 × 112
+        self.blocks = nn.Sequential(
+            *(
+                InvertedResidual(*block, pooled_shortcut=blocks is LITE and place == 0)
+                for place, block in enumerate(blocks)
+            )
+        )  # 192 (112) × 7 × 7
+        narrow, wide = blocks[-1][2], blocks[-1][1]
+        self.expand = Conv(narrow, wide, 1)
+        self.filter = depthwise(wide, 3)  # 1152 (672) × 7 × 7, then the mean of each channel
+        self.relu6 = nn.ReLU6()
+        self.handedness = nn.Linear(wide, 1)
+        self.presence = nn.Linear(wide, 1)
+        self.landmarks = nn.Linear(wide, 63)
+        self.world = nn.Linear(wide, 63)
+
+    def forward(self, x: Tensor, train_outputs: bool = False) -> dict[str, Tensor]:
+        x = self.relu6(self.stem(x))
+        x = self.stem_project(self.relu6(self.stem_filter(x)))
+        x = self.relu6(self.expand(self.blocks(x)))
+        features = self.relu6(self.filter(x)).mean(dim=(2, 3))
+        logits = {"presence_logit": self.presence(features), "handedness_logit": self.handedness(features)}
+        out = {
+            "landmarks": self.landmarks(features),
+            "presence": torch.sigmoid(logits["presence_logit"]),
+            "handedness": torch.sigmoid(logits["handedness_logit"]),
+            "world": self.world(features),
+        }
+        return out | logits | {"features": features} if train_outputs else out
+
+
+def load_reference_hand(path: str | os.PathLike[str]) -> ReferenceHandNet:
+    """The network of a tflite file, full or lite, whichever it is.
+
+    Raises:
+        BundleError: it is neither.
+    """
+    blocks = LITE if os.path.getsize(path) < 3_500_000 else FULL
+    network = ReferenceHandNet(blocks)
+    load_tflite(network, path)
+    return network

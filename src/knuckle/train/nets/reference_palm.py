@@ -1,0 +1,111 @@
+"""MediaPipe's palm detector, full and lite, as published: an encoder-decoder with 5×5 depthwise residuals and PReLU.
+
+Layers are created in the order of the tflite file, so `load_tflite` fills them.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from knuckle.train.nets.layers import Conv, depthwise, load_tflite
+
+SIDE = 192
+STRIDES = ((8, 2), (16, 6))
+
+
+class Residual(nn.Module):
+    """5×5 depthwise, 1×1, plus the input, PReLU. At stride 2 the input is max-pooled and padded with empty channels."""
+
+    def __init__(self, entering: int, leaving: int | None = None, stride: int = 1) -> None:
+        super().__init__()
+        leaving = leaving or entering
+        self.filter = depthwise(entering, 5, stride)
+        self.mix = Conv(entering, leaving, 1)
+        self.prelu = nn.PReLU(leaving)
+        self.pool = nn.MaxPool2d(2) if stride == 2 else nn.Identity()
+        self.new_channels = leaving - entering
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = F.pad(self.pool(x), (0, 0, 0, 0, 0, self.new_channels)) if self.new_channels else self.pool(x)
+        y: Tensor = self.prelu(shortcut + self.mix(self.filter(x)))
+        return y
+
+
+def residuals(channels: int, count: int) -> list[nn.Module]:
+    return [Residual(channels) for _ in range(count)]
+
+
+class Up(nn.Module):
+    """Twice as large, 1×1 to `leaving` channels, PReLU, plus the encoder's map, two residuals."""
+
+    def __init__(self, entering: int, leaving: int) -> None:
+        super().__init__()
+        self.mix = Conv(entering, leaving, 1)
+        self.prelu = nn.PReLU(leaving)
+        self.refine = nn.Sequential(*residuals(leaving, 2))
+
+    def forward(self, x: Tensor, encoded: Tensor) -> Tensor:
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        y: Tensor = self.refine(encoded + self.prelu(self.mix(x)))
+        return y
+
+
+class ReferencePalmNet(nn.Module):
+    """The reference palm detector.
+
+    Args:
+        depth: residuals per stage: 4 in full (337 M multiply-adds), 3 in lite (283 M).
+
+    Input (n, 3, 192, 192) RGB 0..1. `forward` gives boxes (n, 2016, 18), pixels relative to the anchors of
+    `knuckle.palm.anchors(192, STRIDES)`, and scores (n, 2016, 1), logits.
+    """
+
+    side = SIDE
+    strides = STRIDES
+
+    def __init__(self, depth: int = 4) -> None:
+        super().__init__()
+        self.stem, self.prelu = Conv(3, 32, 5, 2), nn.PReLU(32)
+        self.to_24 = nn.Sequential(
+            *residuals(32, depth),  # 32 × 96 × 96
+            Residual(32, 64, 2),
+            *residuals(64, depth),  # 64 × 48 × 48
+            Residual(64, 128, 2),
+            *residuals(128, depth),  # 128 × 24 × 24
+        )
+        self.to_12 = nn.Sequential(Residual(128, 256, 2), *residuals(256, depth))  # 256 × 12 × 12
+        self.to_6 = nn.Sequential(Residual(256, 256, 2), *residuals(256, depth))  # 256 × 6 × 6
+        self.up_12 = Up(256, 256)  # 256 × 12 × 12
+        self.scores_12, self.boxes_12 = Conv(256, 6, 1), Conv(256, 108, 1)
+        self.up_24 = Up(256, 128)  # 128 × 24 × 24
+        self.scores_24, self.boxes_24 = Conv(128, 2, 1), Conv(128, 36, 1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        at_24 = self.to_24(self.prelu(self.stem(x)))
+        at_12 = self.to_12(at_24)
+        up_12 = self.up_12(self.to_6(at_12), at_12)
+        up_24 = self.up_24(up_12, at_24)
+        return {
+            "boxes": torch.cat([rows(self.boxes_24(up_24), 18), rows(self.boxes_12(up_12), 18)], dim=1),
+            "scores": torch.cat([rows(self.scores_24(up_24), 1), rows(self.scores_12(up_12), 1)], dim=1),
+        }
+
+
+def rows(x: Tensor, values: int) -> Tensor:
+    """(n, anchors per cell × values, h, w) to (n, h × w × anchors per cell, values): row by row, cell by cell."""
+    return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, values)
+
+
+def load_reference_palm(path: str | os.PathLike[str]) -> ReferencePalmNet:
+    """The network of a tflite file, full or lite, whichever it is.
+
+    Raises:
+        BundleError: it is neither.
+    """
+    network = ReferencePalmNet(depth=3 if os.path.getsize(path) < 2_200_000 else 4)
+    load_tflite(network, path)
+    return network
