@@ -22,6 +22,16 @@ COMMANDS = (
     ("models", "info"),
     ("models", "import"),
     ("models", "remove"),
+    ("evaluate",),
+    ("serve",),
+    ("synth",),
+    ("synth", "hands"),
+    ("synth", "scenes"),
+    ("synth", "clips"),
+    ("train",),
+    ("train", "landmarks"),
+    ("train", "palm"),
+    ("export",),
 )
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from chromium import CHROMIUM, open_browser
 from conftest import make_hand, two_hands
 from hypothesis import given
 from hypothesis import strategies as st
@@ -268,60 +268,47 @@ def test_a_node_of_ones_own_goes_in_without_touching_the_package(tmp_path: Path)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    selenium = pytest.importorskip("selenium", reason="selenium is not installed")
-    from selenium.webdriver import Chrome, ChromeOptions
-    from selenium.webdriver.chrome.service import Service
-
-    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    driver = shutil.which("chromedriver")
-    if not (selenium and binary and driver):
-        pytest.skip("there is no chromium with its chromedriver here")
-    options = ChromeOptions()
-    options.binary_location = binary
-    for flag in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--window-size=1300,900",
-        "--disable-background-networking",
-    ):
-        options.add_argument(flag)
-    chrome = Chrome(options=options, service=Service(driver))
-    yield chrome
-    chrome.quit()
+    pytest.importorskip("playwright", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium here")
+    with open_browser("--disable-gpu") as opened:
+        yield opened
 
 
 def test_in_a_browser_subgraphs_open_by_click_and_key_and_show_all_nodes(
     browser: Any, tmp_path: Path, main_diagram: Diagram
 ) -> None:
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
-
     (tmp_path / "g.html").write_text(as_html(main_diagram), encoding="utf-8")
-    browser.get((tmp_path / "g.html").as_uri())
+    page = browser.new_page(viewport={"width": 1300, "height": 900})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((tmp_path / "g.html").as_uri())
 
     def seen() -> list[str]:
-        return [item.text for item in browser.find_elements(By.CSS_SELECTOR, "summary strong") if item.is_displayed()]
+        names = page.locator("summary strong")
+        return [item.inner_text() for item in names.all() if item.is_visible()]
 
     top = [box.calculator for box in main_diagram.boxes]
     assert seen() == top
-    tracking = browser.find_element(By.CSS_SELECTOR, f"[id='{_place('main', main_diagram.boxes[3], 3)}'] > summary")
+    tracking = page.locator(f"[id='{_place('main', main_diagram.boxes[3], 3)}'] > summary")
     tracking.click()
     inside = main_diagram.boxes[3].inside
     assert inside is not None and len(seen()) == len(top) + len(inside.boxes)
-    tracking.send_keys(Keys.ARROW_LEFT)
+    tracking.press("ArrowLeft")
     assert seen() == top
-    tracking.send_keys(Keys.ENTER)
+    tracking.press("Enter")
     assert len(seen()) == len(top) + len(inside.boxes)
-    browser.find_element(By.ID, "all").click()
+    page.locator("#all").click()
     assert seen() == [box.calculator for box in boxes_of(main_diagram)]
-    for card in browser.find_elements(By.CSS_SELECTOR, "summary"):
-        assert card.size["width"] >= 400 and card.size["height"] >= 50
-    first = browser.find_element(By.CSS_SELECTOR, "summary")
-    first.send_keys(Keys.ARROW_DOWN)
-    assert browser.switch_to.active_element.find_element(By.TAG_NAME, "strong").text == "image_of"
-    paper = [browser.execute_script("return getComputedStyle(document.body).backgroundColor")]
-    browser.find_element(By.ID, "theme").click()
-    paper.append(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
+    for card in page.locator("summary").all():
+        size = card.bounding_box()
+        assert size["width"] >= 400 and size["height"] >= 50
+    page.locator("summary").first.press("ArrowDown")
+    assert page.evaluate("document.activeElement.querySelector('strong').innerText") == "image_of"
+    paper = [page.evaluate("getComputedStyle(document.body).backgroundColor")]
+    page.locator("#theme").click()
+    paper.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert paper[0] != paper[1]
-    assert browser.get_log("browser") == []
+    assert said == []
+    page.close()

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from knuckle.results import Hand, Palm
 from knuckle.tracks import (
+    CALM_PER_S,
     PALM_LANDMARKS,
     Memory,
+    baseline,
     expected_rois,
     follow,
     is_palm_of,
@@ -93,7 +95,16 @@ def test_the_expected_region_runs_ahead_of_a_moving_hand() -> None:
     for k in range(2):
         memory = follow(memory, [make_hand(100 + 9 * k)], True, k / FPS, 1.0)
     (still,), (ahead,) = (expected_rois(memory, 2 / FPS, predict_motion=on) for on in (False, True))
-    assert np.isclose(ahead.x - still.x, 9, atol=1e-3) and np.isclose(ahead.y, still.y, atol=1e-3)
+    noise = CALM_PER_S * baseline(make_hand()) / FPS
+    assert np.isclose(ahead.x - still.x, 9 - noise, atol=1e-3) and np.isclose(ahead.y, still.y, atol=1e-3)
+
+
+def test_motion_as_slow_as_noise_is_not_carried_on() -> None:
+    memory = Memory()
+    for k in range(2):
+        memory = follow(memory, [make_hand(100 + 2 * k)], True, k / FPS, 1.0)
+    (still,), (ahead,) = (expected_rois(memory, 2 / FPS, predict_motion=on) for on in (False, True))
+    assert ahead == still
 
 
 def test_a_hand_found_twice_comes_out_once_and_neighbours_stay() -> None:

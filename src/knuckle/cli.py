@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import importlib
 import logging
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import knuckle
 from knuckle import sinks, zoo
 from knuckle.app import main_graph
-from knuckle.errors import Error, InputError
+from knuckle.errors import Error, InputError, MissingExtraError
 from knuckle.graph import Graph, Step
 from knuckle.graph_view import Diagram, diagrams_of
 from knuckle.images import Image
@@ -55,6 +55,22 @@ def main() -> None:
 
 def _complain(error: object) -> None:
     console.print(" ".join(str(error).split()), style="red", markup=False, soft_wrap=True)
+
+
+class Later(click.Command):
+    """A command whose module is loaded when it is called, so that the others start fast and need no extras."""
+
+    def __init__(self, name: str, module: str, extra: str, short_help: str) -> None:
+        super().__init__(name, short_help=short_help)
+        self.module, self.extra = module, extra
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        try:
+            command: click.Command = getattr(importlib.import_module(self.module), str(self.name))
+        except ModuleNotFoundError as error:
+            needs = f"knuckle {self.name} needs {error.name}: pip install 'knuckle[{self.extra}]'"
+            raise MissingExtraError(needs) from error
+        return command.make_context(*args, **settings)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -324,51 +340,15 @@ def _running_graph(name: str, networks: Networks, source: str | None, profile: P
     return known[name]
 
 
-@cli.group()
-def models() -> None:
-    """The networks: list, fetch, inspect, import and remove bundles."""
-
-
-@models.command("list")
-def models_list() -> None:
-    """Show all bundles and whether they are in the cache."""
-    for name, bundle in zoo.available().items():
-        shown = bundle or zoo.BUNDLES[name]
-        notes = ["default"] * (name == zoo.DEFAULT) + ["in the cache" if bundle else "not fetched", shown.licence]
-        click.echo(f"{name}: {', '.join(notes)}\n    {shown.source}")
-
-
-@models.command("pull")
-@click.argument("names", nargs=-1)
-def models_pull(names: tuple[str, ...]) -> None:
-    """Fetch known bundles into the cache (all of them when none is named)."""
-    for name in names or tuple(zoo.BUNDLES):
-        click.echo(zoo.find(name).folder if name in zoo.BUNDLES else zoo.pull(name).folder)
-
-
-@models.command("info")
-@click.argument("name")
-def models_info(name: str) -> None:
-    """Print all that is known of a bundle, as JSON."""
-    bundle = zoo.find(name)
-    click.echo(json.dumps({**asdict(bundle), "folder": str(bundle.folder)}, indent=2))
-
-
-@models.command("import")
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--name", help="What to call it.  [default: the file's own name]")
-def models_import(path: Path, name: str | None) -> None:
-    """Copy a hand_landmarker.task file or a bundle folder into the cache, to be used by name."""
-    take = zoo.import_folder if path.is_dir() else zoo.import_task
-    click.echo(take(path, name or path.stem).folder)
-
-
-@models.command("remove")
-@click.argument("name")
-def models_remove(name: str) -> None:
-    """Delete a bundle from the cache."""
-    zoo.remove(name)
-    click.echo(f"removed {name}")
+for later in (
+    Later("models", "knuckle.model_commands", "", "The networks: list, fetch, inspect, import and remove bundles."),
+    Later("evaluate", "knuckle.evaluate.command", "evaluate", "Score trackers on labelled photos or clips."),
+    Later("serve", "knuckle.serve.command", "serve", "Serve the browser page and an API."),
+    Later("synth", "knuckle.train.synth.command", "train", "Make pictures of hands whose every label is known."),
+    Later("train", "knuckle.train.command", "train", "Train or fine-tune networks on labelled photos."),
+    Later("export", "knuckle.train.export_command", "train", "Turn trained networks into a bundle."),
+):
+    cli.add_command(later)
 
 
 if __name__ == "__main__":

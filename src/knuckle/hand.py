@@ -18,8 +18,8 @@ from knuckle.runtime import Outputs, Pictures
 Z_SCALE = 0.4
 # Wrist, thumb up to IP, MCP and PIP of the fingers: points that stay put while fingers bend.
 STEADY = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
-# Where a hand points to: index, middle and ring finger's PIP joints, or their MCP joints, which the reference takes.
-PIP_JOINTS, MCP_JOINTS = (6, 10, 14), (5, 9, 13)
+# Where a hand points to: index, middle and ring finger's MCP joints, which the reference takes, or their PIP joints.
+MCP_JOINTS, PIP_JOINTS = (5, 9, 13), (6, 10, 14)
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,12 @@ class HandLandmarker:
         )
 
 
-def roi_from_hand(hand: Hand, joints: tuple[int, int, int] = PIP_JOINTS) -> Roi:
+def roi_from_hand(hand: Hand, joints: tuple[int, int, int] = MCP_JOINTS) -> Roi:
     """The next frame's region from this frame's landmarks.
 
     Upright along the line from the wrist to the mean of `joints` (the middle finger's counts twice), the box of
-    the steady points in that direction, twice as large, moved a tenth towards the fingers. On ten clips of signing
-    people the PIP joints held 1025 hands under 21 ids, the reference's MCP joints 1011 under 23.
+    the steady points in that direction, twice as large, moved a tenth towards the fingers. With PIP joints, which
+    bend, a still hand's landmarks jitter by a tenth more (`python benchmarks/variants.py tracking`).
     """
     points = hand.landmarks_raw[:, :2].astype(np.float64)
     index, middle, ring = joints

@@ -16,7 +16,7 @@ import numpy as np
 from knuckle.geometry import iou
 from knuckle.hand import STEADY, roi_from_hand
 from knuckle.results import FloatArray, Hand, Palm, Roi
-from knuckle.smooth import Smoothed, one_euro
+from knuckle.smooth import Smoothed, SmoothedHand, one_euro, smooth_hand
 
 # Where a hand may be found again: palm baselines from where it was expected, at once and per second unseen. An arm
 # that is raised fast moved 8 baselines in a quarter of a second; a hand of the other side does not get the second.
@@ -26,6 +26,9 @@ REACH_PER_S = 30.0
 WRONG_SIDE = 1.5
 # Handedness is the mean over about this many frames, so a track that began wrong can still turn.
 VOTES = 30
+# Motion below this many palm baselines a second is noise of the landmarks, and as much is taken off faster motion:
+# carried on, that noise would move the next region and come back as jitter (`python benchmarks/variants.py tracking`).
+CALM_PER_S = 1.5
 # Motion is carried on for this long after a hand was lost; later it may have gone anywhere.
 COAST_S = 0.1
 # Frames further apart than this show hands that cannot be told to be the same, whatever `remember_s` says.
@@ -53,7 +56,7 @@ class Track:
     velocity: FloatArray
     left: float
     votes: int
-    landmarks: Smoothed
+    landmarks: SmoothedHand
     world: Smoothed
 
 
@@ -89,7 +92,9 @@ def expected_rois(memory: Memory, time_s: float, predict_motion: bool) -> list[R
     for track in memory.held:
         roi = roi_from_hand(track.hand)
         if predict_motion:
-            dx, dy = track.velocity * min(time_s - track.seen_s, COAST_S)
+            speed = float(np.hypot(*track.velocity)) / baseline(track.hand)
+            sure = max(0.0, 1 - CALM_PER_S / max(speed, 1e-9))
+            dx, dy = sure * track.velocity * min(time_s - track.seen_s, COAST_S)
             roi = replace(roi, x=roi.x + float(dx), y=roi.y + float(dy))
         rois.append(roi)
     return rois
@@ -176,7 +181,7 @@ def _left(hand: Hand) -> float:
 
 def _seen(track: Track | None, hand: Hand, time_s: float, new_id: int, was_held: bool) -> Track:
     size = baseline(hand)
-    landmarks = one_euro(track.landmarks if track and was_held else None, hand.landmarks_raw, time_s, size)
+    landmarks = smooth_hand(track.landmarks if track and was_held else None, hand.landmarks_raw, time_s, size)
     world_size = float(np.linalg.norm(hand.world[0] - hand.world[9])) or 1.0
     world = one_euro(track.world if track and was_held else None, hand.world, time_s, world_size)
     if track is None:

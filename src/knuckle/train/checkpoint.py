@@ -10,6 +10,8 @@ import torch
 
 from knuckle.errors import InputError
 
+FREE = ("minutes", "workers", "device", "save_every", "log_every", "evaluate_every")  # may differ when resuming
+
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """What `train` saved: network, average, optimiser, step, seconds, and config as JSON.
@@ -18,7 +20,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         InputError: it is no such file.
     """
     try:
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        saved: dict[str, Any] = dict(torch.load(path, map_location="cpu", weights_only=True))
         missing = {"network", "average", "optimiser", "step", "seconds", "config"} - set(saved)
     except Exception as error:  # pickle, zip and torch have no common class of errors
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -30,7 +32,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def decides(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a run's configuration that decides its weights, flat: what must be the same to resume it."""
-    plain = json.loads(json.dumps(config))
+    plain: dict[str, Any] = json.loads(json.dumps(config))
     loop = plain.pop("loop")
-    free = {"minutes", "workers", "device", "save_every", "log_every", "evaluate_every"}
-    return plain | {name: value for name, value in loop.items() if name not in free}
+    return plain | {name: value for name, value in loop.items() if name not in FREE}

@@ -7,60 +7,98 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
-from knuckle.evaluate.labels import open_image, read_dataset
-from knuckle.evaluate.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
-from knuckle.geometry import apply, iou
+from knuckle.evaluate.labels import file_of, open_image, read_dataset
+from knuckle.evaluate.labels.pictures import names_in, read_member, source_in
+from knuckle.evaluate.truth import HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
+from knuckle.geometry import apply, iou, whole_image
 from knuckle.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_hand
 from knuckle.images import Image
 from knuckle.results import FloatArray, Hand, Roi
-from knuckle.train.augment import Jitter, Look, Random, crop_from_image, cut, patch, world_in_crop
+from knuckle.train.augment import Jitter, Look, Random, crop_from_image, cut, on_background, patch, world_in_crop
 
 PRESENT = 0.6  # share of the landmarks inside the crop from which it holds a hand; below ABSENT it holds none
 ABSENT = 0.2
 PALM_POINTS = [0, 5, 9, 13, 17]
+LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller, are left out
+MASK = ".mask.png"  # beside a shard's KEY.jpg: above 0 where a hand is
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A dataset, and how often it is drawn from."""
+    """A dataset, and how often it is drawn from.
+
+    Attributes:
+        weight: relative to the other sources'.
+        masked: the pictures (by `Shot.source`) that have a mask of their hands.
+    """
 
     name: str
     shots: Sequence[Shot]
-    weight: float
+    weight: float = 1.0
+    masked: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, text: str) -> Source:
-        """From a command line: PATH, or PATH:WEIGHT with a weight relative to the other sources'.
+        """From a command line: PATH, PATH@SPLIT, PATH:WEIGHT or PATH@SPLIT:WEIGHT.
 
         Raises:
-            InputError: there is no such dataset, or none of its hands has all landmarks and no image is without hand.
+            SourceError: there is no such dataset, or images are missing.
+            InputError: it cannot be read, or no image shows a labelled hand or surely none.
         """
         path, _, weight = text.rpartition(":")
         if not path or not _is_number(weight):
             path, weight = text, "1"
-        shots = [shot for shot in read_dataset(Path(path)).shots if is_useful(shot)]
+        folder, _, split = path.rpartition("@")
+        if not folder or Path(path).exists():
+            folder, split = path, ""
+        try:
+            shots = [shot for shot in read_dataset(folder, split=split or None).shots if is_useful(shot)]
+        except InputError as error:
+            hint = f"; write {folder}@SPLIT" if "say which split" in str(error) else ""
+            raise InputError(f"{error}{hint}") from error
         if not shots:
-            raise InputError(f"{path} has no image with 21 labelled landmarks and none without a hand")
-        return cls(path, shots, float(weight))
+            raise InputError(f"{path} has no image with a hand's landmarks and none that surely has no hand")
+        return cls(path, shots, float(weight), _with_masks(shots))
 
 
 def _is_number(text: str) -> bool:
     try:
-        return float(text) > 0
+        return 0 < float(text) < float("inf")
     except ValueError:
         return False
+
+
+def _with_masks(shots: Sequence[Shot]) -> frozenset[str]:
+    """Those whose shard holds KEY.mask.png too."""
+    shards = {file_of(shot.source) for shot in shots if file_of(shot.source) != shot.source}
+    masked = {
+        source_in(Path(shard), name.removesuffix(MASK))
+        for shard in shards
+        for name in names_in(Path(shard))
+        if name.endswith(MASK)
+    }
+    return frozenset(shot.source for shot in shots if shot.source.rpartition(".")[0] in masked)
 
 
 def is_useful(shot: Shot) -> bool:
     """Whether a landmark network can learn from it: a hand with most landmarks, or surely none."""
     if not shot.hands:
         return shot.hands is not None and shot.complete
-    return any(_labelled(hand).sum() >= 12 for hand in shot.hands)
+    return any(map(is_taught, shot.hands))
+
+
+def is_taught(hand: TrueHand) -> bool:
+    """Whether enough of a hand is labelled, and it is not a speck."""
+    known = _labelled(hand)
+    if hand.landmarks is None or known.sum() < LEAST_POINTS:
+        return False
+    return bool(np.ptp(hand.landmarks[known, :2], axis=0).max() >= LEAST_PX)
 
 
 def _labelled(hand: TrueHand) -> Flags:
@@ -77,8 +115,9 @@ class HandCrops:
         sources: where pictures come from.
         side: of the crop, pixels.
         seed: of the choice and all augmentation.
-        jitter, look: see `knuckle.train.augment`; `look=Look(0)` and `augmented=False` give plain crops, in order.
+        jitter, look: see `knuckle.train.augment`; `augmented=False` gives plain crops of the first source, in order.
         empty: share of crops that hold no hand, where a picture allows it.
+        other_background: share of pictures with a mask whose hands are put before another picture.
     """
 
     sources: Sequence[Source]
@@ -87,7 +126,13 @@ class HandCrops:
     jitter: Jitter = field(default_factory=Jitter)
     look: Look = field(default_factory=Look)
     empty: float = 0.15
+    other_background: float = 0.3
     augmented: bool = True
+    backgrounds: Sequence[Shot] = field(init=False)
+
+    def __post_init__(self) -> None:
+        free = [shot for source in self.sources for shot in source.shots if not shot.hands]
+        object.__setattr__(self, "backgrounds", free)
 
     def __call__(self, number: int) -> dict[str, Any]:
         rng = np.random.default_rng((self.seed, number))
@@ -98,28 +143,48 @@ class HandCrops:
         place = int(rng.integers(len(source.shots))) if self.augmented else number % len(source.shots)
         shot = source.shots[place]
         image = open_image(shot.source)
-        hands = [hand for hand in shot.hands or () if _labelled(hand).sum() >= 12]
+        hands = [hand for hand in shot.hands or () if is_taught(hand)]
         wants_none = self.augmented and rng.random() < self.empty
         if not hands or (wants_none and shot.complete):
             roi = elsewhere(image, shot.hands or (), rng)
             if roi is not None:
                 return self._sample(image, roi, None, rng)
         if not hands:
-            return self._sample(image, Roi(image.shape[1] / 2, image.shape[0] / 2, max(image.shape[:2])), None, rng)
+            return self._sample(image, whole_image(image.shape[1], image.shape[0]), None, rng)
         hand = hands[int(rng.integers(len(hands)))] if self.augmented else hands[0]
         roi = region(hand, PIP_JOINTS if rng.random() < 0.5 else MCP_JOINTS)
-        return self._sample(image, self.jitter.moved(roi, rng) if self.augmented else roi, hand, rng)
+        if not self.augmented:
+            return self._sample(image, roi, hand, rng)
+        mask = None
+        if shot.source in source.masked and self.backgrounds and rng.random() < self.other_background:
+            mask = open_mask(shot.source)
+        sample = self._sample(image, self.jitter.moved(roi, rng), hand, rng, mask)
+        if len(shot.hands or ()) > 1 or not shot.complete:
+            sample["presence_weight"] *= sample["presence"]  # the hand may be gone, but another be there
+        return sample
 
-    def _sample(self, image: Image, roi: Roi, hand: TrueHand | None, rng: Random) -> dict[str, Any]:
+    def _sample(
+        self, image: Image, roi: Roi, hand: TrueHand | None, rng: Random, mask: Image | None = None
+    ) -> dict[str, Any]:
         mirrored = self.augmented and rng.random() < 0.5
         affine = crop_from_image(roi, self.side, mirrored)
         picture = cut(image, affine, self.side, self.side / roi.size)
+        if mask is not None:
+            picture = on_background(picture, cut(mask, affine, self.side, self.side / roi.size), self._background(rng))
         visible = np.ones(21, np.float32)
         if self.augmented:
             picture, visible = self._changed(picture, hand, affine, rng)
         labels = no_labels() if hand is None else labels_of(hand, roi, affine, self.side, mirrored)
         labels["visibility"] *= visible
         return {"picture": np.ascontiguousarray(picture.transpose(2, 0, 1)), **labels}
+
+    def _background(self, rng: Random) -> Image:
+        """Any square of any picture without a hand."""
+        image = open_image(self.backgrounds[int(rng.integers(len(self.backgrounds)))].source)
+        height, width = image.shape[:2]
+        size = rng.uniform(0.3, 1.0) * min(height, width)
+        roi = Roi(rng.uniform(size / 2, width - size / 2), rng.uniform(size / 2, height - size / 2), size)
+        return cut(image, crop_from_image(roi, self.side, bool(rng.random() < 0.5)), self.side, self.side / size)
 
     def _changed(
         self, picture: Image, hand: TrueHand | None, affine: FloatArray, rng: Random
@@ -137,6 +202,20 @@ class HandCrops:
                 behind = (x >= columns.start) & (x < columns.stop) & (y >= rows.start) & (y < rows.stop)
                 visible[behind] = 0
         return picture, visible
+
+
+def open_mask(source: str) -> Image:
+    """(height, width) uint8, 255 where a hand is, of a picture of a shard.
+
+    Raises:
+        SourceError: it has none. InputError: it is no picture.
+    """
+    shard = Path(file_of(source))
+    name = source[len(str(shard)) + 1 :].rpartition(".")[0] + MASK
+    mask = cv2.imdecode(np.frombuffer(read_member(shard, name), np.uint8), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise InputError(f"{name} of {shard} is not a picture that can be read")
+    return np.asarray(np.where(mask > 0, 255, 0), np.uint8)
 
 
 def region(hand: TrueHand, joints: tuple[int, int, int]) -> Roi:
@@ -208,7 +287,7 @@ def labels_of(hand: TrueHand, roi: Roi, affine: FloatArray, side: int, mirrored:
     if hand.visibility is not None:
         said = (hand.visibility != HIDDEN_UNKNOWN) & known
         out["visibility"] = ((hand.visibility == VISIBLE) & inside).astype(np.float32)
-        out["visibility_weight"] = (said & ((hand.visibility >= HIDDEN) | ~inside)).astype(np.float32)
+        out["visibility_weight"] = said.astype(np.float32)
     return out
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,12 +20,23 @@ import torch
 from torch import Tensor, nn
 
 from knuckle.errors import EngineError, MissingExtraError, SinkError
-from knuckle.runtime import Session
+from knuckle.runtime import Session, quiet_stderr
 
 Format = Literal["fp16", "fp32", "int8", "onnx"]
 FORMATS: tuple[Format, ...] = ("fp16", "fp32", "int8", "onnx")
 # How far an export may be from PyTorch, as a share of each output's range: rounding of weights, of all numbers.
-TOLERANCE: dict[Format, float] = {"fp32": 1e-4, "onnx": 1e-4, "fp16": 5e-3, "int8": 0.25}
+TOLERANCE: dict[Format, float] = {"fp32": 1e-4, "onnx": 1e-4, "fp16": 2e-2, "int8": 0.25}
+
+
+# Outputs that hardly change over the compared pictures are measured against what they can be.
+LEAST_RANGE = {
+    "presence": 1.0,
+    "handedness": 1.0,
+    "visibility": 1.0,
+    "log_sigma": 1.0,
+    "world": 0.05,
+    "landmarks": 20.0,
+}
 
 
 class _Nhwc(nn.Module):
@@ -86,7 +96,8 @@ def compare(network: nn.Module, path: Path, pictures: npt.NDArray[np.uint8]) -> 
     shares = {}
     for name, values in true.items():
         expected = values.numpy()
-        shares[name] = float(np.abs(seen[name] - expected).max() / max(np.ptp(expected), 1e-3))
+        span = max(float(np.ptp(expected)), LEAST_RANGE.get(name, 1e-3))
+        shares[name] = float(np.abs(seen[name] - expected).max() / span)
     return shares
 
 
@@ -184,25 +195,11 @@ def _quiet() -> Iterator[None]:
     level = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _no_stderr():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), quiet_stderr(""):
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(level)
-
-
-@contextlib.contextmanager
-def _no_stderr() -> Iterator[None]:
-    """C++ writes past Python's streams, so the file descriptor itself is turned away."""
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        with contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _move(part: Path, path: Path) -> None:

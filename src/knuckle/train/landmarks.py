@@ -15,19 +15,33 @@ from torch import Tensor, nn
 
 from knuckle import zoo
 from knuckle.errors import InputError
-from knuckle.train import losses
+from knuckle.results import FloatArray
+from knuckle.train import checkpoint, losses
 from knuckle.train.augment import Look
 from knuckle.train.data import HandCrops, Source
 from knuckle.train.loop import Batch, LoopOptions, Task
 from knuckle.train.nets.hand_net import HandNet, HandNetShape
 from knuckle.train.nets.reference_hand import FULL, LITE, ReferenceHandNet, load_reference_hand
 
+REFERENCES = {"mediapipe": FULL, "mediapipe-lite": LITE}
 BIN_SIGMA = 1.5  # standard deviation of the target distribution, in bins
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each term counts; terms that a network has no output for are left out."""
+    """How much each term counts; terms that a network has no output for are left out.
+
+    Attributes:
+        bins: weight of the distributions of x and y.
+        landmarks: weight of the landmarks' error in the image.
+        likelihood: weight of how well the network tells its own error.
+        depth: weight of the landmarks' z.
+        world: weight of the world landmarks' error.
+        bones: weight of the bones' lengths.
+        presence: weight of "is there a hand".
+        handedness: weight of left or right.
+        visibility: weight of which landmarks can be seen.
+    """
 
     bins: float = 0.25
     landmarks: float = 1.0
@@ -73,15 +87,28 @@ def hand_losses(network: nn.Module, batch: Batch, weights: LossWeights = LossWei
 
 
 def new_network(config: dict[str, Any]) -> nn.Module:
-    """The network that a run's config describes, without its weights."""
-    if config["network"] == "knuckle":
-        shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["shape"].items()}
-        return HandNet(HandNetShape(**shape))
-    return ReferenceHandNet({"mediapipe": FULL, "mediapipe-lite": LITE}[config["network"]])
+    """The network that a run's config describes, without its weights.
+
+    Raises:
+        InputError: it is no landmark network's.
+    """
+    name = str(config.get("network"))
+    try:
+        if name == "knuckle":
+            shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["shape"].items()}
+            return HandNet(HandNetShape(**shape))
+        return ReferenceHandNet(REFERENCES[name], config.get("hidden", 0))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"this is no landmark network of knuckle train: {name!r} ({error})") from error
 
 
 def start_network(init: str, shape: HandNetShape) -> tuple[nn.Module, dict[str, Any]]:
-    """What `--init` names, and its config: "new", a bundle with the reference's networks, or a checkpoint.
+    """What `--init` names, and its config.
+
+    Args:
+        init: "new", a checkpoint FILE.pt, or a bundle: its own HAND.pt beside the network where there is one (what
+            `knuckle export` writes), else the reference's network that it holds.
+        shape: of a new network.
 
     Raises:
         InputError, BundleError: it is none of these.
@@ -89,19 +116,36 @@ def start_network(init: str, shape: HandNetShape) -> tuple[nn.Module, dict[str, 
     if init == "new":
         return HandNet(shape), {"network": "knuckle", "shape": dataclasses.asdict(shape), "init": init}
     path = Path(init)
-    if path.suffix == ".pt":
-        return _from_checkpoint(path)
-    bundle = zoo.find(init)
-    network = load_reference_hand(bundle.hand_path)
-    name = "mediapipe-lite" if network.world.in_features == 672 else "mediapipe"
-    return network, {"network": name, "init": init}
+    if path.suffix != ".pt":
+        bundle = zoo.find(init)
+        path = bundle.hand_path.with_suffix(".pt")
+        if not path.is_file():
+            reference = load_reference_hand(bundle.hand_path)
+            return reference, {**config_of(reference), "init": init}
+    network, config = load_network(path)
+    return network, {**{k: config[k] for k in ("network", "shape", "hidden") if k in config}, "init": init}
 
 
-def _from_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+def config_of(network: ReferenceHandNet) -> dict[str, Any]:
+    """What `new_network` needs to make a reference network again."""
+    name = next(name for name, blocks in REFERENCES.items() if blocks[-1][1] == network.world.in_features)
+    head = network.visibility
+    return {"network": name} | ({} if head is None else {"hidden": head[0].out_features})
+
+
+def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a checkpoint with its averaged weights, and the run's config.
+
+    Raises:
+        InputError: it is no checkpoint of a landmark network.
+    """
     config, weights = read_checkpoint(path)
     network = new_network(config)
-    network.load_state_dict(weights)
-    return network, {**{k: config[k] for k in ("network", "shape") if k in config}, "init": str(path)}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{path}: its weights are not those of the network that it names") from error
+    return network.eval(), config
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -110,13 +154,8 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         InputError: it is none.
     """
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        return json.loads(saved["config"]), saved["average"]
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, EOFError) as error:
-        raise InputError(f"{path} is not a checkpoint of knuckle train: {error}") from error
-    except Exception as error:  # pickle's own errors have no common class
-        raise InputError(f"{path} is not a checkpoint of knuckle train: {error}") from error
+    saved = checkpoint.read_checkpoint(path)
+    return json.loads(saved["config"]), saved["average"]
 
 
 def landmark_task(
@@ -146,26 +185,51 @@ def landmark_task(
 
 @dataclass(frozen=True, eq=False)
 class _Judge:
-    """Figures on the first crops of a dataset, cut plainly from the true landmarks."""
+    """Figures on crops of a dataset that are cut plainly from the true landmarks, spread evenly over it."""
 
     source: Source
     side: int
     count: int = 1024
+    batch: int = 32
 
     def __call__(self, network: nn.Module) -> dict[str, float]:
         crops = HandCrops([self.source], self.side, augmented=False)
-        numbers = range(min(self.count, len(self.source.shots)))
+        there = len(self.source.shots)
+        numbers = np.unique(np.linspace(0, there - 1, min(self.count, there)).astype(int)).tolist()
         device = next(network.parameters()).device
-        rows: list[dict[str, Any]] = []
-        for number in numbers:
-            sample = crops(number)
+        rows: list[dict[str, float]] = []
+        seen, shown = [], []
+        for start in range(0, len(numbers), self.batch):
+            samples = [crops(number) for number in numbers[start : start + self.batch]]
+            pictures = torch.from_numpy(np.stack([sample["picture"] for sample in samples])).to(device).float() / 255
             with torch.no_grad():
-                picture = torch.from_numpy(sample["picture"])[None].to(device).float() / 255
-                out = {name: value[0].float().cpu().numpy() for name, value in network(picture).items()}
-            rows.append(figures_of(out, sample))
-        return {name: float(np.nanmedian([row[name] for row in rows])) for name in ("error", "tips")} | {
-            name: float(np.nanmean([row[name] for row in rows])) for name in ("presence", "handedness", "world_mm")
-        }
+                out = {name: value.float().cpu().numpy() for name, value in network(pictures).items()}
+            for place, sample in enumerate(samples):
+                rows.append(figures_of({name: values[place] for name, values in out.items()}, sample))
+                if "visibility" in out:
+                    known = sample["visibility_weight"] > 0
+                    seen.append(out["visibility"][place][known])
+                    shown.append(sample["visibility"][known])
+        figures = {name: _mean([row[name] for row in rows], name) for name in rows[0]}
+        return figures | ({"visibility_auroc": auroc(np.concatenate(seen), np.concatenate(shown))} if seen else {})
+
+
+def _mean(values: list[float], name: str) -> float:
+    """The median of errors, the mean of shares; NaN where nothing is labelled."""
+    known = [value for value in values if np.isfinite(value)]
+    if not known:
+        return float("nan")
+    return float(np.median(known) if name in ("error", "tips") else np.mean(known))
+
+
+def auroc(scores: FloatArray, true: FloatArray) -> float:
+    """The probability that a positive scores higher than a negative (ties count half); NaN without both kinds."""
+    positive, negative = np.sort(scores[true > 0.5]), np.sort(scores[true <= 0.5])
+    if not len(positive) or not len(negative):
+        return float("nan")
+    lower = np.searchsorted(negative, positive, "left").sum()
+    ties = np.searchsorted(negative, positive, "right").sum() - lower
+    return float((lower + ties / 2) / (len(positive) * len(negative)))
 
 
 def figures_of(out: dict[str, Any], sample: dict[str, Any]) -> dict[str, float]:

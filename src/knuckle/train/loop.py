@@ -39,15 +39,16 @@ class LoopOptions:
     Attributes:
         steps: optimiser steps in all.
         batch: samples per step, over all devices together.
-        rate: peak learning rate of AdamW; it rises over `warmup` steps and falls along a cosine to 1 % of itself.
+        rate: peak learning rate of AdamW; from there it falls along a cosine to 1 % of itself.
+        warmup: steps over which the rate rises.
         decay: weight decay of matrices and filters.
         ema: decay of the moving average of the weights, which is what is evaluated and exported.
         clip: the gradient's norm is cut down to this.
         seed: of everything random.
         workers: processes that prepare samples; 0 prepares them in this one.
-        device: "auto", "cpu" or "cuda".
+        device: "auto" (a GPU where there is one), "cpu" or "cuda".
         precision: "auto" (bfloat16 where the device multiplies it fast), "bfloat16" or "float32".
-        minutes: stop after so long, with a checkpoint; None for all steps.
+        minutes: stop after so long, with a checkpoint; without it all steps are done.
         save_every, log_every, evaluate_every: steps between checkpoints, log lines and evaluations.
     """
 
@@ -124,29 +125,32 @@ def train(
     state = _State(task, options, folder)
     start, before = time.monotonic(), state.seconds
     try:
+        if state.done == 0:
+            state.judge(task, 0, observe)
         for step, batch in state.batches():
             terms = state.step(task, batch)
             done, spent = step + 1, time.monotonic() - start
             state.seconds = before + spent
             out_of_time = options.minutes is not None and spent > 60 * options.minutes
+            state.gather(terms)
             stopped = state.anyone(stop())
             last = done == options.steps or state.anyone(out_of_time)
             saves = last or stopped or done % options.save_every == 0
             if saves or done % options.log_every == 0:
-                figures = state.figures(done, terms)
+                figures = state.figures(done)
                 if state.leads:
                     state.log("train.csv", done, figures)
                     observe(done, figures)
-            if state.leads and task.evaluate and not stopped and (last or done % options.evaluate_every == 0):
-                figures = task.evaluate(state.average)
-                state.log("evaluate.csv", done, figures)
-                observe(done, figures)
+            if not stopped and (last or done % options.evaluate_every == 0):
+                state.judge(task, done, observe)
             if saves and state.leads:
                 state.save(done)
             if last or stopped:
                 break
+        state.leave()
     finally:
-        state.close()
+        if state.board is not None:
+            state.board.close()
     return state.path
 
 
@@ -166,6 +170,9 @@ class _State:
         self.samples, self.done, self.seconds, self.rate = task.samples, 0, 0.0, 0.0
         self.config = {**task.config, "loop": dataclasses.asdict(options)}
         self.board: Any = None
+        self.sums: Tensor | float = 0.0
+        self.names: tuple[str, ...] = ()
+        self.counted = 0
         if self.path.is_file():
             self._resume()
         if self.leads:
@@ -257,13 +264,19 @@ class _State:
         torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
         return bool(flag)
 
-    def figures(self, step: int, terms: Mapping[str, Tensor]) -> dict[str, float]:
-        """The terms of the loss over all processes, and how fast it goes."""
+    def gather(self, terms: Mapping[str, Tensor]) -> None:
+        """Add a step's terms to those since the last log line; a single batch says little."""
         values = torch.stack([value.float() for value in terms.values()])
+        self.sums, self.names = values + self.sums, tuple(terms)
+        self.counted += 1
+
+    def figures(self, step: int) -> dict[str, float]:
+        """The mean terms of the loss since the last log line over all processes, and how fast it goes."""
+        values = torch.as_tensor(self.sums)
         if self.ranks > 1:
             torch.distributed.all_reduce(values)
-            values /= self.ranks
-        figures = dict(zip(terms, values.tolist(), strict=True))
+        figures = dict(zip(self.names, (values / (self.ranks * self.counted)).tolist(), strict=True))
+        self.sums, self.counted = 0.0, 0
         if not all(map(math.isfinite, figures.values())):
             raise InputError(f"step {step}: the loss is {figures}; lower --rate and resume from the checkpoint")
         steps_per_s = (self.done - self.first_step) / max(self.seconds - self.first_second, 1e-9)
@@ -272,6 +285,13 @@ class _State:
             "seconds": self.seconds,
             "samples_per_s": self.options.batch * steps_per_s,
         }
+
+    def judge(self, task: Task, step: int, observe: Callable[[int, dict[str, float]], None]) -> None:
+        """Evaluate the averaged weights, in the first process."""
+        if self.leads and task.evaluate is not None:
+            figures = task.evaluate(self.average)
+            self.log("evaluate.csv", step, figures)
+            observe(step, figures)
 
     def log(self, name: str, step: int, figures: Mapping[str, float]) -> None:
         """One line of a CSV file, and the same for TensorBoard where that is installed."""
@@ -309,10 +329,11 @@ class _State:
             part.unlink(missing_ok=True)
             raise SinkError(f"the checkpoint {self.path} cannot be written: {error}") from error
 
-    def close(self) -> None:
-        if self.board is not None:
-            self.board.close()
+    def leave(self) -> None:
+        """Part from the other processes, all at the same time, after a run without an error."""
         if self.ranks > 1:
+            self.parallel = self.network  # its reducer must not outlive the group that it speaks to
+            torch.distributed.barrier()
             torch.distributed.destroy_process_group()
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from knuckle.errors import InputError
 from knuckle.train.nets.layers import Conv
 
 JOINTS = 21
@@ -32,7 +33,7 @@ class HandNetShape:
     """What a landmark network is made of; it is stored beside its weights.
 
     Attributes:
-        side: of the square input, pixels; a multiple of 32.
+        side: side of a new network's square input, pixels; a multiple of 32.
         stem: channels at half the side.
         widths: channels at 1/4, 1/8, 1/16 and 1/32 of the side.
         depths: residual blocks at each of those.
@@ -48,6 +49,12 @@ class HandNetShape:
     token: int = 192
     head: Head = "bins"
     bin_px: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.side < 64 or self.side % 32:
+            raise InputError(f"side must be a multiple of 32 from 64 up, got {self.side}")
+        if min(self.stem, *self.widths, self.token) < 1 or min(self.depths) < 0 or not self.bin_px > 0:
+            raise InputError(f"a network needs widths and bins above 0, got {self}")
 
     @property
     def bins(self) -> int:

@@ -70,6 +70,11 @@ def load_tflite(network: nn.Module, path: str | os.PathLike[str]) -> None:
                 parameter.copy_(value)
 
 
+def stored_matrices(path: str | os.PathLike[str]) -> list[FloatArray]:
+    """The weights (out, in) of a tflite file's fully connected layers, in running order."""
+    return [arrays[0] for kind, arrays in _stored_layers(Path(path)) if kind == "FULLY_CONNECTED"]
+
+
 def _as_torch(kind: str, weight: FloatArray) -> Tensor:
     """Conv [out, kh, kw, in], depthwise [1, kh, kw, c], fully connected [out, in], slope [1, 1, c] to torch's."""
     if kind == "CONV_2D":

@@ -10,7 +10,8 @@ import os
 import torch
 from torch import Tensor, nn
 
-from knuckle.train.nets.layers import Conv, depthwise, load_tflite
+from knuckle.errors import BundleError
+from knuckle.train.nets.layers import Conv, depthwise, load_tflite, stored_matrices
 
 SIDE = 224
 
@@ -76,16 +77,17 @@ class ReferenceHandNet(nn.Module):
 
     Args:
         blocks: `FULL` (331 M multiply-adds, 2.7 M parameters) or `LITE` (146 M, 1.0 M).
+        hidden: width of the visibility head, which the published files do not have; 0 is none.
 
     Input (n, 3, 224, 224) RGB 0..1. `forward` gives a dict:
         landmarks (n, 63) crop pixels, presence (n, 1) 0..1, handedness (n, 1) probability of "Left" in a mirrored
-        image, world (n, 63) metres. With `train_outputs=True` also presence_logit, handedness_logit and features
-        (n, 1152 or 672), which all heads read.
+        image, world (n, 63) metres, and with a visibility head visibility (n, 21) 0..1. With `train_outputs=True` also
+        presence_logit, handedness_logit, visibility_logit and features (n, 1152 or 672), which all heads read.
     """
 
     side = SIDE
 
-    def __init__(self, blocks: tuple[tuple[int, int, int, int, int], ...] = FULL) -> None:
+    def __init__(self, blocks: tuple[tuple[int, int, int, int, int], ...] = FULL, hidden: int = 0) -> None:
         super().__init__()
         self.stem = Conv(3, 24, 3, 2)  # 24 × 112 × 112
         self.stem_filter = depthwise(24, 3)
@@ -104,20 +106,30 @@ class ReferenceHandNet(nn.Module):
         self.presence = nn.Linear(wide, 1)
         self.landmarks = nn.Linear(wide, 63)
         self.world = nn.Linear(wide, 63)
+        self.visibility = visibility_head(wide, hidden) if hidden else None
 
     def forward(self, x: Tensor, train_outputs: bool = False) -> dict[str, Tensor]:
         x = self.relu6(self.stem(x))
         x = self.stem_project(self.relu6(self.stem_filter(x)))
         x = self.relu6(self.expand(self.blocks(x)))
         features = self.relu6(self.filter(x)).mean(dim=(2, 3))
-        logits = {"presence_logit": self.presence(features), "handedness_logit": self.handedness(features)}
+        # In the file's order, so that what is exported is read like the published files.
+        logits = {"handedness_logit": self.handedness(features), "presence_logit": self.presence(features)}
         out = {
             "landmarks": self.landmarks(features),
             "presence": torch.sigmoid(logits["presence_logit"]),
             "handedness": torch.sigmoid(logits["handedness_logit"]),
             "world": self.world(features),
         }
+        if self.visibility is not None:
+            logits["visibility_logit"] = self.visibility(features)
+            out["visibility"] = torch.sigmoid(logits["visibility_logit"])
         return out | logits | {"features": features} if train_outputs else out
+
+
+def visibility_head(features: int, hidden: int) -> nn.Sequential:
+    """Pooled features to 21 logits."""
+    return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 21))
 
 
 def load_reference_hand(path: str | os.PathLike[str]) -> ReferenceHandNet:
@@ -126,7 +138,10 @@ def load_reference_hand(path: str | os.PathLike[str]) -> ReferenceHandNet:
     Raises:
         BundleError: it is neither.
     """
-    blocks = LITE if os.path.getsize(path) < 3_500_000 else FULL
-    network = ReferenceHandNet(blocks)
+    wide = {blocks[-1][1]: blocks for blocks in (FULL, LITE)}
+    matrices = [weight.shape for weight in stored_matrices(path)]
+    if len(matrices) not in (4, 6) or matrices[0][1] not in wide:
+        raise BundleError(f"{path} is not MediaPipe's landmark network, full or lite")
+    network = ReferenceHandNet(wide[matrices[0][1]], matrices[4][0] if len(matrices) == 6 else 0)
     load_tflite(network, path)
     return network

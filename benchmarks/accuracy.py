@@ -1,0 +1,185 @@
+"""Accuracy on real photos and clips, and the gate against getting worse: `make bench-accuracy`.
+
+    python benchmarks/accuracy.py             # score the default bundle, compare with the committed figures
+    python benchmarks/accuracy.py --update    # all bundles and the reference: new figures
+
+Predictions are kept in benchmarks/scratch/accuracy, so a run that broke off goes on, and what has not changed is not
+run again. `--report FOLDER` writes the full report with curves and the worst cases, which shows the photos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from made_clips import made_datasets
+
+from knuckle.evaluate.candidates import Candidate, candidate, reference
+from knuckle.evaluate.command import fullest
+from knuckle.evaluate.labels import sample_datasets
+from knuckle.evaluate.predict import predict
+from knuckle.evaluate.report import write_report
+from knuckle.evaluate.score import score
+from knuckle.evaluate.truth import Clip, Dataset, Figure, Predictions, Score, Shot, TrueHand
+
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parents[1] / "shared" / "data"
+SCRATCH = HERE / "scratch" / "accuracy"
+RESULTS = HERE / "results" / "accuracy.json"
+SIGNERS = HERE / "labels" / "asl_hands.jsonl"
+STILL_PHOTOS = 12
+UNKNOWN_NOISE, ROUNDING = 0.05, 1e-5
+# Times depend on what else the machine does: `make bench` measures them.
+TIMES = ("time per image, median", "time per frame, mean")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--data", type=Path, default=DATA, help="folder with index.jsonl, photos/ and video/")
+    options.add_argument("--update", action="store_true", help="write benchmarks/results/accuracy.json")
+    options.add_argument("--reference-python", help="a Python with mediapipe 0.10.21; by default one is made")
+    options.add_argument("--only", action="append", help="names of datasets")
+    options.add_argument("--report", type=Path, help="folder for the full report")
+    chosen = options.parse_args()
+    if not chosen.data.is_dir():
+        sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
+    candidates, against = trackers(chosen.update or chosen.report is not None, chosen.reference_python)
+    scores, made = [], {}
+    for dataset in datasets(chosen.data, chosen.only):
+        made[dataset.name] = predictions_of(dataset, candidates)
+        scores.append(score(dataset, made[dataset.name], against))
+    if chosen.report:
+        print(write_report(scores, chosen.report, predictions=made).html)
+    if chosen.update:
+        RESULTS.write_text(json.dumps({"datasets": [entry(one) for one in scores]}, indent=1) + "\n")
+        print(f"wrote {RESULTS}; docs/make_accuracy.py makes the document of it")
+    else:
+        sys.exit(judge(scores, json.loads(RESULTS.read_text())["datasets"]))
+
+
+def trackers(all_of_them: bool, python: str | None) -> tuple[list[Candidate], dict[str, str]]:
+    """The candidates and with whom each bundle is compared: the reference of the same complexity."""
+    if not all_of_them:
+        return [candidate("mediapipe")], {}
+    pairs = [(candidate(name), reference(name, python)) for name in ("mediapipe", "mediapipe-lite")]
+    return [one for pair in pairs for one in pair], {ours.name: theirs.name for ours, theirs in pairs}
+
+
+def datasets(data: Path, only: Sequence[str] | None) -> list[Dataset]:
+    """All that is scored; signing clips get the labels of `benchmarks/labels`."""
+    photos = sorted((data / "photos" / "gestures40").glob("*.jpg"))
+    made = made_datasets(photos[:: len(photos) // STILL_PHOTOS or 1], SCRATCH / "clips")
+    every = [signers(one) if one.name == "asl_clips" else one for one in (*sample_datasets(data), *made)]
+    if only and (unknown := set(only) - {one.name for one in every}):
+        sys.exit(f"no dataset called {', '.join(sorted(unknown))}; there are {', '.join(one.name for one in every)}")
+    return [one for one in every if not only or one.name in only]
+
+
+def signers(dataset: Dataset) -> Dataset:
+    """Every fifth frame with the hands that can be seen, whose they are, and their boxes."""
+    rows = [json.loads(line) for line in SIGNERS.read_text().splitlines()]
+    clips = tuple(with_labels(clip, [r for r in rows if r["clip"] == Path(clip.source).name]) for clip in dataset.clips)
+    note = (
+        "five signing people, two fast hands; every fifth frame labelled by us: which hand is where, chosen by eye "
+        "among detections at low thresholds, added where none was; frames with hands mostly out of view are left out"
+    )
+    return replace(dataset, clips=clips, labelled_by="people", note=note)
+
+
+def with_labels(clip: Clip, rows: list[dict[str, Any]]) -> Clip:
+    name = Path(clip.source).stem
+    shots = tuple(
+        Shot(
+            clip.source,
+            row["frame"],
+            hands=tuple(
+                TrueHand(box=np.array(hand["box"], np.float64), handedness=hand["handedness"], track=hand["track"])
+                for hand in row["hands"]
+            ),
+            complete=row["complete"],
+            group=name,
+        )
+        for row in rows
+    )
+    return replace(clip, shots=shots)
+
+
+def predictions_of(dataset: Dataset, candidates: Sequence[Candidate]) -> list[Predictions]:
+    """Run what is not there yet, and say so."""
+    made = []
+    for one in candidates:
+        print(f"{dataset.name}: {one.name}", file=sys.stderr, flush=True)
+        made.append(predict(one, dataset, SCRATCH / f"{dataset.name}.{one.name}.parquet", fullest(dataset)))
+    return made
+
+
+def entry(one: Score) -> dict[str, Any]:
+    """A score as JSON."""
+    about = {"name": one.dataset.name, "labelled_by": one.dataset.labelled_by, "licence": one.dataset.licence}
+    about |= {"note": one.dataset.note, "photos": len(one.dataset.shots), "clips": len(one.dataset.clips)}
+    tables = [replace(t, rows=tuple(row for row in t.rows if row.metric not in TIMES)) for t in one.tables]
+    tables = [table for table in tables if "per joint" not in table.title]  # the reports of --report have them
+    return {**about, "models": list(one.models), "tables": [rounded(asdict(table)) for table in tables if table.rows]}
+
+
+def rounded(value: Any) -> Any:
+    """Six significant digits, NaN as null."""
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(inner) for inner in value]
+    return (float(f"{value:.6g}") if np.isfinite(value) else None) if isinstance(value, float) else value
+
+
+def judge(scores: Sequence[Score], committed: Sequence[dict[str, Any]]) -> int:
+    """Print every figure that left the committed one's interval; 1 where one left it on the bad side."""
+    worse = checked = 0
+    for name, title, metric, unit, better, now, before in figures(scores, committed):
+        checked += 1
+        low, high = limits(before)
+        bad = now.value < low if better == "higher" else now.value > high
+        good = now.value > high if better == "higher" else now.value < low
+        worse += bad
+        if bad or good:
+            word, was = "WORSE" if bad else "better", f"{before.value:.4g} ({low:.4g} to {high:.4g})"
+            print(f"{word}: {name}, {title}, {metric}: {was} -> {now.value:.4g} {unit}")
+    print(f"{checked} figures compared with {RESULTS.name}, {worse} worse by more than their noise")
+    return int(worse > 0 or not checked)
+
+
+def limits(before: Figure) -> tuple[float, float]:
+    """What a committed figure may become: its interval; where one clip made it and there is none, 5 % either way."""
+    slack = UNKNOWN_NOISE * abs(before.value) if np.isnan(before.low) else ROUNDING * abs(before.value)
+    low, high = (before.value if np.isnan(end) else end for end in (before.low, before.high))
+    return low - slack, high + slack
+
+
+def figures(
+    scores: Sequence[Score], committed: Sequence[dict[str, Any]]
+) -> Iterator[tuple[str, str, str, str, str, Figure, Figure]]:
+    """Dataset, table, metric, unit, which way is good, the figure now and the committed one."""
+    known = {
+        (dataset["name"], table["title"], row["metric"], model): figure
+        for dataset in committed
+        for table in dataset["tables"]
+        for row in table["rows"]
+        for model, figure in row["figures"].items()
+    }
+    for one in scores:
+        for table in one.tables:
+            for row in table.rows:
+                for model, now in row.figures.items():
+                    before = known.get((one.dataset.name, table.title, row.metric, model))
+                    if before and row.better:
+                        numbers = {key: np.nan if value is None else value for key, value in before.items()}
+                        yield one.dataset.name, table.title, row.metric, row.unit, row.better, now, Figure(**numbers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Clips with a known truth, made from photos of hands: nothing moves, a known path, a hand that is covered for a while.
+
+Every frame has its own sensor noise. They are written without loss to a scratch folder and are no part of the project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+import knuckle
+from knuckle.evaluate.truth import Clip, Dataset, Shot, TrueHand
+from knuckle.images import Image
+from knuckle.results import FloatArray
+
+RATE, FRAMES = 30, 60
+LONGEST_SIDE = 640
+READ_NOISE, SHOT_NOISE = 2.0, 0.1  # grey levels; variance per grey level: about 4 levels at mid grey, a webcam indoors
+SWAY_PALMS, SWAY_HZ = (0.9, 0.45), (1.0, 2.0)  # a lying eight, at most 8 palms a second
+COVERED = range(20, 35)
+
+
+def made_datasets(photos: Iterable[Path], folder: Path) -> tuple[Dataset, ...]:
+    """Three clips of each photo that shows one hand; truths come from that photo and from what was done to it."""
+    kinds: dict[str, list[Clip]] = {"still": [], "moving": [], "covered": []}
+    for photo in photos:
+        image = shrink(next(iter(knuckle.read(photo))).image)
+        hands = knuckle.detect(image)
+        if len(hands) != 1:
+            continue
+        truth = TrueHand(box=hands[0].box, landmarks=hands[0].landmarks[:, :2].astype(np.float64))
+        kinds["still"].append(make(folder / f"still_{photo.stem}.mkv", lambda k, i=image, t=truth: (i, t)))
+        kinds["moving"].append(make(folder / f"moving_{photo.stem}.mkv", swaying(image, truth, hands[0].palm_size)))
+        kinds["covered"].append(make(folder / f"covered_{photo.stem}.mkv", covering(image, truth)))
+    what = "of photos of one hand, each frame with its own sensor noise"
+    notes = {
+        "still": f"clips in which nothing moves, made {what}; the labels are the default bundle's on the photo itself",
+        "moving": f"clips that sway along a known path, up to 8 palms a second, made {what}; only the path is truth",
+        "covered": f"clips in which the hand is covered for half a second, made {what}",
+    }
+    still = [replace(clip, still=True) for clip in kinds.pop("still")]
+    return tuple(
+        Dataset(f"{kind}_hand", clips=tuple(clips), labelled_by="renderer", note=notes[kind])
+        for kind, clips in (("still", still), *kinds.items())
+    )
+
+
+def shrink(image: Image) -> Image:
+    """At most `LONGEST_SIDE` pixels, even sides."""
+    scale = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
+    width, height = (int(side * scale) // 2 * 2 for side in (image.shape[1], image.shape[0]))
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def swaying(image: Image, truth: TrueHand, palm: float) -> Callable[[int], tuple[Image, TrueHand]]:
+    """The whole photo on a lying eight."""
+    amplitude = np.multiply(SWAY_PALMS, palm)
+
+    def frame(k: int) -> tuple[Image, TrueHand]:
+        shift = amplitude * np.sin(2 * np.pi * np.multiply(SWAY_HZ, k / RATE))
+        size = (image.shape[1], image.shape[0])
+        moved = cv2.warpAffine(image, np.column_stack([np.eye(2), shift]), size, borderMode=cv2.BORDER_REFLECT_101)
+        box, points = truth.box, truth.landmarks
+        return np.asarray(moved, np.uint8), replace(
+            truth, box=_plus(box, np.tile(shift, 2)), landmarks=_plus(points, shift)
+        )
+
+    return frame
+
+
+def _plus(values: FloatArray | None, shift: FloatArray) -> FloatArray | None:
+    return None if values is None else values + shift
+
+
+def covering(image: Image, truth: TrueHand) -> Callable[[int], tuple[Image, TrueHand | None]]:
+    """A grey card in front of the hand during `COVERED`."""
+    assert truth.box is not None
+    centre, half = (truth.box[:2] + truth.box[2:]) / 2, 0.75 * (truth.box[2:] - truth.box[:2]).max()
+    (x0, y0), (x1, y1) = np.maximum(centre - half, 0).astype(int), (centre + half).astype(int)
+    covered = image.copy()
+    covered[y0:y1, x0:x1] = 128
+    return lambda k: (covered, None) if k in COVERED else (image, truth)
+
+
+def make(path: Path, frame: Callable[[int], tuple[Image, TrueHand | None]]) -> Clip:
+    """Write the clip, where it is not there yet, and say what is in it."""
+    random = np.random.default_rng(0)
+    made = [frame(k) for k in range(FRAMES)]
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, [with_noise(image, random) for image, _ in made])
+    size = (made[0][0].shape[1], made[0][0].shape[0])
+    shots = tuple(
+        Shot(str(path), k, k / RATE, size, () if truth is None else (truth,), group=path.stem)
+        for k, (_, truth) in enumerate(made)
+    )
+    return Clip(str(path), shots)
+
+
+def with_noise(image: Image, random: np.random.Generator) -> Image:
+    """Read noise and shot noise: the variance rises with the light (Foi et al. 2008, "Practical
+    Poissonian-Gaussian noise modeling and fitting for single-image raw-data")."""
+    spread = np.sqrt(READ_NOISE**2 + SHOT_NOISE * image.astype(np.float32))
+    noise = random.standard_normal(image.shape, np.float32) * spread
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+
+
+def write(path: Path, images: list[Image]) -> None:
+    unfinished = path.with_suffix(".unfinished.mkv")
+    with av.open(str(unfinished), "w") as container:
+        stream = container.add_stream("ffv1", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = images[0].shape[1], images[0].shape[0], "bgr0"
+        stream.codec_context.time_base = Fraction(1, RATE)
+        for k, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = k, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    unfinished.replace(path)

@@ -1,0 +1,199 @@
+"""What each choice of the tracker is worth, in figures: the joints of the next region, motion, the filter, sampling.
+
+    python benchmarks/variants.py tracking [--models NAME]    # made clips, clips of signing people, ti1k
+    python benchmarks/variants.py sampling [--models NAME]    # photos in mosaics, so that hands are small
+
+Reads the same photos and clips as `benchmarks/accuracy.py` and prints Markdown tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import accuracy
+import cv2
+import numpy as np
+
+import knuckle
+from knuckle import palm, tracker, tracks
+from knuckle.evaluate.candidates import Ask, Candidate, of_networks
+from knuckle.evaluate.intervals import bootstrap_ratio, bootstrap_ratio_difference
+from knuckle.evaluate.labels import open_image, sample_datasets
+from knuckle.evaluate.metrics import iou_matrix, match
+from knuckle.evaluate.predict import predict
+from knuckle.evaluate.report_tables import cells, measure
+from knuckle.evaluate.score import score
+from knuckle.evaluate.score_images import FOUND_IOU
+from knuckle.evaluate.truth import Dataset, Shot
+from knuckle.geometry import letterbox
+from knuckle.hand import MCP_JOINTS, PIP_JOINTS, roi_from_hand
+from knuckle.images import Image
+from knuckle.results import Roi
+from knuckle.tracker import Networks, TrackerOptions
+
+CLIPS = ("still_hand", "moving_hand", "ti1k_clips", "asl_clips")
+SHOWN = (
+    "hands found",
+    "false hands per 1000 images",
+    "mean error, found hands",
+    "mean error before smoothing, found hands",
+    "palm detector calls per frame",
+    "IDF1",
+    "ids per hand",
+    "jitter of a still hand",
+    "jitter of a still hand, raw",
+    "jitter of slow hands",
+    "jitter of slow hands, raw",
+    "lag",
+    "smoothed from raw, hands above 4 palms a second",
+    "time lost after a hand comes back",
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A name, options, and what is exchanged in the code while it runs."""
+
+    name: str
+    options: dict[str, Any]
+    exchange: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+
+
+def calm_motion(
+    memory: tracks.Memory, time_s: float, predict_motion: bool, calm_per_s: float, joints: tuple[int, int, int]
+) -> list[Roi]:
+    """`tracks.expected_rois`, but motion below `calm_per_s` palm baselines a second is taken for noise, and as much is
+    taken off faster motion."""
+    rois = []
+    for track in memory.held:
+        roi, size = roi_from_hand(track.hand, joints), tracks.baseline(track.hand)
+        speed = float(np.hypot(*track.velocity)) / size
+        kept = max(0.0, 1 - calm_per_s / max(speed, 1e-9)) if predict_motion else 0.0
+        dx, dy = kept * track.velocity * min(time_s - track.seen_s, tracks.COAST_S)
+        rois.append(replace(roi, x=roi.x + float(dx), y=roi.y + float(dy)))
+    return rois
+
+
+def regions(calm_per_s: float, joints: tuple[int, int, int]) -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    """Exchange for how the next regions are made; 0 palms a second and PIP joints is what it was at first."""
+    make = partial(calm_motion, calm_per_s=calm_per_s, joints=joints)
+    return lambda: mock.patch.object(tracker, "expected_rois", make)
+
+
+TRACKING = (
+    Variant("default", {}),
+    Variant("PIP, all motion", {}, regions(0, PIP_JOINTS)),
+    Variant("MCP, all motion", {}, regions(0, MCP_JOINTS)),
+    Variant("MCP, motion above 1", {}, regions(1, MCP_JOINTS)),
+    Variant("MCP, motion above 2", {}, regions(2, MCP_JOINTS)),
+    Variant("MCP, no motion", {"predict_motion": False}, regions(0, MCP_JOINTS)),
+    Variant("no filter", {"smooth": False}),
+    Variant("every frame searched", {"search_every": 1}),
+)
+
+
+def varied(variant: Variant, networks: Networks) -> Candidate:
+    """The tracker with a variant's options, and its exchange in force while it runs."""
+    inner = of_networks(variant.name, networks, TrackerOptions(**variant.options))
+
+    @contextmanager
+    def opened(video: bool, max_hands: int) -> Iterator[Ask]:
+        with variant.exchange(), inner.open(video, max_hands) as ask:
+            yield ask
+
+    return replace(inner, identity={**inner.identity, "variant": variant.name}, open=opened)
+
+
+def tracking(models: str, data: Path) -> list[str]:
+    networks = knuckle.load(models)
+    candidates = [varied(variant, networks) for variant in TRACKING]
+    return [line for dataset in accuracy.datasets(data, CLIPS) for line in table(dataset, candidates, models)]
+
+
+def table(dataset: Dataset, candidates: list[Candidate], models: str) -> list[str]:
+    """One dataset's rows for all variants, as Markdown."""
+    folder = accuracy.SCRATCH / "variants"
+    made = [predict(one, dataset, folder / f"{dataset.name}.{models}.{one.name}.parquet") for one in candidates]
+    names = [one.name for one in candidates]
+    rows = [row for table in score(dataset, made).tables for row in table.rows if row.metric in SHOWN]
+    head = [f"### {dataset.name}, {models}", "", f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    body = [f"| {measure(row)} | {' | '.join(text(cell) for cell in cells(row, names))} |" for row in rows]
+    return [*head, *body, ""]
+
+
+def text(cell: Any) -> str:
+    return f"{cell.value} ({cell.interval}) {cell.verdict}".strip()
+
+
+def sampling(models: str, data: Path) -> list[str]:
+    """Hands found when a photo lies among hand-free ones in a mosaic of k by k, and so is k times as small: the palm
+    search samples the mosaic at single places, or takes the mean of the area around each."""
+    networks = knuckle.load(models)
+    every = {one.name: one for one in sample_datasets(data)}
+    rooms = [shot.source for shot in every["indoor_no_hands"].shots]
+    shots = [
+        shot for name in ("subhih", "lebanese_gestures") for shot in every[name].shots[:: len(every[name].shots) // 80]
+    ]
+    head = f"| mosaic of {len(shots)} photos | pixels a sample | single samples | areas | areas − single |"
+    lines = [head, "|---|---|---|---|---|"]
+    for k in (1, 2, 3, 4, 6):
+        counts = np.array([found_in_mosaic(networks, shot, rooms[n:] + rooms[:n], k) for n, shot in enumerate(shots)])
+        hands, single, area, samples = counts.T
+        groups = [shot.group or shot.source for shot in shots]
+        rates = [bootstrap_ratio(found, hands, groups) for found in (single, area)]
+        gain = bootstrap_ratio_difference((area, hands), (single, hands), groups)
+        cells_ = [f"{100 * one.value:.1f} ({100 * one.low:.1f} to {100 * one.high:.1f}) %" for one in (*rates, gain)]
+        lines.append(f"| {k} by {k} | {samples.mean():.1f} | {' | '.join(cells_)} |")
+    return lines
+
+
+def found_in_mosaic(networks: Networks, shot: Shot, rooms: list[str], k: int) -> tuple[int, int, int, float]:
+    """Hands that are there, found with single samples, found with areas; image pixels per sample."""
+    photo = open_image(shot.source)
+    height, width = photo.shape[:2]
+    tiles = [cv2.resize(open_image(room), (width, height), interpolation=cv2.INTER_AREA) for room in rooms[: k * k]]
+    middle = k // 2
+    tiles[middle * k + middle] = photo
+    mosaic = np.concatenate([np.concatenate(tiles[row * k : (row + 1) * k], axis=1) for row in range(k)])
+    corner = np.tile([middle * width, middle * height], 2)
+    truths = np.array([hand.box for hand in shot.hands or () if hand.box is not None]) + corner
+    found = []
+    for sample in (letterbox, area_letterbox):
+        with mock.patch.object(palm, "letterbox", sample):
+            hands = knuckle.detect(mosaic, networks, max_hands=2)
+        overlap = iou_matrix([hand.box for hand in hands], truths)
+        found.append(len(match(overlap, FOUND_IOU)))
+    return len(truths), found[0], found[1], max(mosaic.shape[:2]) / networks.bundle.palm_side
+
+
+def area_letterbox(image: Image, side: int) -> Image:
+    """`letterbox` after a box filter as wide as one sample, an odd number of pixels."""
+    width = 2 * round((max(image.shape[:2]) / side - 1) / 2) + 1
+    return letterbox(np.asarray(cv2.blur(image, (width, width)), np.uint8) if width > 1 else image, side)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("what", choices=["tracking", "sampling"])
+    options.add_argument("--models", default="mediapipe")
+    options.add_argument("--data", type=Path, default=accuracy.DATA)
+    chosen = options.parse_args()
+    if not chosen.data.is_dir():
+        sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
+    lines = {"tracking": tracking, "sampling": sampling}[chosen.what](chosen.models, chosen.data)
+    text_ = "\n".join(lines) + "\n"
+    (accuracy.RESULTS.parent / f"variants_{chosen.what}.md").write_text(text_)
+    print(text_)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""Knuckle and MediaPipe's tasks-vision in the same Chromium, on the same frames, in turn, in one run.
+
+    python benchmarks/web.py --data FOLDER
+
+Needs `web/dist` (`make web`), node, npm and Chromium. Fetches @mediapipe/tasks-vision into benchmarks/scratch, reads
+clips and photos from FOLDER, lets both systems run round by round, each from the same canvas, and writes
+benchmarks/results/web.json. A ratio is taken within each round, so that a machine that slows down slows both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import knuckle
+from knuckle import zoo
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+from chromium import CHROMIUM, open_browser, serve_folders  # noqa: E402
+
+SCRATCH = HERE / "scratch" / "web"
+RESULTS = HERE / "results" / "web.json"
+DIST = HERE.parent / "web" / "dist"
+RIVAL = "@mediapipe/tasks-vision@1.1.0"
+
+# What a browser must fetch before the first result, by system.
+THREADED = "wasm/litert_wasm_threaded_internal"
+DOWNLOADS = {
+    "knuckle": ("index.js", "shared.js", "worker.js", f"{THREADED}.js", f"{THREADED}.wasm"),
+    "tasks-vision": ("vision_bundle.mjs", "wasm/vision_wasm_internal.js", "wasm/vision_wasm_internal.wasm"),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Pieces of clips (name, first frame, frame after the last), and how many hands are allowed."""
+
+    name: str
+    pieces: tuple[tuple[str, int, int], ...]
+    allowed: int
+
+
+CASES = (
+    Case("one hand in view, two allowed", tuple((f"ti1k_{n}_1.mp4", 0, 50) for n in ("rotation", "scale")), 2),
+    Case("one hand in view, one allowed", tuple((f"ti1k_{n}_1.mp4", 0, 50) for n in ("rotation", "scale")), 1),
+    Case("two hands held", (("asl_please.mkv", 14, 64), ("asl_bird.mkv", 16, 44)), 2),
+)
+
+PAGE = """<!doctype html><meta charset="utf-8"><title>benchmark</title><body><script type="module">
+const frames = async (names) => Promise.all(names.map(async (name) =>
+  createImageBitmap(await (await fetch(name)).blob())));
+const canvas = document.createElement("canvas");
+const show = (bitmap) => {
+  canvas.width = bitmap.width; canvas.height = bitmap.height;
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  return canvas;
+};
+const starters = {
+  async knuckle(hands, still) {
+    const { HandTracker } = await import("/lib/index.js");
+    const options = { models: "/models/hand_landmarker.task", maxHands: hands, engine: "cpu" };
+    const tracker = await HandTracker.create(options);
+    return {
+      run: async (image, timeS) => (still ? await tracker.detect(image) : await tracker.track(image, timeS)).length,
+      reset: () => tracker.reset(), about: `${tracker.device}, ${tracker.threads} threads`,
+    };
+  },
+  async "tasks-vision"(hands, still) {
+    const { FilesetResolver, HandLandmarker } = await import("/rival/vision_bundle.mjs");
+    const files = await FilesetResolver.forVisionTasks("/rival/wasm");
+    const baseOptions = { modelAssetPath: "/models/hand_landmarker.task", delegate: "CPU" };
+    const runningMode = still ? "IMAGE" : "VIDEO";
+    const task = await HandLandmarker.createFromOptions(files, { baseOptions, runningMode, numHands: hands });
+    let base = 0;
+    let last = 0;
+    return {
+      run: async (image, timeS) => {
+        last = base + timeS * 1000;
+        return (still ? task.detect(image) : task.detectForVideo(image, last)).landmarks.length;
+      },
+      reset: () => { base = last + 5000; }, about: "cpu",
+    };
+  },
+};
+window.first = async (system, name) => {
+  const [bitmap] = await frames([name]);
+  const started = await starters[system](2, false);
+  await started.run(show(bitmap), 0);
+  return performance.now();
+};
+window.load = async (names, hands, still) => {
+  window.bitmaps = await frames(names);
+  window.systems = {};
+  for (const system of Object.keys(starters)) window.systems[system] = await starters[system](hands, still);
+  return Object.fromEntries(Object.entries(window.systems).map(([name, { about }]) => [name, about]));
+};
+window.round = async (system) => {
+  const { run, reset } = window.systems[system];
+  await reset();
+  const times = [];
+  const found = [];
+  for (const [i, bitmap] of window.bitmaps.entries()) {
+    const image = show(bitmap);
+    const start = performance.now();
+    found.push(await run(image, i / 30));
+    times.push(performance.now() - start);
+  }
+  return { times, found };
+};
+</script>"""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="photos and clips")
+    options.add_argument("--rounds", type=int, default=4)
+    options.add_argument("--frames", type=int, default=100, help="frames of a round at most")
+    chosen = options.parse_args()
+    if not chosen.data.is_dir():
+        sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
+    if not (DIST / "index.js").is_file():
+        sys.exit(f"{DIST} is not built; run `make web`")
+    prepare(chosen.data, chosen.frames)
+    folders = {"/lib/": DIST, "/rival/": rival(), "/models/": SCRATCH, "/frames/": SCRATCH / "frames"}
+    with serve_folders({**folders, "/": SCRATCH / "page"}) as address:
+        rows = [measure_start(address, chosen.rounds)]
+        for case in CASES:
+            rows.append(measure(address, case.name, case.allowed, chosen.rounds, still=False))
+        rows.append(measure(address, "photos", 2, chosen.rounds, still=True))
+    report = {"cores": len(os.sched_getaffinity(0)), "chromium": version(), "reference": RIVAL, "rows": rows}
+    report["download_mb"] = {system: download(system) for system in DOWNLOADS}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(report, indent=2) + "\n")
+    print(table(report))
+
+
+def prepare(data: Path, most: int) -> None:
+    """Frames as JPEG, the bundle as a `.task` file, the page."""
+    for case in CASES:
+        write_frames(case.name, clip_frames(data / "video", case, most))
+    photos = sorted((data / "photos" / "gestures40").glob("*.jpg"))
+    write_frames("photos", (np.asarray(Image.open(photo).convert("RGB")) for photo in photos))
+    bundle = zoo.find(zoo.DEFAULT)
+    with zipfile.ZipFile(SCRATCH / "hand_landmarker.task", "w", zipfile.ZIP_STORED) as task:
+        task.write(bundle.palm_path, zoo.TASK_MEMBERS["palm"])
+        task.write(bundle.hand_path, zoo.TASK_MEMBERS["hand"])
+    (SCRATCH / "page").mkdir(exist_ok=True)
+    (SCRATCH / "page" / "index.html").write_text(PAGE)
+
+
+def clip_frames(folder: Path, case: Case, most: int) -> Iterator[np.ndarray[Any, Any]]:
+    """Each piece forth and back, so that its end does not jump to its beginning."""
+    for name, first, end in case.pieces:
+        images = [f.image for f in knuckle.read(folder / name) if first <= f.index < end]
+        yield from (images + images[::-1])[: most // len(case.pieces)]
+
+
+def write_frames(name: str, images: Iterator[np.ndarray[Any, Any]]) -> None:
+    folder = SCRATCH / "frames" / name.replace(" ", "_").replace(",", "")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for k, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{k:03}.jpg", quality=95)
+
+
+def frame_names(name: str) -> list[str]:
+    folder = SCRATCH / "frames" / name.replace(" ", "_").replace(",", "")
+    return [f"/frames/{folder.name}/{path.name}" for path in sorted(folder.iterdir())]
+
+
+def rival() -> Path:
+    """The rival's package, from npm."""
+    package = SCRATCH / "node_modules" / RIVAL.rsplit("@", 1)[0]
+    if not package.is_dir():
+        subprocess.run(["npm", "install", "--prefix", str(SCRATCH), "--no-save", RIVAL], check=True)
+    return package
+
+
+@contextmanager
+def page_of(address: str) -> Iterator[Any]:
+    with open_browser() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(300_000)
+        page.goto(f"{address}/index.html")
+        yield page
+
+
+def measure(address: str, name: str, allowed: int, rounds: int, still: bool) -> dict[str, Any]:
+    """Medians of every round, and how often so many hands were found."""
+    medians: dict[str, list[float]] = {system: [] for system in DOWNLOADS}
+    found: dict[str, list[int]] = {}
+    with page_of(address) as page:
+        about = page.evaluate("([n, h, s]) => load(n, h, s)", [frame_names(name), allowed, still])
+        for _ in range(rounds):
+            for system in medians:
+                done = page.evaluate("(system) => round(system)", system)
+                medians[system].append(statistics.median(done["times"][10:]))
+                found[system] = done["found"]
+    return {"name": name, "about": about, **compared(medians), "hands": {s: sum(n) for s, n in found.items()}}
+
+
+def measure_start(address: str, rounds: int) -> dict[str, Any]:
+    """From navigation to the first result, each time in a fresh browser."""
+    times: dict[str, list[float]] = {system: [] for system in DOWNLOADS}
+    for _ in range(rounds):
+        for system in times:
+            with page_of(address) as page:
+                times[system].append(page.evaluate("([s, n]) => first(s, n)", [system, frame_names(CASES[0].name)[0]]))
+    return {"name": "start: navigation to first result", **compared(times)}
+
+
+def compared(medians: dict[str, list[float]]) -> dict[str, Any]:
+    ratios = [theirs / ours for ours, theirs in zip(medians["knuckle"], medians["tasks-vision"], strict=True)]
+    return {"ms": {system: statistics.median(values) for system, values in medians.items()}, "ratios": sorted(ratios)}
+
+
+def download(system: str) -> float:
+    """Megabytes as a server with Brotli (level 9) sends them, models included."""
+    root = DIST if system == "knuckle" else rival()
+    files = [root / name for name in DOWNLOADS[system]] + [SCRATCH / "hand_landmarker.task"]
+    code = (
+        "const z = require('node:zlib'), options = { params: { [z.constants.BROTLI_PARAM_QUALITY]: 9 } };"
+        "let sum = 0; for (const f of process.argv.slice(1))"
+        "sum += z.brotliCompressSync(require('node:fs').readFileSync(f), options).length;"
+        "console.log(sum / 1e6)"
+    )
+    run = subprocess.run(["node", "-e", code, *map(str, files)], capture_output=True, text=True, check=True)
+    return round(float(run.stdout), 2)
+
+
+def version() -> str:
+    run = subprocess.run([CHROMIUM, "--version"], capture_output=True, text=True, check=True)
+    return run.stdout.strip()
+
+
+def table(report: dict[str, Any]) -> str:
+    lines = [f"| | Knuckle | {RIVAL}, CPU | ratio (least to most of the rounds) |", "|---|---|---|---|"]
+    for row in report["rows"]:
+        ours, theirs = (f"{row['ms'][system]:.1f} ms" for system in DOWNLOADS)
+        if hands := row.get("hands"):
+            ours, theirs = f"{ours}, {hands['knuckle']} hands", f"{theirs}, {hands['tasks-vision']} hands"
+        low, middle, high = row["ratios"][0], statistics.median(row["ratios"]), row["ratios"][-1]
+        lines.append(f"| {row['name']} | {ours} | {theirs} | **{middle:.1f}×** ({low:.1f}–{high:.1f}) |")
+    sizes = report["download_mb"]
+    lines.append(f"| download (Brotli) | {sizes['knuckle']} MB | {sizes['tasks-vision']} MB | |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Measures of tracking through time: pure functions of numpy arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.errors import InputError
+from knuckle.evaluate.metrics import assign, iou_matrix, match
+from knuckle.results import FloatArray
+
+FLAT = 1e-6  # correlations that differ by less have no peak, as those of a straight line with itself
+
+
+def steps(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
+    """(t − 1, k) how far each point went from frame to frame in % of the palm, 100 ‖x_t − x_{t−1}‖ / size.
+
+    On a clip in which nothing moves all of it is error; else see `jitter`. NaN across frames without the hand.
+
+    Args:
+        points: (t, k, 2 or 3) pixels of one hand, only x and y count; rows of NaN where it was not found.
+        size: palm size in pixels, one or (t,).
+    """
+    lengths: FloatArray = 100 * np.linalg.norm(np.diff(_by_palm(points, size), axis=0), axis=-1)
+    return lengths
+
+
+def jitter(points: npt.ArrayLike, size: npt.ArrayLike, quantile: float = 0.5) -> float:
+    """Trembling in % of the palm per frame, from second differences: 100 · quantile of ‖x_{t−1} − 2x_t + x_{t+1}‖ / √3.
+
+    A hand is never quite still, and slow motion makes steps that are no error: a second difference takes constant
+    velocity out, whatever it is. Noise of variance σ² that is new in each frame has 2σ² in first differences and 6σ²
+    in second ones, hence √3: the figure is the step that this noise would make on a hand that does not move.
+    Noise that lasts several frames, as after smoothing, counts less than it does in `steps`. The median (quantile 0.5)
+    ignores a few fast frames; 0.95 shows the jumps. Differences for the variance of noise on an unknown smooth
+    curve: Gasser, Sroka & Jennen-Steinmetz (1986), "Residual variance and residual pattern in nonlinear regression".
+
+    Args: as for `steps`. Fewer than three frames in a row with the hand give NaN.
+    """
+    second = np.diff(_by_palm(points, size), n=2, axis=0)
+    lengths = np.linalg.norm(second, axis=-1)
+    lengths = lengths[np.isfinite(lengths)]
+    return float(100 * np.quantile(lengths, quantile) / math.sqrt(3)) if lengths.size else float("nan")
+
+
+def _by_palm(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
+    """The points in palms. One size for the clip, its median: a palm size that trembles would add to the error."""
+    scale = float(np.nanmedian(np.asarray(size, np.float64)))
+    return np.asarray(points, np.float64)[..., :2] / scale
+
+
+def lag_ms(times_s: npt.ArrayLike, true: npt.ArrayLike, seen: npt.ArrayLike, most_s: float = 0.5) -> float:
+    """By how many milliseconds what was seen is behind the truth, above 0 for late; NaN where nothing tells.
+
+    The τ with the largest correlation of seen(t) with true(t − τ), both resampled to even steps; the peak between
+    steps by a parabola. Knapp & Carter (1976), "The generalized correlation method for estimation of time delay";
+    the parabola: Jacovitti & Scarano (1993), "Discrete time techniques for time delay estimation". A filter that also
+    shrinks the motion has no say on it. NaN: too short, nothing moves, or the peak is at ± most_s.
+
+    Args:
+        times_s: (t,) rising.
+        true, seen: (t, d) the same points over time, in any unit; NaN where not seen.
+    """
+    times, a, b = (np.asarray(values, np.float64) for values in (times_s, true, seen))
+    if len(times) < 8:
+        return float("nan")
+    a, b = a.reshape(len(times), -1), b.reshape(len(times), -1)
+    step = float(np.median(np.diff(times)))
+    grid = times[0] + step * np.arange(1 + math.floor((times[-1] - times[0]) / step + 1e-6))
+    a, b = (np.stack([np.interp(grid, times, column) for column in signal.T], axis=1) for signal in (a, b))
+    reach = min(math.ceil(most_s / step), len(grid) // 2)
+    fits = np.array([_correlation(a, b, shift) for shift in range(-reach, reach + 1)])
+    peak = int(np.argmax(np.where(np.isnan(fits), -np.inf, fits)))
+    if (
+        not 0 < peak < 2 * reach
+        or np.isnan(fits[peak - 1 : peak + 2]).any()
+        or np.nanmax(fits) - np.nanmin(fits) < FLAT
+    ):
+        return float("nan")
+    before, at, after = fits[peak - 1 : peak + 2]
+    return float(1000 * step * (peak - reach + (before - after) / (2 * (before - 2 * at + after))))
+
+
+def _correlation(a: FloatArray, b: FloatArray, shift: int) -> float:
+    """Of a, `shift` samples earlier, with b, where both are known; NaN where less than a quarter is, or all stands."""
+    first, second = (a[: len(a) - shift], b[shift:]) if shift >= 0 else (a[-shift:], b[:shift])
+    known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    if known.sum() < len(a) / 4:
+        return float("nan")
+    first, second = (signal[known] - signal[known].mean(axis=0) for signal in (first, second))
+    power = float((first**2).sum() * (second**2).sum())
+    return float((first * second).sum() / math.sqrt(power)) if power > 0 else float("nan")
+
+
+def time_lost_s(times_s: npt.ArrayLike, visible: npt.ArrayLike, found: npt.ArrayLike) -> FloatArray:
+    """(r,) seconds from each moment a hand comes back into view to its first frame that was found; 0 is at once.
+
+    Only returns count: a hand must have been in view, then not, then again. One that is not found before it
+    goes again or the clip ends gives the whole time that it was there, to the end of its last frame.
+
+    Args:
+        times_s: (t,) of the frames, rising.
+        visible, found: (t,) whether the hand could be seen, and was.
+    """
+    times, there, seen = np.asarray(times_s, np.float64), np.asarray(visible, bool), np.asarray(found, bool)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(int)))
+    frame_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    lost = []
+    for start, end in edges.reshape(-1, 2)[1:]:
+        hits = np.flatnonzero(seen[start:end])
+        until = times[start + hits[0]] if hits.size else times[end - 1] + frame_s
+        lost.append(until - times[start])
+    return np.array(lost, np.float64)
+
+
+class TrackedFrame(NamedTuple):
+    """One frame of a clip: the ids of its n true hands, of the m hands that were seen, and (n, m) similarities."""
+
+    true_ids: Sequence[int]
+    seen_ids: Sequence[int]
+    similarity: FloatArray
+
+
+class Identity(NamedTuple):
+    """The identity measures of Ristani et al.; `hits`, `false_ids`, `missed` are IDTP, IDFP, IDFN."""
+
+    idf1: float
+    precision: float
+    recall: float
+    hits: int
+    false_ids: int
+    missed: int
+
+
+def identity(frames: Iterable[TrackedFrame], least: float = 0.5) -> Identity:
+    """How long hands kept their own ids: IDF1 = 2 IDTP / (2 IDTP + IDFP + IDFN), 0..1.
+
+    Each true hand is paired with at most one id for the whole clip, so that most of its frames are right (IDTP); every
+    other prediction is false (IDFP), every other truth is missed (IDFN). Ristani et al. (2016), "Performance measures
+    and a data set for multi-target, multi-camera tracking", eq. 1 to 6, solved exactly: the least IDFP + IDFN is the
+    largest IDTP, since IDTP + IDFN and IDTP + IDFP are given.
+
+    Args:
+        frames: of one clip; to join clips give each its own ids.
+        least: similarity (such as IoU) from which a prediction covers a truth.
+
+    Raises:
+        InputError: an id comes twice in one frame.
+    """
+    together: dict[tuple[int, int], int] = {}
+    true_count: dict[int, int] = {}
+    seen_count: dict[int, int] = {}
+    for true_ids, seen_ids, similarity in map(_checked, frames):
+        for ids, counts in ((true_ids, true_count), (seen_ids, seen_count)):
+            for one in ids:
+                counts[one] = counts.get(one, 0) + 1
+        for i, j in np.argwhere(similarity >= least):
+            pair = (true_ids[i], seen_ids[j])
+            together[pair] = together.get(pair, 0) + 1
+    gain = np.array([[together.get((t, s), 0) for s in seen_count] for t in true_count], np.float64)
+    hits = int(gain[assign(-gain)].sum()) if gain.size else 0
+    truths, seen = sum(true_count.values()), sum(seen_count.values())
+    return Identity(
+        _share(2 * hits, truths + seen), _share(hits, seen), _share(hits, truths), hits, seen - hits, truths - hits
+    )
+
+
+def id_switches(frames: Iterable[TrackedFrame], least: float = 0.5) -> int:
+    """How often a true hand is found under another id than when it was last found.
+
+    A pair of the frame before stays while it is still similar enough; the rest is matched anew: Bernardin &
+    Stiefelhagen (2008), "Evaluating multiple object tracking performance: the CLEAR MOT metrics", section 2.1.2.
+    """
+    last: dict[int, int] = {}
+    switches = 0
+    for true_ids, seen_ids, similarity in map(_checked, frames):
+        kept = np.array([[last.get(t) == s for s in seen_ids] for t in true_ids], bool).reshape(similarity.shape)
+        allowed = similarity >= least
+        held = kept & allowed
+        busy = held.any(axis=1, keepdims=True) | held.any(axis=0, keepdims=True)
+        pairs = [*np.argwhere(held), *match(np.where(allowed & ~busy, similarity, np.nan), least)]
+        for i, j in pairs:
+            switches += last.get(true_ids[i], seen_ids[j]) != seen_ids[j]
+            last[true_ids[i]] = seen_ids[j]
+    return switches
+
+
+def id_changes(boxes: Sequence[npt.ArrayLike], ids: Sequence[Sequence[int]], least: float = 0.5) -> tuple[int, int]:
+    """Without labels: how many hands of successive frames that overlap carry different ids, and of how many.
+
+    Pairs are the best matching by IoU at least `least`. It sees an id that changes from one frame to the next, and not
+    one that is lost in a gap or stays with the wrong hand: no replacement for `identity`.
+    """
+    changes = pairs = 0
+    for k in range(1, len(boxes)):
+        linked = match(iou_matrix(boxes[k - 1], boxes[k]), least)
+        pairs += len(linked)
+        changes += sum(ids[k - 1][i] != ids[k][j] for i, j in linked)
+    return changes, pairs
+
+
+def calls_per_frame(searched: Sequence[bool | None]) -> float:
+    """Share of the frames in which the palm detector ran; NaN where the tracker does not tell."""
+    told = [ran for ran in searched if ran is not None]
+    return sum(told) / len(told) if told else float("nan")
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _checked(frame: TrackedFrame) -> TrackedFrame:
+    for ids in frame[:2]:
+        if len(set(ids)) < len(ids):
+            raise InputError(f"an id may come once in a frame, got {list(ids)}")
+    shape = (len(frame[0]), len(frame[1]))
+    return TrackedFrame(frame[0], frame[1], np.asarray(frame[2], np.float64).reshape(shape))

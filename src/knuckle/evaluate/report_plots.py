@@ -1,0 +1,144 @@
+"""Curves and intervals as SVG that takes its colours from the page, so that it follows light and dark."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from knuckle.errors import MissingExtraError
+from knuckle.evaluate.truth import Curve, Row
+
+# Matplotlib knows no CSS variables: it draws in colours that nobody would choose, which are replaced afterwards.
+INK, SOFT, EDGE = "#010203", "#010204", "#010205"
+MODEL_COLOURS = tuple(f"#0202{k:02x}" for k in range(8))
+PLACEHOLDERS = {INK: "var(--ink)", SOFT: "var(--soft)", EDGE: "var(--edge)"} | {
+    colour: f"var(--m{k})" for k, colour in enumerate(MODEL_COLOURS)
+}
+DASHES = ("", "7 3", "2 2.5", "8 2.5 2 2.5")  # models differ by more than colour
+
+
+def curve_svg(curve: Curve, models: Sequence[str], name: str) -> str:
+    """One pair of axes with a line per model, as an <svg> element for a page that defines --ink, --soft, --edge, --m0…
+
+    Args:
+        models: all models of the report, which give each its colour and dashes.
+        name: unique in the page.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib import RcParams, rc_context
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("reports with curves need matplotlib: pip install 'knuckle[plot]'") from error
+    style: dict[str, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "font.size": 9.5,
+        "axes.linewidth": 0.8,
+        "text.color": INK,
+    }
+    style |= {"axes.labelcolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT, "axes.edgecolor": EDGE}
+    with rc_context(RcParams(style)):
+        figure = Figure(figsize=(4.6, 3.1), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        _draw(axes, curve, models)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _inlined(text.getvalue(), curve, name)
+
+
+def _draw(axes: Any, curve: Curve, models: Sequence[str]) -> None:
+    if curve.diagonal:
+        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, dashes=(1, 3))
+    for model, line in curve.lines.items():
+        place = models.index(model)
+        points = np.asarray(line, np.float64).reshape(-1, 2)
+        points = points[np.isfinite(points).all(axis=1)]
+        (drawn,) = axes.plot(*points.T, color=MODEL_COLOURS[place % len(MODEL_COLOURS)], linewidth=1.8, label=model)
+        if dashes := DASHES[place % len(DASHES)]:
+            drawn.set_dashes([float(part) / 1.8 for part in dashes.split()])
+        if len(points) <= 12:
+            drawn.set_marker("os^D"[place % 4])
+            drawn.set_markersize(4)
+    axes.set_xlabel(curve.x_label)
+    axes.set_ylabel(curve.y_label)
+    axes.grid(True, color=EDGE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.01)
+    for label, limits, limit in (
+        (curve.x_label, axes.get_xlim, axes.set_xlim),
+        (curve.y_label, axes.get_ylim, axes.set_ylim),
+    ):
+        low, high = limits()
+        if label.endswith("%") and high > 60:  # shares: to the full hundred, from 0 unless all are high
+            limit(0 if low < 50 else low, 101)
+
+
+def _inlined(text: str, curve: Curve, name: str) -> str:
+    """Matplotlib's file as an element: ids unique in the page, colours of the page, as wide as there is room."""
+    svg = text[text.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", svg)
+    for colour, variable in PLACEHOLDERS.items():
+        svg = svg.replace(colour, variable)
+    label = escape(f"{curve.title}: {', '.join(curve.lines)}", quote=True)
+    head, rest = svg.split(">", 1)
+    head = re.sub(r' (width|height)="[^"]*"', "", head)
+    return f'{head} role="img" aria-label="{label}">{rest}'
+
+
+def intervals_svg(row: Row, models: Sequence[str]) -> str:
+    """Each model's figure and interval of one row on a common scale, as a small <svg>; "" where there is nothing."""
+    figures = [(place, row.figures[model]) for place, model in enumerate(models) if model in row.figures]
+    shown = [(place, f) for place, f in figures if math.isfinite(f.value)]
+    ends = [v for _, f in shown for v in (f.value, f.low, f.high) if math.isfinite(v)]
+    if len(shown) < 2 or max(ends) - min(ends) < 1e-9 * max(1.0, *map(abs, ends)):
+        return ""
+    low, high = min(ends), max(ends)
+    width, pitch, parts = 150, 9, []
+
+    def across(value: float) -> str:
+        return f"{6 + (width - 12) * (value - low) / (high - low):.1f}"
+
+    for line, (place, f) in enumerate(shown):
+        y = 6 + pitch * line
+        bar = f'<path d="M{across(f.low)} {y}H{across(f.high)}"/>' if math.isfinite(f.low + f.high) else ""
+        colour = f"--c:var(--m{place % len(MODEL_COLOURS)})"
+        parts.append(f'<g style="{colour}">{bar}{mark(place, float(across(f.value)), y)}</g>')
+    height = 12 + pitch * (len(shown) - 1)
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    return f'<svg class="spread" {size} aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def mark(place: int, x: float, y: float) -> str:
+    """The sign of a model: circle, square, triangle, diamond."""
+    shape = place % 4
+    if shape == 0:
+        return f'<circle cx="{x:.1f}" cy="{y}" r="3.4"/>'
+    if shape == 1:
+        return f'<rect x="{x - 3:.1f}" y="{y - 3}" width="6" height="6"/>'
+    path = f"M{x:.1f} {y - 4}l4 7h-8z" if shape == 2 else f"M{x:.1f} {y - 4.2}l4.2 4.2l-4.2 4.2l-4.2 -4.2z"
+    return f'<path class="dot" d="{path}"/>'
+
+
+def swatch(place: int) -> str:
+    """A model's line and sign, for legends and heads of tables."""
+    dashes = DASHES[place % len(DASHES)]
+    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
+    line = f'<path d="M1 6H25"{dash}/>'
+    return (
+        f'<svg class="swatch" viewBox="0 0 26 12" width="26" height="12" aria-hidden="true" '
+        f'style="--c:var(--m{place % len(MODEL_COLOURS)})">{line}{mark(place, 13, 6)}</svg>'
+    )

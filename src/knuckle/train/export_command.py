@@ -1,0 +1,217 @@
+"""`knuckle export`: a checkpoint or a bundle as a bundle folder that `--models` takes, in another format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from knuckle import zoo
+from knuckle.errors import InputError, SinkError
+from knuckle.train import export as exporting
+from knuckle.train import landmarks, palm
+from knuckle.train.checkpoint import read_checkpoint
+from knuckle.train.data import HandCrops, Source
+from knuckle.train.export import FORMATS, Format, sample_pictures
+from knuckle.train.nets.hand_net import fold
+from knuckle.train.nets.palm_net import PalmNetShape
+from knuckle.train.nets.reference_hand import load_reference_hand
+from knuckle.train.nets.reference_palm import load_reference_palm
+
+HAND_ROLES = ("landmarks", "presence", "handedness", "world", "visibility")
+CALIBRATION = 64  # crops that int8 ranges are measured on
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network, and its config where it came from a checkpoint."""
+
+    network: nn.Module
+    config: dict[str, Any] | None = None
+
+
+@click.command()
+@click.argument("what", metavar="CHECKPOINT|BUNDLE")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="fp16",
+    show_default=True,
+    help="fp16: half the bytes, same arithmetic. fp32. int8: 8-bit arithmetic. onnx: for GPUs, with ONNX Runtime.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.  [default: NAME-FORMAT]"
+)
+@click.option(
+    "--palm", "palm_from", default=zoo.DEFAULT, show_default=True, help="Bundle of a new hand's palm network."
+)
+@click.option(
+    "--hand", "hand_from", default=zoo.DEFAULT, show_default=True, help="Bundle of a new palm's hand network."
+)
+@click.option("--pictures", metavar="PATH[@SPLIT]", help="Labelled images: what int8 ranges are measured on.")
+@click.option("--name", help="What the bundle calls itself.  [default: the folder's name]")
+@click.option("--licence", default="as its training data allow", show_default=True, help="Of a trained network.")
+def export(
+    what: str,
+    form: Format,
+    out: Path | None,
+    palm_from: str,
+    hand_from: str,
+    pictures: str | None,
+    name: str | None,
+    licence: str,
+) -> None:
+    """Write a trained network as a bundle folder, checked against PyTorch before it is kept.
+
+    \b
+    knuckle export runs/mine/checkpoint.pt --out mine/
+    knuckle track clip.mp4 --models mine/
+    knuckle export mediapipe --format onnx --out mediapipe-onnx/
+    knuckle track clip.mp4 --models mediapipe-onnx/ --device cuda
+    """
+    if form == "int8" and pictures is None:
+        raise InputError("int8 measures the ranges of numbers on real hands: give --pictures, a labelled dataset")
+    path = Path(what)
+    found: dict[str, Trained | zoo.Bundle] = {}
+    if path.suffix == ".pt":
+        role, trained = _trained(path)
+        other = "hand" if role == "palm" else "palm"
+        found = {role: trained, other: zoo.find(hand_from if other == "hand" else palm_from)}
+    else:
+        licence = zoo.find(what).licence
+        found = {role: _from_bundle(zoo.find(what), role) for role in ("palm", "hand")}
+    default = path.stem if path.suffix != ".pt" else path.resolve().parent.name
+    folder = out or Path(f"{default}-{form}")
+    write_bundle(folder, found, form, pictures, name or folder.resolve().name, what, licence)
+
+
+def write_bundle(
+    folder: Path,
+    found: dict[str, Trained | zoo.Bundle],
+    form: Format,
+    pictures: str | None,
+    name: str,
+    source: str,
+    licence: str,
+) -> None:
+    """Write both networks and bundle.json; the one that is a bundle's is copied, or converted where ONNX is asked for.
+
+    Raises:
+        InputError, BundleError, EngineError, MissingExtraError, SinkError.
+    """
+    fields: dict[str, Any] = {"name": name, "source": f"knuckle export {source} --format {form}"}
+    licences = {role: entry.licence if isinstance(entry, zoo.Bundle) else licence for role, entry in found.items()}
+    same = len(set(licences.values())) == 1
+    fields["licence"] = licence if same else "; ".join(f"{role}: {text}" for role, text in sorted(licences.items()))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{folder} cannot be made: {error.strerror}") from error
+    for role in ("palm", "hand"):
+        entry = found[role]
+        if isinstance(entry, zoo.Bundle):
+            stored = entry.palm_path if role == "palm" else entry.hand_path
+            if form != "onnx" or stored.suffix == ".onnx":
+                fields |= _copied(folder, entry, role)
+                continue
+            entry = _from_bundle(entry, role)
+        fields |= _exported(folder, entry, role, form, pictures)
+    text = zoo.Bundle(**fields).to_json()
+    try:
+        (folder / "bundle.json").write_text(text + "\n")
+    except OSError as error:
+        raise SinkError(f"{folder / 'bundle.json'} cannot be written: {error.strerror}") from error
+    zoo.open_folder(folder)
+    click.echo(f"written  {folder}  (knuckle track SOURCE --models {folder})")
+
+
+def _trained(path: Path) -> tuple[str, Trained]:
+    """The role and the network of a checkpoint."""
+    config = json.loads(read_checkpoint(path)["config"])
+    if config.get("task") == "palm":
+        network, _ = palm.start_palm_network(str(path), PalmNetShape())
+        return "palm", Trained(network.eval(), config)
+    network, config = landmarks.load_network(path)
+    return "hand", Trained(network, config)
+
+
+def _from_bundle(bundle: zoo.Bundle, role: str) -> Trained:
+    """A bundle's network: its checkpoint beside the file, or the reference's out of the file."""
+    stored = bundle.palm_path if role == "palm" else bundle.hand_path
+    beside = stored.with_suffix(".pt")
+    if beside.is_file():
+        return _trained(beside)[1]
+    if role == "palm":
+        return Trained(load_reference_palm(stored))
+    return Trained(load_reference_hand(stored))
+
+
+def _exported(folder: Path, trained: Trained, role: str, form: Format, pictures: str | None) -> dict[str, Any]:
+    """One network's file, and beside it the weights to train on from; the fields of `Bundle` that describe it."""
+    network = fold(trained.network)
+    side = int(getattr(network, "side"))  # noqa: B009  of nn.Module
+    path = folder / f"{role}{'.onnx' if form == 'onnx' else '.tflite'}"
+    shown = sample_pictures(side, _pictures(pictures, side, role) if pictures else ())
+    differences = exporting.export(network, path, form, shown)
+    if trained.config is not None:
+        _write_weights(trained, path.with_suffix(".pt"))
+    worst = max(differences, key=lambda key: differences[key])
+    size = path.stat().st_size / 1e6
+    click.echo(f"{role:<8} {path.name}, {size:.1f} MB; largest difference {100 * differences[worst]:.2g} % ({worst})")
+    described = {role: zoo.Network(path.name, _sha256(path)), f"{role}_side": side}
+    if role == "palm":
+        strides = getattr(network, "strides")  # noqa: B009  of nn.Module
+        return described | {"palm_strides": strides, "palm_outputs": {key: key for key in ("boxes", "scores")}}
+    return described | {"hand_outputs": {key: key for key in HAND_ROLES if key in differences}}
+
+
+def _copied(folder: Path, bundle: zoo.Bundle, role: str) -> dict[str, Any]:
+    """A bundle's network as it is; the fields of `Bundle` that describe it."""
+    network = bundle.palm if role == "palm" else bundle.hand
+    stored = bundle.palm_path if role == "palm" else bundle.hand_path
+    try:
+        for file in (stored, stored.with_suffix(".pt")):
+            if file.is_file() and file.resolve() != (folder / file.name).resolve():
+                shutil.copy(file, folder)
+    except OSError as error:
+        raise SinkError(f"{folder} cannot be written: {error.strerror}") from error
+    names = (f"{role}_side", f"{role}_outputs", *(["palm_strides"] if role == "palm" else []))
+    return {role: network} | {key: getattr(bundle, key) for key in names}
+
+
+def _pictures(text: str, side: int, role: str) -> list[npt.NDArray[np.uint8]]:
+    """Real pictures as the network gets them: crops around hands, or whole images."""
+    from knuckle.evaluate.labels import open_image
+    from knuckle.geometry import letterbox
+
+    source = Source.read(text)
+    numbers = range(min(CALIBRATION, len(source.shots)))
+    if role == "palm":
+        return [letterbox(open_image(source.shots[number].source), side) for number in numbers]
+    crops = HandCrops([source], side, augmented=False)
+    return [np.ascontiguousarray(crops(number)["picture"].transpose(1, 2, 0)) for number in numbers]
+
+
+def _write_weights(trained: Trained, path: Path) -> None:
+    """A checkpoint of half the bytes that training starts from: matrices and filters as float16."""
+    state = trained.network.state_dict()
+    half = {key: value.half() if value.ndim > 1 else value for key, value in state.items()}
+    nothing: dict[str, Any] = {"network": {}, "optimiser": {}, "step": 0, "seconds": 0.0}
+    try:
+        torch.save(nothing | {"average": half, "config": json.dumps(trained.config)}, path)
+    except (OSError, RuntimeError) as error:
+        raise SinkError(f"{path} cannot be written: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

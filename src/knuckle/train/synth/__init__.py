@@ -1,0 +1,31 @@
+"""The synthetic hand: posed bodies, skin, light, cameras, and pictures with exact labels.
+
+`knuckle synth` writes them as shards and clips. In Python: `Studio(side).hand_crop(rng)` gives one `Sample`. The
+names come in when they are used, so that reading labels needs neither OpenGL nor the body model.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Studio": "scene",
+    "Sample": "scene",
+    "HandLabel": "labels",
+    "Visibility": "labels",
+    "Recipe": "write",
+    "write_shards": "write",
+    "read_shard": "write",
+    "ClipRecipe": "clips",
+    "write_clips": "clips",
+    "contact_sheet": "preview",
+    "draw_labels": "preview",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

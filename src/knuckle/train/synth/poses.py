@@ -1,0 +1,209 @@
+"""Hand poses: angles with a name, mixtures of them, and how they are sampled.
+
+A pose knows no handedness: the same angles make a left and a right hand, exact mirror images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.errors import InputError
+from knuckle.train.synth.anatomy import ANGLES, AVERAGE_JOINTS, DIGITS, FINGERS, INDEX, clamp, overlap
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class HandPose:
+    """(26,) `angles` in radians, in the order of `anatomy.ANGLES`; the same for a left and a right hand."""
+
+    angles: Floats = field(default_factory=lambda: np.zeros(len(ANGLES), np.float32))
+
+    def mix(self, other: HandPose, share: float) -> HandPose:
+        """`share` of the way to another pose; angles change evenly, so the motion has no jump."""
+        return HandPose(clamp(self.angles * (1 - share) + other.angles * share))
+
+    def but(self, **degrees: float) -> HandPose:
+        """The same pose with some angles, in degrees, replaced.
+
+        Raises:
+            InputError: there is no such angle.
+        """
+        angles = self.angles.copy()
+        for name, value in degrees.items():
+            if name not in INDEX:
+                raise InputError(f"there is no angle {name!r}; expected one of {', '.join(ANGLES)}")
+            angles[INDEX[name]] = np.radians(value)
+        return HandPose(clamp(angles))
+
+
+def pose_of(**degrees: float) -> HandPose:
+    """A pose from a few angles in degrees; the others are zero."""
+    return HandPose().but(**degrees)
+
+
+Finger = tuple[float, ...]  # mcp, pip, spread[, dip]; the end joint follows by 2/3 where it is not given
+Hand = tuple[tuple[float, float, float, float, float], Finger, Finger, Finger, Finger]
+
+
+def _read(rows: Hand) -> HandPose:
+    thumb, *fingers = rows
+    angles = dict(zip(ANGLES[:5], thumb, strict=True))
+    for name, (mcp, pip, spread, *dip) in zip(FINGERS, fingers, strict=True):
+        angles |= {f"{name}_mcp": mcp, f"{name}_pip": pip, f"{name}_spread": spread}
+        angles[f"{name}_dip"] = dip[0] if dip else 2 / 3 * pip
+    closed = (angles["ring_mcp"] + angles["pinky_mcp"]) / 180
+    return pose_of(**angles, cup=12 * max(0.0, closed))
+
+
+# thumb: radial, palmar, pronation, mcp, ip; then index, middle, ring, pinky: mcp, pip, spread[, dip]. Degrees.
+_I, _M, _R, _P = (84, 104, -3), (88, 106, 0), (90, 104, -3), (90, 100, -6)  # folded into the palm
+_i, _m, _r, _p = (0, 4, 0), (0, 4, 0), (0, 4, -2), (2, 5, -5)  # straight, side by side
+_OVER = (29, 35, 4, 56, 68)  # the thumb over the folded index and middle fingers
+_ON_RING = (14, 45, 1, 58, 64)
+_UP = (62, 5, 0, 0, -5)
+
+GESTURES: Mapping[str, Hand] = {
+    "open": ((45, 20, 0, 8, 5), (3, 5, 8), (3, 5, 1), (3, 5, 6), (3, 5, 16)),
+    "wide": ((60, 15, 0, 0, -10), (-5, 2, 20), (-5, 2, 0), (-5, 2, 14), (-5, 2, 30)),
+    "flat": ((16, 8, 0, 8, 5), _i, _m, _r, _p),
+    "relaxed": ((25, 28, 0, 12, 18), (22, 28, 4), (28, 34, 0), (32, 36, 0), (34, 36, 6)),
+    "loose": ((30, 25, 0, 10, 15), (10, 15, 4), (14, 20, 0), (18, 22, 0), (20, 24, 8)),
+    "claw": ((45, 40, 0, 20, 40), (10, 60, 8), (10, 60, 0), (10, 60, 6), (10, 58, 16)),
+    "cupped": ((10, 30, 0, 12, 15), (28, 20, -3), (30, 22, 0), (32, 22, -4), (34, 20, -8)),
+    "fist": (_OVER, _I, _M, _R, _P),
+    "loose_fist": ((15, 42, 0, 25, 30), (60, 85, -2), (66, 88, 0), (70, 86, -3), (70, 82, -5)),
+    "thumb_up": (_UP, _I, _M, _R, _P),
+    "thumb_out": ((45, 20, 0, 5, 5), _I, _M, _R, _P),
+    "point": (_OVER, (0, 3, 0), _M, _R, _P),
+    "gun": (_UP, (2, 3, 0), (4, 6, 0), _R, _P),
+    "two": (_ON_RING, (0, 3, 12), (0, 3, -10), _R, _P),
+    "three": ((-2, 36, -7, 43, 46), (0, 3, 12), (0, 3, 0), (0, 3, 10), (84, 93, -2)),
+    "three_thumb": (_UP, (0, 3, 12), (0, 3, -8), _R, _P),
+    "four": ((-12, 22, 0, 30, 35), (0, 3, 10), (0, 3, 0), (0, 3, 7), (0, 3, 16)),
+    "six": ((-6, 42, -11, 26, 22), (0, 3, 10), (0, 3, 0), (0, 3, 6), (53, 31, 0)),
+    "seven": ((0, 43, 2, 19, 17), (0, 3, 10), (0, 3, 0), (53, 44, 0), (0, 5, 12)),
+    "eight": ((8, 40, 7, 18, 20), (0, 3, 10), (54, 52, 0), (0, 5, 4), (0, 5, 14)),
+    "ok": ((20, 35, 5, 19, 25), (48, 52, 0), (8, 14, 2), (3, 8, 8), (0, 5, 16)),
+    "pinch": ((20, 35, 5, 19, 25), (48, 52, 0), (55, 60, 0), (60, 62, 0), (62, 62, 0)),
+    "pinch_open": ((30, 40, 5, 10, 15), (38, 30, 0), (55, 60, 0), (60, 62, 0), (62, 62, 0)),
+    "beak": ((8, 47, 7, 19, 21), (66, 30, -3), (67, 36, 0), (68, 32, -3), (74, 30, -2)),
+    "horns": (_OVER, (0, 3, 4), _M, _R, (0, 3, 10)),
+    "love": ((58, 10, 0, 0, 0), (0, 3, 6), _M, _R, (0, 3, 12)),
+    "shaka": ((60, 10, 0, 0, -8), _I, _M, _R, (0, 3, 24)),
+    "salute": ((45, 15, 0, 5, 5), (0, 3, 9), (0, 3, 11), (0, 3, 10), (0, 3, 12)),
+    "crossed": (_ON_RING, (4, 5, -11), (22, 16, 11), _R, _P),
+    "hook": ((25, 20, 0, 10, 10), (0, 95, 0), (0, 95, 0), (0, 95, -3), (0, 92, -6)),
+    "bird": ((10, 42, -9, 38, 47), (66, 98, -3), (0, 3, 0), (78, 95, -2), _P),
+    "pinky": (_OVER, _I, _M, _R, (0, 5, 8)),
+    "ring_only": (_OVER, _I, _M, (6, 12, 0), (60, 80, 0)),
+    "finger_heart": ((18, 25, -5, 4, 32), (63, 38, 0), _M, _R, _P),
+    "snap": ((6, 44, 6, 16, 16), (30, 35, 6), (61, 44, 0), (75, 80, 0), (75, 82, 0)),
+    "beckon": ((15, 40, 0, 25, 30), (8, 80, 0), _M, _R, _P),
+    "tabletop": ((16, 20, 0, 5, 5), (80, 3, -2), (82, 3, 0), (82, 3, -3), (82, 5, -6)),
+    "piano": ((35, 35, 0, 8, 18), (25, 40, 4), (28, 44, 0), (28, 42, 3), (26, 36, 10)),
+    "mouse": ((28, 30, 0, 8, 12), (22, 20, 3), (22, 20, 0), (28, 32, 2), (30, 34, 8)),
+    "stop": ((30, 12, 0, 5, 0), (-12, 0, 2), (-14, 0, 0), (-12, 0, 0), (-10, 0, 2)),
+}
+
+ASL: Mapping[str, Hand] = {
+    "A": ((13, 22, 1, 5, 10), _I, _M, _R, _P),
+    "B": ((-14, 20, 0, 30, 40), _i, _m, _r, _p),
+    "C": ((30, 52, 5, 12, 25), (38, 45, -2), (40, 46, 0), (42, 46, -4), (44, 44, -9)),
+    "D": ((6, 46, 6, 14, 18), (0, 4, 0), (63, 41, 0), (61, 37, -3), (66, 50, -4)),
+    "E": ((18, 31, -6, 45, 62), (38, 104, -3, 60), (40, 104, 0, 60), (42, 103, -3, 60), (42, 99, -6, 58)),
+    "F": ((20, 35, 5, 19, 25), (48, 52, 0), (4, 6, 4), (0, 4, 8), (0, 4, 16)),
+    "G": ((26, 30, 0, 0, 8), (42, 6, 0), _M, _R, _P),
+    "H": (_ON_RING, (3, 4, -2), (3, 4, 0), _R, _P),
+    "I": (_OVER, _I, _M, _R, (0, 4, 2)),
+    "J": (_OVER, _I, _M, _R, (4, 8, 6)),
+    "K": ((18, 4, -15, 27, 29), (0, 4, 6), (38, 6, -4), _R, _P),
+    "L": ((62, 8, 0, 0, -5), (0, 3, 3), _M, _R, _P),
+    "M": ((4, 23, -3, 23, 25), (62, 66, -3), (51, 57, 0), (46, 51, -3), (80, 95, -2)),
+    "N": ((10, 23, -6, 20, 24), (43, 56, -3), (53, 56, 0), (84, 98, -2), _P),
+    "O": ((5, 46, 4, 13, 13), (73, 19, -3), (64, 35, 0), (60, 44, -3), (66, 44, -4)),
+    "P": ((18, 4, -15, 27, 29), (4, 6, 6), (44, 10, -4), _R, _P),
+    "Q": ((24, 36, 0, 0, 8), (48, 8, 0), _M, _R, _P),
+    "R": (_ON_RING, (4, 5, -11), (22, 16, 11), _R, _P),
+    "S": (_OVER, _I, _M, _R, _P),
+    "T": ((3, 19, -2, 13, 29), (60, 79, 5), (80, 98, -1), _R, _P),
+    "U": (_ON_RING, (0, 3, -4), (0, 3, 1), _R, _P),
+    "V": (_ON_RING, (0, 3, 13), (0, 3, -11), _R, _P),
+    "W": ((-7, 28, -4, 29, 35), (0, 3, 13), (0, 3, 0), (2, 5, 11), (72, 69, 0)),
+    "X": (_OVER, (12, 88, 0, 40), _M, _R, _P),
+    "Y": ((60, 10, 0, 0, -8), _I, _M, _R, (0, 3, 26)),
+    "Z": (_OVER, (2, 4, 0), _M, _R, _P),
+}
+
+NAMED: Mapping[str, HandPose] = {
+    **{name: _read(rows) for name, rows in GESTURES.items()},
+    **{f"asl_{letter}": _read(rows) for letter, rows in ASL.items()},
+}
+OPEN = NAMED["open"]
+
+TOUCH_M = 0.006  # as deep as flesh gives way: deeper, and a random pose is thrown away
+_COLUMNS = {digit: [k for k, name in enumerate(ANGLES) if name.startswith(digit)] for digit in DIGITS}
+_WRIST = [INDEX[name] for name in ("wrist_flexion", "wrist_radial", "forearm_twist")]
+# Fingers do not move alone: a finger that bends by 1 takes its neighbours along by about this much (Hager-Ross &
+# Schieber, J. Neurosci. 20, 2000; the ring finger is the least free, the index the most).
+_ENSLAVED = np.array([[1, 0.10, 0.03, 0.01], [0.12, 1, 0.22, 0.06], [0.04, 0.28, 1, 0.30], [0.01, 0.06, 0.30, 1]])
+
+
+def random_pose(rng: np.random.Generator, wrist: bool = True) -> tuple[str, HandPose]:
+    """Any pose a hand can hold, with the name of what it came from ("mixed", "each" and "free" have no single one).
+
+    Half are named poses held a little differently, the others lie between two named ones, take each finger from
+    another, or are free within the joints' ranges; no two digits run into each other.
+    """
+    for _ in range(12):
+        name, angles = _draw(rng)
+        angles = angles + np.radians(rng.normal(0, 3.5, len(ANGLES)))
+        if wrist:
+            angles[_WRIST] = np.radians(rng.normal(0, (20, 8, 25)))
+        pose = HandPose(clamp(angles))
+        if overlap(AVERAGE_JOINTS, pose.angles) < TOUCH_M:
+            return name, pose
+    return "relaxed", NAMED["relaxed"]
+
+
+def _draw(rng: np.random.Generator) -> tuple[str, Floats]:
+    names = list(NAMED)
+    first, second = (NAMED[names[k]].angles for k in rng.integers(len(names), size=2))
+    kind = rng.choice(4, p=[0.5, 0.2, 0.12, 0.18])
+    if kind == 0:
+        name = str(rng.choice(names))
+        return name, NAMED[name].mix(NAMED["relaxed"], max(0.0, float(rng.normal(0, 0.12)))).angles.copy()
+    if kind == 1:
+        return "mixed", np.asarray(first + (second - first) * rng.uniform(0.2, 0.8), np.float32)
+    if kind == 2:
+        angles = np.zeros(len(ANGLES), np.float32)
+        for digit in DIGITS:
+            angles[_COLUMNS[digit]] = NAMED[str(rng.choice(names))].angles[_COLUMNS[digit]]
+        return "each", angles
+    return "free", free_angles(rng)
+
+
+def free_angles(rng: np.random.Generator) -> Floats:
+    """Each finger bends by its own amount and drags its neighbours along; the thumb goes anywhere."""
+    closed = np.clip(_ENSLAVED @ rng.beta(0.7, 0.9, 4) / _ENSLAVED.sum(axis=1) * 1.15, 0, 1)
+    angles = np.zeros(len(ANGLES))
+    for finger, share in zip(FINGERS, closed, strict=True):
+        lean = rng.normal(0, 0.15)  # more at the knuckle or more at the middle joint
+        angles[INDEX[f"{finger}_mcp"]] = np.radians(-8 + 95 * share * (1 + lean))
+        angles[INDEX[f"{finger}_pip"]] = np.radians(108 * share * (1 - lean))
+        angles[INDEX[f"{finger}_dip"]] = angles[INDEX[f"{finger}_pip"]] * rng.normal(2 / 3, 0.12)
+        angles[INDEX[f"{finger}_spread"]] = np.radians(rng.normal(4, 7))
+    low, high = np.radians([(-15, 5, -15, -5, -10), (60, 55, 20, 50, 70)])
+    angles[:5] = rng.uniform(low, high)
+    angles[INDEX["cup"]] = np.radians(12) * max(0.0, closed[2] + closed[3] - 1)
+    return np.asarray(angles, np.float32)
+
+
+def eased(share: float) -> float:
+    """Minimum-jerk time course from 0 to 1 (Flash & Hogan, J. Neurosci. 5, 1985): how hands start and stop."""
+    t = min(max(share, 0.0), 1.0)
+    return t * t * t * (10 + t * (6 * t - 15))

@@ -1,0 +1,86 @@
+"""Contact sheets: many samples in one picture, with or without their labels drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from knuckle.draw import DETECTION_COLOUR, FINGER_COLOURS, OUTLINE, PALM_COLOUR
+from knuckle.errors import InputError, SinkError
+from knuckle.images import Image
+from knuckle.results import FINGERS, PALM_CONNECTIONS
+from knuckle.train.synth.labels import HandLabel, Visibility
+
+GAP = 2  # pixels between the pictures of a sheet
+HIDDEN_COLOURS = {Visibility.SELF_OCCLUDED: (235, 87, 87), Visibility.OCCLUDED: (40, 40, 46)}
+
+
+def draw_labels(image: Image, hands: Iterable[HandLabel], palms: bool = True, zoom: int = 2) -> Image:
+    """Bones, joints and palm squares over an enlarged copy of a picture.
+
+    Full dots are visible landmarks, red rings are hidden by their own hand, dark rings by something else.
+    """
+    picture: Any = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    for hand in hands:
+        points = (hand.landmarks[:, :2] + 0.5) * zoom - 0.5
+        fixed = np.round(np.clip(points, -4000, 60000) * 8).astype(np.int32)
+        width = 1 if hand.palm_size * zoom < 120 else 2
+        strokes = [(fixed[list(pair)], PALM_COLOUR) for pair in PALM_CONNECTIONS]
+        strokes += [(fixed[list(FINGERS[name])], colour) for name, colour in FINGER_COLOURS.items()]
+        for line, colour in strokes:
+            cv2.polylines(picture, [line], False, OUTLINE, width + 2, cv2.LINE_AA, 3)
+            cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA, 3)
+        _dots(picture, hand, fixed, width)
+        if palms:
+            x0, y0, x1, y1 = np.round(np.clip(hand.palm.box * zoom, -4000, 60000)).astype(int).tolist()
+            cv2.rectangle(picture, (x0, y0), (x1, y1), DETECTION_COLOUR, 1, cv2.LINE_AA)
+    return np.asarray(picture, np.uint8)
+
+
+def _dots(picture: Any, hand: HandLabel, fixed: Any, width: int) -> None:
+    colours = {point: FINGER_COLOURS[name] for name, points in FINGERS.items() for point in points}
+    radius = round((width + 0.6) * 8)
+    for point in np.argsort(-hand.landmarks[:, 2]):
+        x, y = fixed[point].tolist()
+        hidden = HIDDEN_COLOURS.get(Visibility(int(hand.visibility[point])))
+        cv2.circle(picture, (x, y), radius + 8, OUTLINE if hidden is None else hidden, -1, cv2.LINE_AA, 3)
+        cv2.circle(picture, (x, y), radius, colours.get(int(point), PALM_COLOUR), -1, cv2.LINE_AA, 3)
+
+
+def contact_sheet(pictures: Sequence[Image], columns: int = 8) -> Image:
+    """Square pictures of one size, row by row.
+
+    Raises:
+        InputError: there are none, or they differ in size.
+    """
+    shapes = {picture.shape for picture in pictures}
+    if len(shapes) != 1:
+        raise InputError(f"a contact sheet needs pictures of one size, got {sorted(shapes)}")
+    height, width, _ = shapes.pop()
+    rows = -(-len(pictures) // columns)
+    columns = min(columns, len(pictures))
+    sheet = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), 255, np.uint8)
+    for place, picture in enumerate(pictures):
+        y, x = (place // columns) * (height + GAP), (place % columns) * (width + GAP)
+        sheet[y : y + height, x : x + width] = picture
+    return sheet
+
+
+def save_sheet(path: Path, sheet: Image, quality: int = 90) -> None:
+    """Write a sheet as .png or .jpg.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise InputError(f"a contact sheet is a .png or .jpg file, got {path.name}")
+    _, data = cv2.imencode(path.suffix, sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise SinkError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,227 @@
+"""Whole samples: who, pose, clothes, camera, light, background, film, and the truth about every hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.images import Image
+from knuckle.results import FloatArray, Roi
+from knuckle.train.synth import background, crops, film, labels, light
+from knuckle.train.synth.body import load_body
+from knuckle.train.synth.labels import HandLabel, Visibility
+from knuckle.train.synth.mesh import Camera, Floats, Picture, Surroundings, Thing, place
+from knuckle.train.synth.people import Actor
+from knuckle.train.synth.render import Renderer
+
+FRAMES = ((640, 480), (1280, 720), (720, 1280), (1920, 1080), (480, 640), (960, 960))  # what crops are cut from
+FRAME_SHARES = (0.35, 0.3, 0.12, 0.1, 0.05, 0.08)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One picture and all that is true of it.
+
+    Attributes:
+        image: RGB uint8. mask: (h, w) uint8, the hand's id where a hand's own surface is nearest, else 0.
+        depth: (h, w) float32 metres along z, inf where nothing is.
+        hands: those with a landmark in the picture, the one that a crop is of first.
+        camera: see `labels.camera_to_dict`. scene: words and numbers about light, film, crop.
+    """
+
+    image: Image
+    hands: tuple[HandLabel, ...]
+    camera: Mapping[str, Any]
+    scene: Mapping[str, Any]
+    mask: npt.NDArray[np.uint8]
+    depth: Floats
+
+
+@dataclass(frozen=True)
+class Focus:
+    """A place of interest that is not a hand: metres in the camera's space, and how much around it to show."""
+
+    point: tuple[float, float, float]
+    radius: float
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What stands before a camera, in that camera's space.
+
+    actors: hands with what they wear and hold. props: everything else that can be seen.
+    surroundings: light. rotation, position: of the camera in the world. words: about all this. focus: what a crop
+    without a hand is of.
+    """
+
+    actors: tuple[Actor, ...]
+    props: tuple[Thing, ...]
+    surroundings: Surroundings
+    rotation: FloatArray = field(default_factory=lambda: np.eye(3))
+    position: FloatArray = field(default_factory=lambda: np.zeros(3))
+    words: Mapping[str, Any] = field(default_factory=dict)
+    focus: Focus | None = None
+
+    def turned(self, roll: FloatArray) -> Stage:
+        """As a camera sees it that was turned about its own centre: (3, 3) from the old camera's axes to the new."""
+        return replace(
+            self,
+            actors=tuple(actor.moved(roll) for actor in self.actors),
+            props=tuple(replace(thing, mesh=place(thing.mesh, roll, (0, 0, 0))) for thing in self.props),
+            surroundings=self.surroundings.turned(roll),
+            rotation=roll @ self.rotation,
+        )
+
+
+class Studio:
+    """Body model, renderer and photos of one process; every picture comes from the random source it is given."""
+
+    def __init__(self, side: int, backgrounds: str | None = None, margin: float = 1.0) -> None:
+        self.side, self.margin = side, margin
+        self.body = load_body()
+        self.renderer = Renderer()
+        self.photos = background.Photos(backgrounds) if backgrounds else None
+
+    def hand_crop(self, rng: np.random.Generator) -> Sample:
+        """A crop of one hand as a tracker would cut it; see `casting.hand_stage` for what may be in it.
+
+        The picture shows `margin` times the tracker's region, so that training can cut its own.
+        """
+        from knuckle.train.synth import casting
+
+        frame = random_frame(rng)
+        stage, target = casting.hand_stage(self.body, frame, rng)
+        cut = casting.random_cut(stage, target, frame, rng)
+        return self.shoot(stage, frame, rng, self.side, self.side, cut=cut, first=target)
+
+    def scene(self, rng: np.random.Generator) -> Sample:
+        """A whole square picture with people, arms or neither."""
+        from knuckle.train.synth import casting
+
+        frame = square_camera(self.side, rng)
+        return self.shoot(casting.scene_stage(self.body, frame, rng), frame, rng, self.side, self.side)
+
+    def shoot(
+        self,
+        stage: Stage,
+        frame: Camera,
+        rng: np.random.Generator,
+        width: int,
+        height: int,
+        cut: crops.Cut | None = None,
+        first: int = 0,
+    ) -> Sample:
+        """Render a stage, or a crop of it, develop it, and say what is true of it."""
+        camera, roi = frame, None
+        if cut:
+            roi = replace(cut.roi, size=cut.roi.size * self.margin)
+            camera, roll = crops.camera_of(frame, roi, width)
+            stage = stage.turned(roll)
+        taken, scenery = self.render(stage, camera, rng)
+        developed = random_light_film(stage, min(width, height), rng)
+        motion = rng.gamma(1.5, 0.02) * width if rng.random() < 0.12 else 0.0  # the hand moves, the room does not
+        lit = film.moving(taken, scenery, motion, rng.uniform(0, math.pi)) if motion else taken.rgb
+        taken = replace(taken, rgb=lit)
+        if roi:
+            taken = crops.repeat_edges(taken, frame, roi, width)
+        image = film.develop(taken.rgb, developed, rng, illuminant=illuminant_of(stage.surroundings))
+        hands = truth_of(stage, camera, taken, first, frame, roi)
+        return Sample(
+            image,
+            hands,
+            labels.camera_to_dict(camera, stage.rotation, stage.position),
+            words_of(stage, developed, cut, self.margin, motion),
+            np.where(np.isin(taken.ids, [actor.id for actor in stage.actors]), taken.ids, 0).astype(np.uint8),
+            taken.depth,
+        )
+
+    def render(self, stage: Stage, camera: Camera, rng: np.random.Generator) -> tuple[Picture, Floats]:
+        """The stage's light before the film, and that of its background alone, as the (fisheye) camera sees them."""
+        straight = film.pinhole(camera)
+        scenery = background.random_background(rng, straight, stage.surroundings, self.photos)
+        things = [thing for actor in stage.actors for thing in actor.things] + list(stage.props)
+        taken = self.renderer.draw(things, straight, stage.surroundings, scenery)
+        if camera.distortion:
+            bare = film.bend(replace(taken, rgb=scenery), camera).rgb
+            return film.bend(taken, camera), bare
+        return taken, scenery
+
+
+def truth_of(
+    stage: Stage, camera: Camera, taken: Picture, first: int, frame: Camera, roi: Roi | None = None
+) -> tuple[HandLabel, ...]:
+    """The hands that have at least one landmark in the picture, actor `first` first."""
+    order = sorted(range(len(stage.actors)), key=lambda k: k != first)
+    found = []
+    for actor in (stage.actors[k] for k in order):
+        hand = labels.label(actor.points, actor.handedness, camera, taken, actor.id, actor.track_id, dict(actor.about))
+        if roi is not None:
+            beyond = crops.beyond_frame(hand.landmarks[:, :2], frame, roi, camera.width)
+            hand = replace(hand, visibility=np.where(beyond, np.uint8(Visibility.OUTSIDE), hand.visibility))
+        if (hand.visibility != Visibility.OUTSIDE).any():
+            found.append(hand)
+    return tuple(found)
+
+
+def illuminant_of(surroundings: Surroundings) -> FloatArray:
+    """(3,) the colour of the light on the whole: what shines from everywhere and the key lights."""
+    lamps = np.array([key.colour for key in surroundings.lights]).reshape(-1, 3)
+    colour: FloatArray = surroundings.panorama.mean((0, 1)) + lamps.sum(0) / 4
+    return colour
+
+
+def random_frame(rng: np.random.Generator) -> Camera:
+    """A camera as people have them: 20 to 90 degrees of view, one in twelve a fisheye."""
+    width, height = FRAMES[rng.choice(len(FRAMES), p=FRAME_SHARES)]
+    return _camera(width, height, rng)
+
+
+def square_camera(side: int, rng: np.random.Generator) -> Camera:
+    """The camera of a scene."""
+    return _camera(side, side, rng)
+
+
+def _camera(width: int, height: int, rng: np.random.Generator) -> Camera:
+    view = math.radians(float(np.clip(rng.normal(58, 16), 20, 90)))
+    longer = max(width, height)
+    fisheye = rng.random() < 0.08
+    focal = longer / view if fisheye else longer / 2 / math.tan(view / 2)
+    distortion = (float(rng.uniform(-0.04, 0.06)), 0.0, 0.0, 0.0) if fisheye else ()
+    return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, distortion)
+
+
+def random_light_film(stage: Stage, side: int, rng: np.random.Generator) -> film.Film:
+    """A film that fits the light: dark scenes are noisier and more blurred."""
+    return film.random_film(rng, side, light.darkness(stage.surroundings))
+
+
+def words_of(
+    stage: Stage, developed: film.Film, cut: crops.Cut | None, margin: float, motion_px: float
+) -> dict[str, Any]:
+    """The scene's entry of a sample's JSON."""
+    words: dict[str, Any] = {
+        "light": stage.surroundings.name,
+        **stage.words,
+        "film": {
+            "stops": round(developed.stops, 2),
+            "defocus_px": round(developed.defocus_px, 2),
+            "motion_px": round(developed.motion_px + motion_px, 2),
+            "noise": round(developed.shot, 5),
+            "resolution": round(developed.resolution, 2),
+            "jpeg": developed.jpeg,
+        },
+    }
+    if cut:
+        words["crop"] = {
+            "kind": cut.kind,
+            "margin": margin,
+            "shift": round(cut.shift, 3),
+            "scale": round(cut.scale, 3),
+            "turn_rad": round(cut.turn_rad, 3),
+        }
+    return words

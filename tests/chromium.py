@@ -1,0 +1,99 @@
+"""Headless Chromium on pages of this machine: what tests of the browser's side share."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+WEB = Path(__file__).resolve().parents[1] / "web"
+# Threads of WebAssembly need these; nothing but this machine can be reached, WebGL is not there at all.
+ISOLATION = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+WITHOUT_WEBGL = ("--disable-gpu", "--disable-software-rasterizer")
+LOCAL_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1"
+
+
+def why_not() -> str | None:
+    """What is missing for tests in a browser; None where all is there."""
+    if not CHROMIUM:
+        return "Chromium is not installed"
+    if not (WEB / "dist" / "index.js").is_file():
+        return "web/dist is not built: make web"
+    return None
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    extensions_map = {  # noqa: RUF012  (the base class has it so)
+        **SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+    def __init__(self, folders: Mapping[str, Path], *args: Any, **named: Any) -> None:
+        self.folders = folders
+        super().__init__(*args, **named)
+
+    def translate_path(self, path: str) -> str:
+        path = path.split("?")[0].split("#")[0]
+        for prefix, folder in sorted(self.folders.items(), reverse=True):
+            if path.startswith(prefix) and ".." not in path:
+                return str(folder / path[len(prefix) :])
+        return str(Path("/nowhere"))
+
+    def end_headers(self) -> None:
+        for name, value in ISOLATION.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser may hang up on what it no longer needs."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+@contextmanager
+def serve_folders(folders: Mapping[str, Path]) -> Iterator[str]:
+    """The address of a server on this machine that gives folders by the beginnings of paths."""
+    server = _Server(("127.0.0.1", 0), functools.partial(_Handler, folders))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def open_browser(*flags: str, beside: Any = None) -> Iterator[Any]:
+    """A fresh headless Chromium with `flags`; `beside` is a browser that is open already, if one is."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-quic", "--disable-background-networking", LOCAL_ONLY, *flags]
+    with sync_playwright() if beside is None else nullcontext() as playwright:
+        kind = playwright.chromium if beside is None else beside.browser_type
+        browser = kind.launch(
+            executable_path=CHROMIUM, args=arguments, ignore_default_args=["--enable-unsafe-swiftshader"]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -1,0 +1,79 @@
+"""Laws of the clips: smooth motion, ids that stay, truth for every frame."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("moderngl")
+import knuckle
+from knuckle.errors import InputError
+from knuckle.train.synth import clips, labels
+from knuckle.train.synth.clips import ClipRecipe, write_clips
+from knuckle.train.synth.scene import Studio
+
+SMALL = ClipRecipe(count=1, seconds=1.0, width=160, height=120, rate=12, seed=3)
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return Studio(160)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    (path,) = write_clips(tmp_path_factory.mktemp("clips"), SMALL)
+    return path
+
+
+def test_every_frame_has_its_line_of_truth(written: Path) -> None:
+    frames = list(knuckle.read(str(written)))
+    truth = [json.loads(line) for line in written.with_suffix(".jsonl").read_text().splitlines()]
+    assert len(frames) == len(truth) == SMALL.frames
+    assert [line["frame"] for line in truth] == list(range(SMALL.frames))
+    assert all(abs(line["time_s"] - frame.time_s) < 0.01 for line, frame in zip(truth, frames, strict=True))
+    assert all(line["camera"]["width"] == 160 for line in truth)
+    assert sorted(path.name for path in written.parent.iterdir()) == [written.with_suffix(".jsonl").name, written.name]
+
+
+def test_an_id_stays_with_its_hand(written: Path) -> None:
+    sides: dict[int, set[str]] = {}
+    for line in written.with_suffix(".jsonl").read_text().splitlines():
+        for entry in json.loads(line)["hands"]:
+            hand = labels.from_dict(entry)
+            sides.setdefault(entry["track"], set()).add(hand.handedness)
+    assert sides and all(len(found) == 1 for found in sides.values())
+
+
+def test_clips_that_are_there_stay(written: Path) -> None:
+    before = written.stat().st_mtime_ns
+    assert write_clips(written.parent, SMALL) == [written]
+    assert written.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hands_move_smoothly(studio: Studio, seed: int) -> None:
+    recipe = ClipRecipe(seconds=5, seed=seed)
+    for track in clips.random_tracks(studio, recipe, np.random.default_rng([9, seed])):
+        times = np.arange(0, 5, 1 / 240)
+        places = np.array([track.at(t)[0] for t in times])
+        angles = np.array([track.at(t)[1].angles for t in times])
+        assert np.isfinite(places).all()
+        assert np.abs(np.diff(places, axis=0)).max() < 0.12  # a swipe of half a picture in a fifth of a second
+        assert np.abs(np.diff(angles, axis=0)).max() < 0.25
+        assert [key.time_s for key in track.keys] == sorted(key.time_s for key in track.keys)
+
+
+def test_every_act_happens(studio: Studio) -> None:
+    rng = np.random.default_rng(0)
+    acts = {act for _ in range(30) for act, _, _ in clips._plan(6.0, True, rng)}
+    assert acts == set(clips.ACTS)
+
+
+@pytest.mark.parametrize("change", [{"count": 0}, {"width": 161}, {"rate": 0}, {"seconds": 0}])
+def test_recipes_that_cannot_be_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        ClipRecipe(**change)  # type: ignore[arg-type]

@@ -1,0 +1,239 @@
+"""Samples: image and points move together, labels are what the run time decodes, nothing unknown is taught."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import drawn_hand, write_yolo
+from PIL import Image as pillow
+
+pytest.importorskip("torch")
+
+from knuckle.errors import InputError, SourceError
+from knuckle.evaluate.truth import HIDDEN, OUTSIDE, VISIBLE, TrueHand
+from knuckle.geometry import apply, crop
+from knuckle.hand import HandLandmarker, HandModel, roi_from_hand
+from knuckle.results import Hand, Roi
+from knuckle.runtime import FakeSession
+from knuckle.train import augment, data
+from knuckle.train.augment import Jitter, Look, crop_from_image, cut
+from knuckle.train.data import HandCrops, Source, labels_of, region
+
+SIDE = 160
+STILL = Jitter(0, 0, 0, 0, 0)
+
+
+def dotted(x: float, y: float, sigma: float) -> np.ndarray:
+    """A dark picture with a soft white dot."""
+    columns, rows = np.meshgrid(np.arange(640), np.arange(480))
+    dot = 235 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2))
+    return np.repeat((20 + dot).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def found_dot(picture: np.ndarray) -> np.ndarray:
+    weights = np.clip(picture[..., 0].astype(float) - 40, 0, None)
+    columns, rows = np.meshgrid(np.arange(picture.shape[1]), np.arange(picture.shape[0]))
+    return np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum()
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_dot_is_cut_to_where_its_point_goes(seed: int, mirrored: bool) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(250, 390), rng.uniform(190, 290)
+    size = float(np.exp(rng.uniform(math.log(60), math.log(900))))  # from enlarged to halved twice
+    roi = Roi(x + rng.uniform(-0.25, 0.25) * size, y + rng.uniform(-0.25, 0.25) * size, size, rng.uniform(-3.1, 3.1))
+    affine = crop_from_image(roi, SIDE, mirrored)
+    picture = cut(dotted(x, y, max(3.0, 0.03 * size)), affine, SIDE, SIDE / size)
+    np.testing.assert_allclose(found_dot(picture), apply(affine, np.array([x, y])), atol=0.15)
+
+
+def test_a_cut_is_the_trackers_crop() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
+    image = np.asarray(pillow.fromarray(image).resize((640, 480), pillow.Resampling.BICUBIC))
+    roi = Roi(300, 200, 250, 0.4)
+    ours = cut(image, crop_from_image(roi, SIDE, False), SIDE, SIDE / roi.size).astype(int)
+    assert np.abs(ours - crop(image, roi, SIDE)).mean() < 1.0
+
+
+def test_a_mirrored_sample_is_the_other_hand_mirrored() -> None:
+    _, hand = drawn_hand(np.random.default_rng(1))
+    roi = Roi(150, 110, 260, 0.3)
+    plain, mirror = (labels_of(hand, roi, crop_from_image(roi, SIDE, m), SIDE, m) for m in (False, True))
+    np.testing.assert_allclose(mirror["landmarks"][:, 0], SIDE - plain["landmarks"][:, 0], atol=1e-3)
+    np.testing.assert_allclose(mirror["landmarks"][:, 1:], plain["landmarks"][:, 1:], atol=1e-3)
+    np.testing.assert_allclose(mirror["world"], plain["world"] * [-1, 1, 1], atol=1e-6)
+    assert mirror["handedness"][0] == 1 - plain["handedness"][0]
+    for name in ("visibility", "visibility_weight", "palm_size", "landmark_weight", "presence"):
+        np.testing.assert_allclose(mirror[name], plain[name], rtol=1e-5)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_network_that_says_the_labels_gives_back_the_truth(seed: int, mirrored: bool) -> None:
+    """`labels_of` is the inverse of `HandLandmarker.decode`, in a mirror image too."""
+    rng = np.random.default_rng(seed)
+    image, hand = drawn_hand(rng)
+    assert hand.landmarks is not None and hand.world is not None
+    roi = Jitter().moved(region(hand, (6, 10, 14)), rng)
+    labels = labels_of(hand, roi, crop_from_image(roi, SIDE, mirrored), SIDE, mirrored)
+    names = ("landmarks", "presence", "handedness", "world", "visibility")
+    said = FakeSession({name: [labels[name].reshape(-1)] for name in names}, SIDE)
+    model = HandModel(**{name: name for name in names})
+    seen_roi = replace(roi, x=image.shape[1] - roi.x, angle_rad=-roi.angle_rad) if mirrored else roi
+    (seen,) = HandLandmarker(said, SIDE, model, -1.0, mirrored).graph()(image, [seen_roi])
+    landmarks, world = seen.landmarks.copy(), seen.world.copy()
+    if mirrored:
+        landmarks[:, 0] = image.shape[1] - landmarks[:, 0]
+        world[:, 0] *= -1
+    np.testing.assert_allclose(landmarks, hand.landmarks, atol=0.01)
+    np.testing.assert_allclose(world, hand.world - hand.world.mean(0), atol=1e-6)
+    assert seen.handedness == hand.handedness
+
+
+def test_the_region_of_a_sample_is_the_trackers() -> None:
+    _, hand = drawn_hand(np.random.default_rng(2))
+    assert hand.landmarks is not None
+    seen = Hand(hand.landmarks.astype(np.float32), np.zeros((21, 3), np.float32), "Left", 1, 1, Roi(0, 0, 1))
+    assert region(hand, (6, 10, 14)) == roi_from_hand(seen)
+
+
+def test_what_nobody_labelled_has_no_weight() -> None:
+    _, hand = drawn_hand(np.random.default_rng(3))
+    assert hand.landmarks is not None
+    landmarks = hand.landmarks[:, :2].copy()
+    landmarks[8] = np.nan
+    bare = TrueHand(landmarks=landmarks)
+    labels = labels_of(bare, region(bare, (6, 10, 14)), np.eye(2, 3), 320, False)
+    assert labels["landmark_weight"][8] == 0 and labels["landmark_weight"].sum() == 20
+    for name in ("z_weight", "world_weight", "handedness_weight", "visibility_weight"):
+        assert not labels[name].any(), name
+    assert all(np.isfinite(values).all() for values in labels.values())
+
+
+def test_points_outside_of_the_image_or_behind_something_are_taught_as_not_visible() -> None:
+    _, hand = drawn_hand(np.random.default_rng(3))
+    codes = np.full(21, float(VISIBLE))
+    codes[[4, 8, 12]] = HIDDEN, OUTSIDE, 0
+    labels = labels_of(replace(hand, visibility=codes), Roi(160, 120, 400), np.eye(2, 3), 320, False)
+    assert labels["visibility"][[3, 4, 8]].tolist() == [1, 0, 0]
+    assert labels["visibility_weight"][[3, 4, 8, 12]].tolist() == [1, 1, 1, 0]
+
+
+def shard(folder: Path, hands: list[TrueHand], image: np.ndarray, mask: np.ndarray | None = None) -> Path:
+    """A tar shard with one sample, and one grey sample without a hand."""
+    truth = {
+        "hands": [
+            {"landmarks": h.landmarks.tolist(), "world": h.world.tolist(), "handedness": h.handedness}  # type: ignore[union-attr]
+            for h in hands
+        ]
+    }
+    green = np.full((240, 320, 3), (0, 200, 0), np.uint8)
+    files = {"a.json": json.dumps(truth).encode(), "b.json": b'{"hands": []}'}
+    pictures = {"a.png": image, "b.png": green}
+    if mask is not None:
+        pictures["a.mask.png"] = mask
+    for name, picture in pictures.items():
+        buffer = io.BytesIO()
+        pillow.fromarray(picture).save(buffer, "png")
+        files[name] = buffer.getvalue()
+    folder.mkdir(exist_ok=True)
+    with tarfile.open(folder / "hands-000000.tar", "w") as tar:
+        for name in sorted(files):
+            info = tarfile.TarInfo(name)
+            info.size = len(files[name])
+            tar.addfile(info, io.BytesIO(files[name]))
+    return folder
+
+
+def test_a_masked_hand_is_put_before_another_picture(tmp_path: Path) -> None:
+    _, hand = drawn_hand(np.random.default_rng(4))
+    assert hand.landmarks is not None
+    mask = np.zeros((240, 320), np.uint8)
+    x, y = hand.landmarks[:, :2].mean(0).astype(int)
+    mask[y - 20 : y + 20, x - 20 : x + 20] = 7
+    image = np.where(mask[..., None] > 0, np.uint8([250, 0, 0]), np.uint8([0, 0, 250]))
+    source = Source.read(str(shard(tmp_path / "shards", [hand], image, mask)))
+    assert len(source.masked) == 1
+    crops = HandCrops([source], SIDE, 0, STILL, Look(0), empty=0, other_background=1.0)
+    with_hand = [s for s in map(crops, range(12)) if s["presence"][0] == 1]
+    assert with_hand
+    for sample in with_hand:
+        red, green, blue = sample["picture"].astype(int)
+        assert blue.max() < 20 and (green > 150).sum() > 1000
+        assert (red > 200).sum() == pytest.approx(1600 * (SIDE / region(hand, (6, 10, 14)).size) ** 2, rel=0.25)
+
+
+def test_absence_is_not_taught_where_another_hand_may_be(tmp_path: Path) -> None:
+    _, hand = drawn_hand(np.random.default_rng(4))
+    other = replace(hand, landmarks=hand.landmarks + np.array([60, 0, 0]))
+    away = Jitter(2.0, 0, 0, 0, 0)
+    image = np.zeros((240, 320, 3), np.uint8)
+    for hands, taught in (([hand], True), ([hand, other], False)):
+        source = Source.read(str(shard(tmp_path / f"{len(hands)}", hands, image)))
+        samples = map(HandCrops([source], SIDE, 0, away, Look(0), empty=0), range(60))
+        absent = [s["presence_weight"][0] for s in samples if s["presence"][0] == 0 and not s["picture"][1].max()]
+        assert absent and (max(absent) > 0) == taught
+
+
+def test_a_sample_depends_on_its_number_and_the_seed_alone(tmp_path: Path) -> None:
+    source = Source.read(f"{write_yolo(tmp_path / 'labels', 3)}@train")
+    forth, back = ([HandCrops([source], 64, 5)(n) for n in order] for order in ((0, 1, 2, 3), (3, 2, 1, 0)))
+    for a, b in zip(forth, back[::-1], strict=True):
+        assert all(np.array_equal(a[name], b[name]) for name in a)
+    other = HandCrops([source], 64, 6)(0)
+    assert not np.array_equal(other["picture"], forth[0]["picture"])
+
+
+def test_training_sees_hands_lost_hands_and_walls(tmp_path: Path) -> None:
+    source = Source.read(f"{write_yolo(tmp_path / 'labels', 4)}@train")
+    samples = [HandCrops([source], 64, 1)(number) for number in range(150)]
+    presence = np.array([s["presence"][0] for s in samples if s["presence_weight"][0]])
+    assert 0.1 < (presence == 0).mean() < 0.5
+    assert any(s["presence"][0] == 0 and s["landmark_weight"].any() for s in samples)
+    for sample in samples:
+        assert sample["picture"].shape == (3, 64, 64) and sample["picture"].dtype == np.uint8
+        assert all(np.isfinite(sample[name]).all() for name in sample)
+
+
+def test_a_landmark_behind_a_patch_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is drawn in the way, the points there are taught as hidden, and only these."""
+    image, hand = drawn_hand(np.random.default_rng(5))
+    hand = replace(hand, visibility=np.full(21, float(VISIBLE)))
+    rows, columns = slice(20, 60), slice(30, 70)
+    monkeypatch.setattr(data, "patch", lambda side, rng: (rows, columns))
+    monkeypatch.setattr(augment.Look, "changed", lambda self, picture, rng: picture)
+    crops = HandCrops([], SIDE, look=Look(1 / 0.15))  # always a patch
+    sample = crops._sample(image, region(hand, (6, 10, 14)), hand, np.random.default_rng(0))
+    x, y = sample["landmarks"][:, :2].T
+    behind = (x >= 30) & (x < 70) & (y >= 20) & (y < 60)
+    assert behind.any() and not behind.all()
+    assert sample["visibility"].tolist() == (~behind).astype(float).tolist()
+
+
+def test_weights_and_splits_of_a_source_are_read_from_its_name(tmp_path: Path) -> None:
+    file = write_yolo(tmp_path / "labels", 2)
+    assert Source.read(f"{file}@val:2.5").weight == 2.5
+    assert len(Source.read(f"{file}@val").shots) == 3
+    with pytest.raises(InputError, match=r"train, val; write .*@SPLIT"):
+        Source.read(str(file))
+    with pytest.raises(InputError, match="no split 'nothing'"):
+        Source.read(f"{file}@nothing")
+    with pytest.raises(SourceError, match="no file or folder"):
+        Source.read(str(tmp_path / "elsewhere:3"))
+
+
+def test_a_dataset_without_anything_to_learn_from_is_refused(tmp_path: Path) -> None:
+    pillow.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "a.png")
+    speck = np.full((21, 2), 12.0).tolist()
+    for hands in ([{"box": [1, 1, 9, 9]}], [{"landmarks": speck}]):
+        (tmp_path / "index.jsonl").write_text(json.dumps({"image": "a.png", "hands": hands}) + "\n")
+        with pytest.raises(InputError, match="no image with a hand's landmarks"):
+            Source.read(str(tmp_path))

@@ -1,0 +1,158 @@
+"""Exports: every format says what PyTorch says, a bundle folder holds all that tracking and training on need."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from drawn import drawn_hand, write_yolo
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("litert_torch")
+
+import knuckle  # noqa: E402
+from knuckle import zoo  # noqa: E402
+from knuckle.errors import EngineError, InputError, SinkError  # noqa: E402
+from knuckle.runtime import Session  # noqa: E402
+from knuckle.train import export as exporting  # noqa: E402
+from knuckle.train.export import TOLERANCE, compare, export, sample_pictures  # noqa: E402
+from knuckle.train.export_command import export as export_command  # noqa: E402
+from knuckle.train.landmarks import landmark_task, start_network  # noqa: E402
+from knuckle.train.loop import LoopOptions, train  # noqa: E402
+from knuckle.train.nets.hand_net import ConvNorm, HandNet, HandNetShape, fold  # noqa: E402
+from knuckle.train.nets.reference_hand import ReferenceHandNet  # noqa: E402
+
+SMALL = HandNetShape(side=64, stem=8, widths=(8, 8, 16, 16), depths=(1, 0, 0, 1), token=16, bin_px=4)
+
+
+def trained_net(seed: int = 0, shape: HandNetShape = SMALL) -> HandNet:
+    """A network whose batch norms are not the identity."""
+    torch.manual_seed(seed)
+    network = HandNet(shape).eval()
+    for module in network.modules():
+        if isinstance(module, ConvNorm) and module.norm is not None:
+            torch.nn.init.uniform_(module.norm.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.norm.bias, 0, 0.2)
+            module.norm.running_mean.normal_(0, 0.2)
+            module.norm.running_var.uniform_(0.5, 1.5)
+    return network
+
+
+@pytest.mark.parametrize("head", ["bins", "heatmap", "direct"])
+def test_folding_batch_norms_changes_nothing(head: str) -> None:
+    shape = HandNetShape(**{**SMALL.__dict__, "head": head})
+    network, picture = trained_net(shape=shape), torch.rand(2, 3, 64, 64)
+    folded = fold(network)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    with torch.no_grad():
+        before, after = network(picture), folded(picture)
+    for name in before:
+        torch.testing.assert_close(after[name], before[name], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["fp32", "fp16", "int8", "onnx"])
+def test_every_format_says_what_torch_says(form: exporting.Format, tmp_path: Path) -> None:
+    network = fold(trained_net())
+    path = tmp_path / f"hand.{'onnx' if form == 'onnx' else 'tflite'}"
+    pictures = sample_pictures(64)
+    differences = export(network, path, form, pictures)
+    assert set(differences) == {"landmarks", "world", "presence", "handedness", "visibility", "log_sigma"}
+    assert max(differences.values()) <= TOLERANCE[form]
+    session = Session(path, 1)
+    assert session.side == 64 and session(pictures[:2])["landmarks"].shape == (2, 63)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    if form == "fp16":
+        assert path.stat().st_size < 4 * sum(p.numel() for p in network.parameters())
+
+
+def test_a_file_that_says_something_else_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = fold(trained_net())
+    write = exporting._write_onnx
+    monkeypatch.setattr(exporting, "_write_onnx", lambda _, path, pictures: write(fold(trained_net(1)), path, pictures))
+    with pytest.raises(EngineError, match="differs from PyTorch"):
+        export(network, tmp_path / "hand.onnx", "onnx", sample_pictures(64))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_is_lost_is_noticed(tmp_path: Path) -> None:
+    class Less(ReferenceHandNet):
+        pass
+
+    network = fold(trained_net())
+    export(network, tmp_path / "hand.onnx", "onnx", sample_pictures(64))
+
+    class More(torch.nn.Module):
+        side = 64
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            out: dict[str, torch.Tensor] = network(x)
+            return out | {"more": out["world"]}
+
+    with pytest.raises(EngineError, match="lacks the outputs more"):
+        compare(More(), tmp_path / "hand.onnx", sample_pictures(64))
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SinkError, match="cannot be written"):
+        export(fold(trained_net()), tmp_path / "file" / "hand.onnx", "onnx", sample_pictures(64))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two steps of a small network."""
+    folder = tmp_path_factory.mktemp("run")
+    labels = f"{write_yolo(folder / 'labels', 2)}@train"
+    options = LoopOptions(steps=2, batch=2, precision="float32", device="cpu")
+    return train(landmark_task("new", [labels], None, SMALL, options), options, folder / "mine", lambda *_: None)
+
+
+def test_a_checkpoint_becomes_a_bundle_that_runs_and_trains_on(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "bundle"
+    result = CliRunner().invoke(export_command, [str(checkpoint), "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0 and f"--models {out}" in result.output
+    bundle = zoo.open_folder(out)
+    assert bundle.hand_side == 64 and bundle.hand_outputs["visibility"] == "visibility"
+    assert bundle.palm.sha256 == zoo.find("mediapipe").palm.sha256
+    networks = knuckle.load(out)
+    image, _ = drawn_hand(np.random.default_rng(0))
+    palm = knuckle.detect_palms(image, models=networks)[0]
+    hands = networks.hand_landmarker(knuckle.TrackerOptions(min_presence=0.0)).graph()(
+        image, [knuckle.palm.roi_from_palm(palm)]
+    )
+    assert hands[0].visibility is not None and hands[0].visibility.shape == (21,)
+    network, config = start_network(str(out), HandNetShape())
+    assert isinstance(network, HandNet) and network.shape == SMALL and config["init"] == str(out)
+    pictures = sample_pictures(64)
+    assert max(compare(network, bundle.hand_path, pictures).values()) < TOLERANCE["fp16"]
+
+
+def test_int8_asks_for_real_pictures(checkpoint: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(export_command, [str(checkpoint), "--format", "int8", "--out", str(tmp_path / "x")])
+    assert isinstance(result.exception, InputError) and "--pictures" in str(result.exception)
+    labels = f"{write_yolo(tmp_path / 'labels', 2)}@val"
+    command = [str(checkpoint), "--format", "int8", "--pictures", labels, "--out", str(tmp_path / "x")]
+    assert CliRunner().invoke(export_command, command, catch_exceptions=False).exit_code == 0
+    assert zoo.open_folder(tmp_path / "x").hand_side == 64
+
+
+def test_what_is_no_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.pt").write_bytes(b"nothing")
+    for what, words in ((tmp_path / "x.pt", "not a checkpoint"), (tmp_path / "y.pt", "No such file")):
+        result = CliRunner().invoke(export_command, [str(what)])
+        assert isinstance(result.exception, InputError) and words in str(result.exception)
+
+
+def test_the_references_networks_become_onnx_and_find_the_same_hands(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    out = tmp_path / "mediapipe-onnx"
+    command = ["mediapipe", "--format", "onnx", "--out", str(out)]
+    assert CliRunner().invoke(export_command, command, catch_exceptions=False).exit_code == 0
+    assert json.loads((out / "bundle.json").read_text())["licence"] == "Apache-2.0"
+    image, _ = drawn_hand(np.random.default_rng(1), 640, 480)
+    (theirs,), (ours,) = (knuckle.detect(image, models=models) for models in ("mediapipe", out))
+    np.testing.assert_allclose(ours.landmarks, theirs.landmarks, atol=0.3)
+    assert ours.handedness == theirs.handedness

@@ -1,0 +1,72 @@
+"""docs/training.md in miniature, all through the command line: labels, train, export, track."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from drawn import drawn_hand, write_yolo
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("litert_torch")
+
+from knuckle import cli  # noqa: E402
+from knuckle.errors import Error  # noqa: E402
+
+
+def test_fine_tuning_on_ones_own_photos(tmp_path: Path) -> None:
+    labels, run, mine = write_yolo(tmp_path / "labels", 6), tmp_path / "run", tmp_path / "mine"
+    torch.set_num_threads(1)
+    runner = CliRunner()
+    command = ["train", "landmarks", "--init", "mediapipe", "--data", f"{labels}@train", "--check", f"{labels}@val"]
+    command += ["--steps", "20", "--batch", "4", "--rate", "0.00004", "--warmup", "4", "--precision", "float32"]
+    trained = runner.invoke(cli.cli, [*command, "--out", str(run), "--log-every", "5"], catch_exceptions=False)
+    assert trained.exit_code == 0
+    assert "steps    20 of 20" in trained.output and str(run / "checkpoint.pt") in trained.output
+    with (run / "evaluate.csv").open() as file:
+        errors = [float(row["error"]) for row in csv.DictReader(file)]
+    assert errors[-1] < 0.9 * errors[0]  # on hands that it did not see
+    assert json.loads((run / "config.json").read_text())["init"] == "mediapipe"
+
+    exported = runner.invoke(
+        cli.cli, ["export", str(run / "checkpoint.pt"), "--out", str(mine)], catch_exceptions=False
+    )
+    assert exported.exit_code == 0 and (mine / "bundle.json").is_file()
+
+    photos = tmp_path / "labels" / "images" / "val"
+    tracking = ["track", str(photos), "--models", str(mine), "--save", str(tmp_path / "hands.jsonl")]
+    tracked = runner.invoke(cli.cli, tracking, catch_exceptions=False)
+    assert tracked.exit_code == 0
+    rows = [json.loads(line) for line in (tmp_path / "hands.jsonl").read_text().splitlines()]
+    found = {Path(row["source"]).name: row["hands"] for row in rows if row["hands"]}
+    assert "wall0.jpg" not in found and len(found) >= 5
+    rng = np.random.default_rng(3)
+    truths = [drawn_hand(rng)[1] for _ in range(12)][6:]
+    for number, truth in enumerate(truths):
+        assert truth.landmarks is not None
+        if f"{number:03d}.jpg" in found:
+            seen = np.array(found[f"{number:03d}.jpg"][0]["landmarks"])[:, :2]
+            palm = np.hypot(*(truth.landmarks[9] - truth.landmarks[0])[:2])
+            assert np.median(np.hypot(*(seen - truth.landmarks[:, :2]).T)) < 0.1 * palm
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["--data", "nowhere"], "there is no file or folder nowhere"),
+        (["--data", "{labels}@test"], "no split 'test'"),
+        (["--data", "{labels}@train", "--init", "nobody"], "no bundle, folder or .task file called 'nobody'"),
+        (["--data", "{labels}@train", "--look", "3"], "look must be"),
+        (["--data", "{labels}@train", "--steps", "0"], "steps must be at least 1"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(command: list[str], words: str, tmp_path: Path) -> None:
+    labels = write_yolo(tmp_path / "labels", 1)
+    filled = [part.replace("{labels}", str(labels)) for part in command]
+    result = CliRunner().invoke(cli.cli, ["train", "landmarks", *filled, "--out", str(tmp_path / "run")])
+    assert isinstance(result.exception, Error) and words in str(result.exception)
+    assert "\n" not in str(result.exception)

@@ -1,0 +1,183 @@
+/** Hands and palms drawn over the picture, in the colours of the Python package's drawings. */
+import { FINGERS, type Hand, PALM_CONNECTIONS, type Palm } from "../src/index.js";
+
+export const FINGER_COLOURS: Record<keyof typeof FINGERS, string> = {
+  thumb: "#ff8a4c",
+  index: "#ffcd3c",
+  middle: "#60d678",
+  ring: "#40bef6",
+  pinky: "#b284ff",
+};
+export const PALM_COLOUR = "#e2e6ec";
+export const SIDE_COLOURS = { Left: "#2563eb", Right: "#db2777" } as const;
+const DETECTION_COLOUR = "#facc15";
+const OUTLINE = "rgba(24, 24, 27, 0.75)";
+const HIDDEN_BELOW = 0.5;
+
+/** Each bone as two landmarks and its colour. */
+export const BONES: readonly (readonly [number, number, string])[] = [
+  ...PALM_CONNECTIONS.map(([a, b]) => [a, b, PALM_COLOUR] as const),
+  ...Object.entries(FINGERS).flatMap(([name, points]) =>
+    points.slice(1).map((b, i) => [points[i], b, FINGER_COLOURS[name as keyof typeof FINGERS]] as const),
+  ),
+];
+
+const COLOUR_OF: readonly string[] = Array.from({ length: 21 }, (_, point) => {
+  const finger = Object.entries(FINGERS).find(([, points]) => (points as readonly number[]).includes(point));
+  return finger ? FINGER_COLOURS[finger[0] as keyof typeof FINGERS] : PALM_COLOUR;
+});
+
+/** From pixels of the picture to pixels of the canvas. */
+export interface Mapping {
+  x(value: number): number;
+  y(value: number): number;
+  /** Canvas pixels per picture pixel. */
+  readonly scale: number;
+}
+
+/** The picture fits into the canvas as a whole, in the middle; flipped left to right if wanted. */
+export function mapTo(
+  canvas: { width: number; height: number },
+  width: number,
+  height: number,
+  flip: boolean,
+): Mapping {
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  const [left, top] = [(canvas.width - scale * width) / 2, (canvas.height - scale * height) / 2];
+  // Centres of pixels are whole numbers in the picture, halves on a canvas.
+  return {
+    x: (value) => (flip ? canvas.width - left - (value + 0.5) * scale : left + (value + 0.5) * scale),
+    y: (value) => top + (value + 0.5) * scale,
+    scale,
+  };
+}
+
+/** Bones and joints, nearer joints larger, hidden ones hollow; side and id beside the wrist. */
+export function drawHands(
+  ctx: CanvasRenderingContext2D,
+  hands: readonly Hand[],
+  map: Mapping,
+  labels: boolean,
+  pixelRatio = 1,
+): void {
+  ctx.lineCap = ctx.lineJoin = "round";
+  for (const hand of hands) {
+    const points = Array.from({ length: 21 }, (_, i) => [
+      map.x(hand.landmarks[3 * i]),
+      map.y(hand.landmarks[3 * i + 1]),
+    ]);
+    const width = lineWidth(points, pixelRatio);
+    for (const [grow, outline] of [
+      [2 * pixelRatio, OUTLINE],
+      [0, null],
+    ] as const)
+      for (const [a, b, colour] of BONES) {
+        ctx.beginPath();
+        ctx.moveTo(points[a][0], points[a][1]);
+        ctx.lineTo(points[b][0], points[b][1]);
+        ctx.lineWidth = width + grow;
+        ctx.strokeStyle = outline ?? colour;
+        ctx.stroke();
+      }
+    drawJoints(ctx, hand, points, width, pixelRatio);
+    if (labels) drawLabel(ctx, hand, points[0], pixelRatio, Math.max(...points.map((point) => point[1])));
+  }
+}
+
+function lineWidth(points: readonly number[][], pixelRatio: number): number {
+  const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
+  const size = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
+  return Math.max(1.5 * pixelRatio, Math.min(size / 50, 5 * pixelRatio));
+}
+
+function drawJoints(
+  ctx: CanvasRenderingContext2D,
+  hand: Hand,
+  points: readonly number[][],
+  width: number,
+  pixelRatio: number,
+): void {
+  const depths = Array.from({ length: 21 }, (_, i) => hand.landmarks[3 * i + 2]);
+  const [near, far] = [Math.min(...depths), Math.max(...depths)];
+  const order = [...depths.keys()].sort((a, b) => depths[b] - depths[a]);
+  for (const i of order) {
+    const nearness = (far - depths[i]) / Math.max(far - near, 1e-6);
+    const hidden = hand.visibility !== null && hand.visibility[i] < HIDDEN_BELOW;
+    ctx.beginPath();
+    ctx.arc(points[i][0], points[i][1], width * (1 + 0.6 * nearness), 0, 2 * Math.PI);
+    ctx.lineWidth = 1.25 * pixelRatio;
+    ctx.strokeStyle = hidden ? COLOUR_OF[i] : OUTLINE;
+    ctx.fillStyle = hidden ? "rgba(24, 24, 27, 0.6)" : COLOUR_OF[i];
+    ctx.fill();
+    ctx.stroke();
+  }
+}
+
+function drawLabel(
+  ctx: CanvasRenderingContext2D,
+  hand: Hand,
+  [x]: readonly number[],
+  pixelRatio: number,
+  bottom: number,
+): void {
+  const text = hand.trackId === null ? hand.handedness : `${hand.handedness} ${hand.trackId}`;
+  chip(ctx, text, x, bottom + 16 * pixelRatio, SIDE_COLOURS[hand.handedness], "#ffffff", pixelRatio);
+}
+
+function chip(
+  ctx: CanvasRenderingContext2D,
+  text: string,
+  x: number,
+  y: number,
+  colour: string,
+  ink: string,
+  pixelRatio: number,
+): void {
+  ctx.font = `600 ${13 * pixelRatio}px system-ui, sans-serif`;
+  const [width, height] = [ctx.measureText(text).width + 16 * pixelRatio, 22 * pixelRatio];
+  const left = Math.max(2, Math.min(ctx.canvas.width - width - 2, x - width / 2));
+  const top = Math.max(2, Math.min(ctx.canvas.height - height - 2, y - height / 2));
+  ctx.fillStyle = colour;
+  ctx.beginPath();
+  ctx.roundRect(left, top, width, height, height / 2);
+  ctx.fill();
+  ctx.fillStyle = ink;
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
+  ctx.fillText(text, left + 8 * pixelRatio, top + height / 2 + 0.5 * pixelRatio);
+}
+
+/** Box, seven key points and score of each palm. */
+export function drawPalms(
+  ctx: CanvasRenderingContext2D,
+  palms: readonly Palm[],
+  map: Mapping,
+  labels: boolean,
+  pixelRatio = 1,
+): void {
+  for (const { box, keypoints, score } of palms) {
+    const [left, right] = [map.x(box[0]), map.x(box[2])].sort((a, b) => a - b);
+    const [top, bottom] = [map.y(box[1]), map.y(box[3])];
+    for (const [width, colour] of [
+      [4, OUTLINE],
+      [2, DETECTION_COLOUR],
+    ] as const) {
+      ctx.lineWidth = width * pixelRatio;
+      ctx.strokeStyle = colour;
+      ctx.beginPath();
+      ctx.roundRect(left, top, right - left, bottom - top, 6 * pixelRatio);
+      ctx.stroke();
+    }
+    for (let i = 0; i < keypoints.length; i += 2) {
+      ctx.beginPath();
+      ctx.arc(map.x(keypoints[i]), map.y(keypoints[i + 1]), 3.5 * pixelRatio, 0, 2 * Math.PI);
+      ctx.fillStyle = DETECTION_COLOUR;
+      ctx.lineWidth = 1.25 * pixelRatio;
+      ctx.strokeStyle = OUTLINE;
+      ctx.fill();
+      ctx.stroke();
+    }
+    if (labels)
+      chip(ctx, score.toFixed(2), (left + right) / 2, top - 15 * pixelRatio, DETECTION_COLOUR, "#18181b", pixelRatio);
+  }
+}

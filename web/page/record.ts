@@ -1,0 +1,166 @@
+/** What was found, as files: JSON lines and CSV in the formats of the Python package, and the picture with its hands. */
+import { type Hand, handToJson, LANDMARK_NAMES, type Palm, palmToJson } from "../src/index.js";
+
+const FORMAT = { hands: "knuckle-hands-1", palms: "knuckle-palms-1" };
+const PALM_POINTS = ["wrist", "index_mcp", "middle_mcp", "ring_mcp", "pinky_mcp", "thumb_cmc", "thumb_mcp"];
+const VIDEO_TYPES = ["video/mp4;codecs=avc1.42E01F", "video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
+
+/** One frame and what was found in it. */
+export interface Row {
+  readonly timeS: number;
+  readonly width: number;
+  readonly height: number;
+  readonly hands: readonly Hand[] | null;
+  readonly palms: readonly Palm[] | null;
+}
+
+/** A file to download. */
+export interface Download {
+  readonly name: string;
+  readonly what: string;
+  readonly blob: Blob;
+}
+
+/** The rows as JSON lines; the first frame's time is 0. */
+export function toJsonLines(rows: readonly Row[], source: string): string {
+  const start = rows[0]?.timeS ?? 0;
+  return rows
+    .map(({ timeS, width, height, hands, palms }, frame) => {
+      const found = palms ? { palms: palms.map(palmToJson) } : { hands: (hands ?? []).map(handToJson) };
+      return `${JSON.stringify({ frame, time_s: rounded(timeS - start, 6), source, width, height, ...found })}\n`;
+    })
+    .join("");
+}
+
+/** The rows as CSV: one line per hand (or palm) per frame, the columns of docs/formats.md. */
+export function toCsv(rows: readonly Row[], source: string): string {
+  const palms = rows.some((row) => row.palms);
+  const start = rows[0]?.timeS ?? 0;
+  const lines = [(palms ? palmColumns() : handColumns()).join(",")];
+  rows.forEach((row, frame) => {
+    const head = (kind: "hands" | "palms", place: number) =>
+      [FORMAT[kind], quoted(source), frame, rounded(row.timeS - start, 6), row.width, row.height, place].join(",");
+    row.hands?.forEach((hand, place) => {
+      if (!palms) lines.push(`${head("hands", place)},${handValues(hand)}`);
+    });
+    row.palms?.forEach((palm, place) => {
+      const { box, keypoints, score } = palmToJson(palm);
+      lines.push(`${head("palms", place)},${[score, ...box, ...keypoints.flat()].join(",")}`);
+    });
+  });
+  return `${lines.join("\r\n")}\r\n`;
+}
+
+/** Columns of the table of hands. */
+export function handColumns(): string[] {
+  const axes = ["x", "y", "z"];
+  return [
+    ...["format", "source", "frame", "time_s", "width_px", "height_px", "hand", "track_id", "handedness"],
+    ...["handedness_score", "presence", "palm_score"],
+    ...LANDMARK_NAMES.flatMap((name) => axes.map((axis) => `${name}_${axis}_px`)),
+    ...LANDMARK_NAMES.flatMap((name) => axes.map((axis) => `${name}_world_${axis}_m`)),
+    ...LANDMARK_NAMES.map((name) => `${name}_visibility`),
+  ];
+}
+
+function palmColumns(): string[] {
+  return [
+    ...["format", "source", "frame", "time_s", "width_px", "height_px", "palm", "score"],
+    ...["box_left_px", "box_top_px", "box_right_px", "box_bottom_px"],
+    ...PALM_POINTS.flatMap((name) => [`${name}_x_px`, `${name}_y_px`]),
+  ];
+}
+
+function handValues(hand: Hand): string {
+  const json = handToJson(hand);
+  return [
+    json.track_id ?? "",
+    json.handedness,
+    json.handedness_score,
+    json.presence,
+    json.palm_score ?? "",
+    ...json.landmarks.flat(),
+    ...json.world.flat(),
+    ...(json.visibility ?? LANDMARK_NAMES.map(() => "")),
+  ].join(",");
+}
+
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function rounded(value: number, digits: number): number {
+  return Math.round(value * 10 ** digits) / 10 ** digits;
+}
+
+/** A recording under way: rows as they are found, the picture as it is drawn on the canvas. */
+export class Recording {
+  readonly canvas = document.createElement("canvas");
+  readonly ctx: CanvasRenderingContext2D | null;
+  readonly startedMs = performance.now();
+  private readonly rows: Row[] = [];
+  private readonly chunks: Blob[] = [];
+  private readonly recorder: MediaRecorder | null;
+
+  constructor(
+    width: number,
+    height: number,
+    private readonly source: string,
+  ) {
+    // Encoders of H.264 take even sizes only.
+    this.canvas.width = width & ~1;
+    this.canvas.height = height & ~1;
+    this.ctx = this.canvas.getContext("2d", { alpha: false });
+    this.recorder = startRecorder(this.canvas, this.chunks);
+  }
+
+  add(row: Row): void {
+    this.rows.push(row);
+  }
+
+  /** End it; the files, best first. */
+  async stop(): Promise<Download[]> {
+    const files = dataFiles(this.rows, this.source);
+    if (!this.recorder) return files;
+    const { recorder } = this;
+    await new Promise((resolve) => {
+      recorder.addEventListener("stop", resolve, { once: true });
+      recorder.stop();
+    });
+    const type = recorder.mimeType.split(";")[0];
+    const blob = new Blob(this.chunks, { type });
+    if (!blob.size) return files;
+    const name = `${stem(this.source)}_hands.${type === "video/mp4" ? "mp4" : "webm"}`;
+    return [{ name, what: "Video", blob }, ...files];
+  }
+}
+
+function startRecorder(canvas: HTMLCanvasElement, chunks: Blob[]): MediaRecorder | null {
+  if (typeof MediaRecorder === "undefined" || !canvas.captureStream) return null;
+  const mimeType = VIDEO_TYPES.find((type) => MediaRecorder.isTypeSupported(type));
+  const recorder = new MediaRecorder(canvas.captureStream(30), { mimeType, videoBitsPerSecond: 6_000_000 });
+  recorder.addEventListener("dataavailable", ({ data }) => {
+    if (data.size) chunks.push(data);
+  });
+  recorder.start(1000);
+  return recorder;
+}
+
+/** JSON lines and CSV of the rows. */
+export function dataFiles(rows: readonly Row[], source: string): Download[] {
+  const name = `${stem(source)}_hands`;
+  return [
+    {
+      name: `${name}.jsonl`,
+      what: "JSON lines",
+      blob: new Blob([toJsonLines(rows, source)], { type: "application/jsonl" }),
+    },
+    { name: `${name}.csv`, what: "CSV", blob: new Blob([toCsv(rows, source)], { type: "text/csv" }) },
+  ];
+}
+
+/** A source's name without its folder and suffix, fit for a file name. */
+export function stem(source: string): string {
+  const last = source.split(/[\\/]/).pop() ?? "";
+  return last.replace(/\.[^.]{1,5}$/, "").replace(/[^\p{L}\p{N}._-]+/gu, "_") || "hands";
+}

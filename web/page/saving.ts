@@ -1,0 +1,90 @@
+/** The record button: a recording of what plays, or the photo as it is; then files to download. */
+import type { Picture } from "./picture.js";
+import { type Download, dataFiles, Recording, stem } from "./record.js";
+import { element } from "./report.js";
+
+/** Records from a picture and offers the files. */
+export class Saving {
+  private recording: Recording | null = null;
+
+  /** @param offered called when files lie ready. */
+  constructor(
+    private readonly picture: Picture,
+    private readonly offered: (what: string) => void,
+  ) {}
+
+  get records(): boolean {
+    return this.recording !== null;
+  }
+
+  async toggle(): Promise<void> {
+    const { source } = this.picture;
+    if (source?.kind === "photo") return this.savePhoto(source.label);
+    if (this.recording) return this.stop();
+    if (!source) return;
+    this.recording = new Recording(source.width, source.height, source.label);
+    this.showState();
+  }
+
+  /** The kept frame and what was found in it belong to the recording. */
+  add(timeS: number): void {
+    const { recording, picture } = this;
+    if (!recording?.ctx || !picture.source) return;
+    const { width, height } = picture.source;
+    recording.add({ timeS, width, height, ...picture.found });
+    picture.drawInto(recording.ctx, picture.frame);
+    const seconds = Math.floor((performance.now() - recording.startedMs) / 1000);
+    element("recorded").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  }
+
+  async stop(): Promise<void> {
+    const { recording } = this;
+    if (!recording) return;
+    this.recording = null;
+    this.showState();
+    this.offer(await recording.stop(), "Recording");
+  }
+
+  /** The button and the sign on the picture say what goes on. */
+  showState(): void {
+    const button = element<HTMLButtonElement>("record");
+    const { source } = this.picture;
+    button.disabled = source === null;
+    button.textContent = source?.kind === "photo" ? "Save" : this.records ? "Stop" : "Record";
+    button.classList.toggle("on", this.records);
+    element("recording").hidden = !this.records;
+    element("recorded").textContent = "0:00";
+  }
+
+  private async savePhoto(label: string): Promise<void> {
+    const { picture } = this;
+    const canvas = document.createElement("canvas");
+    const ctx = canvas.getContext("2d");
+    const { width, height } = picture.photo;
+    if (!ctx) return;
+    Object.assign(canvas, { width, height });
+    picture.drawInto(ctx, picture.photo);
+    const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
+    const drawn: Download[] = blob ? [{ name: `${stem(label)}_hands.png`, what: "Picture", blob }] : [];
+    this.offer([...drawn, ...dataFiles([{ timeS: 0, width, height, ...picture.found }], label)], "Photo");
+  }
+
+  private offer(files: readonly Download[], title: string): void {
+    const list = element("downloads");
+    for (const link of list.querySelectorAll("a")) URL.revokeObjectURL(link.href);
+    element("saved-title").textContent = title;
+    list.replaceChildren(...files.map(linkTo));
+    element("saved").hidden = false;
+    this.offered(title);
+  }
+}
+
+function linkTo({ name, what, blob }: Download): HTMLLIElement {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  const size =
+    blob.size < 1e6 ? `${Math.max(1, Math.round(blob.size / 1e3))} kB` : `${(blob.size / 1e6).toFixed(1)} MB`;
+  link.append(what, Object.assign(document.createElement("small"), { textContent: size }));
+  const item = document.createElement("li");
+  item.append(link);
+  return item;
+}

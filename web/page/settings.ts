@@ -1,0 +1,103 @@
+/** The settings form: read, kept in this browser, put back. */
+import type { Device, TrackerOptions } from "../src/index.js";
+
+/** What the person chose. */
+export interface Settings {
+  maxHands: number;
+  minPalmScore: number;
+  minPresence: number;
+  searchEvery: number | null;
+  mirrored: boolean;
+  smooth: boolean;
+  palmsOnly: boolean;
+  labels: boolean;
+  /** Show the very frame that the hands were found in, and not the newest one. */
+  exact: boolean;
+  models: string;
+  engine: Device;
+}
+
+const KEY = "knuckle.settings";
+
+/** Restore what was kept, then tell of every change. */
+export function watchSettings(form: HTMLFormElement, changed: (now: Settings, name: string) => void): Settings {
+  restore(form);
+  showValues(form);
+  form.addEventListener("input", (event) => {
+    showValues(form);
+    keep(form);
+    changed(readSettings(form), (event.target as HTMLInputElement).name);
+  });
+  form.addEventListener("reset", () => {
+    // The fields have their first values only after this event.
+    setTimeout(() => {
+      showValues(form);
+      keep(form);
+      changed(readSettings(form), "");
+    });
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  return readSettings(form);
+}
+
+export function readSettings(form: HTMLFormElement): Settings {
+  const field = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
+  const every = field("searchEvery").value;
+  return {
+    maxHands: Number(field("maxHands").value),
+    minPalmScore: Number(field("minPalmScore").value),
+    minPresence: Number(field("minPresence").value),
+    searchEvery: every ? Number(every) : null,
+    mirrored: field("mirrored").checked,
+    smooth: field("smooth").checked,
+    palmsOnly: field("palmsOnly").checked,
+    labels: field("labels").checked,
+    exact: field("exact").checked,
+    models: field("models").value,
+    engine: field("engine").value as Device,
+  };
+}
+
+/** Those of them that are the tracker's; a camera's picture is never a mirror image, whatever is shown. */
+export function trackerOptions(settings: Settings, isCamera: boolean): Partial<TrackerOptions> {
+  const { maxHands, minPalmScore, minPresence, searchEvery, mirrored, smooth } = settings;
+  return { maxHands, minPalmScore, minPresence, searchEvery, smooth, mirrored: mirrored && !isCamera };
+}
+
+function showValues(form: HTMLFormElement): void {
+  for (const range of form.querySelectorAll<HTMLInputElement>("input[type=range]")) {
+    const output = form.querySelector<HTMLOutputElement>(`output[for=${range.id}]`);
+    if (output) output.value = Number(range.step) < 1 ? Number(range.value).toFixed(2) : range.value;
+  }
+}
+
+function fields(form: HTMLFormElement): HTMLInputElement[] {
+  return ([...form.elements] as HTMLInputElement[]).filter((field) => field.name);
+}
+
+function keep(form: HTMLFormElement): void {
+  const values = fields(form).map((field) => [field.name, field.type === "checkbox" ? field.checked : field.value]);
+  try {
+    localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(values)));
+  } catch {
+    // Private windows may refuse; the settings then last as long as the page.
+  }
+}
+
+function restore(form: HTMLFormElement): void {
+  let kept: Record<string, unknown>;
+  try {
+    kept = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+  } catch {
+    return;
+  }
+  for (const field of fields(form)) {
+    const value = kept[field.name];
+    if (typeof value === "boolean") field.checked = value;
+    else if (typeof value === "string" && hasOption(field, value)) field.value = value;
+  }
+}
+
+function hasOption(field: HTMLElement, value: string): boolean {
+  return !(field instanceof HTMLSelectElement) || [...field.options].some((option) => option.value === value);
+}

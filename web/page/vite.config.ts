@@ -1,0 +1,95 @@
+// Builds the page into the Python package, which serves it: `npm run build` in web/, after the library is in dist/.
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
+import { rolldown } from "rolldown";
+import { defineConfig, type Plugin } from "vite";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const library = fileURLToPath(new URL("../dist/", import.meta.url));
+const cache = fileURLToPath(new URL("../node_modules/.cache/knuckle/", import.meta.url));
+const out = fileURLToPath(new URL("../../src/knuckle/serve/page/", import.meta.url));
+
+const engineFiles = ["worker.js", ...readdirSync(`${library}wasm`).map((name) => `wasm/${name}`)];
+const engine = `assets/engine-${hashOf(engineFiles.map((name) => readFileSync(library + name)))}/`;
+// Each browser needs one of the runtime's builds; the others are fetched where they are wanted and not kept for offline.
+const RARE = /litert_wasm_compat|\.map$|\.txt$/;
+const PACKED = /\.(js|css|html|json|svg|wasm|webmanifest)$/;
+
+export default defineConfig({
+  root: here,
+  base: "./",
+  publicDir: `${here}public`,
+  define: { ENGINE: JSON.stringify(engine) },
+  build: {
+    outDir: out,
+    emptyOutDir: true,
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 800,
+  },
+  plugins: [engineAndServiceWorker()],
+});
+
+function engineAndServiceWorker(): Plugin {
+  return {
+    name: "knuckle-page",
+    apply: "build",
+    async closeBundle() {
+      mkdirSync(`${out}${engine}wasm`, { recursive: true });
+      for (const name of engineFiles) {
+        const bytes = readFileSync(library + name);
+        if (name.endsWith(".js")) writeFileSync(out + engine + name, withoutMap(bytes.toString()));
+        else cpSync(library + name, out + engine + name);
+      }
+      await buildServiceWorker();
+      mkdirSync(cache, { recursive: true });
+      const large = filesIn(out).filter((path) => PACKED.test(path) && statSync(path).size > 1000);
+      await Promise.all(large.map(pack));
+    },
+  };
+}
+
+/** Source maps lie beside the library, not beside the page. */
+function withoutMap(text: string): string {
+  return text.replace(/\n\/\/# sourceMappingURL=\S+\s*$/, "\n");
+}
+
+async function buildServiceWorker(): Promise<void> {
+  const files = filesIn(out).filter((path) => !RARE.test(path) && !path.endsWith("index.html"));
+  const names = files.map((path) => relative(out, path).replaceAll("\\", "/"));
+  const version = hashOf(filesIn(out).map((path) => readFileSync(path)));
+  const bundle = await rolldown({
+    input: `${here}sw.ts`,
+    transform: { define: { FILES: JSON.stringify(names), VERSION: JSON.stringify(version) } },
+  });
+  await bundle.write({ file: `${out}sw.js`, format: "iife", minify: true });
+}
+
+/** Best compression of the runtime takes half a minute for each build, so results are kept for the next time. */
+async function pack(path: string): Promise<void> {
+  const data = readFileSync(path);
+  const kept = `${cache}${hashOf([data])}`;
+  if (!existsSync(`${kept}.gz`)) {
+    const params = { [constants.BROTLI_PARAM_QUALITY]: RARE.test(path) ? 9 : 11 };
+    writeFileSync(`${kept}.br`, await promisify(brotliCompress)(data, { params }));
+    writeFileSync(`${kept}.gz`, await promisify(gzip)(data, { level: 9 }));
+  }
+  for (const suffix of [".br", ".gz"]) cpSync(kept + suffix, path + suffix);
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+function hashOf(parts: readonly Buffer[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex").slice(0, 12);
+}

@@ -1,0 +1,31 @@
+// Builds the library into dist/: index.js (with core.js for pages that use no worker), worker.js, types and the runtime's
+// files. `npm run build:library`.
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const runtime = `${root}node_modules/@litertjs/core/wasm/`;
+const unfinished = `${root}dist.unfinished/`;
+const BUILDS = ["litert_wasm_internal", "litert_wasm_threaded_internal", "litert_wasm_compat_internal"];
+
+rmSync(unfinished, { recursive: true, force: true });
+const library = await rolldown({ input: { index: `${root}src/index.ts` } });
+await library.write({
+  dir: unfinished,
+  format: "esm",
+  chunkFileNames: "[name].js",
+  codeSplitting: { groups: [{ name: "shared", tags: ["$initial"] }] },
+  sourcemap: true,
+});
+const worker = await rolldown({ input: `${root}src/worker.ts` });
+await worker.write({ file: `${unfinished}worker.js`, format: "iife", minify: true, sourcemap: true });
+execFileSync(`${root}node_modules/.bin/tsc`, ["-p", `${root}tsconfig.types.json`, "--outDir", unfinished], {
+  stdio: "inherit",
+});
+mkdirSync(`${unfinished}wasm`);
+for (const build of BUILDS)
+  for (const kind of ["js", "wasm"]) cpSync(`${runtime}${build}.${kind}`, `${unfinished}wasm/${build}.${kind}`);
+rmSync(`${root}dist`, { recursive: true, force: true });
+renameSync(unfinished, `${root}dist`);

@@ -1,0 +1,166 @@
+/** Model bundles: `.task` files, folders with a `bundle.json`, or two tflite networks, fetched or given as bytes. */
+import { DEFAULT_BUNDLE, TASK_MEMBERS } from "./constants.js";
+import { BundleError } from "./errors.js";
+
+/** What must be known of a bundle's two networks. */
+export interface Bundle {
+  readonly palmSide: number;
+  readonly handSide: number;
+  /** (stride in pixels, anchors per cell) of each grid of the palm network. */
+  readonly palmStrides: readonly (readonly [number, number])[];
+  /** Names of the outputs: pixels of boxes and key points, logits. */
+  readonly palmOutputs: { readonly boxes: string; readonly scores: string };
+  /** Names of the outputs; handedness is the probability of "Left" in a mirrored image. */
+  readonly handOutputs: {
+    readonly landmarks: string;
+    readonly presence: string;
+    readonly handedness: string;
+    readonly world: string;
+    readonly visibility?: string | null;
+  };
+  /** The thresholds it was made for. */
+  readonly minPalmScore: number;
+  readonly minPresence: number;
+}
+
+/** A bundle with the bytes of its networks. */
+export interface LoadedBundle {
+  readonly bundle: Bundle;
+  readonly palm: Uint8Array;
+  readonly hand: Uint8Array;
+}
+
+/** An address, or the file's bytes. */
+export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
+
+/** A `.task` file, the address of a folder with a `bundle.json`, or two tflite networks. */
+export type Models =
+  | FileSource
+  | { readonly palm: FileSource; readonly hand: FileSource; readonly bundle?: Partial<Bundle> };
+
+/** Load a bundle. @throws BundleError where it cannot be had or is damaged. */
+export async function loadBundle(models: Models): Promise<LoadedBundle> {
+  if (isPair(models)) {
+    const [palm, hand] = await Promise.all([bytesOf(models.palm), bytesOf(models.hand)]);
+    return {
+      bundle: { ...DEFAULT_BUNDLE, ...models.bundle },
+      palm: network(palm, "palm"),
+      hand: network(hand, "hand"),
+    };
+  }
+  if (isAddress(models) && /(\/|\/bundle\.json)$/.test(new URL(models).pathname)) return loadFolder(new URL(models));
+  const members = unzip(await bytesOf(models), String(isAddress(models) ? models : "the .task file"));
+  const [palm, hand] = await Promise.all([members(TASK_MEMBERS.palm), members(TASK_MEMBERS.hand)]);
+  return { bundle: DEFAULT_BUNDLE, palm: network(palm, TASK_MEMBERS.palm), hand: network(hand, TASK_MEMBERS.hand) };
+}
+
+function isPair(models: Models): models is Extract<Models, { palm: unknown }> {
+  return typeof models === "object" && "palm" in models;
+}
+
+function isAddress(source: unknown): source is string | URL {
+  return typeof source === "string" || source instanceof URL;
+}
+
+async function loadFolder(address: URL): Promise<LoadedBundle> {
+  const json = new URL("bundle.json", address);
+  const text = new TextDecoder().decode(await bytesOf(json));
+  const { bundle, files } = parseBundle(text, String(json));
+  const [palm, hand] = await Promise.all(
+    files.map(async ({ file, sha256 }) => verified(network(await bytesOf(new URL(file, json)), file), sha256, file)),
+  );
+  return { bundle, palm, hand };
+}
+
+interface BundleFile {
+  file: string;
+  sha256: string;
+}
+
+/** The fields of a `bundle.json` by this library's names, and its two files. */
+export function parseBundle(text: string, name: string): { bundle: Bundle; files: BundleFile[] } {
+  let fields: Record<string, unknown>;
+  try {
+    fields = JSON.parse(text);
+  } catch (error) {
+    throw new BundleError(`${name} cannot be read: ${(error as Error).message}`);
+  }
+  const files = [fields.palm, fields.hand] as BundleFile[];
+  for (const [i, entry] of files.entries())
+    if (typeof entry?.file !== "string") throw new BundleError(`${name} names no ${i ? "hand" : "palm"} network`);
+  const bundle: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(DEFAULT_BUNDLE))
+    bundle[key] = fields[key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] ?? value;
+  return { bundle: bundle as unknown as Bundle, files };
+}
+
+/** A tflite file says so in bytes 4 to 7. */
+function network(bytes: Uint8Array, name: string): Uint8Array {
+  if (new TextDecoder().decode(bytes.subarray(4, 8)) !== "TFL3")
+    throw new BundleError(`${name} is no tflite network (${bytes.length} bytes)`);
+  return bytes;
+}
+
+async function verified(bytes: Uint8Array, sha256: string, name: string): Promise<Uint8Array> {
+  // Pages that are not served over https have no crypto.subtle.
+  if (!globalThis.crypto?.subtle || !sha256) return bytes;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
+  const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (hex !== sha256) throw new BundleError(`${name} is not the file that bundle.json names`);
+  return bytes;
+}
+
+async function bytesOf(source: FileSource): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) return source;
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
+  if (!isAddress(source)) throw new BundleError(`expected an address or a file's bytes, got ${typeof source}`);
+  let answer: Response;
+  try {
+    answer = await fetch(source);
+  } catch (error) {
+    throw new BundleError(`${source} cannot be fetched: ${(error as Error).message}`);
+  }
+  if (!answer.ok) throw new BundleError(`${source} cannot be fetched: ${answer.status} ${answer.statusText}`);
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
+const END_OF_DIRECTORY = 0x06054b50;
+const DIRECTORY_ENTRY = 0x02014b50;
+const STORED = 0;
+const DEFLATED = 8;
+
+/** The members of a zip by name, read from its central directory (APPNOTE 4.3); stored or deflated. */
+export function unzip(bytes: Uint8Array, name: string): (member: string) => Promise<Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let end = bytes.length - 22;
+  while (end >= 0 && view.getUint32(end, true) !== END_OF_DIRECTORY) end--;
+  if (end < 0) throw new BundleError(`${name} is no .task file: it is no zip archive (${bytes.length} bytes)`);
+  const entries = new Map<string, number>();
+  let at = view.getUint32(end + 16, true);
+  for (let left = view.getUint16(end + 10, true); left > 0; left--) {
+    if (at + 46 > end || view.getUint32(at, true) !== DIRECTORY_ENTRY) throw new BundleError(`${name} is damaged`);
+    const length = view.getUint16(at + 28, true);
+    entries.set(new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + length)), at);
+    at += 46 + length + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  }
+  return async (member) => {
+    const entry = entries.get(member);
+    if (entry === undefined) throw new BundleError(`${name} is no hand landmarker bundle: it has no ${member}`);
+    const [method, size, header] = [
+      view.getUint16(entry + 10, true),
+      view.getUint32(entry + 20, true),
+      view.getUint32(entry + 42, true),
+    ];
+    if (header + 30 > bytes.length) throw new BundleError(`${name} is damaged`);
+    const start = header + 30 + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
+    const data = bytes.subarray(start, start + size);
+    if (data.length !== size) throw new BundleError(`${name} is cut short within ${member}`);
+    if (method === STORED) return data;
+    if (method !== DEFLATED) throw new BundleError(`${member} of ${name} is packed in a way that browsers cannot read`);
+    const stream = new Blob([data as Uint8Array<ArrayBuffer>])
+      .stream()
+      .pipeThrough(new DecompressionStream("deflate-raw"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  };
+}

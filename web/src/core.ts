@@ -1,0 +1,162 @@
+/** All that a tracker does, in the thread that calls it: `HandTracker` calls it here or in a worker. */
+import { loadBundle, type Models } from "./bundle.js";
+import { FRAME_S } from "./constants.js";
+import { type Device, type Engine, openLiteRt } from "./engine.js";
+import { BundleError, InputError } from "./errors.js";
+import { type Frame, FrameReader, type Picture } from "./frame.js";
+import type { Graph, Observer } from "./graph.js";
+import { HandLandmarker } from "./hand.js";
+import { type TrackerOptions, withChanges } from "./options.js";
+import { PalmDetector } from "./palm.js";
+import { handDetection, handTracking } from "./pipeline.js";
+import type { Hand, Palm, Roi } from "./results.js";
+import { NO_MEMORY } from "./tracks.js";
+
+/** What a core is made from; all of it can cross to a worker, but an engine of the caller's own. */
+export interface Setup {
+  readonly models: Models;
+  readonly options: TrackerOptions;
+  readonly wasm: string;
+  readonly threads: number | null;
+  readonly engine: Device | Engine;
+  /** The first new hand's id. */
+  readonly nextId: number;
+}
+
+/** What a core tells of itself. */
+export interface About {
+  readonly device: string;
+  readonly threads: number;
+}
+
+/** What can be asked of a core. */
+export type Request =
+  | { readonly kind: "track"; readonly frame: Frame; readonly timeS: number | null }
+  | { readonly kind: "detect" | "detectPalms"; readonly frame: Frame }
+  | { readonly kind: "landmarksIn"; readonly frame: Frame; readonly rois: readonly Roi[] }
+  | { readonly kind: "setOptions"; readonly changes: Partial<TrackerOptions> }
+  | { readonly kind: "reset" };
+
+export type Answer = Hand[] | Palm[] | (Hand | null)[] | undefined;
+
+interface Networks {
+  readonly palm: Awaited<ReturnType<Engine["open"]>>;
+  readonly hand: Awaited<ReturnType<Engine["open"]>>;
+}
+
+export class Core {
+  private readonly reader = new FrameReader();
+  private turn: Promise<unknown> = Promise.resolve();
+  private timeS = -Infinity;
+  private detector!: PalmDetector;
+  private landmarker!: HandLandmarker;
+  private tracking!: Graph;
+  private detection!: Graph;
+  private palms!: Graph;
+
+  private constructor(
+    private readonly networks: Networks,
+    private readonly engine: Engine,
+    private readonly bundle: Awaited<ReturnType<typeof loadBundle>>["bundle"],
+    private options: TrackerOptions,
+    nextId: number,
+  ) {
+    this.build({ memory: { ...NO_MEMORY, nextId } });
+  }
+
+  /** @throws BundleError, EngineError */
+  static async create({ models, options, wasm, threads, engine: wanted, nextId }: Setup): Promise<Core> {
+    const opening =
+      typeof wanted === "string" ? openLiteRt({ wasm, device: wanted, threads }) : Promise.resolve(wanted);
+    const [{ bundle, ...files }, engine] = await Promise.all([loadBundle(models), opening]);
+    const [palm, hand] = [await engine.open(files.palm), await engine.open(files.hand)];
+    if (palm.side !== bundle.palmSide || hand.side !== bundle.handSide)
+      throw new BundleError(
+        `expected networks of ${bundle.palmSide} and ${bundle.handSide} px, got ${palm.side} and ${hand.side} px`,
+      );
+    return new Core({ palm, hand }, engine, bundle, options, nextId);
+  }
+
+  get about(): About {
+    return { device: this.engine.device, threads: this.engine.threads };
+  }
+
+  /** Requests take turns, in the order they came; one that fails leaves the tracker as it was. */
+  handle(request: Request, observe: Observer | null = null): Promise<Answer> {
+    const done = this.turn.then(() => this.answer(request, observe));
+    this.turn = done.catch(() => {});
+    return done;
+  }
+
+  close(): void {
+    this.networks.palm.close();
+    this.networks.hand.close();
+    this.engine.close();
+  }
+
+  private build(memory: Readonly<Record<string, unknown>>): void {
+    this.detector = new PalmDetector(this.networks.palm, this.bundle, this.options);
+    this.landmarker = new HandLandmarker(this.networks.hand, this.bundle, this.options);
+    this.tracking = handTracking(this.detector, this.landmarker, this.options);
+    this.tracking.reset(memory);
+    this.detection = handDetection(this.detector, this.landmarker, this.options);
+    this.palms = this.detector.graph();
+  }
+
+  private async answer(request: Request, observe: Observer | null): Promise<Answer> {
+    switch (request.kind) {
+      case "reset":
+        this.timeS = -Infinity;
+        this.tracking.reset();
+        return undefined;
+      case "setOptions":
+        this.options = withChanges(this.options, request.changes);
+        this.build(this.tracking.memory);
+        return undefined;
+      default: {
+        const picture = await this.reader.open(request.frame);
+        try {
+          return await this.look(request, picture, observe);
+        } finally {
+          picture.close();
+        }
+      }
+    }
+  }
+
+  private async look(
+    request: Extract<Request, { frame: Frame }>,
+    picture: Picture,
+    observe: Observer | null,
+  ): Promise<Answer> {
+    switch (request.kind) {
+      case "track": {
+        const timeS = this.nextTime(request.timeS);
+        const hands = await this.tracking.run([picture, timeS], observe);
+        this.timeS = timeS;
+        return hands as Hand[];
+      }
+      case "detect":
+        return (await this.detection.run([picture], observe)) as Hand[];
+      case "detectPalms":
+        return (await this.palms.run([picture], observe)) as Palm[];
+      case "landmarksIn":
+        return this.landmarksIn(picture, request.rois);
+    }
+  }
+
+  private async landmarksIn(picture: Picture, rois: readonly Roi[]): Promise<(Hand | null)[]> {
+    const hands = await this.landmarker.read(picture, rois);
+    return hands.map((hand) => (this.landmarker.accepts(hand) ? hand : null));
+  }
+
+  private nextTime(timeS: number | null): number {
+    if (timeS === null) return this.timeS === -Infinity ? 0 : this.timeS + FRAME_S;
+    if (!Number.isFinite(timeS) || timeS <= this.timeS)
+      throw new InputError(
+        `timeS must be finite and later than the previous frame's ${this.timeS}, got ${timeS}; ` +
+          "call reset() before another video",
+      );
+    return timeS;
+  }
+}

@@ -1,0 +1,182 @@
+/** Pictures as the pipeline reads them: any part, as RGBA bytes, with as little copying as the browser allows. */
+import { InputError } from "./errors.js";
+import type { Area, Pixels } from "./geometry.js";
+
+/** RGBA bytes, row by row, as in `ImageData`. */
+export interface RawImage {
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What crosses to the worker. */
+export type Frame = ImageBitmap | VideoFrame | RawImage | Blob;
+
+/** An image whose parts can be read. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** RGBA pixels that cover the area; good until the next call. */
+  read(area: Area): Pixels | Promise<Pixels>;
+  close(): void;
+}
+
+const EXPECTED = "expected an ImageBitmap, VideoFrame, ImageData, Blob, image, video or canvas";
+
+/** Opens frames; keeps the canvas and the buffer that reading them takes. */
+export class FrameReader {
+  private context: OffscreenCanvasRenderingContext2D | null = null;
+  private buffer = new Uint8Array(0);
+
+  /** The picture in a frame. @throws InputError where it is none or is empty. */
+  async open(frame: Frame): Promise<Picture> {
+    if (frame instanceof Blob) return this.drawable(await decode(frame));
+    if (isVideoFrame(frame))
+      return (await copiesRgba()) && isPlain(frame) ? this.copyable(frame) : this.drawable(frame);
+    if (typeof ImageBitmap !== "undefined" && frame instanceof ImageBitmap) return this.drawable(frame);
+    return raw(frame as RawImage);
+  }
+
+  /** Pixels straight from a video frame: a third of the time that a canvas takes. */
+  private copyable(frame: VideoFrame): Picture {
+    const { displayWidth: width, displayHeight: height } = frame;
+    return { width, height, read: (area) => this.copy(frame, even(area, width, height)), close: () => frame.close() };
+  }
+
+  private async copy(frame: VideoFrame, { left, top, right, bottom }: Area): Promise<Pixels> {
+    const [width, height] = [right - left, bottom - top];
+    const size = width * height * 4;
+    if (this.buffer.length < size) this.buffer = new Uint8Array(size);
+    await frame.copyTo(this.buffer, rgbaOf({ x: left, y: top, width, height }));
+    return { data: this.buffer, stride: width * 4, left, top, width, height };
+  }
+
+  private drawable(source: ImageBitmap | VideoFrame): Picture {
+    const [width, height] = isVideoFrame(source)
+      ? [source.displayWidth, source.displayHeight]
+      : [source.width, source.height];
+    if (!(width > 0 && height > 0)) throw new InputError(`${EXPECTED}, got one without pixels or closed already`);
+    return { width, height, read: (area) => this.draw(source, area), close: () => source.close() };
+  }
+
+  private draw(source: CanvasImageSource, { left, top, right, bottom }: Area): Pixels {
+    const [width, height] = [right - left, bottom - top];
+    const context = this.canvas(width, height);
+    context.drawImage(source, left, top, width, height, 0, 0, width, height);
+    return { data: context.getImageData(0, 0, width, height).data, stride: width * 4, left, top, width, height };
+  }
+
+  private canvas(width: number, height: number): OffscreenCanvasRenderingContext2D {
+    let context = this.context;
+    if (!context || context.canvas.width < width || context.canvas.height < height) {
+      const before = context?.canvas ?? { width: 0, height: 0 };
+      const canvas = new OffscreenCanvas(Math.max(width, before.width), Math.max(height, before.height));
+      context = canvas.getContext("2d", { willReadFrequently: true });
+      if (!context) throw new InputError("this browser gives no 2D canvas to read images with; send ImageData instead");
+      context.imageSmoothingEnabled = false;
+      context.globalCompositeOperation = "copy";
+      this.context = context;
+    }
+    return context;
+  }
+}
+
+function isVideoFrame(frame: unknown): frame is VideoFrame {
+  return typeof VideoFrame !== "undefined" && frame instanceof VideoFrame;
+}
+
+/** Whether a frame's pixels are stored as they are shown: upright, square, all of them, in a format that is known. */
+function isPlain(frame: VideoFrame): boolean {
+  const { displayWidth, displayHeight, visibleRect, format } = frame;
+  const { rotation, flip } = frame as { rotation?: number; flip?: boolean };
+  const whole = visibleRect?.x === 0 && visibleRect.y === 0;
+  return (
+    !!format &&
+    !rotation &&
+    !flip &&
+    whole &&
+    visibleRect.width === displayWidth &&
+    visibleRect.height === displayHeight
+  );
+}
+
+function rgbaOf(rect: DOMRectInit & { width: number }): VideoFrameCopyToOptions {
+  return {
+    rect,
+    layout: [{ offset: 0, stride: rect.width * 4 }],
+    format: "RGBA",
+    colorSpace: "srgb",
+  } as VideoFrameCopyToOptions;
+}
+
+let copying: Promise<boolean> | null = null;
+
+/** Whether this browser turns video frames into RGBA when it copies them; older ones give what is stored instead. */
+function copiesRgba(): Promise<boolean> {
+  copying ??= (async () => {
+    const orange = { format: "BGRX", codedWidth: 2, codedHeight: 2, timestamp: 0 } as const;
+    const gray = { ...orange, format: "I420" } as const;
+    const [out, black] = [new Uint8Array(16), new Uint8Array(16)];
+    try {
+      for (const [bytes, options, target] of [
+        [Uint8Array.of(...Array<number[]>(4).fill([0, 128, 255, 0]).flat()), orange, out],
+        [Uint8Array.of(16, 16, 16, 16, 128, 128), gray, black],
+      ] as const) {
+        const frame = new VideoFrame(bytes, options);
+        await frame.copyTo(target, rgbaOf({ x: 0, y: 0, width: 2, height: 2 }));
+        frame.close();
+      }
+    } catch {
+      return false;
+    }
+    return out[0] === 255 && out[1] === 128 && out[2] === 0 && black[0] < 8 && black[3] === 255;
+  })();
+  return copying;
+}
+
+/** The same area on even pixels, which frames with coarser colour want. */
+function even({ left, top, right, bottom }: Area, width: number, height: number): Area {
+  const up = (value: number, limit: number) => Math.min(value + (value & 1), limit);
+  return { left: left & ~1, top: top & ~1, right: up(right, width), bottom: up(bottom, height) };
+}
+
+function raw({ data, width, height }: RawImage): Picture {
+  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) throw new InputError(EXPECTED);
+  if (!(width > 0 && height > 0) || data.length !== width * height * 4)
+    throw new InputError(`expected ${width} x ${height} RGBA pixels in 8 bits, got ${data.length} bytes`);
+  const pixels = { data, stride: width * 4, left: 0, top: 0, width, height };
+  return { width, height, read: () => pixels, close: () => {} };
+}
+
+async function decode(blob: Blob): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(blob);
+  } catch (error) {
+    throw new InputError(`this file is no image that the browser can read (${(error as Error).message})`);
+  }
+}
+
+/** Whatever a page has as a frame that can cross to a worker. */
+export async function frameOf(source: unknown): Promise<Frame> {
+  if (isVideoFrame(source) || source instanceof Blob || source instanceof ImageBitmap) return source;
+  if (typeof source === "object" && source !== null && "data" in source) return source as RawImage;
+  try {
+    const isLive =
+      isOf("HTMLVideoElement", source) || isOf("HTMLCanvasElement", source) || isOf("OffscreenCanvas", source);
+    if (isLive && typeof VideoFrame !== "undefined")
+      return new VideoFrame(source as HTMLVideoElement, { timestamp: 0 });
+    return await createImageBitmap(source as ImageBitmapSource);
+  } catch (error) {
+    throw new InputError(`${EXPECTED}, got ${describe(source)} (${(error as Error).message})`);
+  }
+}
+
+/** `instanceof` for what a worker does not have. */
+function isOf(name: string, source: unknown): boolean {
+  const type = (globalThis as Record<string, unknown>)[name];
+  return typeof type === "function" && source instanceof type;
+}
+
+function describe(value: unknown): string {
+  return value === null ? "null" : typeof value === "object" ? value.constructor.name : String(value);
+}

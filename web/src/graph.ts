@@ -1,0 +1,116 @@
+import { InputError } from "./errors.js";
+
+/** What the observer is told after each node. */
+export interface Step {
+  /** Names from the outermost graph to the node's output, as `["hand_tracking", "palms", …]`. */
+  readonly path: readonly string[];
+  /** How long it ran; 0 where it was skipped. */
+  readonly seconds: number;
+  /** Whether `when` kept it from running. */
+  readonly skipped: boolean;
+}
+
+/** Hears of every node of every call, those of nested graphs first. */
+export type Observer = (step: Step) => void;
+
+/** One step of a graph. */
+export interface Node {
+  /** A function, which may be asynchronous, or another graph. */
+  readonly run: Graph | ((...values: never[]) => unknown);
+  /** Names of the values it takes, in order. */
+  readonly inputs: readonly string[];
+  /** Name of the value it makes. */
+  readonly output: string;
+  /** Name of a value; where that is empty or false the node is skipped. */
+  readonly when?: string;
+  /** What a skipped node puts out; an empty list unless given. */
+  readonly otherwise?: unknown;
+}
+
+interface Description {
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly nodes: readonly Node[];
+  readonly output: string;
+  /** Name of a value of the previous call: the name that feeds it, and the value of the first call. */
+  readonly feedback?: Readonly<Record<string, readonly [string, unknown]>>;
+}
+
+const NOTHING: readonly unknown[] = [];
+
+/**
+ * An ordered list of nodes; a node calls a function on named values and names the result. The order of the list is the
+ * order of execution, so a name must be produced above the line that uses it; this is checked when the graph is built.
+ * `when` takes the place of gates, `feedback` carries a value from one call to the next and is the only state.
+ */
+export class Graph {
+  private state: Record<string, unknown> = {};
+
+  /** @throws InputError where a name is used before it is produced, produced twice, or not at all. */
+  constructor(readonly description: Description) {
+    this.check();
+    this.reset();
+  }
+
+  /** Forget the calls so far; `changes` replaces first values of feedback. */
+  reset(changes: Record<string, unknown> = {}): void {
+    const feedback = Object.entries(this.description.feedback ?? {});
+    this.state = { ...Object.fromEntries(feedback.map(([name, [, first]]) => [name, first])), ...changes };
+    for (const { run } of this.description.nodes) if (run instanceof Graph) run.reset();
+  }
+
+  /** The values that the next call gets from this one. */
+  get memory(): Readonly<Record<string, unknown>> {
+    return this.state;
+  }
+
+  /** Run on one value per input. A call that throws leaves the feedback as it was. */
+  async run(inputs: readonly unknown[], observe?: Observer | null, above: readonly string[] = []): Promise<unknown> {
+    const { name, inputs: names, nodes, output, feedback = {} } = this.description;
+    const values: Record<string, unknown> = { ...this.state };
+    names.forEach((input, i) => {
+      values[input] = inputs[i];
+    });
+    const path = observe ? [...above, name] : above;
+    for (const node of nodes) {
+      const start = observe ? performance.now() : 0;
+      const skipped = node.when !== undefined && isEmpty(values[node.when]);
+      values[node.output] = skipped ? (node.otherwise ?? NOTHING) : await runNode(node, values, observe, path);
+      const seconds = skipped || !observe ? 0 : (performance.now() - start) / 1000;
+      observe?.({ path: [...path, node.output], seconds, skipped });
+    }
+    this.state = Object.fromEntries(Object.entries(feedback).map(([key, [source]]) => [key, values[source]]));
+    return values[output];
+  }
+
+  private check(): void {
+    const { name, inputs, nodes, output, feedback = {} } = this.description;
+    const known = new Set([...inputs, ...Object.keys(feedback)]);
+    const need = (names: readonly string[], who: string) => {
+      const missing = names.filter((needed) => !known.has(needed));
+      if (missing.length) throw new InputError(`${who} needs ${missing.join(", ")}, produced nowhere above it`);
+    };
+    for (const node of nodes) {
+      need([...node.inputs, ...(node.when === undefined ? [] : [node.when])], `${name}.${node.output}`);
+      if (known.has(node.output)) throw new InputError(`${name}: ${node.output} is produced twice`);
+      known.add(node.output);
+    }
+    need([output, ...Object.values(feedback).map(([source]) => source)], name);
+  }
+}
+
+function runNode(
+  node: Node,
+  values: Record<string, unknown>,
+  observe: Observer | null | undefined,
+  path: readonly string[],
+) {
+  const given = node.inputs.map((name) => values[name]);
+  return node.run instanceof Graph
+    ? node.run.run(given, observe, path)
+    : (node.run as (...inputs: unknown[]) => unknown)(...given);
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) ? value.length === 0 : !value;
+}

@@ -1,0 +1,129 @@
+/** The landmark network: image and regions in, hands out. Read top to bottom: crop, run, decode, gate. */
+import type { Bundle } from "./bundle.js";
+import { PIP_JOINTS, STEADY, Z_SCALE } from "./constants.js";
+import type { Network, Outputs } from "./engine.js";
+import type { Picture } from "./frame.js";
+import { crop, cropArea, imageFromCrop, turn, wrapAngle } from "./geometry.js";
+import { Graph } from "./graph.js";
+import type { TrackerOptions } from "./options.js";
+import type { Hand, Roi } from "./results.js";
+
+const POINTS = 21;
+
+/** A landmark network and how to read it. */
+export class HandLandmarker {
+  private readonly pictures: Float32Array[] = [];
+
+  constructor(
+    private readonly network: Network,
+    private readonly bundle: Bundle,
+    private readonly options: Readonly<TrackerOptions>,
+  ) {}
+
+  /** The subgraph: image, rois -> hands, in the order of the rois, those without a hand left out. */
+  graph(): Graph {
+    return new Graph({
+      name: "hand_landmarks",
+      inputs: ["image", "rois"],
+      nodes: [
+        {
+          run: (image: Picture, rois: readonly Roi[]) => this.prepare(image, rois),
+          inputs: ["image", "rois"],
+          output: "pictures",
+        },
+        { run: (pictures: readonly Float32Array[]) => this.runAll(pictures), inputs: ["pictures"], output: "raw" },
+        {
+          run: (raw: readonly Outputs[], rois: readonly Roi[]) => this.decode(raw, rois),
+          inputs: ["raw", "rois"],
+          output: "candidates",
+        },
+        {
+          run: (hands: readonly Hand[]) => hands.filter((hand) => this.accepts(hand)),
+          inputs: ["candidates"],
+          output: "hands",
+        },
+      ],
+      output: "hands",
+    });
+  }
+
+  /** One hand per region, whatever its presence. */
+  async read(image: Picture, rois: readonly Roi[]): Promise<Hand[]> {
+    return this.decode(await this.runAll(await this.prepare(image, rois)), rois);
+  }
+
+  /** One upright crop per region; they are good until the next call. */
+  async prepare(image: Picture, rois: readonly Roi[]): Promise<Float32Array[]> {
+    const side = this.bundle.handSide;
+    for (const [i, roi] of rois.entries()) {
+      this.pictures[i] ??= new Float32Array(side * side * 3);
+      const area = cropArea(roi, image.width, image.height);
+      crop(await image.read(area), area, roi, side, this.pictures[i]);
+    }
+    return this.pictures.slice(0, rois.length);
+  }
+
+  /** Raw outputs to hands in image pixels, whatever their presence. */
+  decode(raw: readonly Outputs[], rois: readonly Roi[]): Hand[] {
+    return rois.map((roi, i) => this.hand(raw[i], roi));
+  }
+
+  /** Whether the network is sure enough that this is a hand. */
+  accepts(hand: Hand): boolean {
+    return hand.presence > this.options.minPresence;
+  }
+
+  private async runAll(pictures: readonly Float32Array[]): Promise<Outputs[]> {
+    const raw: Outputs[] = [];
+    for (const picture of pictures) raw.push(await this.network.run(picture));
+    return raw;
+  }
+
+  private hand(raw: Outputs, roi: Roi): Hand {
+    const { handOutputs: names, handSide } = this.bundle;
+    const [a, b, c, d, e, f] = imageFromCrop(roi, handSide);
+    const zScale = roi.size / handSide / Z_SCALE;
+    const [points, metres] = [raw[names.landmarks], raw[names.world]];
+    const [landmarks, world] = [new Float32Array(3 * POINTS), new Float32Array(3 * POINTS)];
+    for (let i = 0; i < 3 * POINTS; i += 3) {
+      const [x, y] = [points[i], points[i + 1]];
+      landmarks[i] = a * x + b * y + c;
+      landmarks[i + 1] = d * x + e * y + f;
+      landmarks[i + 2] = points[i + 2] * zScale;
+      [world[i], world[i + 1]] = turn(metres[i], metres[i + 1], roi.angleRad);
+      world[i + 2] = metres[i + 2];
+    }
+    const leftInMirror = raw[names.handedness][0];
+    return {
+      landmarks,
+      world,
+      handedness: leftInMirror >= 0.5 === this.options.mirrored ? "Left" : "Right",
+      handednessScore: Math.max(leftInMirror, 1 - leftInMirror),
+      presence: raw[names.presence][0],
+      roi,
+      palmScore: null,
+      trackId: null,
+      visibility: names.visibility ? raw[names.visibility].slice(0, POINTS) : null,
+      landmarksRaw: landmarks,
+    };
+  }
+}
+
+/**
+ * The next frame's region from this frame's landmarks: upright along the line from the wrist to the mean of the PIP
+ * joints (the middle finger's counts twice), the box of the steady points in that direction, twice as large, moved a
+ * tenth towards the fingers.
+ */
+export function roiFromHand(hand: Hand): Roi {
+  const p = hand.landmarksRaw;
+  const [index, middle, ring] = PIP_JOINTS;
+  const end = (k: number) => ((p[3 * index + k] + p[3 * ring + k]) / 2 + p[3 * middle + k]) / 2;
+  const angleRad = wrapAngle(Math.PI / 2 - Math.atan2(-(end(1) - p[1]), end(0) - p[0]));
+  let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const i of STEADY) {
+    const [x, y] = turn(p[3 * i], p[3 * i + 1], -angleRad);
+    [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x), Math.max(y1, y)];
+  }
+  const [x, y] = turn((x0 + x1) / 2, (y0 + y1) / 2 - 0.1 * (y1 - y0), angleRad);
+  return { x, y, size: 2 * Math.max(x1 - x0, y1 - y0), angleRad };
+}

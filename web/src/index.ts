@@ -1,0 +1,38 @@
+/**
+ * Knuckle in the browser: 21 3D landmarks per hand, left or right, an id that stays with the hand. Frames never leave
+ * the device.
+ *
+ * @packageDocumentation
+ */
+export { type Bundle, type FileSource, loadBundle, type Models } from "./bundle.js";
+export {
+  DEFAULT_OPTIONS,
+  FINGERS,
+  HAND_CONNECTIONS,
+  LANDMARK_NAMES,
+  PALM_CONNECTIONS,
+  PALM_KEYPOINTS,
+} from "./constants.js";
+export type { Device, Engine, Network, Outputs } from "./engine.js";
+export { BundleError, EngineError, InputError, KnuckleError } from "./errors.js";
+export type { RawImage } from "./frame.js";
+export { crop, cropArea, imageFromCrop, letterbox } from "./geometry.js";
+export { Graph, type Node, type Observer, type Step } from "./graph.js";
+export type { TrackerOptions } from "./options.js";
+export { anchors } from "./palm.js";
+export {
+  type Hand,
+  type Handedness,
+  type HandJson,
+  handBox,
+  handToJson,
+  type LandmarkName,
+  landmark,
+  type Palm,
+  type PalmKeypoint,
+  palmSize,
+  palmToJson,
+  type Roi,
+} from "./results.js";
+export { oneEuro, type Smoothed } from "./smooth.js";
+export { type CreateOptions, HandTracker, type Source } from "./tracker.js";

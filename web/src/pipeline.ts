@@ -1,0 +1,145 @@
+/** The pipeline written out: the graph that follows hands through a video, and the one that looks at single images. */
+import { EAGER_S, FRAME_S, SEARCHES_PER_S } from "./constants.js";
+import { Graph } from "./graph.js";
+import type { HandLandmarker } from "./hand.js";
+import type { TrackerOptions } from "./options.js";
+import { type PalmDetector, roiFromPalm } from "./palm.js";
+import type { Hand, Palm, Roi } from "./results.js";
+import {
+  expectedRois,
+  follow,
+  held,
+  isPalmOf,
+  type Memory,
+  NO_MEMORY,
+  visibleHands,
+  withoutDuplicates,
+} from "./tracks.js";
+
+type Options = Readonly<TrackerOptions>;
+type Hands = readonly Hand[];
+type Palms = readonly Palm[];
+
+/**
+ * The tracking graph: image, time_s -> hands.
+ *
+ * Held hands are read first, in the regions that the previous frame foretells; the palm detector runs only where too
+ * few are left, and finds a hand that was lost in the very frame that lost it.
+ */
+export function handTracking(detector: PalmDetector, landmarker: HandLandmarker, options: Options): Graph {
+  const handLandmarks = landmarker.graph();
+  return new Graph({
+    name: "hand_tracking",
+    inputs: ["image", "time_s"],
+    nodes: [
+      {
+        run: (memory: Memory, timeS: number) => expectedRois(memory, timeS, options.predictMotion),
+        inputs: ["memory", "time_s"],
+        output: "held_rois",
+      },
+      { run: handLandmarks, inputs: ["image", "held_rois"], output: "held_hands", when: "held_rois" },
+      {
+        run: (hands: Hands) => unique(hands, options),
+        inputs: ["held_hands"],
+        output: "kept_hands",
+        when: "held_hands",
+      },
+      {
+        run: (memory: Memory, kept: Hands, timeS: number) => tooFew(memory, kept, timeS, options),
+        inputs: ["memory", "kept_hands", "time_s"],
+        output: "search",
+      },
+      { run: detector.graph(), inputs: ["image"], output: "palms", when: "search" },
+      {
+        run: (palms: Palms, kept: Hands) => roisFromPalms(palms, kept, options),
+        inputs: ["palms", "kept_hands"],
+        output: "found_rois",
+        when: "palms",
+      },
+      { run: handLandmarks, inputs: ["image", "found_rois"], output: "found_hands", when: "found_rois" },
+      {
+        run: (kept: Hands, found: Hands, palms: Palms) => merge(kept, found, palms, options),
+        inputs: ["kept_hands", "found_hands", "palms"],
+        output: "merged_hands",
+      },
+      {
+        run: (hands: Hands) => unique(hands, options),
+        inputs: ["merged_hands"],
+        output: "unique_hands",
+        when: "merged_hands",
+      },
+      {
+        run: (memory: Memory, hands: Hands, searched: boolean, timeS: number) =>
+          follow(memory, hands, searched, timeS, options.rememberS),
+        inputs: ["memory", "unique_hands", "search", "time_s"],
+        output: "next_memory",
+      },
+      {
+        run: (memory: Memory) => visibleHands(memory, options.smooth, options.voteHandedness),
+        inputs: ["next_memory"],
+        output: "hands",
+      },
+    ],
+    output: "hands",
+    feedback: { memory: ["next_memory", NO_MEMORY] },
+  });
+}
+
+/** The graph for single images: image -> hands, the best palm's first. It remembers nothing. */
+export function handDetection(detector: PalmDetector, landmarker: HandLandmarker, options: Options): Graph {
+  return new Graph({
+    name: "hand_detection",
+    inputs: ["image"],
+    nodes: [
+      { run: detector.graph(), inputs: ["image"], output: "palms" },
+      { run: (palms: Palms) => roisFromPalms(palms, [], options), inputs: ["palms"], output: "rois", when: "palms" },
+      { run: landmarker.graph(), inputs: ["image", "rois"], output: "found_hands", when: "rois" },
+      {
+        run: (found: Hands, palms: Palms) => merge([], found, palms, options),
+        inputs: ["found_hands", "palms"],
+        output: "merged_hands",
+        when: "found_hands",
+      },
+      {
+        run: (hands: Hands) => unique(hands, options),
+        inputs: ["merged_hands"],
+        output: "hands",
+        when: "merged_hands",
+      },
+    ],
+    output: "hands",
+  });
+}
+
+/**
+ * Whether to look for palms: no hand is left, one was just lost, or it is time to look for more.
+ *
+ * Hands come and go together, and one that was lost is mostly still there: so by default every frame is searched for
+ * `EAGER_S` after a hand was found or lost.
+ */
+export function tooFew(memory: Memory, kept: Hands, timeS: number, options: Options): boolean {
+  if (kept.length >= options.maxHands) return false;
+  if (kept.length < Math.max(1, held(memory).length)) return true;
+  if (options.searchEvery !== null) return memory.sinceSearch >= options.searchEvery;
+  return timeS - memory.changedS < EAGER_S || timeS - memory.searchedS > 1 / SEARCHES_PER_S - FRAME_S / 4;
+}
+
+/** Regions of the best palms that are no palm of a hand already held, as many as there is room for. */
+export function roisFromPalms(palms: Palms, kept: Hands, options: Options): Roi[] {
+  const fresh = palms.filter((palm) => !kept.some((hand) => isPalmOf(palm, hand)));
+  return fresh
+    .slice(0, Math.max(options.maxHands - kept.length, 0))
+    .map((palm) => roiFromPalm(palm, options.uprightRad));
+}
+
+/** Held hands and found ones, these with the score of the palm that their region came from. */
+function merge(kept: Hands, found: Hands, palms: Palms, options: Options): Hand[] {
+  const key = ({ x, y, size, angleRad }: Roi) => `${x} ${y} ${size} ${angleRad}`;
+  const scores = new Map(palms.map((palm) => [key(roiFromPalm(palm, options.uprightRad)), palm.score]));
+  return [...kept, ...found.map((hand) => ({ ...hand, palmScore: scores.get(key(hand.roi)) ?? null }))];
+}
+
+/** The hands without duplicates, where that is wanted. */
+function unique(hands: Hands, options: Options): Hand[] {
+  return options.removeDuplicates ? withoutDuplicates(hands) : [...hands];
+}

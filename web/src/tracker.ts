@@ -1,0 +1,288 @@
+import type { Models } from "./bundle.js";
+import type { About, Answer, Core, Request, Setup } from "./core.js";
+import type { Device, Engine } from "./engine.js";
+import { EngineError, InputError, receive } from "./errors.js";
+import { type Frame, frameOf, type RawImage } from "./frame.js";
+import type { Observer } from "./graph.js";
+import { type TrackerOptions, withChanges } from "./options.js";
+import type { Hand, Palm, Roi } from "./results.js";
+import type { FromWorker, ToWorker } from "./worker.js";
+
+/**
+ * What a tracker looks at. An `ImageBitmap` or `VideoFrame` is handed over: it is closed when the call is done, so that
+ * its pixels need not be copied. All others are only read. A `Blob` is an image file.
+ */
+export type Source =
+  | VideoFrame
+  | ImageBitmap
+  | ImageData
+  | RawImage
+  | Blob
+  | HTMLVideoElement
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas;
+
+/** What `HandTracker.create` takes: where things are, and every option of tracking. */
+export interface CreateOptions extends Partial<TrackerOptions> {
+  /** A `.task` file, the address of a folder with a `bundle.json`, or two tflite networks; addresses or bytes. */
+  models: Models;
+  /** Address of the folder with the runtime's `litert_wasm_*` files; `wasm/` beside this library unless given. */
+  wasm?: string | URL;
+  /** Address of this library's `worker.js`, or false to work in the calling thread. Beside this library unless given. */
+  worker?: string | URL | false;
+  /** Threads on the CPU; unless given as many as there are cores, at most 4, where the page is cross-origin isolated. */
+  threads?: number;
+  /** "auto" is WebGPU where the browser has a real GPU, else the CPU. An `Engine` of your own needs `worker: false`. */
+  engine?: Device | Engine;
+}
+
+/** Who does the work: a worker, or the core in this thread. */
+interface Backend {
+  readonly about: About;
+  handle(request: Request, observe: Observer | null): Promise<Answer>;
+  close(): void;
+}
+
+/**
+ * Follows hands through one video or camera stream: give it one frame after the other. One tracker per stream: it
+ * remembers. It works in a worker of its own, so the page stays free; frames never leave the device.
+ *
+ * ```ts
+ * const tracker = await HandTracker.create({ models: "/models/hand_landmarker.task" });
+ * const hands = await tracker.track(video, video.currentTime);
+ * ```
+ *
+ * Calls take turns. Where frames come faster than they are tracked, track the newest when `track` is done and leave the
+ * others out.
+ */
+export class HandTracker {
+  /** Hears of every node of every call, after the call. */
+  observe: Observer | null = null;
+  private highestId = 0;
+  private backend: Promise<Backend> | null = null;
+  private about: About = { device: "", threads: 1 };
+  private closed = false;
+
+  private constructor(
+    private readonly setup: Omit<Setup, "options" | "nextId">,
+    private readonly worker: URL | false,
+    private options: TrackerOptions,
+  ) {}
+
+  /**
+   * Load the networks and the runtime.
+   *
+   * @throws InputError for an option that does not exist or is out of range.
+   * @throws BundleError where the models cannot be had.
+   * @throws EngineError where the runtime cannot be loaded or has no such device.
+   */
+  static async create(given: CreateOptions): Promise<HandTracker> {
+    const { models, wasm, worker, threads = null, engine = "auto", ...changes } = given;
+    if (threads !== null && !(Number.isInteger(threads) && threads >= 1))
+      throw new InputError(`threads must be a whole number from 1 up, got ${threads}`);
+    if (typeof engine !== "string" && worker !== false)
+      throw new InputError("an engine of your own needs worker: false");
+    const library = import.meta.url;
+    const setup = { models: absolute(models), wasm: folder(wasm ?? new URL("wasm/", library)), threads, engine };
+    const tracker = new HandTracker(setup, worker === false ? false : address(worker), withChanges(undefined, changes));
+    await tracker.ready();
+    return tracker;
+  }
+
+  /** What the networks run on: "cpu" or "webgpu". */
+  get device(): string {
+    return this.about.device;
+  }
+
+  /** Threads that they use on the CPU. */
+  get threads(): number {
+    return this.about.threads;
+  }
+
+  /**
+   * Hands of this frame, by track id, with landmarks in pixels of this frame.
+   *
+   * @param timeS When it was taken, in seconds; must rise from call to call. Without it 30 frames a second are taken.
+   * @throws InputError where it is no image or time did not move on; the tracker stays usable.
+   * @throws EngineError where the worker broke down; the next call starts another one, which has forgotten the hands.
+   */
+  async track(frame: Source, timeS: number | null = null): Promise<Hand[]> {
+    const hands = (await this.ask({ kind: "track", frame: await frameOf(frame), timeS })) as Hand[];
+    for (const { trackId } of hands) this.highestId = Math.max(this.highestId, trackId ?? 0);
+    return hands;
+  }
+
+  /** Hands of one image, the best palm's first; nothing is remembered, nothing smoothed. */
+  async detect(image: Source): Promise<Hand[]> {
+    return (await this.ask({ kind: "detect", frame: await frameOf(image) })) as Hand[];
+  }
+
+  /** All palms of one image, best first, without landmarks; `maxHands` does not limit them. */
+  async detectPalms(image: Source): Promise<Palm[]> {
+    return (await this.ask({ kind: "detectPalms", frame: await frameOf(image) })) as Palm[];
+  }
+
+  /** Landmarks in regions of your own: for each its hand, or null where the network sees none. */
+  async landmarksIn(image: Source, rois: readonly Roi[]): Promise<(Hand | null)[]> {
+    return (await this.ask({ kind: "landmarksIn", frame: await frameOf(image), rois })) as (Hand | null)[];
+  }
+
+  /** Change options from the next frame on; held hands stay held. @throws InputError and changes nothing. */
+  async setOptions(changes: Partial<TrackerOptions>): Promise<void> {
+    this.options = withChanges(this.options, changes);
+    await this.ask({ kind: "setOptions", changes: this.options });
+  }
+
+  /** Forget all hands and the time; ids begin at 1 again. */
+  async reset(): Promise<void> {
+    await this.ask({ kind: "reset" });
+    this.highestId = 0;
+  }
+
+  /** Stop the worker and free the networks; calls that are under way are refused. */
+  close(): void {
+    this.closed = true;
+    this.backend?.then((backend) => backend.close()).catch(() => {});
+  }
+
+  private async ask(request: Request): Promise<Answer> {
+    if (this.closed) throw new InputError("this tracker is closed");
+    return (await this.ready()).handle(request, this.observe);
+  }
+
+  /** What works; it is started where there is none, or where the one before broke down. */
+  private ready(): Promise<Backend> {
+    this.backend ??= this.start().catch((error) => {
+      this.backend = null;
+      throw error;
+    });
+    return this.backend;
+  }
+
+  private async start(): Promise<Backend> {
+    const setup = { ...this.setup, options: this.options, nextId: this.highestId + 1 };
+    const onBroken = () => {
+      this.backend = null;
+    };
+    const backend = this.worker ? await WorkerBackend.start(this.worker, setup, onBroken) : await startCore(setup);
+    this.about = backend.about;
+    return backend;
+  }
+}
+
+async function startCore(setup: Setup): Promise<Core> {
+  const { Core } = await import("./core.js");
+  return Core.create(setup);
+}
+
+/** A worker with calls that wait for its answers. */
+class WorkerBackend implements Backend {
+  about: About = { device: "", threads: 1 };
+  private readonly worker: Worker;
+  private readonly waiting = new Map<
+    number,
+    { resolve(value: unknown): void; reject(error: Error): void; observe: Observer | null }
+  >();
+  private calls = 0;
+
+  private constructor(
+    url: URL,
+    private readonly onBroken: () => void,
+  ) {
+    this.worker = new Worker(url);
+    this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.settle(data);
+    this.worker.onerror = (event) => {
+      event.preventDefault();
+      this.breakDown(event.message || `it cannot be loaded from ${url}`);
+    };
+    this.worker.onmessageerror = () => this.breakDown("a message could not be read");
+  }
+
+  static async start(url: URL, setup: Setup, onBroken: () => void): Promise<WorkerBackend> {
+    const backend = new WorkerBackend(url, onBroken);
+    try {
+      backend.about = (await backend.post({ setup }, [], null)) as About;
+    } catch (error) {
+      backend.worker.terminate();
+      throw error;
+    }
+    return backend;
+  }
+
+  handle(request: Request, observe: Observer | null): Promise<Answer> {
+    const moved = "frame" in request && isMovable(request.frame) ? [request.frame] : [];
+    return this.post({ request, observe: observe !== null }, moved, observe) as Promise<Answer>;
+  }
+
+  close(): void {
+    this.worker.terminate();
+    this.rejectAll(new InputError("this tracker was closed"));
+  }
+
+  private post(message: WithoutId<ToWorker>, moved: Transferable[], observe: Observer | null): Promise<unknown> {
+    const id = ++this.calls;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject, observe });
+      try {
+        this.worker.postMessage({ id, ...message }, moved);
+      } catch (error) {
+        this.waiting.delete(id);
+        reject(
+          new InputError(`this cannot be sent to the worker; is it closed already? (${(error as Error).message})`),
+        );
+      }
+    });
+  }
+
+  private settle(data: FromWorker): void {
+    const call = this.waiting.get(data.id);
+    this.waiting.delete(data.id);
+    if (!call) return;
+    if ("error" in data) {
+      call.reject(receive(data.error));
+      if (data.broken) this.breakDown(data.error.message);
+      return;
+    }
+    for (const step of data.steps) call.observe?.(step);
+    call.resolve(data.value);
+  }
+
+  private breakDown(reason: string): void {
+    this.worker.terminate();
+    this.onBroken();
+    this.rejectAll(new EngineError(`the tracker's worker broke down (${reason}); the next call starts another`));
+  }
+
+  private rejectAll(error: Error): void {
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+}
+
+type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
+
+function isMovable(frame: Frame): frame is ImageBitmap | VideoFrame {
+  return frame instanceof ImageBitmap || (typeof VideoFrame !== "undefined" && frame instanceof VideoFrame);
+}
+
+/** Addresses mean what they mean on the page, also in the worker, whose own address differs. */
+function absolute<T>(source: T): T {
+  if (typeof source === "string" || source instanceof URL) return new URL(source, base()).href as T;
+  if (typeof source === "object" && source !== null && "palm" in source && "hand" in source)
+    return { ...source, palm: absolute(source.palm), hand: absolute(source.hand) };
+  return source;
+}
+
+function folder(source: string | URL): string {
+  const href = absolute(String(source));
+  return href.endsWith("/") ? href : `${href}/`;
+}
+
+function address(worker: string | URL | undefined): URL {
+  return new URL(worker === undefined ? new URL("./worker.js", import.meta.url) : worker, base());
+}
+
+function base(): string {
+  return typeof document === "undefined" ? self.location.href : document.baseURI;
+}

@@ -1,0 +1,220 @@
+/**
+ * What a tracker remembers from frame to frame, and how hands of this frame become hands of the tracks: plain functions
+ * from one memory to the next.
+ */
+import { COAST_S, PALM_LANDMARKS, REACH, REACH_PER_S, SLOWEST_S, STEADY, VOTES, WRONG_SIDE } from "./constants.js";
+import { iou } from "./geometry.js";
+import { roiFromHand } from "./hand.js";
+import { boxAround, type Hand, type Palm, type Roi } from "./results.js";
+import { oneEuro, type Smoothed } from "./smooth.js";
+
+type Vector = readonly [number, number];
+
+/** One hand through time. */
+export interface Track {
+  readonly trackId: number;
+  /** As last seen, not smoothed, with that frame's own handedness. */
+  readonly hand: Hand;
+  /** When that was. */
+  readonly seenS: number;
+  /** Image pixels per second of its centre. */
+  readonly velocity: Vector;
+  /** Mean probability of "Left" over the last `VOTES` frames. */
+  readonly left: number;
+  readonly votes: number;
+  /** The filters' memories. */
+  readonly landmarks: Smoothed;
+  readonly world: Smoothed;
+}
+
+/** All that a tracker knows when a frame arrives. */
+export interface Memory {
+  /** Hands that are held or were lost not long ago, by id. */
+  readonly tracks: readonly Track[];
+  readonly nextId: number;
+  /** Time of the previous frame. */
+  readonly timeS: number;
+  /** Frames since the palm detector last ran, and when that was. */
+  readonly sinceSearch: number;
+  readonly searchedS: number;
+  /** When a hand was last found or lost. */
+  readonly changedS: number;
+}
+
+export const NO_MEMORY: Memory = {
+  tracks: [],
+  nextId: 1,
+  timeS: -Infinity,
+  sinceSearch: 0,
+  searchedS: -Infinity,
+  changedS: -Infinity,
+};
+
+/** Tracks that were seen in the previous frame. */
+export function held(memory: Memory): Track[] {
+  return memory.tracks.filter((track) => track.seenS === memory.timeS);
+}
+
+/** Where the held hands should be now: each one's own region, moved on by its last motion. */
+export function expectedRois(memory: Memory, timeS: number, predictMotion: boolean): Roi[] {
+  return held(memory).map((track) => {
+    const roi = roiFromHand(track.hand);
+    if (!predictMotion) return roi;
+    const [dx, dy] = moved(track, timeS);
+    return { ...roi, x: roi.x + dx, y: roi.y + dy };
+  });
+}
+
+function moved(track: Track, timeS: number): Vector {
+  const elapsed = Math.min(timeS - track.seenS, COAST_S);
+  return [track.velocity[0] * elapsed, track.velocity[1] * elapsed];
+}
+
+/** Whether a palm's seven key points lie on those of a hand: within half a palm baseline on average. */
+export function isPalmOf(palm: Palm, hand: Hand): boolean {
+  const points = hand.landmarksRaw;
+  let sum = 0;
+  for (const [k, i] of PALM_LANDMARKS.entries())
+    sum += Math.hypot(palm.keypoints[2 * k] - points[3 * i], palm.keypoints[2 * k + 1] - points[3 * i + 1]);
+  return sum / PALM_LANDMARKS.length < 0.5 * baseline(hand);
+}
+
+/** The longest side of the triangle wrist, index MCP, pinky MCP, image pixels: a size that turning keeps. */
+export function baseline(hand: Hand): number {
+  const p = hand.landmarksRaw;
+  const side = (i: number, j: number) => Math.hypot(p[3 * i] - p[3 * j], p[3 * i + 1] - p[3 * j + 1]);
+  return Math.max(side(0, 5), side(5, 17), side(17, 0), 1e-3);
+}
+
+/**
+ * Leave out a hand that an earlier one already is: 10 of 21 landmarks within 0.2 of the larger palm baseline, and boxes
+ * that overlap by more than 0.2 (the rule of MediaPipe's Tasks API).
+ */
+export function withoutDuplicates(hands: readonly Hand[]): Hand[] {
+  const kept: Hand[] = [];
+  for (const hand of hands) if (!kept.some((other) => isSame(hand, other))) kept.push(hand);
+  return kept;
+}
+
+function isSame(one: Hand, other: Hand): boolean {
+  const [p, q] = [one.landmarksRaw, other.landmarksRaw];
+  const reach = 0.2 * Math.max(baseline(one), baseline(other));
+  let near = 0;
+  for (let i = 0; i < p.length; i += 3) if (Math.hypot(p[i] - q[i], p[i + 1] - q[i + 1]) < reach) near++;
+  return near >= 10 && iou(boxAround(one.landmarks), boxAround(other.landmarks)) > 0.2;
+}
+
+/** Give each hand of this frame its track, begin new ones, forget those lost for longer than `rememberS`. */
+export function follow(
+  memory: Memory,
+  hands: readonly Hand[],
+  searched: boolean,
+  timeS: number,
+  rememberS: number,
+): Memory {
+  const wasHeld = held(memory);
+  const limit = (track: Track) => Math.max(rememberS, wasHeld.includes(track) ? SLOWEST_S : 0);
+  const known = memory.tracks.filter((track) => timeS - track.seenS <= limit(track));
+  const owners = match(known, hands, timeS);
+  let nextId = memory.nextId;
+  const tracks = hands.map((hand, i) => {
+    const owner = owners[i];
+    return owner ? seenAgain(owner, hand, timeS, wasHeld.includes(owner)) : seenFirst(hand, timeS, nextId++);
+  });
+  const lost = memory.tracks.filter((track) => !owners.includes(track) && timeS - track.seenS <= rememberS);
+  const before = new Set(wasHeld.map((track) => track.trackId));
+  const changed = tracks.length !== before.size || tracks.some((track) => !before.has(track.trackId));
+  return {
+    tracks: [...tracks, ...lost].sort((one, other) => one.trackId - other.trackId),
+    nextId,
+    timeS,
+    sinceSearch: searched ? 1 : memory.sinceSearch + 1,
+    searchedS: searched ? timeS : memory.searchedS,
+    changedS: changed ? timeS : memory.changedS,
+  };
+}
+
+/** The track of each hand, the nearest pairs first, null where no track is in reach. */
+export function match(tracks: readonly Track[], hands: readonly Hand[], timeS: number): (Track | null)[] {
+  const pairs: { cost: number; track: number; hand: number }[] = [];
+  for (const [t, track] of tracks.entries())
+    for (const [h, hand] of hands.entries()) {
+      const far = distance(track, hand, timeS);
+      const disagreement = Math.abs(leftOf(hand) - track.left);
+      if (far <= REACH + REACH_PER_S * (timeS - track.seenS) * (1 - disagreement))
+        pairs.push({ cost: far + WRONG_SIDE * disagreement, track: t, hand: h });
+    }
+  pairs.sort((a, b) => a.cost - b.cost || a.track - b.track || a.hand - b.hand);
+  const owners: (Track | null)[] = hands.map(() => null);
+  for (const { track, hand } of pairs)
+    if (!owners[hand] && !owners.includes(tracks[track])) owners[hand] = tracks[track];
+  return owners;
+}
+
+/** How far a hand is from where a track's hand was expected, in palm baselines. */
+function distance(track: Track, hand: Hand, timeS: number): number {
+  const [dx, dy] = moved(track, timeS);
+  const [now, then] = [hand.landmarksRaw, track.hand.landmarksRaw];
+  let sum = 0;
+  for (const i of STEADY) sum += Math.hypot(now[3 * i] - then[3 * i] - dx, now[3 * i + 1] - then[3 * i + 1] - dy);
+  return sum / STEADY.length / Math.max(baseline(track.hand), baseline(hand));
+}
+
+function leftOf(hand: Hand): number {
+  return hand.handedness === "Left" ? hand.handednessScore : 1 - hand.handednessScore;
+}
+
+function filtered(track: Track | null, hand: Hand, timeS: number): { landmarks: Smoothed; world: Smoothed } {
+  const w = hand.world;
+  const worldSize = Math.hypot(w[0] - w[27], w[1] - w[28], w[2] - w[29]) || 1;
+  return {
+    landmarks: oneEuro(track?.landmarks ?? null, hand.landmarksRaw, timeS, baseline(hand)),
+    world: oneEuro(track?.world ?? null, hand.world, timeS, worldSize),
+  };
+}
+
+function seenFirst(hand: Hand, timeS: number, trackId: number): Track {
+  return {
+    trackId,
+    hand,
+    seenS: timeS,
+    velocity: [0, 0],
+    left: leftOf(hand),
+    votes: 1,
+    ...filtered(null, hand, timeS),
+  };
+}
+
+function seenAgain(track: Track, hand: Hand, timeS: number, wasHeld: boolean): Track {
+  const votes = Math.min(track.votes + 1, VOTES);
+  return {
+    trackId: track.trackId,
+    hand: hand.palmScore === null ? { ...hand, palmScore: track.hand.palmScore } : hand,
+    seenS: timeS,
+    velocity: wasHeld ? velocity(track, hand, timeS - track.seenS) : [0, 0],
+    left: track.left + (leftOf(hand) - track.left) / votes,
+    votes,
+    ...filtered(wasHeld ? track : null, hand, timeS),
+  };
+}
+
+function velocity(track: Track, hand: Hand, elapsed: number): Vector {
+  const [now, then] = [hand.landmarksRaw, track.hand.landmarksRaw];
+  let [x, y] = [0, 0];
+  for (const i of STEADY) {
+    x += now[3 * i] - then[3 * i];
+    y += now[3 * i + 1] - then[3 * i + 1];
+  }
+  const scale = STEADY.length * elapsed;
+  return [x / scale, y / scale];
+}
+
+/** The hands of this frame as users get them, by track id. */
+export function visibleHands(memory: Memory, smooth: boolean, vote: boolean): Hand[] {
+  return held(memory).map(({ trackId, hand, left, landmarks, world }) => ({
+    ...hand,
+    trackId,
+    ...(vote && { handedness: left >= 0.5 ? "Left" : "Right", handednessScore: Math.max(left, 1 - left) }),
+    ...(smooth && { landmarks: landmarks.value, world: world.value }),
+  }));
+}

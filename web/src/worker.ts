@@ -1,0 +1,48 @@
+/** The worker's side of `HandTracker`: one core, fed by messages. */
+import { Core, type Request, type Setup } from "./core.js";
+import { EngineError, type SentError, send } from "./errors.js";
+import type { Step } from "./graph.js";
+
+/** What the page sends: the setup first, then requests. */
+export type ToWorker =
+  | { readonly id: number; readonly setup: Setup }
+  | { readonly id: number; readonly request: Request; readonly observe: boolean };
+
+/** What comes back, once for each message. */
+export type FromWorker =
+  | { readonly id: number; readonly value: unknown; readonly steps: readonly Step[] }
+  | { readonly id: number; readonly error: SentError; readonly broken: boolean };
+
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage(message: FromWorker): void;
+}
+
+const scope = self as unknown as WorkerScope;
+let core: Core | null = null;
+
+scope.onmessage = async ({ data }) => {
+  try {
+    scope.postMessage(await answer(data));
+  } catch (error) {
+    scope.postMessage({ id: data.id, error: send(error), broken: error instanceof EngineError });
+  }
+};
+
+async function answer(message: ToWorker): Promise<FromWorker> {
+  if ("setup" in message) {
+    limitPool(message.setup.threads);
+    core = await Core.create(message.setup);
+    return { id: message.id, value: core.about, steps: [] };
+  }
+  if (!core) throw new EngineError("the tracker has not started");
+  const steps: Step[] = [];
+  const value = await core.handle(message.request, message.observe ? (step) => steps.push(step) : null);
+  return { id: message.id, value, steps };
+}
+
+/** The runtime starts a thread for each core of the machine, used or not; this worker's view of it is made smaller. */
+function limitPool(threads: number | null): void {
+  const most = Math.min(navigator.hardwareConcurrency || 1, threads ?? 4);
+  Object.defineProperty(navigator, "hardwareConcurrency", { value: most, configurable: true });
+}
