@@ -1,11 +1,11 @@
-# Everything that people and CI run. `make demo SOURCE=clip.mp4` and `make test` need Python 3.10 or newer, nothing else.
+# Everything that people and CI run. `make demo` and `make test` need Python 3.10 or newer, nothing else; `make web` Node.js 20.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCE ?= 0
+SOURCE ?= examples/hands.mp4
 
-.PHONY: demo test check format bench docs clean
+.PHONY: demo test check format bench bench-accuracy web docs clean
 
 demo: $(VENV)/user
 	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
@@ -25,11 +25,21 @@ format: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/bench.py
 
+bench-accuracy: $(VENV)/dev
+	$(BIN)/python benchmarks/accuracy.py
+
+web: web/node_modules/.package-lock.json
+	cd web && npm run --silent build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --silent
+	touch $@
+
 docs: $(VENV)/dev
 	$(BIN)/python docs/make_docs.py
 
 clean:
-	rm -rf $(VENV) out benchmarks/scratch dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out web/node_modules web/dist src/knuckle/serve/page benchmarks/scratch dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Knuckle needs Python 3.10 or newer: make PYTHON=python3.12 ...")'

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -24,7 +25,7 @@ import cv2
 import numpy as np
 
 import knuckle
-from knuckle import palm, tracker, tracks
+from knuckle import palm, smooth, tracks
 from knuckle.evaluate.candidates import Ask, Candidate, of_networks
 from knuckle.evaluate.intervals import bootstrap_ratio, bootstrap_ratio_difference
 from knuckle.evaluate.labels import open_image, sample_datasets
@@ -35,9 +36,8 @@ from knuckle.evaluate.score import score
 from knuckle.evaluate.score_images import FOUND_IOU
 from knuckle.evaluate.truth import Dataset, Shot
 from knuckle.geometry import letterbox
-from knuckle.hand import MCP_JOINTS, PIP_JOINTS, roi_from_hand
+from knuckle.hand import PIP_JOINTS, roi_from_hand
 from knuckle.images import Image
-from knuckle.results import Roi
 from knuckle.tracker import Networks, TrackerOptions
 
 CLIPS = ("still_hand", "moving_hand", "ti1k_clips", "asl_clips")
@@ -68,35 +68,18 @@ class Variant:
     exchange: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
 
 
-def calm_motion(
-    memory: tracks.Memory, time_s: float, predict_motion: bool, calm_per_s: float, joints: tuple[int, int, int]
-) -> list[Roi]:
-    """`tracks.expected_rois`, but motion below `calm_per_s` palm baselines a second is taken for noise, and as much is
-    taken off faster motion."""
-    rois = []
-    for track in memory.held:
-        roi, size = roi_from_hand(track.hand, joints), tracks.baseline(track.hand)
-        speed = float(np.hypot(*track.velocity)) / size
-        kept = max(0.0, 1 - calm_per_s / max(speed, 1e-9)) if predict_motion else 0.0
-        dx, dy = kept * track.velocity * min(time_s - track.seen_s, tracks.COAST_S)
-        rois.append(replace(roi, x=roi.x + float(dx), y=roi.y + float(dy)))
-    return rois
-
-
-def regions(calm_per_s: float, joints: tuple[int, int, int]) -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    """Exchange for how the next regions are made; 0 palms a second and PIP joints is what it was at first."""
-    make = partial(calm_motion, calm_per_s=calm_per_s, joints=joints)
-    return lambda: mock.patch.object(tracker, "expected_rois", make)
+def exchanged(module: ModuleType, **values: Any) -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    return lambda: mock.patch.multiple(module, **values)
 
 
 TRACKING = (
     Variant("default", {}),
-    Variant("PIP, all motion", {}, regions(0, PIP_JOINTS)),
-    Variant("MCP, all motion", {}, regions(0, MCP_JOINTS)),
-    Variant("MCP, motion above 1", {}, regions(1, MCP_JOINTS)),
-    Variant("MCP, motion above 2", {}, regions(2, MCP_JOINTS)),
-    Variant("MCP, no motion", {"predict_motion": False}, regions(0, MCP_JOINTS)),
+    Variant("PIP joints", {}, exchanged(tracks, roi_from_hand=partial(roi_from_hand, joints=PIP_JOINTS))),
+    Variant("no motion", {"predict_motion": False}),
+    Variant("all motion", {}, exchanged(tracks, CALM_PER_S=0.0)),
+    Variant("motion above 3", {}, exchanged(tracks, CALM_PER_S=3.0)),
     Variant("no filter", {"smooth": False}),
+    Variant("centre filtered like points", {}, exchanged(smooth, CENTRE_BETA_HZ_PER_SPEED=smooth.BETA_HZ_PER_SPEED)),
     Variant("every frame searched", {"search_every": 1}),
 )
 

@@ -49,8 +49,8 @@ FILTER = (
     "`smooth=False` is the row before smoothing"
 )
 REGIONS = (
-    "our next region follows the hand's last motion and its PIP joints: that holds fast hands (see asl_clips) and "
-    "passes some of the landmarks' noise on to the next region. What users get is the smoothed row, which is better"
+    "our next region follows the hand's motion, which holds fast hands (see asl_clips) and passes a little of the "
+    "landmarks' noise on to the next frame. What users get is the smoothed row"
 )
 # (metric begins with, dataset or "" for all) -> why it is worse than the reference
 EXPLAINED = {

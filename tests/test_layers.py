@@ -28,6 +28,11 @@ LAYERS = (
 )
 HEAVY = (
     "torch",
+    "anny",
+    "moderngl",
+    "tflite",
+    "litert_torch",
+    "uvicorn",
     "ray",
     "starlette",
     "matplotlib",

@@ -561,7 +561,7 @@ def test_models_arrive_whole(server: Running, encoding: str) -> None:
         assert again.status_code == 304
 
 
-@pytest.mark.parametrize("path", ["mediapipe/nothing.tflite", "nothing/bundle.json", "mediapipe/..%2f..%2fx", "%2e%2e/%2e%2e"])
+@pytest.mark.parametrize("path", ["mediapipe/no.tflite", "no/bundle.json", "mediapipe/..%2f..%2fx", "%2e%2e/%2e%2e"])
 def test_no_other_files_of_the_cache_are_served(server: Running, path: str) -> None:
     assert httpx.get(server.url(f"/models/{path}")).status_code == 404
 

@@ -80,7 +80,7 @@ def test_a_hand_behind_a_box_is_occluded_and_one_before_it_is_not(studio: Studio
     rng = np.random.default_rng(0)
     person = casting.random_person(studio.body, rng)
     hand = people.dressed(studio.body.posed_hand(person.shape, OPEN, "Right"), person, 1, "open")
-    light, rotation = casting.random_room(rng)
+    light, _, rotation = casting.random_room(rng)
     box = things.make("box", (0.5, 0.5, 0.02))
     for depth, expected in ((0.3, Visibility.OCCLUDED), (0.9, Visibility.VISIBLE)):
         actor = hand.moved(np.eye(3), (0, 0.05, 0.6))

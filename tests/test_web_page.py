@@ -450,7 +450,7 @@ def test_a_first_visit_is_small(browser: Any, server: Running) -> None:
     finished: list[Any] = []
 
     def watch(context: Any) -> None:
-        context.on("requestfinished", finished.append)
+        context.on("requestfinished", lambda request: finished.append(request))
 
     with opened(browser, server, prepare=watch, service_workers="block") as page:
         wait_until_ready(page)

@@ -25,7 +25,6 @@ from knuckle.train.landmarks import LossWeights, landmark_task
 from knuckle.train.loop import LoopOptions, Task
 from knuckle.train.nets.hand_net import HandNetShape
 
-
 logger = logging.getLogger("knuckle")
 console = Console(stderr=True, highlight=False)
 STOPPED = 130  # what shells expect after Ctrl-C

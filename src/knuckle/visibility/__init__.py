@@ -72,6 +72,8 @@ def with_visibility(network: bytes, head: Head | None = None) -> bytes:
     schema, model = _opened(network)
     graph = model.subgraphs[0]
     features = _features_of(schema, model)
+    if len(graph.outputs) != 4:
+        raise BundleError("this network has a fifth output already")
     wide = int(graph.tensors[features].shape[-1])
     head = head or shipped_head(wide)
     if head.first.shape[1] != wide:
@@ -114,7 +116,7 @@ def _features_of(schema: Any, model: Any) -> int:
     kinds = [code.builtinCode for code in model.operatorCodes]
     for operator in graph.operators:
         is_matrix = kinds[operator.opcodeIndex] == schema.BuiltinOperator.FULLY_CONNECTED
-        if is_matrix and operator.outputs[0] == graph.outputs[0] and len(graph.outputs) == 4:
+        if is_matrix and operator.outputs[0] == graph.outputs[0] and len(graph.outputs) in (4, 5):
             return int(operator.inputs[0])
     raise BundleError("this is not MediaPipe's landmark network: it needs four outputs, the first from one matrix")
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from knuckle.results import FloatArray, Roi
-from knuckle.train.synth import crops, crowds, labels, light, people, poses, skin, things
+from knuckle.train.synth import crops, crowds, labels, light, people, poses, skin, things, together
 from knuckle.train.synth.body import BodyModel, Shape
 from knuckle.train.synth.grasps import Grasp, random_grasp
 from knuckle.train.synth.mesh import Camera, Material, Mesh, Surroundings, Thing, place
@@ -20,6 +20,7 @@ HAND_M = 0.18  # an adult's hand from wrist to finger tip
 HAND_FREE = 0.15  # share of crops without a hand
 NEAREST_M = 0.1
 FROM_PEOPLE = 0.14  # share of crops that are cut from pictures of whole people
+PAIRED = 0.08  # share of crops of two hands together
 HOLDS = 0.18  # share of hands that hold something
 PEOPLE, GRASPS = 128, 4  # bodies that a process draws from, and grasps of each
 
@@ -36,10 +37,17 @@ def hand_stage(body: BodyModel, frame: Camera, rng: np.random.Generator) -> tupl
             return stage, int(rng.choice(seen))
     person = random_person(body, rng)
     side = str(rng.choice(["Left", "Right"]))
+    props: list[Thing] = []
+    if rng.random() < PAIRED:
+        pair = pair_of(body, person, 1, rng)
+        place = random_place(pair[0], frame, rng)
+        actors = [actor.moved(*place) for actor in pair]
+        if min(float(actor.points[:, 2].min()) for actor in actors) > NEAREST_M:
+            return Stage(tuple(actors), (), surroundings, rotation), 0
     first = posed_actor(body, person, side, 1, rng)
     first = first.moved(*random_place(first, frame, rng))
-    actors, props = [first], list[Thing]()
-    if rng.random() < 0.2:
+    actors = [first]
+    if rng.random() < 0.15:
         other = person if rng.random() < 0.8 else random_person(body, rng)
         second = posed_actor(body, other, "Left" if side == "Right" else "Right", 2, rng)
         actors.append(second.moved(people.random_turn(rng), beside(first, rng)))
@@ -89,6 +97,19 @@ def posed_actor(body: BodyModel, person: Person, side: str, hand_id: int, rng: n
         return holding(body, person, side, hand_id, rng)
     name, pose = poses.random_pose(rng)
     return people.dressed(body.posed_hand(person.shape, pose, side), person, hand_id, name)
+
+
+def pair_of(body: BodyModel, person: Person, first_id: int, rng: np.random.Generator) -> tuple[Actor, Actor]:
+    """Two hands that touch, cross, clasp or shake, in one space; a handshake is two people's."""
+    joints = person.shape.hand[1]
+    pair = together.random_pair(float(np.linalg.norm(joints[9] - joints[0])), rng)
+    same = pair.handedness[0] == pair.handedness[1]
+    owners = (person, random_person(body, rng) if same else person)
+    made = []
+    for k, (owner, side, pose) in enumerate(zip(owners, pair.handedness, pair.poses, strict=True)):
+        actor = people.dressed(body.posed_hand(owner.shape, pose, side), owner, first_id + k, pair.name)
+        made.append(actor.moved(pair.rotations[k], pair.offsets[k]))
+    return made[0], made[1]
 
 
 def holding(body: BodyModel, person: Person, side: str, hand_id: int, rng: np.random.Generator) -> Actor:
@@ -209,8 +230,9 @@ def hand_free(
 def off_the_hands(stage: Stage, frame: Camera, rng: np.random.Generator) -> Stage | None:
     """The stage with a focus on some other part of a body, no hand near it in the picture; None where all is near."""
     seen = [thing.mesh.vertices for thing in stage.props if len(thing.mesh.vertices)]
-    vertices = np.concatenate([part for part in seen if part[:, 2].min() > NEAREST_M] or [np.empty((0, 3))])
-    hands = np.concatenate([labels.project(actor.points, frame) for actor in stage.actors] or [np.empty((0, 2))])
+    vertices = np.concatenate([np.empty((0, 3)), *(part for part in seen if part[:, 2].min() > NEAREST_M)])
+    tips = [actor.points for actor in stage.actors]
+    hands = labels.project(np.concatenate(tips) if tips else np.empty((0, 3)), frame)
     for _ in range(10 if len(vertices) else 0):
         point = vertices[rng.integers(len(vertices))].astype(np.float64)
         radius = float(rng.uniform(0.08, 0.22))
@@ -265,6 +287,12 @@ def arms(
     usual = math.exp(rng.uniform(math.log(0.15), math.log(0.85 if count < 3 else 0.4)))
     actors: list[Actor] = []
     person = random_person(body, rng)
+    if count > 1 and rng.random() < 0.25:
+        pair = pair_of(body, person, count + 1, rng)
+        place = reaching_in(pair[0], frame, usual, [], rng)
+        moved = [actor.moved(*place) for actor in pair] if place else []
+        if moved and min(float(actor.points[:, 2].min()) for actor in moved) > NEAREST_M:
+            actors, count = moved, count - 2
     for k in range(count):
         if k % 2 == 0 and k:
             person = random_person(body, rng)

@@ -139,8 +139,10 @@ def random_tracks(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) 
     sides = ["Left", "Right"] if both else [str(rng.choice(["Left", "Right"]))]
     lanes = (0.7, 0.3) if both else (0.5,)  # a person who faces the camera has the left hand on the picture's right
     plan = _plan(recipe.seconds, both, rng)
+    arm = people.forearm_axis(studio.body.posed_hand(person.shape, poses.OPEN, "Right"))
+    near = float(np.linalg.norm(arm)) / 0.25  # short arms come nearer: their elbows stay below the picture
     return [
-        Track(person, side, _keys(plan, k, lane, recipe, rng), rng.uniform(0, 2 * math.pi, 6))
+        Track(person, side, _keys(plan, k, lane, near, rng), rng.uniform(0, 2 * math.pi, 6))
         for k, (side, lane) in enumerate(zip(sides, lanes, strict=True))
     ]
 
@@ -222,8 +224,9 @@ def encode(path: Path, images: Iterator[Image], rate: int, crf: int = 21) -> Non
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream: Any = container.add_stream("libx264", rate=Fraction(rate))
         stream.pix_fmt, stream.options = "yuv420p", {"crf": str(crf), "preset": "medium"}
-        for image in images:
-            stream.width, stream.height = image.shape[1], image.shape[0]
+        for number, image in enumerate(images):
+            if number == 0:
+                stream.width, stream.height = image.shape[1], image.shape[0]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
 
@@ -282,11 +285,11 @@ def _plan(seconds: float, both: bool, rng: np.random.Generator) -> list[tuple[st
 
 
 def _keys(
-    plan: Sequence[tuple[str, float, float]], hand: int, lane: float, recipe: ClipRecipe, rng: np.random.Generator
+    plan: Sequence[tuple[str, float, float]], hand: int, lane: float, near: float, rng: np.random.Generator
 ) -> tuple[Key, ...]:
     """One hand's keys: it begins below the picture or in it, and does what the plan says."""
     name, pose = poses.random_pose(rng)
-    away = float(rng.uniform(0.36, 0.55))
+    away = float(rng.uniform(0.36, 0.5)) * near
     palm = 0.0 if rng.random() < 0.6 else math.pi
     at = Key(0.0, lane, 1.3 if rng.random() < 0.4 else 0.62, away, 0.0, palm, 0.0, pose, name)
     keys = [at, replace(at, time_s=0.4, y=0.62)]
@@ -314,7 +317,7 @@ def _act(act: str, at: Key, hand: int, lane: float, lasts: float, rng: np.random
         return [(end, replace(at, pose=pose, name=name))]
     if act == "move":
         new = replace(turned, x=lane + float(rng.uniform(-0.2, 0.2)), y=float(rng.uniform(0.4, 0.85)))
-        return [(end, replace(new, distance=float(np.clip(at.distance * rng.uniform(0.75, 1.35), 0.3, 0.75))))]
+        return [(end, replace(new, distance=float(np.clip(at.distance * rng.uniform(0.75, 1.3), 0.2, 0.5))))]
     if act == "swipe":
         return [(end, replace(at, x=lane + (0.25 if at.x < lane else -0.25), roll=at.roll + float(rng.normal(0, 0.3))))]
     if act == "leave":
@@ -325,7 +328,7 @@ def _act(act: str, at: Key, hand: int, lane: float, lasts: float, rng: np.random
     if act in ("cross", "occlude"):  # hand 0 passes in front
         nearer = 0.88 if hand == 0 else 1.15
         there = 1 - lane if act == "cross" else (0.5 if hand == 0 else lane + 0.8 * (0.5 - lane))
-        half = replace(at, x=there, distance=float(np.clip(at.distance * nearer, 0.3, 0.75)))
+        half = replace(at, x=there, distance=float(np.clip(at.distance * nearer, 0.2, 0.6)))
         return [(start + 0.45 * lasts, half), (start + 0.55 * lasts, half), (end, replace(at, x=lane))]
     return [(end, at)]
 

@@ -11,17 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.results import FloatArray
-from knuckle.train.synth import people, poses, skin
+from knuckle.train.synth import people, skin, together
 from knuckle.train.synth.body import BodyModel, load_body
-from knuckle.train.synth.figures import SIDES, BodyPose, PosedBody, posed_body, reach
-from knuckle.train.synth.mesh import Camera, Material, Mesh, Thing, inflate, place
+from knuckle.train.synth.figures import PosedBody, posed_body
+from knuckle.train.synth.mesh import Camera, Material, Mesh, Thing, inflate, part, place
 from knuckle.train.synth.people import Actor, Person
 
 FIRST_BODY_ID = 40
-REGIONS = ("skin", "hair", "eye", "iris", "shirt", "sleeve", "trousers", "shoes", "hand")
-OWNERS = ("body", "Left", "Right")
-LOOSE_M = {"shirt": 0.008, "sleeve": 0.007, "trousers": 0.006, "shoes": 0.006, "hair": 0.006, "hand": people.GLOVE_M}
-EYE = Material("plain", (0.62, 0.6, 0.58), 0.15, bump=0.0)
+GLOVES_M = {"hand_left": people.GLOVE_M, "hand_right": people.GLOVE_M}
+LOOSE_M = {"shirt": 0.008, "sleeve": 0.007, "trousers": 0.006, "shoes": 0.006, "hair": 0.006, **GLOVES_M}
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,27 +70,9 @@ HAIR = np.array(
 )
 
 
-def random_pose(body: BodyModel, person: Person, rng: np.random.Generator) -> tuple[dict[str, str], BodyPose]:
-    """Arms anywhere before, beside and above a person, hands in any pose; names of the poses by side."""
-    arms, names = {}, {}
-    lean = (float(rng.normal(0, 0.12)), float(rng.normal(0, 0.15)), float(rng.normal(0, 0.08)))
-    for side in SIDES:
-        names[side], hand = poses.random_pose(rng)
-        out = 1.0 if side == "Left" else -1.0
-        if rng.random() < 0.2:  # hanging
-            wrist = np.array([out * rng.uniform(0.22, 0.35), rng.uniform(0.02, 0.12), rng.uniform(-0.15, 0.05)])
-            turn = people.rotation(rng.normal(0, 0.2), out * rng.normal(1.4, 0.4), math.pi + rng.normal(0, 0.2))
-        else:
-            wrist = np.array([out * rng.uniform(-0.05, 0.55), rng.uniform(-0.8, 0.0), rng.uniform(-0.55, -0.22)])
-            turn = people.rotation(0, 0, rng.normal(0, 0.6)) @ people.random_tilt(rng)
-        arms[side] = reach(body, person.shape, side, wrist, turn, hand, lean)
-    head = (float(rng.normal(0.05, 0.15)), float(rng.normal(0, 0.3)), float(rng.normal(0, 0.1)))
-    return names, BodyPose(arms, lean, head)
-
-
 def figure(body: BodyModel, person: Person, number: int, rng: np.random.Generator) -> Figure:
     """A person, upright, facing the camera, the nose at the origin; hands get the ids 2 number + 1 and + 2."""
-    names, pose = random_pose(body, person, rng)
+    name, pose = together.random_body_pose(body, person.shape, rng)
     posed = posed_body(body, person.shape, pose)
     nose = posed.points["nose"].astype(np.float64)
     clothes = random_clothes(person, rng)
@@ -101,7 +81,7 @@ def figure(body: BodyModel, person: Person, number: int, rng: np.random.Generato
     for k, side in enumerate(("Left", "Right")):
         hand_id = 2 * number + 1 + k
         things = tuple(Thing(mesh, material, hand_id) for owner, mesh, material in parts if owner == side)
-        about = {**person.words, "sleeve": clothes.sleeve is not None, "pose": names[side]}
+        about = {**person.words, "sleeve": clothes.sleeve is not None, "pose": name}
         actors.append(Actor(things, posed.hands[side], side, hand_id, about))
     rest = tuple(Thing(mesh, material, FIRST_BODY_ID + number) for owner, mesh, material in parts if owner == "body")
     return moved(Figure((actors[0], actors[1]), rest, posed.points), np.eye(3), -nose)
@@ -126,20 +106,9 @@ def placed(who: Figure, frame: Camera, tilt: FloatArray, rng: np.random.Generato
 
 def dressed_parts(posed: PosedBody, person: Person, clothes: Clothes) -> list[tuple[str, Mesh, Material]]:
     """The body cut into (owner, mesh, material), each with its clothes on."""
-    worn = {
-        "skin": person.skin,
-        "hair": clothes.hair or person.skin,
-        "eye": EYE,
-        "iris": Material("plain", (0.03, 0.02, 0.012), 0.1, bump=0.0),
-        "shirt": clothes.shirt or person.skin,
-        "sleeve": clothes.sleeve or person.skin,
-        "trousers": clothes.trousers or person.skin,
-        "shoes": clothes.shoes or person.skin,
-        "hand": person.glove or person.skin,
-    }
     found = []
-    for (owner, region), (kept, faces) in cuts().items():
-        mesh = Mesh(
+    for owner, (kept, faces) in cuts().items():
+        rest = Mesh(
             posed.mesh.vertices[kept],
             posed.mesh.normals[kept],
             posed.mesh.uv[kept],
@@ -147,42 +116,34 @@ def dressed_parts(posed: PosedBody, person: Person, clothes: Clothes) -> list[tu
             {name: values[kept] for name, values in posed.mesh.masks.items()},
             None if posed.mesh.rest is None else posed.mesh.rest[kept],
         )
-        material = worn[region]
-        bare = material is person.skin
-        found.append((owner, mesh if bare else inflate(mesh, LOOSE_M.get(region, 0.0)), material))
+        for region, material in worn_by(person, clothes, owner):
+            if material is not None:
+                found.append((owner, inflate(part(rest, region), LOOSE_M[region]), material))
+                rest = part(rest, region, inside=False)
+        found.append((owner, rest, person.skin))
     return found
+
+
+def worn_by(person: Person, clothes: Clothes, owner: str) -> list[tuple[str, Material | None]]:
+    """(region, material) of what covers the trunk with head and legs ("body"), or an arm ("Left", "Right")."""
+    if owner == "body":
+        return [
+            ("shirt", clothes.shirt),
+            ("trousers", clothes.trousers),
+            ("shoes", clothes.shoes),
+            ("hair", clothes.hair),
+        ]
+    return [("shirt", clothes.shirt), ("sleeve", clothes.sleeve), (f"hand_{owner.lower()}", person.glove)]
 
 
 @lru_cache(maxsize=1)
-def cuts() -> dict[tuple[str, str], tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]]:
-    """Vertices and triangles of each (owner, region); the same for all bodies, as they share their triangles."""
+def cuts() -> dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]]:
+    """Vertices and triangles of the arms and the rest; the same for all bodies, as they share their triangles."""
     model = load_body()
     faces, masks = model.arrays["body_faces"], model.body_masks
-    share = {name: values[faces].mean(1) for name, values in masks.items()}
-    region = np.zeros(len(faces), int)
-    for name in ("hair", "shirt", "trousers", "sleeve", "shoes", "eye"):
-        region[share[name] > 0.5] = REGIONS.index(name)
-    region[(share["hand_left"] > 0.5) | (share["hand_right"] > 0.5)] = REGIONS.index("hand")
-    region[_iris(model, faces, region)] = REGIONS.index("iris")
-    owner = np.where(share["arm_left"] > 0.5, 1, np.where(share["arm_right"] > 0.5, 2, 0))
+    left, right = (masks[f"arm_{side}"][faces].mean(1) > 0.5 for side in ("left", "right"))
     found = {}
-    for o, of in enumerate(OWNERS):
-        for r, what in enumerate(REGIONS):
-            chosen = faces[(owner == o) & (region == r)]
-            if len(chosen):
-                kept, renumbered = np.unique(chosen, return_inverse=True)
-                found[of, what] = kept, np.ascontiguousarray(renumbered.reshape(-1, 3).astype(np.int32))
+    for owner, chosen in (("Left", left), ("Right", right), ("body", ~left & ~right)):
+        kept, renumbered = np.unique(faces[chosen], return_inverse=True)
+        found[owner] = kept, np.ascontiguousarray(renumbered.reshape(-1, 3).astype(np.int32))
     return found
-
-
-def _iris(model: BodyModel, faces: npt.NDArray[np.int32], region: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """(m,) the eyes' triangles within 6 mm of the eyeball's foremost point."""
-    rest = model.arrays["adult"][model.arrays["body_seams"]]
-    middle = rest[faces].mean(1)
-    chosen = np.zeros(len(faces), bool)
-    for side in (middle[:, 0] < 0, middle[:, 0] > 0):
-        eye = (region == REGIONS.index("eye")) & side
-        if eye.any():
-            front = middle[eye][middle[eye][:, 2].argmin()]
-            chosen |= eye & (np.linalg.norm(middle - front, axis=1) < 0.006)
-    return chosen

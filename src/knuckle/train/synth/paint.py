@@ -84,11 +84,13 @@ def _stroke(canvas: Floats, points: Floats, width: float, strength: float = 1.0)
     """Draw a curve of paper points, `width` texels wide, fading towards both of its ends; the stronger wins."""
     pixels = points * SIDE - 0.5
     fade = np.sin(np.linspace(0.12, np.pi - 0.12, len(points) - 1)) ** 0.5
-    layer = np.zeros_like(canvas)
-    for k, value in enumerate(fade):
-        (x0, y0), (x1, y1) = np.round(pixels[k : k + 2] * 16).astype(int).tolist()
-        cv2.line(layer, (x0, y0), (x1, y1), float(value * strength), max(1, round(width)), cv2.LINE_AA, 4)
-    np.maximum(canvas, layer, out=canvas)
+    x0, y0 = np.clip(pixels.min(0).astype(int) - 8, 0, SIDE - 1).tolist()
+    x1, y1 = np.clip(pixels.max(0).astype(int) + 9, 1, SIDE).tolist()
+    layer = np.zeros((y1 - y0, x1 - x0), np.float32)
+    ends = np.round((pixels - (x0, y0)) * 16).astype(int).tolist()
+    for a, b, value in zip(ends[:-1], ends[1:], fade, strict=True):
+        cv2.line(layer, a, b, float(value * strength), max(1, round(width)), cv2.LINE_AA, 4)
+    np.maximum(canvas[y0:y1, x0:x1], layer, out=canvas[y0:y1, x0:x1])
 
 
 def _across(centre: npt.ArrayLike, along: npt.ArrayLike, half: float, bow: float, wobble: npt.ArrayLike) -> Floats:

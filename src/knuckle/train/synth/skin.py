@@ -91,7 +91,7 @@ def skin_colour(tone: float, warmth: float = 0.0, redness: float = 0.0) -> Colou
     The scale's swatches are flat and pale beside lit skin: hue is theirs with more red, lightness a table.
     """
     swatch = monk_colour(tone).astype(np.float64)
-    colour = swatch * np.array([1.12, 0.90, 0.82]) ** (0.6 + 1.1 * float(np.clip((7 - tone) / 5, 0, 1)))
+    colour = swatch * np.array([1.12, 0.90, 0.82]) ** (1.1 + 0.6 * float(np.clip((7 - tone) / 5, 0, 1)))
     colour = colour * np.exp(np.array([0.03, 0.0, -0.07]) * warmth + np.array([0.03, -0.05, -0.03]) * redness)
     lightness = float(np.interp(tone, np.arange(1, 11), LIGHTNESS))
     return _triple(colour * lightness / float(colour @ np.array([0.2126, 0.7152, 0.0722])))

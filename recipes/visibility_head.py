@@ -1,0 +1,63 @@
+"""The visibility heads in src/knuckle/visibility: features of MediaPipe's networks on renders, a perceptron on them.
+
+    knuckle synth hands renders/train --count 9000 --side 320 --margin 1.4 --seed 901
+    knuckle synth hands renders/check --count 1200 --side 320 --margin 1.4 --seed 902
+    python recipes/visibility_head.py --data renders/train --check renders/check --out src/knuckle/visibility
+
+Features are kept in OUT_FEATURES (an .npz per network and part), so that the head can be trained again in seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from knuckle import zoo
+from knuckle.train.data import HandCrops, Source
+from knuckle.train.visibility import Features, HeadOptions, judge, read_features, train_head
+
+SIDE = 224
+GROUPS = {"wrist and palm": (0, 1, 5, 9, 13, 17), "middle joints": (2, 3, 6, 7, 10, 11, 14, 15, 18, 19)}
+GROUPS["finger tips"] = (4, 8, 12, 16, 20)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--data", nargs="+", required=True)
+    options.add_argument("--check", required=True)
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--features", type=Path, default=Path("runs/visibility"))
+    options.add_argument("--count", type=int, default=20_000, help="crops to train on; each picture gives several")
+    options.add_argument("--networks", nargs="+", default=["mediapipe", "mediapipe-lite"])
+    chosen = options.parse_args()
+    for name in chosen.networks:
+        train = features_of(name, chosen.data, chosen.count, chosen.features / f"{name}-train.npz", seed=0)
+        check = features_of(name, [chosen.check], 2000, chosen.features / f"{name}-check.npz", seed=1)
+        head = train_head(train, HeadOptions())
+        path = chosen.out / f"{'lite' if 'lite' in name else 'full'}.npz"
+        path.write_bytes(head.to_bytes())
+        print(f"{name}: {path}, {path.stat().st_size} bytes")
+        for part, joints in {"all": tuple(range(21)), **GROUPS}.items():
+            print(f"  {part:15} {json.dumps({k: round(v, 4) for k, v in judge(head, check, joints).items()})}")
+
+
+def features_of(name: str, data: list[str], count: int, kept: Path, seed: int) -> Features:
+    """From the file where it is kept, else computed and kept."""
+    if kept.is_file():
+        with np.load(kept) as stored:
+            return Features(*(stored[key].astype(np.float32) for key in ("features", "visible", "weight")))
+    crops = HandCrops([Source.read(text) for text in data], SIDE, seed, empty=0)
+    with Progress() as progress:
+        bar = progress.add_task(kept.stem, total=count)
+        found = read_features(zoo.find(name).hand_path, crops, count, lambda done: progress.update(bar, completed=done))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(kept, features=found.features.astype(np.float16), visible=found.visible, weight=found.weight)
+    return found
+
+
+if __name__ == "__main__":
+    main()

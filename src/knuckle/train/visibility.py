@@ -1,0 +1,141 @@
+"""Training of the visibility head: a small perceptron on the pooled features of MediaPipe's landmark network.
+
+The network stays as it is. Its features are computed once per crop, by the engine that runs it later; the head is then
+trained on them in memory, which takes seconds.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from knuckle.errors import InputError
+from knuckle.results import FloatArray
+from knuckle.runtime import Session
+from knuckle.train import losses
+from knuckle.train.data import HandCrops
+from knuckle.train.landmarks import auroc
+from knuckle.train.nets.reference_hand import visibility_head
+from knuckle.visibility import Head, with_features
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a head is trained on: (n, 1152 or 672) features, (n, 21) visible 0 or 1, (n, 21) weight 0 or 1."""
+
+    features: FloatArray
+    visible: FloatArray
+    weight: FloatArray
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """How a head is trained.
+
+    Attributes:
+        hidden: width of its hidden layer.
+        epochs: times that every crop is seen.
+        batch: crops per step.
+        rate: peak learning rate of AdamW.
+        decay: weight decay.
+        noise: standard deviation of what is added to the features, which are scaled to 1.
+        seed: of everything random.
+    """
+
+    hidden: int = 48
+    epochs: int = 40
+    batch: int = 256
+    rate: float = 2e-3
+    decay: float = 0.05
+    noise: float = 0.1
+    seed: int = 0
+
+
+def read_features(network: Path, samples: HandCrops, count: int, observe: Callable[[int], None]) -> Features:
+    """The pooled features of `count` crops that hold a hand whose visibility is labelled.
+
+    Args:
+        network: tflite file of MediaPipe's landmark network, full or lite.
+        samples: crops of 224 px.
+        observe: called with the number of crops done.
+
+    Raises:
+        BundleError: it is another network. InputError: hardly any crop has what is asked for.
+    """
+    rows: list[tuple[FloatArray, Any, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        opened = Path(folder) / network.name
+        opened.write_bytes(with_features(network.read_bytes()))
+        session = Session(opened, 1)
+        number = 0
+        while len(rows) < count:
+            sample = samples(number)
+            number += 1
+            if sample["presence"][0] == 1 and sample["visibility_weight"].any():
+                picture = np.ascontiguousarray(sample["picture"].transpose(1, 2, 0))[None]
+                features = session(picture)["features"][0].astype(np.float16)
+                rows.append((features, sample["visibility"], sample["visibility_weight"]))
+                observe(len(rows))
+            elif number > 20 * len(rows) + 200:
+                raise InputError(f"only {len(rows)} of {number} crops hold a hand whose visibility is labelled")
+    features, visible, weight = (np.stack(column) for column in zip(*rows, strict=True))
+    return Features(features.astype(np.float32), visible, weight)
+
+
+def train_head(data: Features, options: HeadOptions = HeadOptions()) -> Head:
+    """The head, with the scaling of the features folded into its first layer."""
+    torch.manual_seed(options.seed)
+    mean, spread = data.features.mean(0), data.features.std(0) + 1e-3
+    x = torch.from_numpy((data.features - mean) / spread)
+    true, weight = torch.from_numpy(data.visible), torch.from_numpy(data.weight)
+    head = visibility_head(x.shape[1], options.hidden)
+    optimiser = torch.optim.AdamW(head.parameters(), lr=options.rate, weight_decay=options.decay)
+    steps = options.epochs * -(-len(x) // options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)
+    for _ in range(options.epochs):
+        for rows in torch.split(torch.randperm(len(x)), options.batch):
+            seen = head(x[rows] + options.noise * torch.randn(len(rows), x.shape[1]))
+            loss = losses.binary_cross_entropy(seen, true[rows], weight[rows])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    return folded(head, mean, spread)
+
+
+def folded(head: nn.Sequential, mean: FloatArray, spread: FloatArray) -> Head:
+    """W ((x - mean) / spread) + b = (W / spread) x + (b - W (mean / spread)); rounded to what is stored."""
+    (first, first_bias), (second, second_bias) = (
+        (layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in head if isinstance(layer, nn.Linear)
+    )
+    scaled = Head(first / spread, first_bias - first @ (mean / spread), second, second_bias)
+    return Head.from_bytes(scaled.to_bytes())
+
+
+def say(head: Head, features: FloatArray) -> FloatArray:
+    """(n, 21) probabilities that a landmark can be seen."""
+    hidden = np.maximum(0, features @ head.first.T + head.first_bias)
+    seen: FloatArray = 1 / (1 + np.exp(-(hidden @ head.second.T + head.second_bias)))
+    return seen
+
+
+def judge(head: Head, data: Features, joints: Sequence[int] = range(21)) -> dict[str, float]:
+    """AUROC, expected calibration error (10 bins, Guo et al. 2017, arXiv 1706.04599), right at 0.5, share visible."""
+    labelled = data.weight[:, list(joints)] > 0
+    seen, true = (values[:, list(joints)][labelled] for values in (say(head, data.features), data.visible))
+    bins = np.clip((seen * 10).astype(int), 0, 9)
+    gaps = [abs(seen[bins == k].mean() - true[bins == k].mean()) * (bins == k).mean() for k in set(bins.tolist())]
+    return {
+        "auroc": auroc(seen, true),
+        "calibration_error": float(sum(gaps)),
+        "right": float(((seen > 0.5) == (true > 0.5)).mean()),
+        "visible": float(true.mean()),
+        "count": float(len(true)),
+    }
