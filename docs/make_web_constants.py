@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +46,18 @@ def numbers() -> list[tuple[str, str, Any]]:
         ("UPRIGHT_RAD", "Angle from wrist to middle MCP that counts as upright.", palm.UPRIGHT_RAD),
         ("Z_SCALE", "The landmark network's z is this much of the scale of its x and y.", hand.Z_SCALE),
         ("STEADY", "Landmarks that stay put while fingers bend.", hand.STEADY),
-        ("PIP_JOINTS", "Index, middle and ring joints that a hand points to.", hand.PIP_JOINTS),
+        ("ROI_JOINTS", "Index, middle and ring joints that tell where a hand points to.", default_joints()),
         ("REACH", "Palm baselines within which a hand is found again at once.", tracks.REACH),
         ("REACH_PER_S", "The same, for each second unseen.", tracks.REACH_PER_S),
         ("WRONG_SIDE", "A hand of the other side counts as this many baselines further away.", tracks.WRONG_SIDE),
         ("VOTES", "Handedness is the mean over about this many frames.", tracks.VOTES),
+        ("CALM_PER_S", "Motion below this many palm baselines a second is noise.", tracks.CALM_PER_S),
         ("COAST_S", "Motion is carried on for this long after a hand was lost.", tracks.COAST_S),
         ("SLOWEST_S", "Frames further apart than this show hands that cannot be told the same.", tracks.SLOWEST_S),
         ("PALM_LANDMARKS", "The palm detector's key points as hand landmarks.", tracks.PALM_LANDMARKS),
         ("MIN_CUTOFF_HZ", "One-Euro: cutoff of a still hand.", smooth.MIN_CUTOFF_HZ),
         ("BETA_HZ_PER_SPEED", "One-Euro: cutoff gained per hand size a second.", smooth.BETA_HZ_PER_SPEED),
+        ("CENTRE_BETA_HZ_PER_SPEED", "The same for a hand's centre.", smooth.CENTRE_BETA_HZ_PER_SPEED),
         ("SPEED_CUTOFF_HZ", "One-Euro: cutoff of the speed.", smooth.SPEED_CUTOFF_HZ),
         ("SEARCHES_PER_S", "Searches a second while more hands are allowed.", tracker.SEARCHES_PER_S),
         ("FRAME_S", "Time from frame to frame where none is given.", tracker.FRAME_S),
@@ -66,6 +69,11 @@ def numbers() -> list[tuple[str, str, Any]]:
         ("PALM_CONNECTIONS", "Lines of the palm, as pairs of landmarks.", results.PALM_CONNECTIONS),
         ("HAND_CONNECTIONS", "All lines of a drawn hand, as pairs of landmarks.", results.HAND_CONNECTIONS),
     ]
+
+
+def default_joints() -> Any:
+    """The joints that `roi_from_hand` takes unless told otherwise."""
+    return signature(hand.roi_from_hand).parameters["joints"].default
 
 
 def default_options() -> dict[str, Any]:

@@ -119,7 +119,7 @@ def written(image: Image, hand: Hand) -> tuple[Image, list[Any]]:
     near = image[y0 : math.ceil(hand.roi.y + reach), x0 : math.ceil(hand.roi.x + reach)]
     picture, _ = shrunk(near)
     scale = picture.shape[1] / near.shape[1]
-    landmarks = (hand.landmarks - [x0, y0, 0]) * scale
+    landmarks = (hand.landmarks - [x0, y0, 0] + [0.5, 0.5, 0]) * scale - [0.5, 0.5, 0]  # centres at whole numbers
     truth = {"landmarks": np.round(landmarks, 2).tolist(), "world": np.round(hand.world, 5).tolist()}
     return picture, [{**truth, "handedness": hand.handedness}]
 

@@ -73,7 +73,7 @@ def test_depth_in_pixels_has_the_scale_of_the_picture_at_the_wrist() -> None:
 def test_visibility_tells_all_four_cases_apart() -> None:
     points = hand()
     points[20] = [2.0, 0, 0.6]  # outside
-    depth = np.full((120, 160), 0.59)
+    depth = np.full((120, 160), 0.595)
     ids = np.ones((120, 160))
     x, y = np.rint(labels.project(points, PINHOLE)).astype(int).T
     depth[y[8], x[8]] = 0.5  # its own hand, 10 cm in front

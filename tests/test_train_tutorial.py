@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,11 @@ def test_what_goes_wrong_is_one_line(command: list[str], words: str, tmp_path: P
     result = CliRunner().invoke(cli.cli, ["train", "landmarks", *filled, "--out", str(tmp_path / "run")])
     assert isinstance(result.exception, Error) and words in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+def test_every_flag_that_the_page_names_exists() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "training.md").read_text()
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", page)) - {"--nproc-per-node"}
+    commands = (["train", "landmarks"], ["export"], ["synth", "hands"], ["track"], ["evaluate"])
+    shown = "".join(CliRunner().invoke(cli.cli, [*command, "--help"]).output for command in commands)
+    assert named and named <= set(re.findall(r"--[a-z][a-z-]*[a-z]", shown)), named

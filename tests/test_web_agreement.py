@@ -274,7 +274,7 @@ def assert_decides_the_same(page: Any, networks: Networks, frames: list[tuple[Im
         assert [hand.track_id for hand in ours] == [hand["track_id"] for hand in theirs]
         assert_same(ours, theirs, 0.02)
         for one, other in zip(ours, theirs, strict=True):
-            assert np.allclose([one.roi.x, one.roi.y, one.roi.size, one.roi.angle_rad], other["roi"], atol=2e-3)
+            assert np.allclose([one.roi.x, one.roi.y, one.roi.size, one.roi.angle_rad], other["roi"], atol=0.02)
     return sum(map(len, found))
 
 

@@ -12,8 +12,8 @@ export const Z_SCALE = 0.4;
 /** Landmarks that stay put while fingers bend. */
 export const STEADY = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18] as const;
 
-/** Index, middle and ring joints that a hand points to. */
-export const PIP_JOINTS = [6, 10, 14] as const;
+/** Index, middle and ring joints that tell where a hand points to. */
+export const ROI_JOINTS = [5, 9, 13] as const;
 
 /** Palm baselines within which a hand is found again at once. */
 export const REACH = 2.0;
@@ -26,6 +26,9 @@ export const WRONG_SIDE = 1.5;
 
 /** Handedness is the mean over about this many frames. */
 export const VOTES = 30;
+
+/** Motion below this many palm baselines a second is noise. */
+export const CALM_PER_S = 1.5;
 
 /** Motion is carried on for this long after a hand was lost. */
 export const COAST_S = 0.1;
@@ -41,6 +44,9 @@ export const MIN_CUTOFF_HZ = 1.0;
 
 /** One-Euro: cutoff gained per hand size a second. */
 export const BETA_HZ_PER_SPEED = 12.0;
+
+/** The same for a hand's centre. */
+export const CENTRE_BETA_HZ_PER_SPEED = 45.0;
 
 /** One-Euro: cutoff of the speed. */
 export const SPEED_CUTOFF_HZ = 1.0;

@@ -160,6 +160,7 @@ async function decode(blob: Blob): Promise<ImageBitmap> {
 export async function frameOf(source: unknown): Promise<Frame> {
   if (isVideoFrame(source) || source instanceof Blob || source instanceof ImageBitmap) return source;
   if (typeof source === "object" && source !== null && "data" in source) return source as RawImage;
+  if (typeof source !== "object" || source === null) throw new InputError(`${EXPECTED}, got ${describe(source)}`);
   try {
     const isLive =
       isOf("HTMLVideoElement", source) || isOf("HTMLCanvasElement", source) || isOf("OffscreenCanvas", source);
@@ -178,5 +179,5 @@ function isOf(name: string, source: unknown): boolean {
 }
 
 function describe(value: unknown): string {
-  return value === null ? "null" : typeof value === "object" ? value.constructor.name : String(value);
+  return typeof value === "object" && value ? value.constructor.name : JSON.stringify(value);
 }

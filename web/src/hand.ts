@@ -1,6 +1,6 @@
 /** The landmark network: image and regions in, hands out. Read top to bottom: crop, run, decode, gate. */
 import type { Bundle } from "./bundle.js";
-import { PIP_JOINTS, STEADY, Z_SCALE } from "./constants.js";
+import { ROI_JOINTS, STEADY, Z_SCALE } from "./constants.js";
 import type { Network, Outputs } from "./engine.js";
 import type { Picture } from "./frame.js";
 import { crop, cropArea, imageFromCrop, turn, wrapAngle } from "./geometry.js";
@@ -110,13 +110,13 @@ export class HandLandmarker {
 }
 
 /**
- * The next frame's region from this frame's landmarks: upright along the line from the wrist to the mean of the PIP
+ * The next frame's region from this frame's landmarks: upright along the line from the wrist to the mean of three
  * joints (the middle finger's counts twice), the box of the steady points in that direction, twice as large, moved a
  * tenth towards the fingers.
  */
 export function roiFromHand(hand: Hand): Roi {
   const p = hand.landmarksRaw;
-  const [index, middle, ring] = PIP_JOINTS;
+  const [index, middle, ring] = ROI_JOINTS;
   const end = (k: number) => ((p[3 * index + k] + p[3 * ring + k]) / 2 + p[3 * middle + k]) / 2;
   const angleRad = wrapAngle(Math.PI / 2 - Math.atan2(-(end(1) - p[1]), end(0) - p[0]));
   let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];

@@ -34,5 +34,5 @@ export {
   palmToJson,
   type Roi,
 } from "./results.js";
-export { oneEuro, type Smoothed } from "./smooth.js";
+export { oneEuro, type Smoothed, type SmoothedHand, smoothHand } from "./smooth.js";
 export { type CreateOptions, HandTracker, type Source } from "./tracker.js";

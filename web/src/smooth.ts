@@ -1,4 +1,4 @@
-import { BETA_HZ_PER_SPEED, MIN_CUTOFF_HZ, SPEED_CUTOFF_HZ } from "./constants.js";
+import { BETA_HZ_PER_SPEED, CENTRE_BETA_HZ_PER_SPEED, MIN_CUTOFF_HZ, SPEED_CUTOFF_HZ } from "./constants.js";
 
 /** A filtered value, its filtered speed per second, and when it was made. */
 export interface Smoothed {
@@ -7,12 +7,41 @@ export interface Smoothed {
   readonly timeS: number;
 }
 
+/** A filtered hand, and its parts: its centre, and its points relative to it. */
+export interface SmoothedHand {
+  readonly value: Float32Array;
+  readonly centre: Smoothed;
+  readonly shape: Smoothed;
+}
+
+/** Filter the points of a hand: their mean and their places about it, each with its own cutoff; see `oneEuro`. */
+export function smoothHand(
+  previous: SmoothedHand | null,
+  points: Float32Array,
+  timeS: number,
+  unit: number,
+): SmoothedHand {
+  const mean = new Float32Array(3);
+  for (let i = 0; i < points.length; i++) mean[i % 3] += (3 * points[i]) / points.length;
+  const about = points.map((value, i) => value - mean[i % 3]);
+  const centre = oneEuro(previous?.centre ?? null, mean, timeS, unit, CENTRE_BETA_HZ_PER_SPEED);
+  const shape = oneEuro(previous?.shape ?? null, about, timeS, unit);
+  const value = previous ? shape.value.map((place, i) => place + centre.value[i % 3]) : points;
+  return { value, centre, shape };
+}
+
 /**
  * The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012) on points x, y, z; `unit` is the object's size in the
  * points' unit. Each point has its own cutoff, from its speed in object sizes per second. The first call, and one whose
  * time has not moved on, gives the points back.
  */
-export function oneEuro(previous: Smoothed | null, points: Float32Array, timeS: number, unit: number): Smoothed {
+export function oneEuro(
+  previous: Smoothed | null,
+  points: Float32Array,
+  timeS: number,
+  unit: number,
+  beta: number = BETA_HZ_PER_SPEED,
+): Smoothed {
   if (!previous || timeS <= previous.timeS) return { value: points, speed: new Float32Array(points.length), timeS };
   const elapsed = timeS - previous.timeS;
   const value = new Float32Array(points.length);
@@ -25,7 +54,7 @@ export function oneEuro(previous: Smoothed | null, points: Float32Array, timeS: 
       speed[k] = previous.speed[k] + speedWeight * (measured - previous.speed[k]);
       squared += speed[k] * speed[k];
     }
-    const weight = blend(MIN_CUTOFF_HZ + (BETA_HZ_PER_SPEED / unit) * Math.sqrt(squared), elapsed);
+    const weight = blend(MIN_CUTOFF_HZ + (beta / unit) * Math.sqrt(squared), elapsed);
     for (let k = i; k < i + 3; k++) value[k] = previous.value[k] + weight * (points[k] - previous.value[k]);
   }
   return { value, speed, timeS };

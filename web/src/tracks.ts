@@ -2,11 +2,21 @@
  * What a tracker remembers from frame to frame, and how hands of this frame become hands of the tracks: plain functions
  * from one memory to the next.
  */
-import { COAST_S, PALM_LANDMARKS, REACH, REACH_PER_S, SLOWEST_S, STEADY, VOTES, WRONG_SIDE } from "./constants.js";
+import {
+  CALM_PER_S,
+  COAST_S,
+  PALM_LANDMARKS,
+  REACH,
+  REACH_PER_S,
+  SLOWEST_S,
+  STEADY,
+  VOTES,
+  WRONG_SIDE,
+} from "./constants.js";
 import { iou } from "./geometry.js";
 import { roiFromHand } from "./hand.js";
 import { boxAround, type Hand, type Palm, type Roi } from "./results.js";
-import { oneEuro, type Smoothed } from "./smooth.js";
+import { oneEuro, type Smoothed, type SmoothedHand, smoothHand } from "./smooth.js";
 
 type Vector = readonly [number, number];
 
@@ -23,7 +33,7 @@ export interface Track {
   readonly left: number;
   readonly votes: number;
   /** The filters' memories. */
-  readonly landmarks: Smoothed;
+  readonly landmarks: SmoothedHand;
   readonly world: Smoothed;
 }
 
@@ -61,7 +71,9 @@ export function expectedRois(memory: Memory, timeS: number, predictMotion: boole
     const roi = roiFromHand(track.hand);
     if (!predictMotion) return roi;
     const [dx, dy] = moved(track, timeS);
-    return { ...roi, x: roi.x + dx, y: roi.y + dy };
+    const speed = Math.hypot(...track.velocity) / baseline(track.hand);
+    const sure = Math.max(0, 1 - CALM_PER_S / Math.max(speed, 1e-9));
+    return { ...roi, x: roi.x + sure * dx, y: roi.y + sure * dy };
   });
 }
 
@@ -164,11 +176,11 @@ function leftOf(hand: Hand): number {
   return hand.handedness === "Left" ? hand.handednessScore : 1 - hand.handednessScore;
 }
 
-function filtered(track: Track | null, hand: Hand, timeS: number): { landmarks: Smoothed; world: Smoothed } {
+function filtered(track: Track | null, hand: Hand, timeS: number): { landmarks: SmoothedHand; world: Smoothed } {
   const w = hand.world;
   const worldSize = Math.hypot(w[0] - w[27], w[1] - w[28], w[2] - w[29]) || 1;
   return {
-    landmarks: oneEuro(track?.landmarks ?? null, hand.landmarksRaw, timeS, baseline(hand)),
+    landmarks: smoothHand(track?.landmarks ?? null, hand.landmarksRaw, timeS, baseline(hand)),
     world: oneEuro(track?.world ?? null, hand.world, timeS, worldSize),
   };
 }

@@ -210,8 +210,8 @@ def ids_per_hand(one: Watched) -> Parts:
 
 
 def id_changes(one: Watched) -> Parts:
-    if one.clip.still or not any(one.ids):
-        return 0, 0
+    if any(hand.track_id is None for seen in one.frames for hand in seen.hands):
+        return 0, 0  # ids that were made by overlap cannot change
     boxes = [np.array([hand.box for hand in seen.hands]).reshape(-1, 4) for seen in one.frames]
     return metrics_video.id_changes(boxes, one.ids, FOUND_IOU)
 

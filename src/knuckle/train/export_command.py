@@ -33,10 +33,10 @@ CALIBRATION = 64  # crops that int8 ranges are measured on
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network, and its config where it came from a checkpoint."""
+    """A network and the config that makes it again."""
 
     network: nn.Module
-    config: dict[str, Any] | None = None
+    config: dict[str, Any]
 
 
 @click.command()
@@ -151,9 +151,12 @@ def _from_bundle(bundle: zoo.Bundle, role: str) -> Trained:
     beside = stored.with_suffix(".pt")
     if beside.is_file():
         return _trained(beside)[1]
-    if role == "palm":
-        return Trained(load_reference_palm(stored))
-    return Trained(load_reference_hand(stored))
+    if role == "hand":
+        hand = load_reference_hand(stored)
+        return Trained(hand, {"task": "landmarks", **landmarks.config_of(hand), "init": bundle.name})
+    detector = load_reference_palm(stored)
+    name = "mediapipe" if detector.depth == 4 else "mediapipe-lite"
+    return Trained(detector, {"task": "palm", "network": name, "init": bundle.name})
 
 
 def _exported(folder: Path, trained: Trained, role: str, form: Format, pictures: str | None) -> dict[str, Any]:
@@ -163,8 +166,7 @@ def _exported(folder: Path, trained: Trained, role: str, form: Format, pictures:
     path = folder / f"{role}{'.onnx' if form == 'onnx' else '.tflite'}"
     shown = sample_pictures(side, _pictures(pictures, side, role) if pictures else ())
     differences = exporting.export(network, path, form, shown)
-    if trained.config is not None:
-        _write_weights(trained, path.with_suffix(".pt"))
+    _write_weights(trained, path.with_suffix(".pt"))
     worst = max(differences, key=lambda key: differences[key])
     size = path.stat().st_size / 1e6
     click.echo(f"{role:<8} {path.name}, {size:.1f} MB; largest difference {100 * differences[worst]:.2g} % ({worst})")

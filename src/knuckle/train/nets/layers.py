@@ -55,7 +55,7 @@ def load_tflite(network: nn.Module, path: str | os.PathLike[str]) -> None:
     Raises:
         BundleError: the file is no tflite file, or one of another architecture.
     """
-    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.PReLU)]
+    layers = layers_of(network)
     stored = list(_stored_layers(Path(path)))
     if len(stored) != len(layers):
         raise BundleError(f"{path} has {len(stored)} layers with weights, {type(network).__name__} has {len(layers)}")
@@ -68,6 +68,16 @@ def load_tflite(network: nn.Module, path: str | os.PathLike[str]) -> None:
         with torch.no_grad():
             for parameter, value in zip(parameters, values, strict=True):
                 parameter.copy_(value)
+
+
+def layers_of(network: nn.Module) -> list[Any]:
+    """The layers that a tflite file has weights for, in the order of their creation."""
+    return [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.PReLU)]
+
+
+def stored_count(path: str | os.PathLike[str]) -> int:
+    """How many layers with weights a tflite file has."""
+    return sum(1 for _ in _stored_layers(Path(path)))
 
 
 def stored_matrices(path: str | os.PathLike[str]) -> list[FloatArray]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from knuckle.train.nets.layers import Conv, depthwise, load_tflite
+from knuckle.train.nets.layers import Conv, depthwise, layers_of, load_tflite, stored_count
 
 SIDE = 192
 STRIDES = ((8, 2), (16, 6))
@@ -69,6 +69,7 @@ class ReferencePalmNet(nn.Module):
 
     def __init__(self, depth: int = 4) -> None:
         super().__init__()
+        self.depth = depth
         self.stem, self.prelu = Conv(3, 32, 5, 2), nn.PReLU(32)
         self.to_24 = nn.Sequential(
             *residuals(32, depth),  # 32 × 96 × 96
@@ -88,11 +89,11 @@ class ReferencePalmNet(nn.Module):
         at_24 = self.to_24(self.prelu(self.stem(x)))
         at_12 = self.to_12(at_24)
         up_12 = self.up_12(self.to_6(at_12), at_12)
+        # In the file's order, so that what is exported is read like the published files.
+        scores_12, boxes_12 = rows(self.scores_12(up_12), 1), rows(self.boxes_12(up_12), 18)
         up_24 = self.up_24(up_12, at_24)
-        return {
-            "boxes": torch.cat([rows(self.boxes_24(up_24), 18), rows(self.boxes_12(up_12), 18)], dim=1),
-            "scores": torch.cat([rows(self.scores_24(up_24), 1), rows(self.scores_12(up_12), 1)], dim=1),
-        }
+        scores_24, boxes_24 = rows(self.scores_24(up_24), 1), rows(self.boxes_24(up_24), 18)
+        return {"boxes": torch.cat([boxes_24, boxes_12], dim=1), "scores": torch.cat([scores_24, scores_12], dim=1)}
 
 
 def rows(x: Tensor, values: int) -> Tensor:
@@ -106,6 +107,7 @@ def load_reference_palm(path: str | os.PathLike[str]) -> ReferencePalmNet:
     Raises:
         BundleError: it is neither.
     """
-    network = ReferencePalmNet(depth=3 if os.path.getsize(path) < 2_200_000 else 4)
+    full, lite = ReferencePalmNet(depth=4), ReferencePalmNet(depth=3)
+    network = lite if stored_count(path) == len(layers_of(lite)) else full
     load_tflite(network, path)
     return network

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from knuckle.images import Image
 from knuckle.results import FloatArray, Roi
-from knuckle.train.synth import background, crops, film, labels, light
+from knuckle.train.synth import background, crops, film, labels, light, things
 from knuckle.train.synth.body import load_body
 from knuckle.train.synth.labels import HandLabel, Visibility
-from knuckle.train.synth.mesh import Camera, Floats, Picture, Surroundings, Thing, place
+from knuckle.train.synth.mesh import Camera, Floats, Material, Picture, Surroundings, Thing, place
 from knuckle.train.synth.people import Actor
 from knuckle.train.synth.render import Renderer
 
@@ -85,7 +85,15 @@ class Studio:
         self.side, self.margin = side, margin
         self.body = load_body()
         self.renderer = Renderer()
+        self._warm_up()
         self.photos = background.Photos(backgrounds) if backgrounds else None
+
+    def _warm_up(self) -> None:
+        """Mesa settles textures when they are first sampled: a renderer's first picture differs from all later ones."""
+        (_, shape), *_ = things.make("ball", (0.2,))
+        ball = Thing(place(shape, np.eye(3), (0, 0, 1)), Material("skin", (0.5, 0.5, 0.5)), 1)
+        lit = light.random_surroundings(np.random.default_rng(0))
+        self.renderer.draw([ball], Camera(16, 16, 32, 32, 7.5, 7.5), lit)
 
     def hand_crop(self, rng: np.random.Generator) -> Sample:
         """A crop of one hand as a tracker would cut it; see `casting.hand_stage` for what may be in it.
@@ -144,8 +152,8 @@ class Studio:
         """The stage's light before the film, and that of its background alone, as the (fisheye) camera sees them."""
         straight = film.pinhole(camera)
         scenery = background.random_background(rng, straight, stage.surroundings, self.photos)
-        things = [thing for actor in stage.actors for thing in actor.things] + list(stage.props)
-        taken = self.renderer.draw(things, straight, stage.surroundings, scenery)
+        shown = [thing for actor in stage.actors for thing in actor.things] + list(stage.props)
+        taken = self.renderer.draw(shown, straight, stage.surroundings, scenery)
         if camera.distortion:
             bare = film.bend(replace(taken, rgb=scenery), camera).rgb
             return film.bend(taken, camera), bare
