@@ -46,7 +46,7 @@ def made_datasets(photos: Iterable[Path], folder: Path) -> tuple[Dataset, ...]:
     }
     still = [replace(clip, still=True) for clip in kinds.pop("still")]
     return tuple(
-        Dataset(f"{kind}_hand", clips=tuple(clips), labelled_by="renderer", note=notes[kind])
+        Dataset(f"{kind}_hand", clips=tuple(clips), labelled_by="mediapipe", note=notes[kind])
         for kind, clips in (("still", still), *kinds.items())
     )
 

@@ -78,7 +78,9 @@ def picture() -> None:
 
 def main() -> None:
     from bench import README, RESULTS, write_table
+    from make_web_constants import TARGET, constants
 
+    TARGET.write_text(constants())
     (DOCS / "cli.md").write_text(command_line())
     (DOCS / "images").mkdir(exist_ok=True)
     graph_page()

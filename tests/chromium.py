@@ -89,7 +89,7 @@ def open_browser(*flags: str, beside: Any = None) -> Iterator[Any]:
 
     arguments = ["--no-sandbox", "--disable-quic", "--disable-background-networking", LOCAL_ONLY, *flags]
     with sync_playwright() if beside is None else nullcontext() as playwright:
-        kind = playwright.chromium if beside is None else beside.browser_type
+        kind = playwright.chromium if playwright else beside.browser_type
         browser = kind.launch(
             executable_path=CHROMIUM, args=arguments, ignore_default_args=["--enable-unsafe-swiftshader"]
         )

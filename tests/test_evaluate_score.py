@@ -134,6 +134,15 @@ def test_a_verdict_needs_a_difference_beyond_chance() -> None:
     assert score(dataset, [good, worse]).tables[0].rows[0].verdicts == {"worse": "worse"}
 
 
+def test_five_groups_prove_nothing() -> None:
+    dataset, hands = stills()
+    for groups, verdict in ((5, "same"), (6, "worse")):
+        few = replace(dataset, shots=tuple(replace(s, group=str(k % groups)) for k, s in enumerate(dataset.shots)))
+        good, bad = ([(moved(hand, dx),) for hand in hands] for dx in (0, 8))
+        found = score(few, [said(few, "good", good), said(few, "bad", bad)])
+        assert row(found, "mean error, found").verdicts == {"bad": verdict}
+
+
 def test_a_tracker_without_palms_has_no_figure_for_them() -> None:
     dataset, hands = stills()
     palms = said(dataset, "palms", [(hand,) for hand in hands])

@@ -19,7 +19,7 @@ pytest.importorskip("torch")
 from knuckle.errors import InputError, SourceError
 from knuckle.evaluate.truth import HIDDEN, OUTSIDE, VISIBLE, TrueHand
 from knuckle.geometry import apply, crop
-from knuckle.hand import HandLandmarker, HandModel, roi_from_hand
+from knuckle.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandModel, roi_from_hand
 from knuckle.results import Hand, Roi
 from knuckle.runtime import FakeSession
 from knuckle.train import augment, data
@@ -102,7 +102,8 @@ def test_the_region_of_a_sample_is_the_trackers() -> None:
     _, hand = drawn_hand(np.random.default_rng(2))
     assert hand.landmarks is not None
     seen = Hand(hand.landmarks.astype(np.float32), np.zeros((21, 3), np.float32), "Left", 1, 1, Roi(0, 0, 1))
-    assert region(hand, (6, 10, 14)) == roi_from_hand(seen)
+    for joints in (PIP_JOINTS, MCP_JOINTS):
+        assert region(hand, joints) == roi_from_hand(seen, joints)
 
 
 def test_what_nobody_labelled_has_no_weight() -> None:

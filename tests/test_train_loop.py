@@ -288,3 +288,14 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order() -> None:
     pairs = [(p > n) + 0.5 * (p == n) for p in scores[true == 1] for n in scores[true == 0]]
     assert auroc(scores, true) == pytest.approx(np.mean(pairs))
     assert np.isnan(auroc(scores, np.ones(60)))
+
+
+def test_tensorboard_is_written_where_it_is_installed_and_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorboard")
+    train(line_task(), OPTIONS, tmp_path / "with", nothing)
+    assert list((tmp_path / "with").glob("events.*"))
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    train(line_task(), OPTIONS, tmp_path / "without", nothing)
+    assert not list((tmp_path / "without").glob("events.*")) and rows(tmp_path / "without" / "train.csv")

@@ -308,7 +308,7 @@ def test_the_pipeline_decides_the_same_on_real_clips(page: Any, networks: Networ
 def test_a_clip_keeps_its_ids_with_the_browsers_own_engine(page: Any, clip_frames: list[Image]) -> None:
     tracker, differences = knuckle.HandTracker(), list[float]()
     page.evaluate("tracker.reset()")
-    for k, image in enumerate(clip_frames):
+    for k, image in enumerate(clip_frames[:16]):
         code = "async ([raw, timeS]) => (await tracker.track(image(raw), timeS)).map(knuckle.handToJson)"
         theirs = page.evaluate(code, [raw(image), k / 15])
         ours = tracker(image, k / 15)
@@ -318,7 +318,7 @@ def test_a_clip_keeps_its_ids_with_the_browsers_own_engine(page: Any, clip_frame
             differences.append(float(np.abs(one.landmarks - np.array(other["landmarks"]))[:, :2].max()))
     # Each frame's region comes from the last one's landmarks, so rounding grows: noise of 1e-5 in the networks' answers
     # moves a landmark of these hands, 190 pixels high, by up to 1.8 pixels.
-    assert len(differences) == 60 and np.median(differences) < 1 and max(differences) < 10
+    assert len(differences) == 32 and np.median(differences) < 1 and max(differences) < 10
 
 
 @needs_browser
@@ -458,6 +458,28 @@ def test_nothing_but_this_machine_is_asked_and_webgl_is_not_there(page: Any, add
     assert page.evaluate("crossOriginIsolated && tracker.threads === Math.min(navigator.hardwareConcurrency, 4)")
     asked = [url for url in page.requests if not url.startswith(("data:", "blob:"))]
     assert len(asked) > 8 and all(url.startswith(address) for url in asked)
+
+
+@needs_browser
+def test_a_gpu_that_fails_leaves_the_work_to_the_cpu(page: Any) -> None:
+    device, count, refused = page.evaluate(
+        """async (raw) => {
+          const adapter = { info: { isFallbackAdapter: false }, features: new Set(), limits: {} };
+          adapter.requestDevice = async () => { throw new Error("lost"); };
+          const gpu = { value: { requestAdapter: async () => adapter }, configurable: true };
+          Object.defineProperty(navigator, "gpu", gpu);
+          const one = await create({ engine: "auto", worker: false });
+          const count = (await one.detect(image(raw))).length;
+          one.close();
+          Object.defineProperty(navigator, "gpu", gpu);
+          const refused = await said(() => create({ engine: "webgpu", worker: false }));
+          delete navigator.gpu;
+          return [one.device, count, refused];
+        }""",
+        raw(drawn()),
+    )
+    assert (device, count) == ("cpu", 2)
+    assert refused == 'EngineError: this browser gives no WebGPU device; use engine "cpu" or "auto"'
 
 
 @needs_browser

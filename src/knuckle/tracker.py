@@ -262,8 +262,8 @@ def too_few(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: 
 
     Hands come and go together, and one that was lost is mostly still there: so by default every frame is searched
     for `EAGER_S` after a hand was found or lost. On ten clips of signing people (681 frames, 5 searches a second
-    else) that found 1025 hands with 275 searches; strictly every 6 frames 931 with 191; always, 1043
-    with 293 (`python benchmarks/tracking.py`).
+    else) that found 1009 hands with 287 searches; strictly every 6 frames 916 with 193; always, 1027
+    with 307 (`python benchmarks/tracking.py`).
     """
     if len(kept_hands) >= options.max_hands:
         return False

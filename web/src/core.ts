@@ -1,8 +1,8 @@
 /** All that a tracker does, in the thread that calls it: `HandTracker` calls it here or in a worker. */
 import { loadBundle, type Models } from "./bundle.js";
 import { FRAME_S } from "./constants.js";
-import { type Device, type Engine, openLiteRt } from "./engine.js";
-import { BundleError, InputError } from "./errors.js";
+import { type Device, devicesOf, type Engine, openLiteRt, unload } from "./engine.js";
+import { BundleError, EngineError, InputError } from "./errors.js";
 import { type Frame, FrameReader, type Picture } from "./frame.js";
 import type { Graph, Observer } from "./graph.js";
 import { HandLandmarker } from "./hand.js";
@@ -66,15 +66,24 @@ export class Core {
 
   /** @throws BundleError, EngineError */
   static async create({ models, options, wasm, threads, engine: wanted, nextId }: Setup): Promise<Core> {
-    const opening =
-      typeof wanted === "string" ? openLiteRt({ wasm, device: wanted, threads }) : Promise.resolve(wanted);
-    const [{ bundle, ...files }, engine] = await Promise.all([loadBundle(models), opening]);
-    const [palm, hand] = [await engine.open(files.palm), await engine.open(files.hand)];
-    if (palm.side !== bundle.palmSide || hand.side !== bundle.handSide)
-      throw new BundleError(
-        `expected networks of ${bundle.palmSide} and ${bundle.handSide} px, got ${palm.side} and ${hand.side} px`,
-      );
-    return new Core({ palm, hand }, engine, bundle, options, nextId);
+    const loading = loadBundle(models);
+    loading.catch(() => {}); // it is awaited below
+    const devices = typeof wanted === "string" ? await devicesOf(wanted) : [wanted];
+    for (const [i, device] of devices.entries())
+      try {
+        const opening = typeof device === "string" ? openLiteRt({ wasm, device, threads }) : Promise.resolve(device);
+        const [{ bundle, ...files }, engine] = await Promise.all([loading, opening]);
+        const [palm, hand] = [await engine.open(files.palm), await engine.open(files.hand)];
+        if (palm.side !== bundle.palmSide || hand.side !== bundle.handSide)
+          throw new BundleError(
+            `expected networks of ${bundle.palmSide} and ${bundle.handSide} px, got ${palm.side} and ${hand.side} px`,
+          );
+        return new Core({ palm, hand }, engine, bundle, options, nextId);
+      } catch (error) {
+        if (!(error instanceof EngineError) || i === devices.length - 1) throw error;
+        await unload(); // "auto" goes on to the next device, and `about` says which it is
+      }
+    throw new EngineError("there is no device to run on");
   }
 
   get about(): About {

@@ -6,6 +6,7 @@ import {
   loadLiteRt,
   supportsFeature,
   Tensor,
+  unloadLiteRt,
 } from "@litertjs/core";
 import { EngineError } from "./errors.js";
 
@@ -39,7 +40,7 @@ export type Device = "auto" | "cpu" | "webgpu";
 export interface LiteRtOptions {
   /** Address of the folder with the `litert_wasm_*` files, with a slash at its end. */
   readonly wasm: string;
-  readonly device: Device;
+  readonly device: "cpu" | "webgpu";
   /** Threads on the CPU; null is as many as there are cores, at most 4, where the page is cross-origin isolated. */
   readonly threads: number | null;
 }
@@ -49,36 +50,42 @@ export function defaultThreads(): number {
   return globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 4) : 1;
 }
 
+/** The devices to try, in order: a GPU only where it is not an imitation in software. */
+export async function devicesOf(device: Device): Promise<("webgpu" | "cpu")[]> {
+  if (device !== "auto") return [device];
+  const adapter = await (navigator as { gpu?: GPU }).gpu?.requestAdapter().catch(() => null);
+  return adapter && !adapter.info.isFallbackAdapter ? ["webgpu", "cpu"] : ["cpu"];
+}
+
 /**
  * LiteRT.js: XNNPACK in WebAssembly on the CPU, or WebGPU. It never touches WebGL. One build can be loaded at a time in
  * a page or worker, so trackers in one thread share it.
  *
- * @throws EngineError where the runtime cannot be loaded or WebGPU was asked for and is not there.
+ * @throws EngineError where the runtime cannot be loaded or there is no such device.
  */
 export async function openLiteRt({ wasm, device, threads }: LiteRtOptions): Promise<Engine> {
-  const wanted = threads ?? defaultThreads();
-  const useGpu = device === "webgpu" || (device === "auto" && (await hasGpu()));
-  const useThreads =
-    !useGpu && wanted > 1 && (await supportsFeature("relaxedSimd")) && (await supportsFeature("threads"));
-  const liteRt = await loadOnce(wasm, useThreads, useGpu);
-  const gpu = useGpu && liteRt.getWebGpuDevice() !== null;
-  if (device === "webgpu" && !gpu)
-    throw new EngineError('this browser gives no WebGPU device; use device "cpu" or "auto"');
+  const gpu = device === "webgpu";
+  const wanted = gpu ? 1 : (threads ?? defaultThreads());
+  const threaded = wanted > 1 && (await supportsFeature("relaxedSimd")) && (await supportsFeature("threads"));
+  const liteRt = await loadOnce(wasm, threaded, gpu);
+  if (gpu && !liteRt.getWebGpuDevice())
+    throw new EngineError('this browser gives no WebGPU device; use engine "cpu" or "auto"');
   const compile: CompileOptions = gpu
     ? { accelerator: "webgpu", gpuOptions: { precision: "fp32" } }
-    : { accelerator: "wasm", cpuOptions: { numThreads: useThreads ? wanted : 1 } };
+    : { accelerator: "wasm", cpuOptions: { numThreads: threaded ? wanted : 1 } };
   return {
-    device: gpu ? "webgpu" : "cpu",
-    threads: !gpu && useThreads ? wanted : 1,
+    device,
+    threads: threaded ? wanted : 1,
     open: (tflite) => LiteRtNetwork.open(tflite, compile),
     close: () => {},
   };
 }
 
-/** A GPU that is not an imitation in software. */
-async function hasGpu(): Promise<boolean> {
-  const adapter = await (navigator as { gpu?: GPU }).gpu?.requestAdapter().catch(() => null);
-  return !!adapter && !adapter.info.isFallbackAdapter;
+/** Forget the runtime that is loaded, so that another build of it can be. */
+export async function unload(): Promise<void> {
+  await loading?.catch(() => {});
+  if (loading) unloadLiteRt();
+  loading = null;
 }
 
 let loading: Promise<LiteRt> | null = null;
@@ -145,6 +152,8 @@ class LiteRtNetwork implements Network {
     } catch (error) {
       throw new EngineError(`the network cannot be compiled: ${messageOf(error)}`);
     }
+    if (compile.accelerator === "webgpu" && !(model.isFullyAccelerated && model.options.accelerator === "webgpu"))
+      throw new EngineError('the network does not run on this GPU; use engine "cpu" or "auto"');
     const [input, ...more] = model.getInputDetails();
     const [, height, width, channels] = input.shape;
     if (more.length || input.dtype !== "float32" || height !== width || channels !== 3)

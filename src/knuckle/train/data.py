@@ -152,9 +152,9 @@ class HandCrops:
         if not hands:
             return self._sample(image, whole_image(image.shape[1], image.shape[0]), None, rng)
         hand = hands[int(rng.integers(len(hands)))] if self.augmented else hands[0]
-        roi = region(hand, PIP_JOINTS if rng.random() < 0.5 else MCP_JOINTS)
         if not self.augmented:
-            return self._sample(image, roi, hand, rng)
+            return self._sample(image, region(hand, MCP_JOINTS), hand, rng)
+        roi = region(hand, PIP_JOINTS if rng.random() < 0.5 else MCP_JOINTS)  # the reference's way, and a bit off
         mask = None
         if shot.source in source.masked and self.backgrounds and rng.random() < self.other_background:
             mask = open_mask(shot.source)

@@ -1,242 +1,309 @@
-"""Training of palm detectors: pictures with all palms in them, which network, which losses."""
+"""Training of palm detectors: which network, which losses, how it is judged."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
 
 from knuckle import zoo
 from knuckle.errors import InputError
-from knuckle.evaluate.labels import open_image, read_dataset
+from knuckle.evaluate import metrics
+from knuckle.evaluate.labels import open_image
 from knuckle.evaluate.truth import Shot, TrueHand
-from knuckle.geometry import apply
-from knuckle.images import Image
-from knuckle.results import FloatArray
+from knuckle.geometry import letterbox
+from knuckle.palm import PalmDetector, PalmModel, suppress
+from knuckle.results import FloatArray, Palm
+from knuckle.runtime import FakeSession
 from knuckle.train import losses
-from knuckle.train.augment import Look, Random
+from knuckle.train.augment import Look
 from knuckle.train.landmarks import read_checkpoint
 from knuckle.train.loop import Batch, LoopOptions, Task
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.nets.reference_palm import ReferencePalmNet, load_reference_palm
-from knuckle.train.synth.labels import PALM_LANDMARKS, palm_of
-from knuckle.train.targets import targets
+from knuckle.train.palm_data import PalmPictures, PalmSource, is_labelled
+from knuckle.train.synth.labels import palm_of
+from knuckle.train.targets import AnchorGrid
 
-KEY_POINTS = list(PALM_LANDMARKS)
-SMALLEST, LARGEST = 0.012, 0.6  # palm sides as shares of the picture's: hands of 4 % to 80 %
-MOSAIC = 0.15  # share of pictures that are four pictures
 ScoreLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 SCORE_LOSSES: dict[str, ScoreLoss] = {"focal": losses.focal, "cross-entropy": losses.mined_cross_entropy}
+REFERENCES = {"mediapipe": 4, "mediapipe-lite": 3}  # residuals per stage
+SIZES = (0.04, 0.08, 0.16, 0.32, 0.8)  # hands as shares of the picture's longer side, between which figures are told
+HAND_PER_PALM = 1.9  # longer side of a hand's box by that of its palm's square, where only the palm was seen
+LEAST_SCORE, OPERATING_SCORE = 0.05, 0.5
+FOUND_IOU = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class PalmSource:
-    """A dataset whose hands are all labelled, and how often it is drawn from."""
+@dataclass(frozen=True)
+class PalmLossWeights:
+    """How much each term counts.
 
-    name: str
-    shots: Sequence[Shot]
-    weight: float
-
-    @classmethod
-    def read(cls, text: str) -> PalmSource:
-        """From a command line: PATH or PATH:WEIGHT.
-
-        Raises:
-            InputError: there is no such dataset, or it has no picture in which somebody looked for all hands.
-        """
-        path, _, weight = text.rpartition(":")
-        try:
-            share = float(weight) if path else 1.0
-        except ValueError:
-            path, share = text, 1.0
-        shots = [shot for shot in read_dataset(Path(path or text)).shots if shot.hands is not None]
-        if not shots:
-            raise InputError(f"{path or text} has no picture whose hands are labelled")
-        return cls(path or text, shots, share)
-
-
-@dataclass(frozen=True, eq=False)
-class PalmPictures:
-    """Sample number -> one picture and what each anchor should say of it; a function of number and seed alone.
-
-    Pictures are turned at will, scaled so that palm sizes spread evenly (in logarithm) over a range of 20 and more,
-    mirrored, and sometimes put together from four.
+    Attributes:
+        score: weight of "is there a palm", over all anchors.
+        box: weight of the palm's place and size.
+        keypoints: weight of its seven key points.
     """
 
-    sources: Sequence[PalmSource]
-    side: int
-    strides: tuple[tuple[int, int], ...]
-    seed: int = 0
-    look: Look = field(default_factory=Look)
-
-    def __call__(self, number: int) -> dict[str, Any]:
-        rng = np.random.default_rng((self.seed, number))
-        if rng.random() < MOSAIC:
-            picture, hands = self._mosaic(rng)
-        else:
-            picture, hands = self._view(self._shot(rng), self.side, rng)
-        picture = self.look.changed(picture, rng)
-        return {"picture": np.ascontiguousarray(picture.transpose(2, 0, 1)), **self._targets(hands)}
-
-    def _shot(self, rng: Random) -> Shot:
-        weights = np.array([source.weight for source in self.sources])
-        source = self.sources[int(rng.choice(len(weights), p=weights / weights.sum()))]
-        return source.shots[int(rng.integers(len(source.shots)))]
-
-    def _mosaic(self, rng: Random) -> tuple[Image, list[TrueHand]]:
-        """Four views side by side: hands that are small, cut off and among hard edges."""
-        half = self.side // 2
-        picture, hands = np.empty((self.side, self.side, 3), np.uint8), []
-        for place in range(4):
-            part, seen = self._view(self._shot(rng), half, rng)
-            top, left = half * (place // 2), half * (place % 2)
-            picture[top : top + half, left : left + half] = part
-            moved = np.array([[1.0, 0, left], [0, 1.0, top]])
-            hands += [transformed(hand, moved) for hand in seen]
-        return picture, hands
-
-    def _view(self, shot: Shot, side: int, rng: Random) -> tuple[Image, list[TrueHand]]:
-        image = open_image(shot.source)
-        hands = list(shot.hands or ())
-        affine = self._affine(image, hands, side, rng)
-        scale = math.sqrt(abs(float(np.linalg.det(affine[:, :2]))))
-        border = cv2.BORDER_CONSTANT if rng.random() < 0.5 else cv2.BORDER_REFLECT_101
-        whole = affine
-        while scale < 0.5 and min(image.shape[:2]) > 2:
-            image = np.asarray(cv2.pyrDown(image), np.uint8)
-            whole, scale = whole @ np.diag([2.0, 2.0, 1.0]), scale * 2
-        if border == cv2.BORDER_REFLECT_101 and hands:
-            border = cv2.BORDER_CONSTANT  # a reflected hand would be a hand without a label
-        picture = cv2.warpAffine(image, whole, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
-        return np.asarray(picture, np.uint8), [transformed(hand, affine) for hand in hands]
-
-    def _affine(self, image: Image, hands: list[TrueHand], side: int, rng: Random) -> FloatArray:
-        """(2, 3) from image to picture: a hand of the image somewhere in the picture at a size drawn at will."""
-        height, width = image.shape[:2]
-        labelled = [hand for hand in hands if is_labelled(hand)]
-        if labelled and rng.random() < 0.85:
-            palm = palm_of(_points(labelled[int(rng.integers(len(labelled)))]))
-            size = max(float((palm.box[2:] - palm.box[:2]).max()), 2.0)
-            wanted = math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST))) * side
-            # Enlarging a small hand gives a blurred one, and a picture that shrinks to a stamp teaches little.
-            scale = min(max(wanted / size, 0.35 * side / max(width, height)), 2.5)
-            x, y = (palm.box[:2] + palm.box[2:]) / 2
-            to_x, to_y = rng.uniform(0.1 * side, 0.9 * side, 2)
-        else:
-            scale = side / max(width, height) * math.exp(rng.uniform(-0.5, 0.7))
-            x, y, to_x, to_y = width / 2, height / 2, *rng.uniform(0.3 * side, 0.7 * side, 2)
-        angle = rng.uniform(-math.pi, math.pi) if rng.random() < 0.5 else rng.normal(0, 0.25)
-        c, s = scale * math.cos(angle), scale * math.sin(angle)
-        linear = np.array([[c, -s], [s, c]]) @ np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0])
-        return np.column_stack([linear, np.array([to_x, to_y]) - linear @ np.array([x, y])])
-
-    def _targets(self, hands: Sequence[TrueHand]) -> dict[str, FloatArray]:
-        boxes, points, unsure = [], [], []
-        for hand in hands:
-            if not is_labelled(hand):
-                if hand.extent is not None:
-                    unsure.append(hand.extent)
-                continue
-            palm = palm_of(_points(hand))
-            centre, size = (palm.box[:2] + palm.box[2:]) / 2, float((palm.box[2:] - palm.box[:2]).max())
-            inside = float(((palm.keypoints >= 0) & (palm.keypoints < self.side)).all(axis=1).mean())
-            if inside < 0.3:
-                continue
-            if inside < 0.7 or size < 0.8 * SMALLEST * self.side or not ((centre >= 0) & (centre < self.side)).all():
-                unsure.append(palm.box)
-                continue
-            boxes.append(palm.box)
-            points.append(palm.keypoints)
-        found = targets(
-            np.reshape(np.array(boxes, np.float64), (-1, 4)),
-            np.reshape(np.array(points, np.float64), (-1, 7, 2)),
-            np.reshape(np.array(unsure, np.float64), (-1, 4)),
-            self.side,
-            self.strides,
-        )
-        return {"score": found.score, "weight": found.weight, "values": found.values, "unit": found.unit}
+    score: float = 1.0
+    box: float = 1.0
+    keypoints: float = 1.0
 
 
-def is_labelled(hand: TrueHand) -> bool:
-    """Whether all seven points of the palm are known."""
-    return hand.landmarks is not None and bool(np.isfinite(hand.landmarks[KEY_POINTS, :2]).all())
-
-
-def _points(hand: TrueHand) -> FloatArray:
-    assert hand.landmarks is not None
-    return hand.landmarks
-
-
-def transformed(hand: TrueHand, affine: FloatArray) -> TrueHand:
-    """The hand's landmarks and box after an affine; of its other labels the palm's training needs none."""
-    landmarks = None if hand.landmarks is None else apply(affine, hand.landmarks[:, :2].astype(np.float64))
-    box = hand.extent
-    if box is not None:
-        corners = apply(affine, np.array([[box[i], box[j]] for i in (0, 2) for j in (1, 3)], np.float64))
-        box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    return TrueHand(box=box, landmarks=landmarks)
-
-
-def palm_losses(network: nn.Module, batch: Batch, score_loss: str = "focal") -> dict[str, torch.Tensor]:
-    """The terms of the palm network's loss."""
+def palm_losses(
+    network: nn.Module, batch: Batch, weights: PalmLossWeights = PalmLossWeights(), score_loss: str = "focal"
+) -> dict[str, torch.Tensor]:
+    """The terms of the palm network's loss, weighted."""
     out = network(batch["picture"].to(memory_format=torch.channels_last).float() / 255)
     boxes, scores = out["boxes"].float(), out["scores"].float()[..., 0]
     true, positive, unit = batch["values"], batch["score"] * batch["weight"], batch["unit"]
     return {
-        "score": SCORE_LOSSES[score_loss](scores, batch["score"], batch["weight"]),
-        "box": losses.box_loss(boxes[..., :4], true[..., :4], positive, unit),
-        "keypoints": losses.keypoint_loss(boxes[..., 4:], true[..., 4:], positive, unit),
+        "score": weights.score * SCORE_LOSSES[score_loss](scores, batch["score"], batch["weight"]),
+        "box": weights.box * losses.box_loss(boxes[..., :4], true[..., :4], positive, unit),
+        "keypoints": weights.keypoints * losses.keypoint_loss(boxes[..., 4:], true[..., 4:], positive, unit),
     }
 
 
+def grid_of(network: nn.Module) -> AnchorGrid:
+    """The anchors of a palm network."""
+    side, strides, spans = (getattr(network, name) for name in ("side", "strides", "spans"))
+    return AnchorGrid(int(side), strides, spans)
+
+
 def new_palm_network(config: dict[str, Any]) -> nn.Module:
-    """The network that a run's config describes, without its weights."""
-    if config["network"] == "knuckle":
-        shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["shape"].items()}
-        return PalmNet(PalmNetShape(**shape))
-    return ReferencePalmNet(depth=3 if config["network"] == "mediapipe-lite" else 4)
+    """The network that a run's config describes, without its weights.
+
+    Raises:
+        InputError: it is no palm network's.
+    """
+    name = str(config.get("network"))
+    try:
+        if config["task"] != "palm":
+            raise KeyError(f"a network of {config['task']}")
+        if name == "knuckle":
+            shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["shape"].items()}
+            return PalmNet(PalmNetShape(**shape))
+        return ReferencePalmNet(REFERENCES[name])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"this is no palm network of knuckle train: {name!r} ({error})") from error
+
+
+def load_palm_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a checkpoint with its averaged weights, and the run's config.
+
+    Raises:
+        InputError: it is no checkpoint of a palm network.
+    """
+    config, weights = read_checkpoint(path)
+    network = new_palm_network(config)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{path}: its weights are not those of the network that it names") from error
+    return network.eval(), config
 
 
 def start_palm_network(init: str, shape: PalmNetShape) -> tuple[nn.Module, dict[str, Any]]:
-    """What `--init` names, and its config: "new", a bundle with the reference's networks, or a checkpoint.
+    """What `--init` names, and its config.
+
+    Args:
+        init: "new", a checkpoint FILE.pt, or a bundle: its own palm.pt beside the network where there is one (what
+            `knuckle export` writes), else the reference's network that it holds.
+        shape: of a new network.
 
     Raises:
         InputError, BundleError: it is none of these.
     """
     if init == "new":
         return PalmNet(shape), {"network": "knuckle", "shape": dataclasses.asdict(shape), "init": init}
-    if init.endswith(".pt"):
-        config, weights = read_checkpoint(Path(init))
-        network = new_palm_network(config)
-        network.load_state_dict(weights)
-        return network, {**{k: config[k] for k in ("network", "shape") if k in config}, "init": init}
-    reference = load_reference_palm(zoo.find(init).palm_path)
-    lite = sum(1 for _ in reference.to_12) == 4
-    return reference, {"network": "mediapipe-lite" if lite else "mediapipe", "init": init}
+    path = Path(init)
+    if path.suffix != ".pt":
+        bundle = zoo.find(init)
+        path = bundle.palm_path.with_suffix(".pt")
+        if not path.is_file():
+            reference = load_reference_palm(bundle.palm_path)
+            name = next(name for name, depth in REFERENCES.items() if depth == reference.depth)
+            return reference, {"network": name, "init": init}
+    network, config = load_palm_network(path)
+    return network, {**{k: config[k] for k in ("network", "shape") if k in config}, "init": init}
 
 
 def palm_task(
     init: str,
     data: Sequence[str],
+    check: str | None,
     shape: PalmNetShape,
     options: LoopOptions,
+    weights: PalmLossWeights = PalmLossWeights(),
     score_loss: str = "focal",
     look: float = 1.0,
 ) -> Task:
-    """All that `loop.train` needs to train a palm network; for `data` see `PalmSource.read`."""
+    """All that `loop.train` needs to train a palm network.
+
+    Args:
+        init: see `start_palm_network`.
+        data: datasets with weights, see `PalmSource.read`.
+        check: a dataset to judge by while training, or None.
+        score_loss: a key of `SCORE_LOSSES`.
+    """
     if score_loss not in SCORE_LOSSES:
         raise InputError(f"the score's loss must be {' or '.join(SCORE_LOSSES)}, got {score_loss!r}")
     network, config = start_palm_network(init, shape)
-    sources = [PalmSource.read(text) for text in data]
+    grid = grid_of(network)
+    samples = PalmPictures([PalmSource.read(text) for text in data], grid, options.seed, Look(look))
+    judge = None if check is None else PalmJudge(PalmSource.read(check).shots, grid)
     config |= {"task": "palm", "data": list(data), "score_loss": score_loss, "look": look}
-    side, strides = int(getattr(network, "side")), getattr(network, "strides")  # noqa: B009  of nn.Module
-    samples = PalmPictures(sources, side, strides, options.seed, Look(look))
-    return Task(network, samples, lambda net, batch: palm_losses(net, batch, score_loss), None, config)
+    config |= {"weights": dataclasses.asdict(weights)}
+    return Task(network, samples, lambda net, batch: palm_losses(net, batch, weights, score_loss), judge, config)
+
+
+def palms_of(
+    network: nn.Module, pictures: Sequence[tuple[FloatArray, tuple[int, int]]], grid: AnchorGrid, min_score: float
+) -> list[list[Palm]]:
+    """What the run time would find with a network in letterboxed pictures (side, side, 3) of photos (width, height)."""
+    device = next(network.parameters()).device
+    batch = torch.from_numpy(np.stack([picture for picture, _ in pictures])).to(device)
+    with torch.no_grad():
+        out = network(batch.permute(0, 3, 1, 2).float() / 255)
+    raw = {name: out[name].float().cpu().numpy() for name in ("boxes", "scores")}
+    detector = PalmDetector(
+        FakeSession({}, grid.side), grid.side, PalmModel(grid.strides, "boxes", "scores"), min_score
+    )
+    found = []
+    for row, (_, (width, height)) in enumerate(pictures):
+        photo = np.broadcast_to(np.uint8(0), (height, width, 3))  # the decoder asks for its shape alone
+        found.append(suppress(detector.decode({name: values[row : row + 1] for name, values in raw.items()}, photo)))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """All palms found in pictures and the hands that are there; one entry per palm or hand.
+
+    Attributes:
+        scores, hits, sizes: (n,) of the palms: score, whether it found a hand, that hand's size or its own.
+        errors: (n,) mean error of the key points of hits, palm sides; NaN for others.
+        truths: (m,) sizes of the labelled hands, shares of the longer side of their photo.
+        best: (m,) score of the palm that found each hand, 0 where none did.
+        alarms, free: palms at `OPERATING_SCORE` in photos without hands, and how many such photos.
+    """
+
+    scores: FloatArray
+    hits: FloatArray
+    sizes: FloatArray
+    errors: FloatArray
+    truths: FloatArray
+    best: FloatArray
+    alarms: int = 0
+    free: int = 0
+
+
+def rank(palms: Sequence[Sequence[Palm]], shots: Sequence[Shot], sizes: Sequence[tuple[int, int]]) -> Ranked:
+    """Palms against labels: found is an IoU of 0.5 with the palm's square, or a centre in the box of a hand of which
+    nobody labelled the palm. Photos are (width, height)."""
+    told: list[list[float]] = []
+    hands: list[list[float]] = []
+    alarms = free = 0
+    for found, shot, size in zip(palms, shots, sizes, strict=True):
+        truths = [hand for hand in shot.hands or () if hand.extent is not None]
+        scores = np.array([palm.score for palm in found])
+        if not truths:
+            free, alarms = free + 1, alarms + int((scores >= OPERATING_SCORE).sum())
+        owner = metrics.match_by_score(scores, _likeness(found, truths), FOUND_IOU)
+        best = np.zeros(len(truths))
+        for palm, true in zip(found, owner.tolist(), strict=True):
+            if true >= 0:
+                best[true] = palm.score
+                share = _share(truths[true].extent, size)
+                told.append([palm.score, 1.0, share, _keypoint_error(palm, truths[true])])
+            else:
+                told.append([palm.score, 0.0, HAND_PER_PALM * _share(palm.box, size), np.nan])
+        hands += [[_share(hand.extent, size), score] for hand, score in zip(truths, best.tolist(), strict=True)]
+    scores, hits, shares, errors = np.reshape(np.array(told, np.float64), (-1, 4)).T
+    there, bests = np.reshape(np.array(hands, np.float64), (-1, 2)).T
+    return Ranked(scores, hits, shares, errors, there, bests, alarms, free)
+
+
+def _likeness(found: Sequence[Palm], truths: Sequence[TrueHand]) -> FloatArray:
+    """(palms, truths): IoU with the palm's square; 1 or 0 where only a box tells whether the centre lies in it."""
+    boxes = [palm.box for palm in found]
+    alike = np.zeros((len(found), len(truths)))
+    for column, hand in enumerate(truths):
+        if is_labelled(hand):
+            assert hand.landmarks is not None
+            alike[:, column] = metrics.iou_matrix(boxes, [palm_of(hand.landmarks).box])[:, 0]
+        elif hand.extent is not None:
+            centres = [(box[:2] + box[2:]) / 2 for box in boxes]
+            alike[:, column] = metrics.centredness(centres, hand.extent)[:, 0] >= 0
+    return alike
+
+
+def _share(box: FloatArray | None, size: tuple[int, int]) -> float:
+    assert box is not None
+    return float((box[2:] - box[:2]).max()) / max(size)
+
+
+def _keypoint_error(palm: Palm, hand: TrueHand) -> float:
+    if not is_labelled(hand):
+        return float("nan")
+    assert hand.landmarks is not None
+    true = palm_of(hand.landmarks)
+    away = np.linalg.norm(palm.keypoints - true.keypoints, axis=1)
+    return float(away.mean() / max(float((true.box[2:] - true.box[:2]).max()), 1e-6))
+
+
+def figures_of(ranked: Ranked) -> dict[str, float]:
+    """AP and recall, of all hands and by their size, error of key points, false palms per 1000 photos without hands.
+
+    AP of a size counts hands of that size, the palms that found them, and palms that found nothing and are as large.
+    """
+    figures = {"ap": 100 * metrics.average_precision(ranked.scores, ranked.hits, len(ranked.truths))}
+    figures["recall"] = _percent(ranked.best >= OPERATING_SCORE)
+    for low, high in itertools.pairwise(SIZES):
+        name = f"{100 * low:.0f}_{100 * high:.0f}"
+        palms, hands = ((sizes >= low) & (sizes < high) for sizes in (ranked.sizes, ranked.truths))
+        figures[f"ap_{name}"] = 100 * metrics.average_precision(
+            ranked.scores[palms], ranked.hits[palms], int(hands.sum())
+        )
+        figures[f"recall_{name}"] = _percent(ranked.best[hands] >= OPERATING_SCORE)
+    known = np.isfinite(ranked.errors) & (ranked.scores >= OPERATING_SCORE)
+    figures["keypoints"] = 100 * float(np.median(ranked.errors[known])) if known.any() else float("nan")
+    figures["false_per_1000"] = metrics.per_1000(ranked.alarms, ranked.free)
+    return figures
+
+
+def _percent(true: Any) -> float:
+    return 100 * float(np.mean(true)) if len(true) else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class PalmJudge:
+    """Figures on whole photos as the run time sees them, spread evenly over a dataset; see `figures_of`."""
+
+    shots: Sequence[Shot]
+    grid: AnchorGrid
+    count: int = 1024
+    batch: int = 16
+    _kept: dict[int, tuple[Any, tuple[int, int]]] = field(default_factory=dict, repr=False)
+
+    def __call__(self, network: nn.Module) -> dict[str, float]:
+        numbers = np.unique(np.linspace(0, len(self.shots) - 1, min(self.count, len(self.shots))).astype(int)).tolist()
+        palms: list[list[Palm]] = []
+        for start in range(0, len(numbers), self.batch):
+            pictures = [self._picture(number) for number in numbers[start : start + self.batch]]
+            palms += palms_of(network, pictures, self.grid, LEAST_SCORE)
+        sizes = [self._kept[number][1] for number in numbers]
+        return figures_of(rank(palms, [self.shots[number] for number in numbers], sizes))
+
+    def _picture(self, number: int) -> tuple[Any, tuple[int, int]]:
+        """One photo's letterbox, kept for the next time: a few hundred kilobytes each."""
+        if number not in self._kept:
+            image = open_image(self.shots[number].source)
+            self._kept[number] = letterbox(image, self.grid.side), (image.shape[1], image.shape[0])
+        return self._kept[number]

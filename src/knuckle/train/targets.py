@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,25 @@ import numpy.typing as npt
 from knuckle.palm import anchors
 from knuckle.results import FloatArray
 
-# An anchor stands for a palm where it lies within NEAR palm sides of its centre; up to UNSURE it is left out of
-# the score's loss. Sizes are shares of the input side: palms below go to the fine grid, above to the coarse one.
-NEAR, UNSURE = 0.3, 0.55
-BETWEEN = (0.12, 0.18)
+# An anchor stands for a palm where it lies within NEAR palm sides of its centre, as the reference's own do (0.2 to 0.3
+# on photos); up to UNSURE sides, or AROUND strides for palms smaller than a cell, either answer is right.
+NEAR, UNSURE, AROUND = 0.3, 0.55, 0.75
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class AnchorGrid:
+    """All anchors of a network.
+
+    Attributes:
+        side: of the network's input, pixels.
+        strides: (stride, anchors per cell) of each grid, as `knuckle.palm.PalmModel` has them.
+        spans: per grid and anchor of a cell, the least and the largest palm that it stands for, shares of the side.
+    """
+
+    side: int
+    strides: tuple[tuple[int, int], ...]
+    spans: tuple[tuple[Span, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +38,8 @@ class AnchorTargets:
 
     Attributes:
         score: (anchors,) 1 where an anchor stands for a palm, else 0.
-        weight: (anchors,) 0 where either answer would be right, else 1.
+        weight: (anchors,) 0 where either answer would be right; the anchors of a palm 1 / sqrt(their number), so that
+            a large palm, which has many, does not outvote a small one; else 1.
         values: (anchors, 18) centre, width, height and seven key points, pixels relative to the anchor; 0 where
             score is 0.
         unit: (anchors,) side of the palm that an anchor stands for, 1 where it stands for none.
@@ -34,63 +51,60 @@ class AnchorTargets:
     unit: FloatArray
 
 
-def targets(
-    boxes: FloatArray,
-    keypoints: FloatArray,
-    unsure: FloatArray,
-    side: int,
-    strides: tuple[tuple[int, int], ...],
-) -> AnchorTargets:
-    """Match palms to anchors: by size to a grid, by distance to cells; each palm has at least its nearest anchor.
+@lru_cache
+def _places(grid: AnchorGrid) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of every anchor: its centre (anchors, 2), its span (anchors, 2), its stride (anchors,)."""
+    cells = [-((-grid.side // stride) ** 2) for stride, _ in grid.strides]
+    spans = [np.tile(np.array(each, np.float64), (n, 1)) for n, each in zip(cells, grid.spans, strict=True)]
+    strides = [np.full(n * each, stride, float) for n, (stride, each) in zip(cells, grid.strides, strict=True)]
+    return anchors(grid.side, grid.strides).astype(np.float64), np.concatenate(spans), np.concatenate(strides)
+
+
+def targets(boxes: FloatArray, keypoints: FloatArray, unsure: FloatArray, grid: AnchorGrid) -> AnchorTargets:
+    """Match palms to anchors: by size to spans, by distance to cells; the nearer of two palms gets an anchor.
+
+    Each palm has at least one anchor, unless more palms than anchors are crowded into one cell.
 
     Args:
         boxes: (n, 4) palm squares x0, y0, x1, y1 in input pixels. keypoints: (n, 7, 2) input pixels.
         unsure: (m, 4) regions that may or may not hold a palm: hands that nobody looked at closely.
     """
-    centres = anchors(side, strides).astype(np.float64)
-    level = np.repeat(np.arange(len(strides)), [(side // stride) ** 2 * per_cell for stride, per_cell in strides])
-    out = AnchorTargets(
-        np.zeros(len(centres), np.float32),
-        np.ones(len(centres), np.float32),
-        np.zeros((len(centres), 18), np.float32),
-        np.ones(len(centres), np.float32),
-    )
+    centres, spans, strides = _places(grid)
+    score, values = np.zeros(len(centres), np.float32), np.zeros((len(centres), 18), np.float32)
+    weight, unit = np.ones(len(centres), np.float32), np.ones(len(centres), np.float32)
     for x0, y0, x1, y1 in unsure:
-        within = (centres[:, 0] >= x0) & (centres[:, 0] <= x1) & (centres[:, 1] >= y0) & (centres[:, 1] <= y1)
-        out.weight[within] = 0
-    best = np.full(len(centres), np.inf)
-    for box, points in zip(boxes.astype(np.float64), keypoints.astype(np.float64), strict=True):
-        _mark(out, best, centres, level, box, points, side)
-    return out
+        weight[((centres >= [x0, y0]) & (centres <= [x1, y1])).all(axis=1)] = 0
+    if len(boxes):
+        squares, points = boxes.astype(np.float64), keypoints.astype(np.float64)
+        middles, sides = (squares[:, :2] + squares[:, 2:]) / 2, (squares[:, 2:] - squares[:, :2]).max(axis=1)
+        px = np.linalg.norm(centres[None] - middles[:, None], axis=2)
+        fits = (spans[None, :, 0] <= sides[:, None] / grid.side) & (sides[:, None] / grid.side < spans[None, :, 1])
+        weight[(px < np.maximum(UNSURE * sides[:, None], AROUND * strides)).any(axis=0)] = 0
+        owner = _owners(px, fits, sides)
+        taken = np.flatnonzero(owner >= 0)
+        mine = owner[taken]
+        score[taken], unit[taken] = 1, sides[mine]
+        weight[taken] = 1 / np.sqrt(np.bincount(mine, minlength=len(boxes)))[mine]
+        there = np.concatenate([middles[:, None], points], axis=1)[mine] - centres[taken, None]
+        extent = squares[mine, None, 2:] - squares[mine, None, :2]
+        values[taken] = np.concatenate([there[:, :1], extent, there[:, 1:]], axis=1).reshape(-1, 18)
+    return AnchorTargets(score, weight, values, unit)
 
 
-def _mark(
-    out: AnchorTargets,
-    best: FloatArray,
-    centres: FloatArray,
-    level: npt.NDArray[np.int_],
-    box: FloatArray,
-    points: FloatArray,
-    side: int,
-) -> None:
-    """One palm onto its anchors; where two palms want an anchor the one whose centre is nearer gets it."""
-    centre, size = (box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).max())
-    distance = np.linalg.norm(centres - centre, axis=1) / max(size, 1e-6)
-    on_level = np.isin(level, levels_of(size / side))
-    wanted = on_level & (distance < NEAR)
-    nearest = np.flatnonzero(on_level)[np.argmin(distance[on_level])]
-    wanted[nearest] = True
-    maybe = (distance < UNSURE) & ~wanted & (out.score == 0)
-    out.weight[maybe] = 0
-    wanted &= distance < best
-    best[wanted] = distance[wanted]
-    out.score[wanted], out.weight[wanted], out.unit[wanted] = 1, 1, size
-    relative = np.concatenate([[centre, [0, 0]], points])[None] - centres[wanted, None]
-    relative[:, 1] = box[2:] - box[:2]
-    out.values[wanted] = relative.reshape(-1, 18)
-
-
-def levels_of(share: float) -> list[int]:
-    """The grids that a palm of this share of the side belongs to: fine 0, coarse 1, both in between."""
-    low, high = BETWEEN
-    return [0] if share < low else [1] if share > high else [0, 1]
+def _owners(px: FloatArray, fits: npt.NDArray[np.bool_], sides: FloatArray) -> npt.NDArray[np.intp]:
+    """(anchors,) the palm that each anchor stands for, or -1; all arguments (palms, …)."""
+    away = np.where(fits, px / np.maximum(sides, 1e-6)[:, None], np.inf)
+    wanted = np.where(away < NEAR, away, np.inf)
+    owner = np.where(np.isfinite(wanted).any(axis=0), wanted.argmin(axis=0), -1)
+    counts = np.bincount(owner[owner >= 0], minlength=len(sides))
+    for palm in np.argsort(sides):  # the smallest first: they have the fewest to choose from
+        if counts[palm]:
+            continue
+        spare = (owner < 0) | (counts[owner] > 1)
+        nearest = int(np.argmin(np.where(spare, away[palm], np.inf)))
+        if not np.isfinite(away[palm, nearest]) or not spare[nearest]:
+            continue
+        if owner[nearest] >= 0:
+            counts[owner[nearest]] -= 1
+        owner[nearest], counts[palm] = palm, 1
+    return owner

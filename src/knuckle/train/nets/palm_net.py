@@ -7,20 +7,24 @@ decoder (a feature pyramid, Lin et al. 2017, arXiv 1612.03144) lets far small pa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from knuckle.errors import InputError
 from knuckle.train.nets.hand_net import ConvNorm, Residual
 from knuckle.train.nets.layers import Conv
 from knuckle.train.nets.reference_palm import rows
 
 STRIDES = ((8, 1), (16, 1))
+# Palms as shares of the side: small ones for the fine grid, large ones for the coarse one, those between for both.
+SPANS = (((0.0, 0.18),), ((0.12, math.inf),))
 VALUES = 18  # centre, size, seven key points
-# What a box value of 1 means at each stride, in pixels: outputs start out as large as palms are.
-UNITS = (16.0, 48.0)
+# What a box value of 1 means at each stride, as a share of the side: outputs start out as large as palms are.
+UNITS = (1 / 12, 1 / 4)
 PRIOR = 0.01  # every anchor's score before training (arXiv 1708.02002, section 4.1)
 
 
@@ -42,6 +46,12 @@ class PalmNetShape:
     depths: tuple[int, int, int, int] = (0, 2, 1, 1)
     decoder: bool = True
 
+    def __post_init__(self) -> None:
+        if self.side < 64 or self.side % 32:
+            raise InputError(f"side must be a multiple of 32 from 64 up, got {self.side}")
+        if min(self.stem, *self.widths) < 1 or min(self.depths) < 0:
+            raise InputError(f"a network needs widths above 0 and depths of 0 or more, got {self}")
+
 
 class PalmNet(nn.Module):
     """The palm detector.
@@ -50,7 +60,7 @@ class PalmNet(nn.Module):
     `knuckle.palm.anchors(side, STRIDES)`, and scores (n, anchors, 1), logits.
     """
 
-    strides = STRIDES
+    strides, spans = STRIDES, SPANS
 
     def __init__(self, shape: PalmNetShape = PalmNetShape()) -> None:
         super().__init__()
@@ -73,7 +83,7 @@ class PalmNet(nn.Module):
         self.scores = nn.ModuleList(Conv(width, 1, 1) for width in widths[1:3])
         for head in self.scores:
             assert isinstance(head, Conv) and head.bias is not None
-            nn.init.constant_(head.bias, -float(torch.log(torch.tensor((1 - PRIOR) / PRIOR))))
+            nn.init.constant_(head.bias, -math.log((1 - PRIOR) / PRIOR))
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
         levels, x = [], F.relu(self.stem(picture))
@@ -88,7 +98,9 @@ class PalmNet(nn.Module):
             fine = F.relu(self.mix[1](fine))  # 48 × 24 × 24
         maps = list(zip((fine, middle), self.boxes, self.scores, UNITS, strict=True))
         return {
-            "boxes": torch.cat([rows(boxes(x).float(), VALUES) * unit for x, boxes, _, unit in maps], dim=1),
+            "boxes": torch.cat(
+                [rows(boxes(x).float(), VALUES) * (unit * self.side) for x, boxes, _, unit in maps], dim=1
+            ),
             "scores": torch.cat([rows(scores(x).float(), 1) for x, _, scores, _ in maps], dim=1),
         }
 

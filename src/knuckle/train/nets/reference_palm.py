@@ -5,6 +5,7 @@ Layers are created in the order of the tflite file, so `load_tflite` fills them.
 
 from __future__ import annotations
 
+import math
 import os
 
 import torch
@@ -15,6 +16,12 @@ from knuckle.train.nets.layers import Conv, depthwise, layers_of, load_tflite, s
 
 SIDE = 192
 STRIDES = ((8, 2), (16, 6))
+# The anchors of a cell share a centre and differ in the palms that they fire for. Least and largest palm, shares of the
+# side, as seen on photos: about 0.55 to 1 times the sizes that its published graph's single-shot scales would give.
+SPANS = (
+    ((0.0, 0.16), (0.13, 0.25)),
+    ((0.18, 0.3), (0.23, 0.42), (0.29, 0.5), (0.35, 0.6), (0.41, 0.7), (0.47, math.inf)),
+)
 
 
 class Residual(nn.Module):
@@ -65,7 +72,7 @@ class ReferencePalmNet(nn.Module):
     """
 
     side = SIDE
-    strides = STRIDES
+    strides, spans = STRIDES, SPANS
 
     def __init__(self, depth: int = 4) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ from knuckle.train.synth.mesh import Camera, Floats
 from knuckle.train.synth.people import Actor, Person
 from knuckle.train.synth.scene import Stage, Studio, illuminant_of, random_light_film, truth_of
 
-ACTS = ("still", "gesture", "move", "swipe", "leave", "cross", "occlude")
+ACTS = ("still", "gesture", "wave", "move", "swipe", "leave", "cross", "occlude")
 SHUTTER_S = 1 / 60  # how long light falls in per frame, at most
 STEP_PX = 2.5  # a hand that moves further while the shutter is open is drawn several times
 
@@ -40,6 +40,8 @@ class ClipRecipe:
         count: clips. seconds, rate: their length and frames per second. width, height: pixels.
         seed: clip k of a seed is always the same. backgrounds: a folder of photos, or None.
         quality: of the camera, 0 poor to 1 good; None draws one per clip.
+        acts: what the hands do, of `ACTS`, in this order, by two hands that come in one after the other; None draws
+            hands and acts.
     """
 
     count: int = 1
@@ -50,6 +52,7 @@ class ClipRecipe:
     seed: int = 0
     backgrounds: str | None = None
     quality: float | None = None
+    acts: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, low in {"count": 1, "seconds": 0.1, "width": 32, "height": 32, "rate": 1, "seed": 0}.items():
@@ -135,14 +138,14 @@ def clip(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) -> Iterat
 def random_tracks(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) -> list[Track]:
     """One or two hands and what they do, drawn from `ACTS`."""
     person = casting.random_person(studio.body, rng)
-    both = rng.random() < 0.7
+    both = recipe.acts is not None or rng.random() < 0.7
     sides = ["Left", "Right"] if both else [str(rng.choice(["Left", "Right"]))]
     lanes = (0.7, 0.3) if both else (0.5,)  # a person who faces the camera has the left hand on the picture's right
-    plan = _plan(recipe.seconds, both, rng)
+    plan = _plan(recipe.seconds, both, rng, recipe.acts)
     arm = people.forearm_axis(studio.body.posed_hand(person.shape, poses.OPEN, "Right"))
     near = float(np.linalg.norm(arm)) / 0.25  # short arms come nearer: their elbows stay below the picture
     return [
-        Track(person, side, _keys(plan, k, lane, near, rng), rng.uniform(0, 2 * math.pi, 6))
+        Track(person, side, _keys(plan, k, lane, near, rng, recipe.acts is not None), rng.uniform(0, 2 * math.pi, 6))
         for k, (side, lane) in enumerate(zip(sides, lanes, strict=True))
     ]
 
@@ -269,15 +272,27 @@ def _actor(studio: Studio, track: Track, number: int, camera: Camera, time_s: fl
     return replace(actor.moved(turn, offset), track_id=number + 1)
 
 
-def _plan(seconds: float, both: bool, rng: np.random.Generator) -> list[tuple[str, float, float]]:
-    """Acts one after another: (act, when it ends, seconds of rest after it)."""
-    plan, now = [], 0.4
-    while now < seconds:
-        act = str(rng.choice(ACTS[:5] if not both else ACTS))
-        lasts = {"still": 0.8, "gesture": 0.5, "move": 0.8, "swipe": 0.25, "leave": 0.7, "cross": 1.0, "occlude": 0.9}[
-            act
-        ]
-        lasts *= float(rng.uniform(0.8, 1.3))
+USUAL_S = {
+    "still": 0.8,
+    "gesture": 0.5,
+    "wave": 1.3,
+    "move": 0.8,
+    "swipe": 0.25,
+    "leave": 0.7,
+    "cross": 1.1,
+    "occlude": 0.9,
+}
+
+
+def _plan(
+    seconds: float, both: bool, rng: np.random.Generator, acts: Sequence[str] | None = None
+) -> list[tuple[str, float, float]]:
+    """Acts one after another: (act, when it ends, how long it lasts), the given ones or drawn until the time is up."""
+    plan: list[tuple[str, float, float]] = []
+    now = 0.9
+    while now < seconds and (acts is None or len(plan) < len(acts)):
+        act = acts[len(plan)] if acts else str(rng.choice(ACTS if both else ACTS[:6]))
+        lasts = USUAL_S[act] * float(rng.uniform(0.8, 1.3))
         now += lasts
         plan.append((act, now, lasts))
         now += float(rng.uniform(0.05, 0.3))
@@ -285,14 +300,21 @@ def _plan(seconds: float, both: bool, rng: np.random.Generator) -> list[tuple[st
 
 
 def _keys(
-    plan: Sequence[tuple[str, float, float]], hand: int, lane: float, near: float, rng: np.random.Generator
+    plan: Sequence[tuple[str, float, float]],
+    hand: int,
+    lane: float,
+    near: float,
+    rng: np.random.Generator,
+    enters: bool,
 ) -> tuple[Key, ...]:
     """One hand's keys: it begins below the picture or in it, and does what the plan says."""
     name, pose = poses.random_pose(rng)
     away = float(rng.uniform(0.36, 0.5)) * near
     palm = 0.0 if rng.random() < 0.6 else math.pi
-    at = Key(0.0, lane, 1.3 if rng.random() < 0.4 else 0.62, away, 0.0, palm, 0.0, pose, name)
-    keys = [at, replace(at, time_s=0.4, y=0.62)]
+    enters = enters or bool(rng.random() < 0.4)
+    at = Key(0.0, lane, 1.4 if enters else 0.62, away, 0.0, palm, 0.0, pose, name)
+    starts = 0.45 * hand if enters else 0.0
+    keys = [at, replace(at, time_s=starts), replace(at, time_s=max(starts + 0.4, 0.4), y=0.62)]
     for act, ends, lasts in plan:
         at = replace(keys[-1], time_s=ends - lasts)
         if at.time_s > keys[-1].time_s:
@@ -313,6 +335,10 @@ def _act(act: str, at: Key, hand: int, lane: float, lasts: float, rng: np.random
         pose=pose,
         name=name,
     )
+    if act == "wave":
+        waving = [replace(at, roll=at.roll + way, pose=poses.OPEN, name="open") for way in (0.35, -0.35, 0.35, -0.35)]
+        steps = [(start + share * lasts, key) for share, key in zip((0.2, 0.4, 0.6, 0.8), waving, strict=True)]
+        return [*steps, (end, replace(at, pose=poses.OPEN, name="open"))]
     if act == "gesture":
         return [(end, replace(at, pose=pose, name=name))]
     if act == "move":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -78,22 +79,29 @@ class Stage:
         )
 
 
+@lru_cache(maxsize=1)
+def renderer() -> Renderer:
+    """This process's renderer: OpenGL has one current context, so there is never a second.
+
+    Mesa settles textures when they are first sampled, so a renderer's first picture differs from all later ones; it
+    is drawn here and thrown away.
+    """
+    made = Renderer()
+    (_, shape), *_ = things.make("ball", (0.2,))
+    ball = Thing(place(shape, np.eye(3), (0, 0, 1)), Material("skin", (0.5, 0.5, 0.5)), 1)
+    lit = light.random_surroundings(np.random.default_rng(0))
+    made.draw([ball], Camera(16, 16, 32, 32, 7.5, 7.5), lit)
+    return made
+
+
 class Studio:
     """Body model, renderer and photos of one process; every picture comes from the random source it is given."""
 
     def __init__(self, side: int, backgrounds: str | None = None, margin: float = 1.0) -> None:
         self.side, self.margin = side, margin
         self.body = load_body()
-        self.renderer = Renderer()
-        self._warm_up()
+        self.renderer = renderer()
         self.photos = background.Photos(backgrounds) if backgrounds else None
-
-    def _warm_up(self) -> None:
-        """Mesa settles textures when they are first sampled: a renderer's first picture differs from all later ones."""
-        (_, shape), *_ = things.make("ball", (0.2,))
-        ball = Thing(place(shape, np.eye(3), (0, 0, 1)), Material("skin", (0.5, 0.5, 0.5)), 1)
-        lit = light.random_surroundings(np.random.default_rng(0))
-        self.renderer.draw([ball], Camera(16, 16, 32, 32, 7.5, 7.5), lit)
 
     def hand_crop(self, rng: np.random.Generator) -> Sample:
         """A crop of one hand as a tracker would cut it; see `casting.hand_stage` for what may be in it.
