@@ -66,9 +66,9 @@ EXPLAINED = {("lag", ""): FILTER, ("jitter of", "raw"): REGIONS}
 CHOICES = {
     "tracking": (
         "Choices of the tracker",
-        "What each choice of the tracker is worth: the default against the same with one thing changed, on clips. The "
-        "next region points along the MCP joints: with PIP joints, which bend, still and moving hands are read less well. "
-        "It follows the hand's motion, without which fast hands are lost; motion below the landmarks' noise is left out. "
+        "What each choice of the tracker is worth: the default against the same with one thing changed. The "
+        "next region points along the MCP joints: with PIP joints, which bend, hands are read less well. "
+        "It follows the hand's motion, without which fast hands are lost; motion below their noise is left out. "
         "The filter follows the hand's centre faster than the points within it, which takes two thirds off the lag.",
     ),
     "sampling": (

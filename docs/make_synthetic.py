@@ -59,7 +59,7 @@ def clip(count: int) -> None:
         shutil.copy(path, ROOT / "examples/hands.mp4")
 
 
-EXAMPLE_SEED, EXAMPLE_ACTS = 9, ("wave", "gesture", "gesture", "cross", "leave")
+EXAMPLE_SEED, EXAMPLE_ACTS = 20, ("wave", "two", "ok", "cross", "open")
 
 
 def look_at_crops(numbers: range) -> list[dict[str, Any]]:

@@ -45,6 +45,9 @@ from knuckle.train.synth.labels import PALM_LANDMARKS
 NEVER = ("ti1k", "gestures40", "office_no_hands")
 HELD_OUT = ("subhih", "asl_letters", "lebanese_gestures")
 CAPTURES_HELD_OUT = ("1528664299.56", "5", "26", "96")  # of subhih, whose names tell the capture: 213 of its 640 photos
+# Hands that a photo shows at least, where nobody drew boxes; photos with fewer known ones are left out, or the others
+# would be taught as background.
+HANDS_SHOWN = {"sign_digits": 1, "lab_gestures": 2, "rf100_signers": 2}
 MIN_PALM_SCORE = 0.25  # of palms that are looked at
 SURE_PALM_SCORE = 0.5  # a palm above it that the crops do not agree on is unknown; below it, nothing
 LEAST_VIEWS = 9  # of the twelve crops that must hold a hand
@@ -77,6 +80,10 @@ def main() -> None:
         for row in track(rows[:: chosen.every], "photos"):
             image = load_image(chosen.index.parent / row["image"])
             hands = label(image, row.get("hand_boxes"), eyes)
+            known = sum("landmarks" in hand for hand in hands)
+            if row.get("hand_boxes") is None and known < HANDS_SHOWN.get(row["source"], 1):
+                counts.update({(row["source"], "left out"): 1})
+                continue
             name = f"images/{row['source']}_{Path(row['image']).name}"
             shutil.copyfile(chosen.index.parent / row["image"], chosen.out / name)
             split = split_of(row)
@@ -87,11 +94,10 @@ def main() -> None:
             if split == "held_out":
                 line = {**about, "labelled_by": "people", "hand_boxes": row["hand_boxes"]}
                 files["held_out_boxes"].write(json.dumps(line) + "\n")
-            known = sum("landmarks" in hand for hand in hands)
             told = {"photos": 1, "palms": known, "unknown": len(hands) - known, "held out": int(split == "held_out")}
             counts.update({(row["source"], what): count for what, count in told.items()})
     for source in dict.fromkeys(source for source, _ in counts):
-        words = (f"{counts[source, what]:5} {what}" for what in ("photos", "palms", "unknown", "held out"))
+        words = (f"{counts[source, what]:5} {what}" for what in ("photos", "palms", "unknown", "held out", "left out"))
         print(f"{source:20}", *words)
 
 
@@ -188,9 +194,9 @@ def label(image: Image, boxes: list[list[float]] | None, eyes: Eyes) -> list[dic
             hand = next((hand for hand in found if hand is not None and _holds([box], hand.box)), None)
             _keep(known, hand) if hand is not None else unknown.append(box)
     left: list[FloatArray] = []
-    for box in unknown:
+    for box in sorted(unknown, key=lambda box: -float(np.prod(box[2:] - box[:2]))):
         seen = [hand.box for hand in known] + left
-        if not _holds(seen, box) and not any(_holds([box], other) for other in seen):
+        if not _holds(seen, box):
             left.append(box)
     labelled = [_row_of(hand) for hand in known]
     return labelled + [{"box": np.round(box.astype(float), 1).tolist()} for box in left]

@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from rich.progress import Progress
 
 from knuckle import zoo
+from knuckle.train.augment import Jitter, Look
 from knuckle.train.data import HandCrops, Source
 from knuckle.train.visibility import Features, HeadOptions, judge, read_features, train_head
 
 SIDE = 224
+TRACKED = partial(HandCrops, seed=1, look=Look(0), jitter=Jitter(any_angle=0, lost=0))  # as the tracker cuts them
 GROUPS = {"wrist and palm": (0, 1, 5, 9, 13, 17), "middle joints": (2, 3, 6, 7, 10, 11, 14, 15, 18, 19)}
 GROUPS["finger tips"] = (4, 8, 12, 16, 20)
 
@@ -35,8 +39,8 @@ def main() -> None:
     options.add_argument("--networks", nargs="+", default=["mediapipe", "mediapipe-lite"])
     chosen = options.parse_args()
     for name in chosen.networks:
-        train = features_of(name, chosen.data, chosen.count, chosen.features / f"{name}-train.npz", seed=0)
-        check = features_of(name, [chosen.check], 2000, chosen.features / f"{name}-check.npz", seed=1)
+        train = features_of(name, chosen.data, chosen.count, chosen.features / f"{name}-train.npz", HandCrops)
+        check = features_of(name, [chosen.check], 2000, chosen.features / f"{name}-check.npz", TRACKED)
         head = train_head(train, HeadOptions())
         path = chosen.out / f"{'lite' if 'lite' in name else 'full'}.npz"
         path.write_bytes(head.to_bytes())
@@ -45,12 +49,12 @@ def main() -> None:
             print(f"  {part:15} {json.dumps({k: round(v, 4) for k, v in judge(head, check, joints).items()})}")
 
 
-def features_of(name: str, data: list[str], count: int, kept: Path, seed: int) -> Features:
+def features_of(name: str, data: list[str], count: int, kept: Path, make: Callable[..., HandCrops]) -> Features:
     """From the file where it is kept, else computed and kept."""
     if kept.is_file():
         with np.load(kept) as stored:
             return Features(*(stored[key].astype(np.float32) for key in ("features", "visible", "weight")))
-    crops = HandCrops([Source.read(text) for text in data], SIDE, seed, empty=0)
+    crops = make([Source.read(text) for text in data], SIDE, empty=0)
     with Progress() as progress:
         bar = progress.add_task(kept.stem, total=count)
         found = read_features(zoo.find(name).hand_path, crops, count, lambda done: progress.update(bar, completed=done))

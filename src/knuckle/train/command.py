@@ -24,6 +24,8 @@ from knuckle.train.flags import chosen, flags_of
 from knuckle.train.landmarks import LossWeights, landmark_task
 from knuckle.train.loop import LoopOptions, Task
 from knuckle.train.nets.hand_net import HandNetShape
+from knuckle.train.palm_command import JUDGED as PALMS_JUDGED
+from knuckle.train.palm_command import palm
 
 logger = logging.getLogger("knuckle")
 console = Console(stderr=True, highlight=False)
@@ -34,6 +36,9 @@ FINE_TUNING = LoopOptions(steps=2000, rate=3e-5, warmup=100)  # Adam's steps are
 @click.group()
 def train() -> None:
     """Train a network. Needs the extra `train`; docs/training.md is a tutorial."""
+
+
+train.add_command(palm)
 
 
 @train.command()
@@ -159,6 +164,7 @@ JUDGED = {
     "handedness": "left or right, share right",
     "world_mm": "mean error in 3D, mm",
     "visibility_auroc": "visibility, AUROC",
+    **PALMS_JUDGED,
 }
 
 

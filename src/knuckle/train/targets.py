@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,7 +55,7 @@ class AnchorTargets:
 @lru_cache
 def _places(grid: AnchorGrid) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Of every anchor: its centre (anchors, 2), its span (anchors, 2), its stride (anchors,)."""
-    cells = [-((-grid.side // stride) ** 2) for stride, _ in grid.strides]
+    cells = [math.ceil(grid.side / stride) ** 2 for stride, _ in grid.strides]
     spans = [np.tile(np.array(each, np.float64), (n, 1)) for n, each in zip(cells, grid.spans, strict=True)]
     strides = [np.full(n * each, stride, float) for n, (stride, each) in zip(cells, grid.strides, strict=True)]
     return anchors(grid.side, grid.strides).astype(np.float64), np.concatenate(spans), np.concatenate(strides)

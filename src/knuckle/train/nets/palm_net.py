@@ -42,8 +42,8 @@ class PalmNetShape:
 
     side: int = 192
     stem: int = 16
-    widths: tuple[int, int, int, int] = (24, 48, 96, 128)
-    depths: tuple[int, int, int, int] = (0, 2, 1, 1)
+    widths: tuple[int, int, int, int] = (16, 32, 96, 160)
+    depths: tuple[int, int, int, int] = (0, 2, 2, 1)
     decoder: bool = True
 
     def __post_init__(self) -> None:
@@ -71,7 +71,7 @@ class PalmNet(nn.Module):
             ConvNorm(entering, leaving, 3, 2)
             for entering, leaving in zip((shape.stem, *widths[:-1]), widths, strict=True)
         )
-        # 24 × 48 × 48, 48 × 24 × 24, 96 × 12 × 12, 128 × 6 × 6
+        # 16 × 48 × 48, 32 × 24 × 24, 96 × 12 × 12, 160 × 6 × 6
         self.stages = nn.ModuleList(
             nn.Sequential(*(Residual(width) for _ in range(depth)))
             for width, depth in zip(widths, shape.depths, strict=True)
@@ -95,7 +95,7 @@ class PalmNet(nn.Module):
             middle = F.relu(middle + twice(self.up[0](coarse)))
             middle = F.relu(self.mix[0](middle))  # 96 × 12 × 12
             fine = F.relu(fine + twice(self.up[1](middle)))
-            fine = F.relu(self.mix[1](fine))  # 48 × 24 × 24
+            fine = F.relu(self.mix[1](fine))  # 32 × 24 × 24
         maps = list(zip((fine, middle), self.boxes, self.scores, UNITS, strict=True))
         return {
             "boxes": torch.cat(

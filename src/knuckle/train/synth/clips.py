@@ -40,8 +40,8 @@ class ClipRecipe:
         count: clips. seconds, rate: their length and frames per second. width, height: pixels.
         seed: clip k of a seed is always the same. backgrounds: a folder of photos, or None.
         quality: of the camera, 0 poor to 1 good; None draws one per clip.
-        acts: what the hands do, of `ACTS`, in this order, by two hands that come in one after the other; None draws
-            hands and acts.
+        acts: what two hands do in this order, of `ACTS` or names of `poses.NAMED`, having come in one after the
+            other; None draws hands, acts and poses.
     """
 
     count: int = 1
@@ -292,10 +292,10 @@ def _plan(
     now = 0.9
     while now < seconds and (acts is None or len(plan) < len(acts)):
         act = acts[len(plan)] if acts else str(rng.choice(ACTS if both else ACTS[:6]))
-        lasts = USUAL_S[act] * float(rng.uniform(0.8, 1.3))
+        lasts = USUAL_S.get(act, USUAL_S["gesture"]) * float(rng.uniform(0.8, 1.3))
         now += lasts
         plan.append((act, now, lasts))
-        now += float(rng.uniform(0.05, 0.3))
+        now += float(rng.uniform(0.05, 0.3)) + 0.3 * (act in poses.NAMED)  # a pose is held for a while
     return plan
 
 
@@ -305,13 +305,13 @@ def _keys(
     lane: float,
     near: float,
     rng: np.random.Generator,
-    enters: bool,
+    scripted: bool,
 ) -> tuple[Key, ...]:
     """One hand's keys: it begins below the picture or in it, and does what the plan says."""
-    name, pose = poses.random_pose(rng)
+    name, pose = ("relaxed", poses.NAMED["relaxed"]) if scripted else poses.random_pose(rng)
     away = float(rng.uniform(0.36, 0.5)) * near
     palm = 0.0 if rng.random() < 0.6 else math.pi
-    enters = enters or bool(rng.random() < 0.4)
+    enters = scripted or bool(rng.random() < 0.4)
     at = Key(0.0, lane, 1.4 if enters else 0.62, away, 0.0, palm, 0.0, pose, name)
     starts = 0.45 * hand if enters else 0.0
     keys = [at, replace(at, time_s=starts), replace(at, time_s=max(starts + 0.4, 0.4), y=0.62)]
@@ -319,14 +319,16 @@ def _keys(
         at = replace(keys[-1], time_s=ends - lasts)
         if at.time_s > keys[-1].time_s:
             keys.append(at)
-        keys += [replace(key, time_s=time) for time, key in _act(act, at, hand, lane, lasts, rng)]
+        keys += [replace(key, time_s=time) for time, key in _act(act, at, hand, lane, lasts, rng, scripted)]
     return tuple(keys)
 
 
-def _act(act: str, at: Key, hand: int, lane: float, lasts: float, rng: np.random.Generator) -> list[tuple[float, Key]]:
+def _act(
+    act: str, at: Key, hand: int, lane: float, lasts: float, rng: np.random.Generator, scripted: bool
+) -> list[tuple[float, Key]]:
     """What a hand does in one act: (time, key) pairs up to its end."""
     start, end = at.time_s, at.time_s + lasts
-    name, pose = poses.random_pose(rng)
+    name, pose = (at.name, at.pose) if scripted else poses.random_pose(rng)
     turned = replace(
         at,
         tilt=float(rng.normal(0, 0.3)),
@@ -335,6 +337,8 @@ def _act(act: str, at: Key, hand: int, lane: float, lasts: float, rng: np.random
         pose=pose,
         name=name,
     )
+    if act in poses.NAMED:
+        return [(end, replace(at, pose=poses.NAMED[act], name=act))]
     if act == "wave":
         waving = [replace(at, roll=at.roll + way, pose=poses.OPEN, name="open") for way in (0.35, -0.35, 0.35, -0.35)]
         steps = [(start + share * lasts, key) for share, key in zip((0.2, 0.4, 0.6, 0.8), waving, strict=True)]
