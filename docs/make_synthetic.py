@@ -323,7 +323,7 @@ def crop_tables(crops: dict[str, Any]) -> list[str]:
 def scene_tables(scenes: dict[str, Any]) -> list[str]:
     square = scenes["square"]
     lines = [
-        f"{scenes['scenes']} scenes with {scenes['palms']['hands']} hands, a quarter of their landmarks visible or more: "
+        f"{scenes['scenes']} scenes with {scenes['palms']['hands']} hands that show a quarter of their landmarks: "
         f"found {scenes['palms']['found']:.1%}; {scenes['false alarms']} detections where no hand is.",
         f"The detector's square against the label's, median (10 % to 90 %): side {square['ratio'][1]} "
         f"({square['ratio'][0]} to {square['ratio'][2]}), centre off by {square['shift'][1]} sides "

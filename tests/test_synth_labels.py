@@ -147,7 +147,8 @@ def test_a_crops_camera_sees_what_the_crop_shows(angle: float, distortion: tuple
     frame = Camera(640, 480, 500, 500, 319.5, 239.5, distortion)
     roi = Roi(412.3, 155.8, 180.0, angle)
     camera, roll = crops.camera_of(frame, roi, 224)
-    points = hand(0.5) + [0.07, -0.06, 0]
+    points = hand(0.5)
+    points += np.array([0.07, -0.06, 0], np.float32)
     in_crop = labels.project(points @ roll.T, camera)
     assert np.allclose(apply(image_from_crop(roi, 224), in_crop), labels.project(points, frame), atol=1e-6)
 

@@ -102,7 +102,7 @@ def test_no_palm_is_all_background_and_unsure_regions_do_not_count() -> None:
 
 @pytest.mark.parametrize(("size", "strides"), [(0.05, {8}), (0.15, {8, 16}), (0.4, {16})])
 def test_sizes_go_to_their_grid(size: float, strides: set[int]) -> None:
-    taken = np.flatnonzero(of([(96, 96, SIDE * size)], OURS).score)
+    taken = np.flatnonzero(of([(104, 104, SIDE * size)], OURS).score)
     assert {8 if place < 24 * 24 else 16 for place in taken} == strides
 
 

@@ -75,7 +75,7 @@ def test_what_can_be_learned_is_learned_and_judged() -> None:
     weight[:, 20] = 0
     visible[:, 20] = rng.random(3000)  # never looked at
     parts = [Features(features[rows], visible[rows], weight[rows]) for rows in (slice(0, 2500), slice(2500, None))]
-    head = train_head(parts[0], HeadOptions(hidden=16, rate=1e-2))
+    head = train_head(parts[0], HeadOptions(hidden=16, epochs=40, rate=1e-2, noise=0.1))
     figures, untrained = judge(head, parts[1]), judge(random_head(20, 16), parts[1])
     ideal = judge_of_truth(chance[2500:], visible[2500:, :20])
     assert untrained["auroc"] < 0.65 and figures["auroc"] > ideal - 0.04

@@ -7,7 +7,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import numpy as np
@@ -26,8 +26,10 @@ from knuckle.train.nets.hand_net import fold
 from knuckle.train.nets.palm_net import PalmNetShape
 from knuckle.train.nets.reference_hand import load_reference_hand
 from knuckle.train.nets.reference_palm import load_reference_palm
+from knuckle.train.task_file import write_task
 
 HAND_ROLES = ("landmarks", "presence", "handedness", "world", "visibility")
+TASK = "task"
 CALIBRATION = 64  # crops that int8 ranges are measured on
 
 
@@ -44,13 +46,14 @@ class Trained:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=click.Choice([*FORMATS, TASK]),
     default="fp16",
     show_default=True,
-    help="fp16: half the bytes, same arithmetic. fp32. int8: 8-bit arithmetic. onnx: for GPUs, with ONNX Runtime.",
+    help="fp16: half the bytes, same arithmetic. fp32. int8: 8-bit arithmetic. onnx: for GPUs, with ONNX Runtime. "
+    "task: one file that MediaPipe's own HandLandmarker loads.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.  [default: NAME-FORMAT]"
+    "--out", type=click.Path(path_type=Path), help="Folder (task: file) to write.  [default: NAME-FORMAT, NAME.task]"
 )
 @click.option(
     "--palm", "palm_from", default=zoo.DEFAULT, show_default=True, help="Bundle of a new hand's palm network."
@@ -63,7 +66,7 @@ class Trained:
 @click.option("--licence", default="as its training data allow", show_default=True, help="Of a trained network.")
 def export(
     what: str,
-    form: Format,
+    form: Format | Literal["task"],
     out: Path | None,
     palm_from: str,
     hand_from: str,
@@ -91,8 +94,22 @@ def export(
         licence = zoo.find(what).licence
         found = {role: _from_bundle(zoo.find(what), role) for role in ("palm", "hand")}
     default = path.stem if path.suffix != ".pt" else path.resolve().parent.name
+    if form == "task":
+        _write_task(out or Path(f"{default}.task"), found)
+        return
     folder = out or Path(f"{default}-{form}")
     write_bundle(folder, found, form, pictures, name or folder.resolve().name, what, licence)
+
+
+def _write_task(path: Path, found: dict[str, Trained | zoo.Bundle]) -> None:
+    """Both networks as one file for MediaPipe's own HandLandmarker."""
+    trained = {role: _from_bundle(each, role) if isinstance(each, zoo.Bundle) else each for role, each in found.items()}
+    palms, hands = (fold(trained[role].network) for role in ("palm", "hand"))
+    sides = {role: int(getattr(net, "side")) for role, net in (("palm", palms), ("hand", hands))}  # noqa: B009
+    write_task(path, palms, hands, {role: sample_pictures(side) for role, side in sides.items()})
+    click.echo(
+        f"written  {path}, {path.stat().st_size / 1e6:.1f} MB, for MediaPipe's HandLandmarker or --models {path}"
+    )
 
 
 def write_bundle(

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from knuckle.errors import InputError, SinkError
 from knuckle.train.checkpoint import decides, read_checkpoint
+from knuckle.train.device import torch_device, uses_bfloat16
 
 logger = logging.getLogger("knuckle")
 Sample = Mapping[str, Any]
@@ -161,8 +162,8 @@ class _State:
         self.options, self.folder, self.path = options, folder, folder / "checkpoint.pt"
         self.rank, self.ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
         self.leads = self.rank == 0
-        self.device = _device(options.device)
-        self.bfloat16 = _bfloat16(options.precision, self.device)
+        self.device = torch_device(options.device)
+        self.bfloat16 = uses_bfloat16(options.precision, self.device)
         torch.manual_seed(options.seed)
         self.network = task.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
@@ -377,26 +378,3 @@ def _optimiser(network: nn.Module, options: LoopOptions) -> torch.optim.Optimize
     vectors = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": options.decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=options.rate)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda":
-        if not torch.cuda.is_available():
-            raise InputError("device cuda was asked for, but PyTorch sees no GPU here; use --device cpu")
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    if name != "cpu":
-        raise InputError(f"device must be auto, cpu or cuda, got {name!r}")
-    return torch.device("cpu")
-
-
-def _bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether to multiply in bfloat16: on processors only where AMX does it, else it is slower than float32."""
-    if precision not in {"auto", "bfloat16", "float32"}:
-        raise InputError(f"precision must be auto, bfloat16 or float32, got {precision!r}")
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())

@@ -28,7 +28,7 @@ LEAST_SHOWN = 0.7  # share of a palm's key points in view from which it must be 
 LEAST_VISIBLE = 0.25  # the same of all landmarks that nothing covers
 MOSAIC = 0.2  # share of pictures that are four or nine pictures
 AT_A_HAND = 0.85  # share of views that are placed by one of their hands
-MOST_ENLARGED, LEAST_COVERED = 2.5, 0.35  # further enlarged hands are blurs; smaller pictures are stamps on black
+MOST_ENLARGED, LEAST_COVERED = 2.5, 0.6  # further enlarged hands are blurs; smaller pictures are stamps on black
 FAR_PALM, FAR_LOOK = 0.06, 0.3  # palms below that share would drown in full blur and noise
 
 

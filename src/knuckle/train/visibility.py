@@ -50,11 +50,11 @@ class HeadOptions:
     """
 
     hidden: int = 48
-    epochs: int = 40
+    epochs: int = 60
     batch: int = 256
-    rate: float = 2e-3
-    decay: float = 0.05
-    noise: float = 0.1
+    rate: float = 4e-3
+    decay: float = 0.2
+    noise: float = 0.5
     seed: int = 0
 
 

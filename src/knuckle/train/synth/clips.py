@@ -253,7 +253,7 @@ def _exposed(
         actors = tuple(_actor(studio, track, n, camera, time_s + share * SHUTTER_S) for n, track in enumerate(tracks))
         now = replace(stage, actors=actors)
         things = [thing for actor in actors for thing in actor.things]
-        picture = studio.renderer.draw(things, camera, stage.surroundings, behind)
+        picture = studio.draw(things, camera, stage.surroundings, behind)
         total = picture.rgb / count if total is None else total + picture.rgb / count
         if k == count // 2:
             taken, middle = picture, now

@@ -98,7 +98,7 @@ def random_film(rng: np.random.Generator, side: int, dark: float = 0.0, quality:
 
 
 def meter(light: Floats) -> float:
-    """The gain that brings (h, w, 3) linear light to middle grey, as automatic exposure does, its middle counting more."""
+    """The gain that brings (h, w, 3) linear light to middle grey, as automatic exposure does, middle first."""
     luma = np.sqrt(np.maximum(light[::4, ::4] @ LUMA, 0))  # the root: a lamp in view does not darken all else
     y, x = luma.shape[0] // 4, luma.shape[1] // 4
     centre = luma[y : luma.shape[0] - y, x : luma.shape[1] - x]

@@ -78,7 +78,8 @@ def save_sheet(path: Path, sheet: Image, quality: int = 90) -> None:
     """
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise InputError(f"a contact sheet is a .png or .jpg file, got {path.name}")
-    _, data = cv2.imencode(path.suffix, sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    options = [] if path.suffix.lower() == ".png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
+    _, data = cv2.imencode(path.suffix, sheet[..., ::-1], options)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.tobytes())

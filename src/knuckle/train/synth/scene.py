@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -156,12 +156,18 @@ class Studio:
             taken.depth,
         )
 
+    def draw(self, shown: Sequence[Thing], camera: Camera, surroundings: Surroundings, scenery: Floats) -> Picture:
+        """The renderer's picture; where a triangle seen edge-on overflowed its shader, the background's light."""
+        taken = self.renderer.draw(shown, camera, surroundings, scenery)
+        overflowed = ~np.isfinite(taken.rgb).all(-1, keepdims=True)
+        return replace(taken, rgb=np.where(overflowed, scenery, taken.rgb)) if overflowed.any() else taken
+
     def render(self, stage: Stage, camera: Camera, rng: np.random.Generator) -> tuple[Picture, Floats]:
         """The stage's light before the film, and that of its background alone, as the (fisheye) camera sees them."""
         straight = film.pinhole(camera)
         scenery = background.random_background(rng, straight, stage.surroundings, self.photos)
         shown = [thing for actor in stage.actors for thing in actor.things] + list(stage.props)
-        taken = self.renderer.draw(shown, straight, stage.surroundings, scenery)
+        taken = self.draw(shown, straight, stage.surroundings, scenery)
         if camera.distortion:
             bare = film.bend(replace(taken, rgb=scenery), camera).rgb
             return film.bend(taken, camera), bare

@@ -44,6 +44,7 @@ void main() {
     float area = dot(px, r1);
     vec2 rise = vec2(dot(tilt, tx), dot(tilt, ty));
     vec3 bend = (r1 * rise.x + r2 * rise.y) / (abs(area) < 1e-14 ? 1e-14 : area);
+    bend = clamp(bend, -1e3, 1e3);  // where a triangle is seen edge on
     float steep = length(bend), seam = step(length(tx) + length(ty), 8.0 * at.z * backwards.x / 0.35);
     vec3 bumped = normalize(n - bend * seam * min(1.0, 1.2 / max(steep, 1e-6)) + (fine.xyz - 0.5) * 0.07 * (1.0 - mark.z));
 

@@ -48,6 +48,7 @@ void main() {
         vec2 tx = dFdx(paper), ty = dFdy(paper);
         float seam = step(length(tx) + length(ty), 8.0 * at.z * backwards.x / 0.35);
         vec3 bend = seam * (r1 * dot(tilt, tx) + r2 * dot(tilt, ty)) / (abs(area) < 1e-14 ? 1e-14 : area);
+        bend = clamp(bend, -1e3, 1e3);
         bumped -= bend * min(1.0, 1.0 / max(length(bend), 1e-6));
     }
     bumped = normalize(bumped);

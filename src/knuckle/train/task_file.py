@@ -1,0 +1,184 @@
+"""A `.task` file: our networks in the form that MediaPipe's own HandLandmarker loads, on phones and in browsers too.
+
+A zip with two stored members, and in each tflite file the metadata that MediaPipe's preprocessing asks for (mean 0,
+deviation 255: pictures as 0..1). Its detector's anchors are fixed: 2016 rows relative to the anchors of a 192 px input.
+Ours are written as the first of those rows, moved by the distance of the two anchors; the others say "no palm".
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from knuckle.errors import EngineError, InputError, SinkError
+from knuckle.palm import anchors
+from knuckle.train import export as exporting
+from knuckle.zoo import TASK_MEMBERS
+
+PALM_SIDE, PALM_STRIDES = 192, ((8, 2), (16, 6))  # of the anchors that the graph makes itself
+NO_PALM = -100.0  # a logit; MediaPipe clips them there
+PALM_OUTPUTS = {"boxes": "Identity", "scores": "Identity_1"}
+HAND_OUTPUTS = {
+    "landmarks": "Identity",
+    "presence": "Identity_1",
+    "handedness": "Identity_2",
+    "world": "Identity_3",
+}
+LABELS = {"palm": ("labels.txt", "palm\n"), "hand": ("handedness.txt", "Left\nRight\n")}
+
+
+class TaskPalm(nn.Module):
+    """A palm network with the outputs of the reference's: boxes (n, 2016, 18), scores (n, 2016, 1)."""
+
+    offsets: Tensor
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.side = network, int(getattr(network, "side"))  # noqa: B009  of nn.Module
+        ours = anchors(self.side, getattr(network, "strides")) * (PALM_SIDE / self.side)  # noqa: B009
+        theirs = anchors(PALM_SIDE, PALM_STRIDES)
+        if len(ours) > len(theirs):
+            raise InputError(f"a .task file has room for {len(theirs)} anchors, this palm network has {len(ours)}")
+        away = np.repeat((ours - theirs[: len(ours)])[:, None], 9, axis=1)
+        away[:, 1] = 0  # a size has no place
+        self.register_buffer("offsets", torch.from_numpy(away.reshape(1, -1, 18).astype(np.float32)))
+        self.spare = len(theirs) - len(ours)
+
+    def forward(self, picture: Tensor) -> dict[str, Tensor]:
+        out = self.network(picture)
+        boxes = out["boxes"] * (PALM_SIDE / self.side) + self.offsets
+        return {
+            "boxes": nn.functional.pad(boxes, (0, 0, 0, self.spare)),
+            "scores": nn.functional.pad(out["scores"], (0, 0, 0, self.spare), value=NO_PALM),
+        }
+
+
+class TaskHand(nn.Module):
+    """A landmark network with the outputs of the reference's alone, in its order."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.side = network, int(getattr(network, "side"))  # noqa: B009  of nn.Module
+
+    def forward(self, picture: Tensor) -> dict[str, Tensor]:
+        out = self.network(picture)
+        return {name: out[name] for name in HAND_OUTPUTS}
+
+
+def write_task(path: Path, palm: nn.Module, hand: nn.Module, pictures: dict[str, npt.NDArray[np.uint8]]) -> None:
+    """Write a `.task` file of two networks in evaluation form.
+
+    Args:
+        pictures: "palm" and "hand" (n, side, side, 3): what files are compared with PyTorch on.
+
+    Raises:
+        InputError: the palm network has too many anchors.
+        EngineError, MissingExtraError: as `export.export`. SinkError: the file cannot be written.
+    """
+    parts = {"palm": (TaskPalm(palm), PALM_OUTPUTS), "hand": (TaskHand(hand), HAND_OUTPUTS)}
+    task = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(task, "w", zipfile.ZIP_STORED) as archive:
+        for role, (network, names) in parts.items():
+            part = Path(folder) / f"{role}.tflite"
+            exporting.export(network, part, "fp16", pictures[role])
+            archive.writestr(zipfile.ZipInfo(TASK_MEMBERS[role]), with_metadata(part.read_bytes(), names, role))
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(task.getvalue())
+        beside.replace(path)
+    except OSError as error:
+        raise SinkError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def with_metadata(network: bytes, names: dict[str, str], role: str) -> bytes:
+    """A tflite file with its outputs in the order and with the names of MediaPipe's, metadata, and a file of labels."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(network, 0))
+    graph = model.subgraphs[0]
+    by_name = {graph.tensors[index].name.decode(): index for index in graph.outputs}
+    missing = set(names) - set(by_name)
+    if missing:
+        raise EngineError(f"the {role} network lacks the outputs {', '.join(sorted(missing))}")
+    graph.outputs = [by_name[name] for name in names]
+    for name, theirs in names.items():
+        graph.tensors[by_name[name]].name = theirs
+    graph.tensors[graph.inputs[0]].name = "input_1"
+    model.signatureDefs = []  # they name the outputs that were there before
+    told = schema.BufferT()
+    label_file, labels = LABELS[role]
+    told.data = np.frombuffer(_metadata(role, list(names.values()), label_file), np.uint8)
+    model.buffers.append(told)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = "TFLITE_METADATA", len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    whole = io.BytesIO(bytes(builder.Output()))
+    whole.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(whole, "a", zipfile.ZIP_STORED) as archive:  # labels follow the network, as a zip
+        archive.writestr(zipfile.ZipInfo(label_file), labels)
+    return whole.getvalue()
+
+
+def _metadata(role: str, outputs: list[str], label_file: str) -> bytes:
+    """The flatbuffer of TensorFlow's metadata_schema.fbs (field numbers are its own), identifier M001."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1024)
+
+    def vector(offsets: list[int]) -> int:
+        builder.StartVector(4, len(offsets), 4)
+        for offset in reversed(offsets):
+            builder.PrependUOffsetTRelative(offset)
+        return int(builder.EndVector())
+
+    def floats(value: float) -> int:
+        builder.StartVector(4, 1, 4)
+        builder.PrependFloat32(value)
+        return int(builder.EndVector())
+
+    def table(fields: int, **offsets: int) -> int:
+        """A table of references; keywords are f0, f1, …"""
+        builder.StartObject(fields)
+        for name, offset in offsets.items():
+            builder.PrependUOffsetTRelativeSlot(int(name[1:]), offset, 0)
+        return int(builder.EndObject())
+
+    mean, deviation = floats(0.0), floats(255.0)
+    options = table(2, f0=mean, f1=deviation)  # NormalizationOptions
+    builder.StartObject(2)  # ProcessUnit: normalization
+    builder.PrependUint8Slot(0, 1, 0)
+    builder.PrependUOffsetTRelativeSlot(1, options, 0)
+    units = vector([int(builder.EndObject())])
+    builder.StartObject(2)  # ImageProperties: RGB
+    builder.PrependInt8Slot(0, 1, 0)
+    image = int(builder.EndObject())
+    builder.StartObject(4)  # Content: image
+    builder.PrependUint8Slot(0, 2, 0)
+    builder.PrependUOffsetTRelativeSlot(1, image, 0)
+    content = int(builder.EndObject())
+    low, high = floats(0.0), floats(1.0)
+    stats = table(2, f0=high, f1=low)
+    name = builder.CreateString("input_1")
+    entering = vector([table(7, f0=name, f3=content, f4=units, f5=stats)])  # TensorMetadata
+    leaving = vector([table(7, f0=builder.CreateString(output)) for output in outputs])
+    file_name = builder.CreateString(label_file)
+    builder.StartObject(5)  # AssociatedFile: labels of values
+    builder.PrependUOffsetTRelativeSlot(0, file_name, 0)
+    builder.PrependInt8Slot(2, 3, 0)
+    files = vector([int(builder.EndObject())])
+    graph = vector([table(7, f2=entering, f3=leaving, f4=files)])  # SubGraphMetadata
+    title, parser = builder.CreateString(f"Knuckle {role}"), builder.CreateString("1.0.0")
+    root = table(8, f0=title, f3=graph, f7=parser)  # ModelMetadata
+    builder.Finish(root, b"M001")
+    return bytes(builder.Output())
