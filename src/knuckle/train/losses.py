@@ -127,4 +127,4 @@ def mined_cross_entropy(logit: Tensor, true: Tensor, weight: Tensor, ratio: floa
     count = min(len(negatives), max(8, int(ratio * float(positives.sum()))))
     least = torch.topk(negatives, count).values[-1].clamp(min=1e-12)
     kept = positives + ((entropy.detach() >= least) & (true == 0))
-    return (entropy * kept).sum() / positives.sum().clamp(min=1.0)
+    return (entropy * kept).sum() / _sum_over_processes(positives, 1.0)

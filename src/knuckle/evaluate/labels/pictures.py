@@ -82,7 +82,7 @@ def names_in(shard: Path) -> list[str]:
     return list(members(str(shard), _stamp(shard)))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.cache  # an entry per shard: dropping one would mean reading a whole tar file again
 def members(shard: str, stamp: tuple[int, int]) -> Mapping[str, tuple[int, int]]:
     """Where each member's bytes begin and how many they are; `stamp` makes a changed file be read anew."""
     try:
