@@ -4,8 +4,9 @@
 
 Every hand is read from twelve crops that are turned, scaled and shifted; a hand stays where all crops hold a hand and
 the crops' landmarks agree, and its label is their median: better than any one crop. What is written is a crop of the
-photo around each hand and OUT/index.jsonl, which `knuckle train` and `knuckle evaluate` read. Photos that people looked
-through and found no hand in are written whole, as hard negatives.
+photo around each hand, OUT/train.jsonl and OUT/held_out.jsonl, which `knuckle train` and `knuckle evaluate` read. What
+people looked through and found no hand in is written whole, and of photos whose hands people boxed the largest
+square beside the boxes: faces, arms and clothes without a hand.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +30,15 @@ from knuckle.geometry import iou
 from knuckle.hand import HandLandmarker, roi_from_hand
 from knuckle.images import Image
 from knuckle.palm import roi_from_palm
-from knuckle.results import Hand, Roi
+from knuckle.results import FloatArray, Hand, Roi
 from knuckle.sources import load_image
 from knuckle.tracker import Networks, TrackerOptions
 
 VIEWS = [(angle, scale) for angle in (-25, 0, 25) for scale in (0.85, 1.0, 1.2, 1.4)]  # degrees, of the region's side
 SHIFT = 0.06
+# Held out of all training, so that the released networks can be judged on them: a third of these, by capture.
+HELD_OUT = ("subhih", "asl_letters", "lebanese_gestures")
+CAPTURES_HELD_OUT = ("1528664299.56", "5", "26", "96")  # of subhih, whose names tell the capture: 213 of its 640 photos
 MARGIN, LONGEST_PX = 1.9, 384  # of what is written, around the hand's region
 
 
@@ -49,7 +55,8 @@ def main() -> None:
     networks = knuckle.load(chosen.models)
     (chosen.out / "images").mkdir(parents=True, exist_ok=True)
     counts: dict[str, list[int]] = {}
-    with (chosen.out / "index.jsonl").open("w") as index:
+    with ExitStack() as stack:
+        files = {name: stack.enter_context((chosen.out / f"{name}.jsonl").open("w")) for name in ("train", "held_out")}
         for number, row in enumerate(track(rows, "photos")):
             image = load_image(chosen.index.parent / row["image"])
             written = list(label(image, row, networks, chosen.max_deviation))
@@ -57,14 +64,34 @@ def main() -> None:
                 name = f"images/{number:05d}_{place}.jpg"
                 pillow.fromarray(picture).save(chosen.out / name, quality=92)
                 about = {"source": row["source"], "licence": row["licence"], "labelled_by": "mediapipe"}
+                about |= {"group": capture_of(row)}
                 size = {"width": picture.shape[1], "height": picture.shape[0]}
                 line = {"image": name, **about, **size, "hands": hands, "complete": not hands}
-                index.write(json.dumps(line) + "\n")
+                files[split_of(row)].write(json.dumps(line) + "\n")
             count = counts.setdefault(row["source"], [0, 0])
             count[0] += 1
             count[1] += len(written)
     for source, (photos, kept) in counts.items():
         print(f"{source:20} {photos:5} photos {kept:5} kept")
+
+
+def capture_of(row: dict[str, Any]) -> str:
+    """What photos that belong together share: the capture in the name (subhih), the size (asl_letters), or nothing."""
+    name = Path(row["image"]).stem
+    if row["source"] == "subhih":
+        return f"subhih {name.rpartition('pic')[0].rstrip('_')}"
+    size = f"{row.get('width')}x{row.get('height')}"
+    return f"{row['source']} {size if row['source'] == 'asl_letters' else name}"
+
+
+def split_of(row: dict[str, Any]) -> str:
+    """A fixed third of captures is held out."""
+    if row["source"] not in HELD_OUT:
+        return "train"
+    capture = capture_of(row)
+    if row["source"] == "subhih":
+        return "held_out" if capture.removeprefix("subhih ") in CAPTURES_HELD_OUT else "train"
+    return "held_out" if zlib.crc32(capture.encode()) % 3 == 0 else "train"
 
 
 def label(image: Image, row: dict[str, Any], networks: Networks, most: float) -> Iterator[tuple[Image, list[Any]]]:
@@ -80,6 +107,23 @@ def label(image: Image, row: dict[str, Any], networks: Networks, most: float) ->
         if hand is not None and (not seen or iou(hand.box, np.stack([h.box for h in seen])).max() < 0.5):
             seen.append(hand)
             yield written(image, hand)
+    if row.get("hand_boxes"):
+        beside = square_beside(image, [*map(np.asarray, row["hand_boxes"]), *(hand.box for hand in seen)])
+        if beside is not None:
+            yield shrunk(beside)
+
+
+def square_beside(image: Image, boxes: list[FloatArray], tries: int = 60) -> Image | None:
+    """The largest of some random squares of an image that touch no box (grown by a fifth), or None."""
+    rng = np.random.default_rng(len(boxes))
+    low, high = np.array([box[:2] for box in boxes]), np.array([box[2:] for box in boxes])
+    low, high = low - 0.2 * (high - low), high + 0.2 * (high - low)
+    best: Image | None = None
+    for size in np.sort(rng.uniform(0.2, 0.8, tries) * min(image.shape[:2]))[::-1].astype(int):
+        start = (rng.random(2) * (np.array(image.shape[1::-1]) - size)).astype(int)
+        if best is None and not ((start < high) & (start + size > low)).all(axis=1).any():
+            best = image[start[1] : start[1] + size, start[0] : start[0] + size]
+    return best
 
 
 def agreed(image: Image, roi: Roi, landmarker: HandLandmarker, most: float) -> Hand | None:

@@ -19,7 +19,6 @@ import argparse
 import json
 import math
 import shutil
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pseudo_labels import SHIFT, VIEWS
+from pseudo_labels import SHIFT, VIEWS, capture_of, split_of
 from rich.progress import track
 
 import knuckle
@@ -43,8 +42,6 @@ from knuckle.tracker import Networks, TrackerOptions
 from knuckle.train.synth.labels import PALM_LANDMARKS
 
 NEVER = ("ti1k", "gestures40", "office_no_hands")
-HELD_OUT = ("subhih", "asl_letters", "lebanese_gestures")
-CAPTURES_HELD_OUT = ("1528664299.56", "5", "26", "96")  # of subhih, whose names tell the capture: 213 of its 640 photos
 # Hands that a photo shows at least, where nobody drew boxes; photos with fewer known ones are left out, or the others
 # would be taught as background.
 HANDS_SHOWN = {"sign_digits": 1, "lab_gestures": 2, "rf100_signers": 2}
@@ -99,25 +96,6 @@ def main() -> None:
     for source in dict.fromkeys(source for source, _ in counts):
         words = (f"{counts[source, what]:5} {what}" for what in ("photos", "palms", "unknown", "held out", "left out"))
         print(f"{source:20}", *words)
-
-
-def capture_of(row: dict[str, Any]) -> str:
-    """What photos that belong together share: the capture in the name (subhih), the size (asl_letters), or nothing."""
-    name = Path(row["image"]).stem
-    if row["source"] == "subhih":
-        return f"subhih {name.rpartition('pic')[0].rstrip('_')}"
-    size = f"{row.get('width')}x{row.get('height')}"
-    return f"{row['source']} {size if row['source'] == 'asl_letters' else name}"
-
-
-def split_of(row: dict[str, Any]) -> str:
-    """A fixed third of captures is held out."""
-    if row["source"] not in HELD_OUT:
-        return "train"
-    capture = capture_of(row)
-    if row["source"] == "subhih":
-        return "held_out" if capture.removeprefix("subhih ") in CAPTURES_HELD_OUT else "train"
-    return "held_out" if zlib.crc32(capture.encode()) % 3 == 0 else "train"
 
 
 class Eyes:

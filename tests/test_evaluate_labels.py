@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import pickle
+import re
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -203,6 +204,23 @@ def write_yolo(folder: Path, row: str | None = None, shape: int = 3) -> None:
     write(folder / "data.yaml", f"path: ../datasets/hand-keypoints\nval: images/val\nkpt_shape: [21, {shape}]\n")
 
 
+def coco_file(
+    names: Sequence[str] | None = OURS, flags: Sequence[int] = (2,) * 21, **changes: object
+) -> dict[str, Any]:
+    """One hand in the words of CVAT and Roboflow, its points in the order of `names`."""
+    order = names if names is not None and set(names) == set(OURS) else OURS
+    flat = np.column_stack([in_order(PIXELS, order), in_order(np.array(flags), order)]).ravel().tolist()
+    categories = [{"id": 0, "name": "stuff"}, {"id": 3, "name": "left_hand", "keypoints": names, "skeleton": []}]
+    hand = {"id": 1, "image_id": 5, "category_id": 3, "bbox": CORNER, "keypoints": flat, "iscrowd": 0, **changes}
+    images = [{"id": 5, "file_name": "a.jpg", "width": 320, "height": 240}]
+    return {"images": images, "annotations": [hand], "categories": categories if names is not None else []}
+
+
+def write_coco_keypoints(folder: Path) -> None:
+    picture(folder / "images/a.jpg")
+    write(folder / "annotations/person_keypoints_default.json", coco_file([*TIP_FIRST, "wrist"]))
+
+
 WRITERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "jsonl": ("jsonl", write_jsonl),
     "shards": ("shards", write_shards),
@@ -213,6 +231,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "onehand10k of mmpose": ("onehand10k", write_onehand10k_json),
     "yolo-pose": ("yolo-pose", write_yolo),
     "freihand": ("freihand", write_freihand),
+    "coco": ("coco", write_coco_keypoints),
 }
 IN_SPACE = ("interhand2.6m", "rhd", "freihand")
 
@@ -294,6 +313,90 @@ def test_coco_images_with_unlabelled_hands_are_not_complete(tmp_path: Path) -> N
     whole = json.loads((tmp_path / "annotations/coco_wholebody_val_v1.0.json").read_text())
     write(tmp_path / "annotations/coco_wholebody_val_v1.0.json", whole | {"annotations": []})
     assert read_dataset(tmp_path).shots[0].hands == ()
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "ours": str,
+    "mediapipe": lambda name: re.sub("^(index|middle|ring|pinky)", r"\1_finger", name).upper(),
+    "camel": lambda name: "left" + name.title().replace("_", ""),
+    "numbers": lambda name: str(OURS.index(name)),
+    "numbers from 1": lambda name: f"{OURS.index(name) + 1}",
+    "coco-wholebody": lambda name: "wrist" if name == "wrist" else _numbered(name),
+}
+
+
+def _numbered(name: str) -> str:
+    finger, joint = name.split("_")
+    words = {"index": "forefinger", "middle": "middle_finger", "ring": "ring_finger", "pinky": "pinky_finger"}
+    return f"{words.get(finger, finger)}{NAMES[finger].index(joint) + 1}"
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("order", [OURS, ["wrist", *TIP_FIRST], [*TIP_FIRST, "wrist"]], ids=["ours", "tips", "last"])
+def test_coco_keypoints_are_put_in_our_order_by_their_names(spelling: str, order: list[str], tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    whole = coco_file(order, flags=[1] + [2] * 19 + [0])
+    whole["categories"][1]["keypoints"] = [SPELLINGS[spelling](name) for name in order]
+    hand = only_hand(read_dataset(write(tmp_path / "my.json", whole)))
+    assert hand.landmarks is not None and hand.visibility is not None
+    np.testing.assert_allclose(hand.landmarks[:20], PIXELS[:20], atol=1e-3)
+    assert np.isnan(hand.landmarks[20]).all()
+    assert hand.visibility.tolist() == [HIDDEN] + [VISIBLE] * 19 + [HIDDEN_UNKNOWN]
+
+
+@pytest.mark.parametrize("names", [[f"keypoint_{c}" for c in "abcdefghijklmnopqrstu"], None, ["wrist", *"b" * 20]])
+def test_coco_names_that_do_not_contradict_stand_for_our_order(names: list[str] | None, tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    hand = only_hand(read_dataset(write(tmp_path / "my.json", coco_file(names))))
+    assert hand.landmarks is not None
+    np.testing.assert_allclose(hand.landmarks, PIXELS, atol=1e-3)
+
+
+@pytest.mark.parametrize("names", [[*"b" * 20, "wrist"], ["wrist", "thumb_tip", *"b" * 19], ["wrist"] * 21])
+def test_coco_names_that_contradict_are_refused(names: list[str], tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    with pytest.raises(
+        InputError, match=r"my\.json, row categories\[1\]: keypoint \d+ is called '\w+' where"
+    ) as raised:
+        read_dataset(write(tmp_path / "my.json", coco_file(names)))
+    assert "\n" not in str(raised.value)
+
+
+def test_coco_images_have_several_hands_or_none_and_sides_by_name(tmp_path: Path) -> None:
+    for name in ("train/a.jpg", "train/none_jpg.rf.12ab.jpg", "train/none_jpg.rf.34cd.jpg", "valid/a.jpg"):
+        picture(tmp_path / name)
+    whole = coco_file()
+    second = whole["annotations"][0] | {"attributes": {"Side": "RIGHT", "occluded": False}}
+    other = {"id": 9, "image_id": 5, "category_id": 0, "bbox": [1, 1, 5, 5]}
+    only_box = {"id": 8, "image_id": 5, "category_id": 3, "bbox": CORNER, "keypoints": [0] * 63}
+    whole["annotations"] += [second, other, only_box]
+    whole["images"] += [
+        {"id": k, "file_name": f"none_jpg.rf.{part}.jpg", "width": 320, "height": 240}
+        for k, part in ((6, "12ab"), (7, "34cd"))
+    ]
+    whole["licenses"] = [{"id": 1, "name": "CC BY 4.0"}, {"id": 2, "name": ""}]
+    write(tmp_path / "train/_annotations.coco.json", whole)
+    write(tmp_path / "valid/_annotations.coco.json", coco_file(iscrowd=1))
+    dataset = read_dataset(tmp_path, split="train")
+    hands, *empty = [shot.hands for shot in dataset.shots]
+    assert hands is not None and [hand.handedness for hand in hands] == ["Left", "Right", "Left"]
+    assert hands[2].landmarks is None and hands[2].box is not None
+    assert empty == [(), ()] and all(shot.complete for shot in dataset.shots)
+    assert dataset.shots[1].group == dataset.shots[2].group != dataset.shots[0].group
+    assert (dataset.name, dataset.licence, dataset.labelled_by) == ("train", "CC BY 4.0", "people")
+    (crowd,) = read_dataset(tmp_path / "valid/_annotations.coco.json").shots
+    assert crowd.hands == () and not crowd.complete
+    with pytest.raises(InputError, match="say which split; there are train, valid"):
+        read_dataset(tmp_path)
+
+
+def test_coco_finds_pictures_by_windows_paths_and_label_studio_s(tmp_path: Path) -> None:
+    picture(tmp_path / "images/a.jpg")
+    for name in ("images\\a.jpg", "../../label-studio/data/media/upload/1/a.jpg"):
+        whole = coco_file()
+        whole["images"][0]["file_name"] = name
+        (shot,) = read_dataset(write(tmp_path / "result.json", whole)).shots
+        assert Path(shot.source).samefile(tmp_path / "images/a.jpg")
 
 
 def test_freihand_has_four_backgrounds_of_every_sample(tmp_path: Path) -> None:
@@ -443,6 +546,31 @@ def test_shards_are_read_where_they_lie(tmp_path: Path) -> None:
         read_dataset(shard)
 
 
+def test_renders_are_in_slices_by_what_their_json_tells(tmp_path: Path) -> None:
+    def hand(size: float = 1, hidden: int = 0, **about: object) -> dict[str, Any]:
+        found = shard_hand([2] * hidden + [0] * (21 - hidden))
+        found["landmarks"] = (np.array(found["landmarks"]) * size).tolist()
+        return found | {"about": {"glove": None, **about}}
+
+    camera = {"width": 320, "height": 240}
+    sharp, blurred = {"light": "room", "film": {"motion_px": 1.0}}, {"light": "dark", "film": {"motion_px": 30.0}}
+    rows: list[dict[str, Any]] = [
+        {"hands": [hand(tone=3), hand(0.1, tone=9)], "scene": sharp},
+        {"hands": [hand(tone=5, glove="none", hidden=8, holds="cup")], "scene": blurred},
+        {"hands": [hand(tone=7)], "scene": {**sharp, "crop": {"kind": "palm"}}},
+        {"hands": [hand(tone=1, hidden=21)], "scene": {}},
+        {"hands": [shard_hand()]},
+    ]
+    path = write_shard(tmp_path / "hands.tar", [{**row, "camera": camera} for row in rows])
+    assert [set(shot.slices) for shot in read_dataset(path).shots] == [
+        {"tone 1-3", "tone 8-10", "bare", "small hand", "large hand", "light: room"},
+        {"glove", "holds something", "hidden in part", "large hand", "motion blur", "light: dark"},
+        {"tone 4-7", "bare", "light: room"},
+        set(),
+        {"large hand"},
+    ]
+
+
 def test_a_shard_without_a_picture_or_with_a_bad_row_names_both(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "s.tar", "w") as tar:
         add(tar, "00000.json", b'{"hands": []}')
@@ -511,6 +639,14 @@ def test_a_damaged_row_is_named_with_its_file(tmp_path: Path, row: str, wrong: s
         ("interhand2.6m", "annotations/test/InterHand2.6M_test_camera.json", '"focal"', '"f"', "no 'focal'"),
         ("onehand10k", "Test/label_joint.txt", "320,240,1,", "320,240,", "row 1: expected 42 numbers, got 41"),
         ("yolo-pose", "labels/val/a.txt", "0 ", "0 0 ", "row 1: expected 68 numbers, got 69"),
+        (
+            "coco",
+            "annotations/person_keypoints_default.json",
+            '"image_id": 5',
+            '"image_id": 4',
+            "the image 4, which is not in 'images'",
+        ),
+        ("coco", "annotations/person_keypoints_default.json", ", 2.0]", ", 3.0]", r"annotations\[0\]: .*0, 1 or 2"),
         ("yolo-pose", "data.yaml", "[21, 3]", "[17, 3]", "expected kpt_shape"),
     ],
 )
@@ -587,8 +723,8 @@ def test_what_cannot_be_read_says_what_was_looked_for(tmp_path: Path) -> None:
         read_dataset(tmp_path / "no")
     with pytest.raises(InputError, match=r"Looked for jsonl: index\.jsonl .*; rhd: .*hagrid: "):
         read_dataset(tmp_path)
-    with pytest.raises(InputError, match="no kind of labels 'coco'; there are jsonl, "):
-        read_dataset(tmp_path, kind="coco")
+    with pytest.raises(InputError, match="no kind of labels 'voc'; there are jsonl, "):
+        read_dataset(tmp_path, kind="voc")
     write_jsonl(tmp_path)
     with pytest.raises(InputError, match="Looked for rhd"):
         read_dataset(tmp_path, kind="rhd")

@@ -15,6 +15,7 @@ LAYERS = (
     {"errors"},
     {"images"},
     {"results"},
+    {"visibility"},
     {"geometry", "graph", "runtime", "zoo", "tables"},
     {"sources", "sinks", "window"},
     {"draw", "profile"},

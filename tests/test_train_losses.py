@@ -95,3 +95,21 @@ def test_focal_loss_is_its_equation_and_is_shared_by_the_positives() -> None:
     twice = (torch.cat([x, x], dim=1) for x in (logit, true, left_out))
     assert losses.focal(*twice).item() == pytest.approx(expected, rel=1e-5)
     assert losses.focal(logit, true, torch.zeros(1, 3)).item() == 0
+
+
+def test_map_cross_entropy_is_least_at_the_true_cell_and_leaves_out_points_beyond_the_map() -> None:
+    ticks = torch.arange(8) * 10 + 5.0
+    true, weight = torch.full((1, 21, 2), 45.0), torch.ones(1, 21)
+    true[..., 1] = 25.0
+
+    def loss_at(row: int, column: int) -> float:
+        logits = torch.zeros(1, 21, 8, 8)
+        logits[..., row, column] = 3.0
+        return losses.map_cross_entropy(logits.flatten(2), true, weight, ticks).item()
+
+    every = {(row, column): loss_at(row, column) for row in range(8) for column in range(8)}
+    assert min(every, key=lambda place: every[place]) == (2, 4)  # y = 25, x = 45
+    true[:, 1:] = -1.0
+    assert loss_at(2, 4) == pytest.approx(every[2, 4])
+    true[:] = 100.0
+    assert loss_at(2, 4) == 0.0

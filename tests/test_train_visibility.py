@@ -18,6 +18,11 @@ from knuckle.train.visibility import Features, HeadOptions, folded, judge, say, 
 from knuckle.visibility import Head, with_features, with_visibility  # noqa: E402
 
 
+def published(name: str) -> bytes:
+    """A known bundle's landmark network as its publisher made it."""
+    return (zoo.find(name).folder / zoo.BUNDLES[name].hand.file).read_bytes()
+
+
 def random_head(features: int, hidden: int = 12) -> Head:
     rng = np.random.default_rng(0)
     shapes = ((hidden, features), (hidden,), (21, hidden), (21,))
@@ -26,7 +31,7 @@ def random_head(features: int, hidden: int = 12) -> Head:
 
 @pytest.mark.parametrize(("name", "wide"), [("mediapipe", 1152), ("mediapipe-lite", 672)])
 def test_a_head_in_the_file_is_a_head_on_the_features(name: str, wide: int, tmp_path: Path) -> None:
-    network, head = zoo.find(name).hand_path.read_bytes(), random_head(wide)
+    network, head = published(name), random_head(wide)
     paths = {"bare": network, "seen": with_visibility(network, head), "features": with_features(network)}
     pictures, said = sample_pictures(224)[:2], {}
     for part, data in paths.items():
@@ -45,15 +50,25 @@ def test_a_head_in_the_file_is_a_head_on_the_features(name: str, wide: int, tmp_
 
 
 def test_other_files_are_refused() -> None:
-    palm, hand = (getattr(zoo.find("mediapipe"), path).read_bytes() for path in ("palm_path", "hand_path"))
+    palm, hand = zoo.find("mediapipe").palm_path.read_bytes(), published("mediapipe")
     with pytest.raises(BundleError, match="no tflite file"):
         with_visibility(b"something else", random_head(1152))
     with pytest.raises(BundleError, match="not MediaPipe's landmark network"):
         with_visibility(palm, random_head(1152))
     with pytest.raises(BundleError, match="reads 672 features, the network has 1152"):
         with_visibility(hand, random_head(672))
-    with pytest.raises(BundleError, match="a fifth output already"):
-        with_visibility(with_features(hand), random_head(1152))
+    for five in (with_features(hand), with_visibility(hand)):
+        with pytest.raises(BundleError, match="a fifth output already"):
+            with_visibility(five, random_head(1152))
+
+
+def test_features_are_read_from_networks_with_a_head_too(tmp_path: Path) -> None:
+    pictures, said = sample_pictures(224)[:1], []
+    for part, network in {"bare": published("mediapipe"), "seen": with_visibility(published("mediapipe"))}.items():
+        path = tmp_path / f"{part}.tflite"
+        path.write_bytes(with_features(network))
+        said.append(Session(path, 1)(pictures)["features"])
+    np.testing.assert_array_equal(said[0], said[1])
 
 
 def test_scaling_is_folded_into_the_head() -> None:

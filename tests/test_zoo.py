@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ import pytest
 from scene import blank, draw_hand
 
 import knuckle
-from knuckle import BundleError, zoo
+from knuckle import BundleError, visibility, zoo
+from knuckle.runtime import Session
 from knuckle.tracker import Networks
 
 
@@ -37,8 +39,18 @@ def task_file(networks: Networks, tmp_path: Path) -> Path:
     path = tmp_path / "hand_landmarker.task"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.write(networks.bundle.palm_path, zoo.TASK_MEMBERS["palm"])
-        archive.write(networks.bundle.hand_path, zoo.TASK_MEMBERS["hand"])
+        archive.write(networks.bundle.folder / zoo.BUNDLES["mediapipe"].hand.file, zoo.TASK_MEMBERS["hand"])
     return path
+
+
+def cache_as_published(cache: Path, found: zoo.Bundle) -> Path:
+    """A bundle as versions without the visibility head left it in the cache."""
+    folder, published = cache / found.name, zoo.BUNDLES[found.name]
+    folder.mkdir(parents=True)
+    for network in (published.palm, published.hand):
+        shutil.copy(found.folder / network.file, folder)
+    (folder / "bundle.json").write_text(published.to_json())
+    return folder
 
 
 def test_the_default_bundle_is_what_it_says(networks: Networks) -> None:
@@ -51,6 +63,8 @@ def test_a_task_file_is_a_bundle(cache: Path, task_file: Path) -> None:
     image = draw_hand(blank(), 300, 220, 240)
     (hand,), (usual,) = knuckle.detect(image, task_file), knuckle.detect(image)
     assert np.array_equal(hand.landmarks, usual.landmarks)
+    assert hand.visibility is not None and usual.visibility is not None
+    assert np.array_equal(hand.visibility, usual.visibility)
 
 
 def test_a_folder_is_a_bundle_and_can_be_imported_by_name(cache: Path, networks: Networks) -> None:
@@ -64,6 +78,78 @@ def test_a_folder_is_a_bundle_and_can_be_imported_by_name(cache: Path, networks:
         zoo.remove("mine")
 
 
+@pytest.fixture(params=list(zoo.BUNDLES), scope="module")
+def found(request: pytest.FixtureRequest) -> zoo.Bundle:
+    """Each known bundle in the user's own cache, where it has its head already."""
+    return zoo.find(request.param)
+
+
+def test_a_head_adds_one_output_and_leaves_the_others_as_they_were_published(found: zoo.Bundle) -> None:
+    published = found.folder / zoo.BUNDLES[found.name].hand.file
+    assert hashlib.sha256(published.read_bytes()).hexdigest() == zoo.BUNDLES[found.name].hand.sha256
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
+    ours, theirs = Session(found.hand_path, 1)(pictures), Session(published, 1)(pictures)
+    seen = ours.pop(found.hand_outputs["visibility"])
+    assert seen.shape == (2, 21) and ((seen > 0) & (seen < 1)).all()
+    assert ours.keys() == theirs.keys()
+    for name, values in theirs.items():
+        np.testing.assert_array_equal(ours[name], values)
+
+
+def test_a_bundle_that_an_older_version_cached_gets_the_head_once(
+    cache: Path, offline: None, found: zoo.Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = cache_as_published(cache, found)
+    bundle = zoo.find(found.name)
+    assert bundle == found and bundle.folder == folder and "visibility" in bundle.hand_outputs
+    assert bundle.hand_path.read_bytes() == found.hand_path.read_bytes()
+    monkeypatch.setattr(visibility, "with_visibility", lambda network: pytest.fail("made again"))
+    assert zoo.open_folder(folder) == zoo.find(found.name) == zoo.available()[found.name] == bundle
+
+
+def test_a_newer_head_takes_the_place_of_an_older_one(
+    cache: Path, offline: None, found: zoo.Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache_as_published(cache, found)
+    monkeypatch.setattr(visibility, "version", lambda: "0" * 12)
+    monkeypatch.setattr(visibility, "with_visibility", lambda network: network + b"older")
+    assert zoo.find(found.name).hand_path.read_bytes().endswith(b"older")
+    monkeypatch.undo()
+    monkeypatch.setenv("KNUCKLE_CACHE", str(cache.parent))
+    assert zoo.find(found.name) == found
+
+
+def test_processes_that_upgrade_at_once_all_get_the_head(cache: Path, found: zoo.Bundle) -> None:
+    folder = cache_as_published(cache, found)
+    code = f"from knuckle import zoo; print(zoo.find({found.name!r}).hand.sha256)"
+    runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert {run.communicate()[0].strip() for run in runs} == {found.hand.sha256}
+    assert zoo.find(found.name) == found and not list(folder.glob(".unfinished-*"))
+
+
+def test_a_network_of_somebody_else_is_left_alone(cache: Path, networks: Networks, tmp_path: Path) -> None:
+    hand = (networks.bundle.folder / zoo.BUNDLES["mediapipe"].hand.file).read_bytes() + b"tuned"
+    path = tmp_path / "tuned.task"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(networks.bundle.palm_path, zoo.TASK_MEMBERS["palm"])
+        archive.writestr(zoo.TASK_MEMBERS["hand"], hand)
+    bundle = zoo.find(path)
+    assert "visibility" not in bundle.hand_outputs and bundle.hand_path.read_bytes() == hand
+
+
+def test_a_cache_that_cannot_be_written_serves_the_published_network_and_says_so(
+    cache: Path, networks: Networks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache_as_published(cache, networks.bundle)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(zoo, "_replace", refuse)
+    assert zoo.find("mediapipe").hand == zoo.BUNDLES["mediapipe"].hand
+    assert "cannot be written (Permission denied)" in caplog.text
+
+
 def test_offline_without_a_cache_one_message_says_what_to_run(cache: Path, offline: None) -> None:
     with pytest.raises(BundleError, match=r"knuckle models pull mediapipe.*hand_landmarker\.task") as caught:
         zoo.find("mediapipe")
@@ -72,12 +158,14 @@ def test_offline_without_a_cache_one_message_says_what_to_run(cache: Path, offli
 
 
 def test_a_damaged_cache_is_never_used(cache: Path, offline: None, networks: Networks) -> None:
-    shutil.copytree(networks.bundle.folder, cache / "mediapipe")
-    assert zoo.find("mediapipe").folder == cache / "mediapipe"
-    palm = cache / "mediapipe" / networks.bundle.palm.file
-    palm.write_bytes(palm.read_bytes()[:-1] + b"?")
-    with pytest.raises(BundleError, match="cannot be fetched"):
-        zoo.find("mediapipe")
+    for kind in ("palm", "hand", "published hand"):
+        cache_as_published(cache, networks.bundle)
+        bundle = zoo.BUNDLES["mediapipe"] if kind == "published hand" else zoo.find("mediapipe")
+        damaged = cache / "mediapipe" / (bundle.palm if kind == "palm" else bundle.hand).file
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+        with pytest.raises(BundleError, match="cannot be fetched"):
+            zoo.find("mediapipe")
+        assert not (cache / "mediapipe").exists()
 
 
 def test_a_damaged_bundle_of_the_user_s_own_is_named(tmp_path: Path, networks: Networks) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from knuckle.geometry import corners
 from knuckle.graph import Graph, Node
@@ -24,9 +26,15 @@ FINGER_COLOURS: dict[str, Colour] = {
     "pinky": (178, 132, 255),
 }
 PALM_COLOUR: Colour = (226, 230, 236)
+JOINT_COLOURS = [PALM_COLOUR] + [colour for colour in FINGER_COLOURS.values() for _ in range(4)]
+BONES = [(list(pair), PALM_COLOUR) for pair in PALM_CONNECTIONS] + [
+    (list(pair), FINGER_COLOURS[name]) for name, points in FINGERS.items() for pair in pairwise(points)
+]
 SIDE_COLOURS: dict[str, Colour] = {"Left": (37, 99, 235), "Right": (219, 39, 119)}
 DETECTION_COLOUR: Colour = (250, 204, 21)
 OUTLINE: Colour = (24, 24, 27)
+SEEN = 0.5  # a landmark with a visibility below this is drawn as hidden
+FAINT = 0.55  # opacity of what is hidden
 SUBPIXEL_BITS = 3  # OpenCV draws at 1/8 pixel: lines on a slow hand do not jump
 
 
@@ -34,6 +42,8 @@ def draw_hands(
     image: Any, hands: Sequence[Hand], *, labels: bool = True, boxes: bool = False, copy: bool = True
 ) -> Image:
     """Bones and joints of each hand, nearer joints brighter and larger, with side and id beside the wrist.
+
+    Where `visibility` is known, hidden joints are hollow and the bones to them thin, and the picture shines through.
 
     Args:
         image: RGB uint8 (height, width, 3).
@@ -106,26 +116,59 @@ def _line_widths(picture: Image, hands: Sequence[Hand]) -> list[int]:
 
 
 def _bones(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Image:
-    """Palm and fingers as lines, each finger in its colour."""
+    """Palm and fingers as lines, each finger in its colour; what is hidden lies under the rest."""
     for hand, width in zip(hands, widths, strict=True):
-        points = _fixed(hand.landmarks[:, :2])
-        strokes = [(points[list(pair)], PALM_COLOUR) for pair in PALM_CONNECTIONS]
-        strokes += [(points[list(FINGERS[name])], colour) for name, colour in FINGER_COLOURS.items()]
+        points, hidden = _fixed(hand.landmarks[:, :2]), _hidden(hand)
+        _draw_hidden(picture, hand, hidden, width)
+        strokes = [(points[pair], colour) for pair, colour in BONES if not hidden[pair].any()]
         cv2.polylines(picture, [line for line, _ in strokes], False, OUTLINE, width + 2, cv2.LINE_AA, SUBPIXEL_BITS)
         for line, colour in strokes:
             cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA, SUBPIXEL_BITS)
     return picture
 
 
+def _hidden(hand: Hand) -> npt.NDArray[np.bool_]:
+    """(21,) where the network says that a landmark cannot be seen; nowhere, where it does not tell."""
+    return np.zeros(21, np.bool_) if hand.visibility is None else hand.visibility < SEEN
+
+
+def _draw_hidden(picture: Image, hand: Hand, hidden: npt.NDArray[np.bool_], width: int) -> None:
+    """Thin bones and hollow joints that the picture shines through."""
+    margin = 3 * width + 3
+    x0, y0, x1, y1 = (hand.box + np.array([-margin, -margin, margin, margin])).round().clip(0, 60000).astype(int)
+    patch = picture[y0:y1, x0:x1]
+    if not hidden.any() or not patch.size:
+        return
+    over = np.array(patch)
+    points = _fixed(hand.landmarks[:, :2] - np.array([x0, y0]))
+    strokes = [(points[pair], colour) for pair, colour in BONES if hidden[pair].any()]
+    thin = max(1, width // 2)
+    cv2.polylines(over, [line for line, _ in strokes], False, OUTLINE, thin + 2, cv2.LINE_AA, SUBPIXEL_BITS)
+    for line, colour in strokes:
+        cv2.polylines(over, [line], False, colour, thin, cv2.LINE_AA, SUBPIXEL_BITS)
+    for point in np.flatnonzero(hidden):
+        place = hand.landmarks[point, :2] - np.array([x0, y0])
+        _dot(over, place, 1.2 * width, JOINT_COLOURS[point])
+        cv2.circle(
+            over,
+            points[point].tolist(),
+            round(0.6 * width * (1 << SUBPIXEL_BITS)),
+            OUTLINE,
+            -1,
+            cv2.LINE_AA,
+            SUBPIXEL_BITS,
+        )
+    cv2.addWeighted(over, FAINT, patch, 1 - FAINT, 0, dst=patch)
+
+
 def _joints(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Image:
-    """A dot per landmark, nearer ones brighter, larger and on top."""
-    colours = {point: FINGER_COLOURS[name] for name, points in FINGERS.items() for point in points}
+    """A dot per landmark that can be seen, nearer ones brighter, larger and on top."""
     for hand, width in zip(hands, widths, strict=True):
-        depth = hand.landmarks[:, 2]
+        depth, hidden = hand.landmarks[:, 2], _hidden(hand)
         nearness = (depth.max() - depth) / max(float(np.ptp(depth)), 1e-6)
-        for point in np.argsort(nearness):
+        for point in (point for point in np.argsort(nearness) if not hidden[point]):
             near = float(nearness[point])
-            shade = tuple(round(value * (0.55 + 0.45 * near)) for value in colours.get(int(point), PALM_COLOUR))
+            shade = tuple(round(value * (0.55 + 0.45 * near)) for value in JOINT_COLOURS[point])
             _dot(picture, hand.landmarks[point, :2], width * (1.1 + 0.6 * near), shade)
     return picture
 

@@ -3,7 +3,8 @@
 What fetches and unpacks is imported where it is used: it weighs 10 MB, and most runs find their bundle in the cache.
 
 A bundle on disk is a folder with `bundle.json`, a palm network and a landmark network. The named ones are
-fetched once into the user's cache folder and verified by sha256 every time they are opened.
+fetched once into the user's cache folder and verified by sha256 every time they are opened. There MediaPipe's own
+landmark networks are given a visibility head (`knuckle.visibility`).
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
+import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -100,6 +103,7 @@ _PALM_FULL = "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54"
 _PALM_LITE = "e9a4aaddf90dda56a87235303cf00e4c2d3fb28725f68fd88772997dac905c18"
 _HAND_FULL = "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3"
 _HAND_LITE = "048edd3645c9bf7397d19a9f6e3a42957d6e414c9bea6598030a2e9b624156e6"
+_WITH_HEAD = re.compile(r"\.visibility-[0-9a-f]+(?=\.tflite$)")
 _GOOGLE = "MediaPipe Hands by Google"
 
 BUNDLES = {
@@ -140,7 +144,7 @@ def find(models: str | os.PathLike[str]) -> Bundle:
     name = str(models)
     if (cache_folder() / name / "bundle.json").is_file():
         try:
-            return open_folder(cache_folder() / name)
+            return _open_cached(name)
         except BundleError:
             if name not in BUNDLES:
                 raise
@@ -159,7 +163,7 @@ def available() -> dict[str, Bundle | None]:
     found: dict[str, Bundle | None] = {name: None for name in names}
     for entry in sorted(cache_folder().glob("*/bundle.json")):
         try:
-            found[entry.parent.name] = open_folder(entry.parent)
+            found[entry.parent.name] = _open_cached(entry.parent.name)
         except BundleError as error:
             logger.warning("%s", error)
     return found
@@ -221,9 +225,8 @@ def import_task(path: Path, name: str) -> Bundle:
     Raises:
         BundleError: it is no such file.
     """
-    cached = cache_folder() / name
-    if (cached / "bundle.json").is_file():
-        return open_folder(cached)
+    if (cache_folder() / name / "bundle.json").is_file():
+        return _open_cached(name)
     with _workshop() as folder:
         for role, member in TASK_MEMBERS.items():
             _extract(path, member, Path(folder) / f"{role}.tflite")
@@ -276,11 +279,43 @@ def _install(bundle: Bundle, workshop: Path, name: str) -> Bundle:
         workshop.rename(target)
     except OSError:  # another process was first, or a damaged bundle is in the way
         try:
-            return open_folder(target)
+            return _open_cached(name)
         except BundleError:
             shutil.rmtree(target, ignore_errors=True)
             workshop.rename(target)
-    return open_folder(target)
+    return _open_cached(name)
+
+
+def _open_cached(name: str) -> Bundle:
+    """A bundle of the cache; where its landmark network is one that MediaPipe published, with our visibility head.
+
+    The published file stays beside the one with the head, which is made from it once for every version of the head.
+    `bundle.json` is replaced last and in one step, so whoever opens the bundle meanwhile finds it whole.
+    """
+    from knuckle.visibility import OUTPUT, version, with_visibility
+
+    bundle = open_folder(cache_folder() / name)
+    published = bundle.folder / _WITH_HEAD.sub("", bundle.hand.file)
+    path = published.with_name(f"{published.stem}.visibility-{version()}.tflite")
+    if path == bundle.hand_path or not published.is_file() or _sha256(published) not in (_HAND_FULL, _HAND_LITE):
+        return bundle
+    network = with_visibility(published.read_bytes())
+    outputs = {**bundle.hand_outputs, "visibility": OUTPUT}
+    seeing = replace(bundle, hand=Network(path.name, hashlib.sha256(network).hexdigest()), hand_outputs=outputs)
+    try:
+        _replace(path, network)
+        _replace(bundle.folder / "bundle.json", seeing.to_json().encode())
+    except OSError as error:
+        logger.warning("%s cannot be written (%s): hand.visibility stays as it was", bundle.folder, error.strerror)
+        return bundle
+    return seeing
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file in one step: readers see all of the old one or all of the new one."""
+    part = path.with_name(f".unfinished-{uuid.uuid4().hex}")
+    part.write_bytes(data)
+    part.replace(path)
 
 
 def _fetch_task(bundle: Bundle, folder: Path) -> None:

@@ -5,6 +5,7 @@ Image and points move together: one affine says both, and one resampling does al
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from knuckle.images import Image
 from knuckle.results import FloatArray, Roi
 
 Random = np.random.Generator
+LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -85,38 +87,57 @@ class Look:
         s = self.strength
         if s == 0:
             return picture
-        x = picture.astype(np.float32)
-        gain = np.exp(rng.normal(0, 0.12 * s, 3) + rng.normal(0, 0.25 * s)).astype(np.float32)
-        x *= gain
-        if rng.random() < 0.5 * s:
-            mean = x.mean()
-            x = (x - mean) * np.float32(np.exp(rng.normal(0, 0.25))) + mean
+        x = self._toned(picture, rng)
         if rng.random() < 0.4 * s:
-            gray = x @ np.array([0.299, 0.587, 0.114], np.float32)
-            keep = np.float32(rng.uniform(0, 1.3))
-            x = x * keep + gray[..., None] * (1 - keep)
+            keep = rng.uniform(0, 1.3)
+            mixed = keep * np.eye(3) + (1 - keep) * np.tile(LUMA, (3, 1))
+            x = np.asarray(cv2.transform(x, mixed), np.uint8)
         if rng.random() < 0.3 * s:
             x = _blurred(x, rng)
         if rng.random() < 0.5 * s:
-            x += rng.normal(0, rng.uniform(1, 14), x.shape).astype(np.float32)
-        changed = np.clip(x, 0, 255).astype(np.uint8)
+            x = _grained(x, rng.uniform(1, 14), rng)
         if rng.random() < 0.3 * s:
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))]
-            changed = np.asarray(cv2.imdecode(cv2.imencode(".jpg", changed, quality)[1], cv2.IMREAD_COLOR), np.uint8)
-        return changed
+            x = np.asarray(cv2.imdecode(cv2.imencode(".jpg", x, quality)[1], cv2.IMREAD_COLOR), np.uint8)
+        return x
+
+    def _toned(self, picture: Image, rng: Random) -> Image:
+        """Exposure, white balance and contrast: one table of 256 values per channel."""
+        s = self.strength
+        gain = np.exp(rng.normal(0, 0.12 * s, 3) + rng.normal(0, 0.25 * s))
+        tones = np.arange(256)[:, None] * gain
+        if rng.random() < 0.5 * s:
+            mean = float(np.mean(np.multiply(cv2.mean(picture)[:3], gain)))
+            tones = (tones - mean) * np.exp(rng.normal(0, 0.25)) + mean
+        table = np.clip(tones, 0, 255).astype(np.uint8)
+        return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
 
 
-def _blurred(x: FloatArray, rng: Random) -> FloatArray:
+@functools.cache
+def _grain(height: int, width: int) -> Image:
+    """Normal noise around 128 with a deviation of 32, some larger than a picture: drawing it anew is dear."""
+    return np.clip(np.random.default_rng(0).normal(128, 32, (height + 64, width + 64, 3)), 0, 255).astype(np.uint8)
+
+
+def _grained(x: Image, deviation: float, rng: Random) -> Image:
+    """Noise of the given standard deviation added, cut from anywhere in one field of it."""
+    height, width = x.shape[:2]
+    top, left = rng.integers(0, 64, 2)
+    piece = _grain(height, width)[top : top + height, left : left + width]
+    return np.asarray(cv2.addWeighted(x, 1.0, piece, deviation / 32, -128 * deviation / 32), np.uint8)
+
+
+def _blurred(x: Image, rng: Random) -> Image:
     """Defocus, or motion along a line."""
     if rng.random() < 0.5:
-        return np.asarray(cv2.GaussianBlur(x, (0, 0), rng.uniform(0.5, 2.5)), np.float32)
+        return np.asarray(cv2.GaussianBlur(x, (0, 0), rng.uniform(0.5, 2.5)), np.uint8)
     length = int(rng.integers(3, 12))
     kernel = np.zeros((length, length), np.float32)
     angle = rng.uniform(0, math.pi)
     middle = (length - 1) / 2
     for t in np.linspace(-middle, middle, 2 * length):
         kernel[round(middle + t * math.sin(angle)), round(middle + t * math.cos(angle))] = 1
-    return np.asarray(cv2.filter2D(x, -1, kernel / kernel.sum()), np.float32)
+    return np.asarray(cv2.filter2D(x, -1, kernel / kernel.sum()), np.uint8)
 
 
 def on_background(picture: Image, hand: Image, background: Image) -> Image:

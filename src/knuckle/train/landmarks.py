@@ -33,6 +33,7 @@ class LossWeights:
 
     Attributes:
         bins: weight of the distributions of x and y.
+        maps: weight of the maps of the joints.
         landmarks: weight of the landmarks' error in the image.
         likelihood: weight of how well the network tells its own error.
         depth: weight of the landmarks' z.
@@ -44,6 +45,7 @@ class LossWeights:
     """
 
     bins: float = 0.25
+    maps: float = 0.25
     landmarks: float = 1.0
     likelihood: float = 0.2
     depth: float = 0.3
@@ -74,8 +76,11 @@ def hand_losses(network: nn.Module, batch: Batch, weights: LossWeights = LossWei
     if "log_sigma" in out:
         term = losses.landmark_nll(seen[..., :2], true[..., :2], out["log_sigma"], weight, unit)
         terms["likelihood"] = weights.likelihood * term
+    net = network.module if hasattr(network, "module") else network
+    if "map_logits" in out:
+        assert isinstance(net, HandNet)
+        terms["maps"] = weights.maps * losses.map_cross_entropy(out["map_logits"], true[..., :2], weight, net.ticks)
     if "x_logits" in out:
-        net = network.module if hasattr(network, "module") else network
         assert isinstance(net, HandNet)
         sigma = BIN_SIGMA * net.shape.bin_px
         along = (
@@ -178,13 +183,13 @@ def landmark_task(
     side = int(getattr(network, "side"))  # noqa: B009  of nn.Module
     sources = [Source.read(text) for text in data]
     config |= {"task": "landmarks", "data": list(data), "weights": dataclasses.asdict(weights), "look": look}
-    judge = None if check is None else _Judge(Source.read(check), side)
+    judge = None if check is None else Judge(Source.read(check), side)
     samples = HandCrops(sources, side, options.seed, look=Look(look))
     return Task(network, samples, lambda net, batch: hand_losses(net, batch, weights), judge, config)
 
 
 @dataclass(frozen=True, eq=False)
-class _Judge:
+class Judge:
     """Figures on crops of a dataset that are cut plainly from the true landmarks, spread evenly over it."""
 
     source: Source

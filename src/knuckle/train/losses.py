@@ -47,6 +47,25 @@ def bins_cross_entropy(logits: Tensor, true_px: Tensor, weight: Tensor, centres:
     return weighted_mean(entropy, weight * inside)
 
 
+def map_cross_entropy(logits: Tensor, true: Tensor, weight: Tensor, ticks: Tensor) -> Tensor:
+    """Cross entropy of a map over its cells with a Gaussian of one cell around the true place.
+
+    L = - sum_c q_c log softmax(logits)_c,  q_c ~ exp(-|p_c - p|^2 / (2 cell^2)), normalised. Convolutions learn from it
+    where a joint is long before the layers after them can say so: the same filter is taught at every place.
+
+    Args:
+        logits: (n, 21, rows * columns). true: (n, 21, 2) pixels; points outside of the map are left out.
+        weight: (n, 21). ticks: (rows,) centres of the cells, pixels; the map is square.
+    """
+    cell = ticks[1] - ticks[0]
+    inside = ((true >= 0) & (true <= ticks[-1] + cell / 2)).all(-1)
+    x, y = torch.where(inside, true[..., 0], 0.0), torch.where(inside, true[..., 1], 0.0)
+    along_x, along_y = (F.softmax(-((ticks - c.unsqueeze(-1)) ** 2) / (2 * cell**2), dim=-1) for c in (x, y))
+    target = (along_y.unsqueeze(-1) * along_x.unsqueeze(-2)).flatten(2)
+    entropy = -(target * F.log_softmax(logits, dim=-1)).sum(-1)
+    return weighted_mean(entropy, weight * inside)
+
+
 def landmark_nll(seen: Tensor, true: Tensor, log_sigma: Tensor, weight: Tensor, unit: Tensor) -> Tensor:
     """Negative log likelihood of an exponential distribution of the error whose mean the network tells.
 

@@ -8,8 +8,10 @@ part of the network's file, as the output `visibility`, so that every engine run
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -56,6 +58,13 @@ def shipped_head(features: int) -> Head:
     if features not in HEADS:
         raise BundleError(f"there is no visibility head for a network with {features} pooled features")
     return Head.from_bytes((resources.files(__name__) / HEADS[features]).read_bytes())
+
+
+@lru_cache
+def version() -> str:
+    """Twelve hexadecimal digits that change with the shipped heads."""
+    files = [(resources.files(__name__) / name).read_bytes() for name in HEADS.values()]
+    return hashlib.sha256(b"".join(files)).hexdigest()[:12]
 
 
 def with_visibility(network: bytes, head: Head | None = None) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from knuckle.errors import InputError, SourceError
-from knuckle.evaluate.labels import boxes, flat, own, spatial
+from knuckle.evaluate.labels import boxes, coco, flat, own, spatial
 from knuckle.evaluate.labels.pictures import file_of, open_image
 from knuckle.evaluate.labels.sample import sample_datasets
 from knuckle.evaluate.truth import Dataset, LabelledBy
@@ -47,6 +47,7 @@ KINDS: Mapping[str, Kind] = {
     "ti1k": Kind("[Annotation/]label.txt, or NAME.txt with 'Frame_1 …' beside NAME.mp4", boxes.find_ti1k),
     "hagrid": Kind("[*/][*/]GESTURE.json with 'bboxes' and 'labels'", boxes.find_hagrid),
     "hagrid-landmarks": Kind("the same, with the landmarks that MediaPipe made", boxes.find_hagrid_landmarks),
+    "coco": Kind("[*/]NAME.json of COCO with 21 keypoints per hand", coco.find_coco),
 }
 
 

@@ -14,33 +14,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from knuckle.errors import InputError, MissingExtraError
 from knuckle.evaluate.labels.rows import (
+    blanked,
     box_from_corner,
     box_of,
     files_of,
     folder_with,
     image_size,
     images_in,
+    keypoints_of,
     load_json,
     numbers,
     objects_in,
     row_of,
     text_rows,
     unit_to_pixels,
+    visibility_by_flag,
 )
-from knuckle.evaluate.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Dataset, LabelledBy, Shot, TrueHand
-from knuckle.results import FloatArray
+from knuckle.evaluate.truth import Dataset, LabelledBy, Shot, TrueHand
 from knuckle.sources import IMAGE_SUFFIXES
 
 COCO_WRISTS = {"left": 9, "right": 10}  # of the 17 body points
-YOLO_MEANS = np.array([HIDDEN_UNKNOWN, HIDDEN, VISIBLE], np.float32)
-
-
-def _blanked(pixels: FloatArray, labelled: npt.NDArray[np.bool_]) -> FloatArray:
-    return np.where(labelled[:, None], pixels, np.nan).astype(np.float32)
 
 
 def find_coco_wholebody(path: Path) -> dict[str, Callable[[], Dataset]]:
@@ -89,8 +85,7 @@ def _read_coco_wholebody(file: Path) -> Dataset:
 def _coco_hand(person: Mapping[str, Any], side: str) -> TrueHand | None:
     if not person[f"{side}hand_valid"]:
         return None
-    flat = numbers(person[f"{side}hand_kpts"], 63).reshape(21, 3)
-    landmarks = _blanked(flat[:, :2], flat[:, 2] > 0)
+    landmarks, _ = keypoints_of(person[f"{side}hand_kpts"])
     return TrueHand(box=box_from_corner(person[f"{side}hand_box"]), landmarks=landmarks, handedness=side.capitalize())
 
 
@@ -127,7 +122,7 @@ def _read_onehand10k_text(file: Path) -> Dataset:
     for number, fields in text_rows(file, ","):
         with row_of(file, number):
             pixels = numbers(fields[4:], 42).reshape(21, 2)
-            hand = TrueHand(landmarks=_blanked(pixels, np.asarray((pixels >= 0).all(axis=1))))
+            hand = TrueHand(landmarks=blanked(pixels, np.asarray((pixels >= 0).all(axis=1))))
             source = str(file.parent / "source" / fields[0])
             shot = Shot(source, 0, 0.0, (int(fields[1]), int(fields[2])), _placed(hand), complete=False, group=source)
         shots.append(shot)
@@ -150,8 +145,7 @@ def _read_onehand10k_json(file: Path) -> Dataset:
     for number, found in enumerate(objects_in(file, whole, "annotations")):
         with row_of(file, f"annotations[{number}]"):
             image = images[found["image_id"]]
-            flat = numbers(found["keypoints"], 63).reshape(21, 3)
-            hand = TrueHand(box_from_corner(found["bbox"]), _blanked(flat[:, :2], flat[:, 2] > 0))
+            hand = TrueHand(box_from_corner(found["bbox"]), keypoints_of(found["keypoints"])[0])
             size, source = (int(image["width"]), int(image["height"])), str(folder / str(image["file_name"]))
             shot = Shot(source, size=size, hands=(hand,), complete=False, group=source)
         shots.append(shot)
@@ -238,9 +232,7 @@ def _yolo_hands(label: Path, width: int, size: tuple[int, int]) -> Iterator[True
             middle, half, named = row[1:3], row[3:5] / 2, row[5:].reshape(21, width)
             edges = unit_to_pixels(np.stack([middle - half, middle + half]), size)
             flags = named[:, 2] if width == 3 else np.full(21, 2.0)
-            if not np.isin(flags, range(3)).all():
-                raise ValueError(f"the third number of a point must be 0, 1 or 2, got {sorted(set(flags.tolist()))}")
-            landmarks = _blanked(unit_to_pixels(named[:, :2], size), flags > 0)
-            visibility = YOLO_MEANS[flags.astype(int)] if width == 3 else None
-            hand = TrueHand(box_of(edges.ravel()), landmarks, visibility=visibility)
+            visibility = visibility_by_flag(flags)
+            landmarks = blanked(unit_to_pixels(named[:, :2], size), flags > 0)
+            hand = TrueHand(box_of(edges.ravel()), landmarks, visibility=visibility if width == 3 else None)
         yield hand

@@ -30,6 +30,12 @@ from knuckle.sources import VIDEO_SUFFIXES
 
 # 0 visible, 1 hidden by the same hand, 2 hidden by something else, 3 outside of the image
 VISIBILITY_MEANS = np.array([VISIBLE, HIDDEN, HIDDEN, OUTSIDE], np.float32)
+# Slices of renders: Monk's skin tones; the longer side of the landmarks' box as a share of the picture's shorter side;
+# how many landmarks must be hidden; a streak as a share of the hand.
+TONES = (("tone 1-3", 1, 3), ("tone 4-7", 4, 7), ("tone 8-10", 8, 10))
+SIZES = (("small hand", 0, 0.12), ("medium hand", 0.12, 0.35), ("large hand", 0.35, np.inf))
+MANY_HIDDEN = 5
+BLURRED = 0.05
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -206,6 +212,32 @@ def _shots_of(shard: Path) -> Iterator[Shot]:
             row = json.loads(read_member(shard, name))
             if "hands" not in row:
                 raise KeyError("hands")
-            source = source_in(shard, picture)
-            shot = Shot(source, 0, 0.0, _size_of(row.get("camera") or row), *_shown(row), group=source)
+            source, size = source_in(shard, picture), _size_of(row.get("camera") or row)
+            shot = Shot(source, 0, 0.0, size, *_shown(row), group=source, slices=tuple(_render_slices(row)))
         yield shot
+
+
+def _render_slices(row: Mapping[str, Any]) -> Iterator[str]:
+    """What the JSON of `knuckle synth` tells of a picture, as names of subsets; one with two hands may be in both
+    subsets of a kind. Hands of which nothing shows do not count, and skin under a glove has no tone."""
+    scene, shown = row.get("scene") or {}, [hand for hand in row["hands"] if may_show(hand_of(hand))]
+    abouts = [hand["about"] for hand in shown if hand.get("about")]
+    bare = [about for about in abouts if about.get("glove") is None]
+    tones = [float(about["tone"]) for about in bare if about.get("tone") is not None]
+    yield from (name for name, low, high in TONES if any(low <= tone <= high for tone in tones))
+    yield from ["bare"] if bare else []
+    yield from ["glove"] if len(bare) < len(abouts) else []
+    yield from ["holds something"] if any(about.get("holds") for about in abouts) else []
+    hidden = [(_visibility(hand["visibility"]) == HIDDEN).sum() for hand in shown if hand.get("visibility")]
+    yield from ["hidden in part"] if max(hidden, default=0) > MANY_HIDDEN else []
+    size, spans = _size_of(row.get("camera") or row), [_span(hand) for hand in shown if hand.get("landmarks")]
+    if size and not scene.get("crop"):  # in a crop every hand has the same size
+        yield from (name for name, low, high in SIZES if any(low <= span / min(size) < high for span in spans))
+    blur = float((scene.get("film") or {}).get("motion_px") or 0)
+    yield from ["motion blur"] if spans and blur > BLURRED * max(spans) else []
+    yield from [f"light: {scene['light']}"] if scene.get("light") else []
+
+
+def _span(hand: Mapping[str, Any]) -> float:
+    """The longer side of the box round a hand's landmarks, pixels."""
+    return float(np.ptp(points(hand["landmarks"], 2, 3)[:, :2], axis=0).max())

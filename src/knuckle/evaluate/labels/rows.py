@@ -99,6 +99,24 @@ def visibility_of(pixels: FloatArray, seen: npt.NDArray[np.bool_], size: tuple[i
     return np.where(inside, np.where(seen, VISIBLE, HIDDEN), OUTSIDE).astype(np.float32)
 
 
+def keypoints_of(values: Any, order: Sequence[int] = range(21)) -> tuple[FloatArray, FloatArray]:
+    """COCO's 63 numbers x, y, v as (21, 2) pixels, NaN where v is 0, and (21,) v; `order`: where ours stand."""
+    rows = numbers(values, 63).reshape(21, 3)[list(order)]
+    return blanked(rows[:, :2], rows[:, 2] > 0), np.asarray(rows[:, 2], np.float32)
+
+
+def blanked(pixels: FloatArray, labelled: npt.NDArray[np.bool_]) -> FloatArray:
+    """The points, NaN where nobody labelled them."""
+    return np.where(labelled[:, None], pixels, np.nan).astype(np.float32)
+
+
+def visibility_by_flag(flags: FloatArray) -> FloatArray:
+    """(21,) HIDDEN_UNKNOWN, HIDDEN or VISIBLE of COCO's v: 0 not labelled, 1 hidden, 2 visible."""
+    if not np.isin(flags, range(3)).all():
+        raise ValueError(f"the third number of a point must be 0, 1 or 2, got {sorted(set(flags.tolist()))}")
+    return np.asarray(np.array([HIDDEN_UNKNOWN, HIDDEN, VISIBLE])[flags.astype(int)], np.float32)
+
+
 def side_of(name: Any) -> str | None:
     """ "Left" or "Right" from a label, or None."""
     if name is None:

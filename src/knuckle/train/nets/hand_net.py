@@ -107,7 +107,7 @@ class HandNet(nn.Module):
         landmarks (n, 63): x, y, z in pixels of the input, z as x and y times `knuckle.hand.Z_SCALE`.
         world (n, 63): metres. presence (n, 1): 0..1. handedness (n, 1): probability of "Left" in a mirrored image.
         visibility (n, 21): 0..1. log_sigma (n, 21): natural log of the expected error of x and y, pixels.
-    With `train_outputs=True` also: x_logits and y_logits (n, 21, bins), presence_logit, handedness_logit,
+    With `train_outputs=True` also: x_logits and y_logits (n, 21, bins), map_logits (n, 21, cells), presence_logit, handedness_logit,
     visibility_logit, which the losses take.
     """
 
@@ -128,11 +128,10 @@ class HandNet(nn.Module):
             nn.Sequential(*(Residual(width) for _ in range(depth)))
             for width, depth in zip(widths, shape.depths, strict=True)
         )
-        cell = shape.side // 16 if shape.head != "heatmap" else shape.side // 8
+        cell = shape.side // 8
         self.lateral = ConvNorm(widths[3], widths[2], 1)  # 1/32 added to 1/16, twice as large
-        self.finer = ConvNorm(widths[2], widths[1], 1) if shape.head == "heatmap" else None
-        seen = widths[1] if shape.head == "heatmap" else widths[2]
-        self.maps = Conv(seen, JOINTS, 1)  # one map per joint
+        self.finer = ConvNorm(widths[2], widths[1], 1)  # 1/16 added to 1/8
+        self.maps = Conv(widths[1], JOINTS, 1)  # one map per joint: 21 × 20 × 20
         self.own = nn.Linear(cell * cell, shape.token)
         self.whole = nn.Linear(widths[3], JOINTS * shape.token)
         self.mixer = Mixer(shape.token)
@@ -153,14 +152,14 @@ class HandNet(nn.Module):
             levels.append(x)
         pooled = x.mean(dim=(2, 3))  # 192
         seen = F.relu(levels[2] + F.interpolate(self.lateral(x), scale_factor=2.0, mode="nearest"))
-        if self.finer is not None:
-            seen = F.relu(levels[1] + F.interpolate(self.finer(seen), scale_factor=2.0, mode="nearest"))
-        maps = self.maps(seen)  # 21 × 10 × 10
+        seen = F.relu(levels[1] + F.interpolate(self.finer(seen), scale_factor=2.0, mode="nearest"))
+        maps = self.maps(seen)
         tokens = self.own(maps.flatten(2)) + self.whole(pooled).reshape(-1, JOINTS, self.shape.token)
         tokens = self.norm(self.mixer(tokens))  # 21 × 192
         x_px, y_px, logits = self._coordinates(tokens, maps)
         z_px = self.z(tokens) * self.side
         logits |= {
+            "map_logits": maps.flatten(2),
             "presence_logit": self.presence(pooled),
             "handedness_logit": self.handedness(pooled),
             "visibility_logit": self.visibility(tokens).flatten(1),

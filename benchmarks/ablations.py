@@ -1,0 +1,129 @@
+"""The comparisons of docs/training.md: what each kind of data, head, shape, decoder and loss is worth, all else equal.
+
+    python benchmarks/ablations.py data heads shapes --real REAL.jsonl --renders RENDERS/ \\
+        --check photos=REAL.jsonl@held_out --check renders=HELD_OUT/ --steps 1500
+    python benchmarks/ablations.py palm --real PALMS.jsonl --renders SCENES/ --check scenes=HELD_OUT/ --steps 1500
+
+Every row trains our network from nothing with the same seed, steps, batch and augmentation, and is judged by its
+averaged weights on the same pictures. Figures go to benchmarks/results/ablations.json, one entry per comparison;
+docs/make_training.py makes the tables of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from knuckle.train import loop
+from knuckle.train.data import Source
+from knuckle.train.landmarks import Judge, landmark_task, load_network
+from knuckle.train.loop import LoopOptions, Task
+from knuckle.train.nets.hand_net import HandNetShape
+from knuckle.train.nets.palm_net import PalmNetShape
+from knuckle.train.palm import PalmJudge, grid_of, load_palm_network, palm_task
+from knuckle.train.palm_data import PalmSource
+
+HERE = Path(__file__).resolve().parent
+RESULTS, SCRATCH = HERE / "results" / "ablations.json", HERE / "scratch" / "ablations"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trained network of a comparison: which data (all of it unless said otherwise), which network, which loss."""
+
+    name: str
+    data: str = "both"
+    shape: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+NARROW: dict[str, Any] = {"side": 160, "stem": 16, "widths": (24, 48, 112, 192), "depths": (1, 2, 2, 1)}
+COMPARISONS = {
+    "data": [Row("real photos only", "real"), Row("renders only", "renders"), Row("both")],
+    "heads": [
+        Row("direct regression", shape={"head": "direct"}),
+        Row("soft-argmax of a heatmap", shape={"head": "heatmap"}),
+        Row("distributions over bins (SimCC)", shape={"head": "bins"}),
+    ],
+    "shapes": [
+        Row("128 px, 32 64 128 192, 1 1 2 1", shape={"side": 128, "depths": (1, 1, 2, 1)}),
+        Row("128 px, 32 64 128 192, 1 2 2 1", shape={"side": 128, "depths": (1, 2, 2, 1)}),
+        Row("160 px, 24 48 112 192, 1 2 2 1", shape=NARROW),
+    ],
+    "palm": [
+        Row("no decoder, cross entropy", shape={"decoder": False}, options={"score_loss": "cross-entropy"}),
+        Row("decoder, cross entropy", options={"score_loss": "cross-entropy"}),
+        Row("decoder, focal loss"),
+    ],
+}
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("comparisons", nargs="+", choices=list(COMPARISONS))
+    options.add_argument("--real", required=True, help="labelled photos, as --data of knuckle train takes them")
+    options.add_argument("--renders", required=True, help="renders, likewise")
+    options.add_argument("--check", action="append", required=True, type=named, help="NAME=PATH to judge on")
+    options.add_argument("--steps", type=int, default=1500)
+    options.add_argument("--batch", type=int, default=64)
+    options.add_argument("--rate", type=float, default=2e-3)
+    chosen = options.parse_args()
+    loop_options = LoopOptions(steps=chosen.steps, batch=chosen.batch, rate=chosen.rate, warmup=chosen.steps // 10)
+    for name in chosen.comparisons:
+        rows: list[dict[str, Any]] = []
+        for row in COMPARISONS[name]:
+            data = {"real": [chosen.real], "renders": [chosen.renders], "both": [chosen.real, chosen.renders]}[row.data]
+            folder = SCRATCH / f"{name}-{len(rows)}-{chosen.steps}"
+            row_figures = trained(name == "palm", row, data, dict(chosen.check), loop_options, folder)
+            rows.append({"name": row.name, **row_figures})
+            print(json.dumps(rows[-1]), flush=True)
+        keep(name, {"steps": chosen.steps, "batch": chosen.batch, "rate": chosen.rate, "rows": rows})
+
+
+def named(text: str) -> tuple[str, str]:
+    name, _, path = text.partition("=")
+    return name, path
+
+
+def trained(
+    palm: bool, row: Row, data: Sequence[str], checks: Mapping[str, str], options: LoopOptions, folder: Path
+) -> dict[str, Any]:
+    """Train one row (or go on where it was stopped) and judge it on every check."""
+    task: Task
+    judge_of: Callable[[str, Any], Any]
+    if palm:
+        task = palm_task("new", data, None, PalmNetShape(**row.shape), options, **row.options)
+        load, judge_of = load_palm_network, palm_judge
+    else:
+        task = landmark_task("new", data, None, HandNetShape(**row.shape), options)
+        load, judge_of = load_network, hand_judge
+    started = time.monotonic()
+    loop.train(task, options, folder, lambda step, figures: None)
+    seconds = time.monotonic() - started
+    network, _ = load(folder / "checkpoint.pt")
+    parameters = sum(p.numel() for p in network.parameters())
+    figures = {name: judge_of(path, network) for name, path in checks.items()}
+    return {"parameters": parameters, "seconds": round(seconds, 1), "figures": figures}
+
+
+def hand_judge(check: str, network: Any) -> dict[str, float]:
+    return Judge(Source.read(check), network.side)(network)
+
+
+def palm_judge(check: str, network: Any) -> dict[str, float]:
+    return PalmJudge(PalmSource.read(check).shots, grid_of(network))(network)
+
+
+def keep(name: str, entry: Mapping[str, Any]) -> None:
+    """One comparison's figures beside those of the others."""
+    there = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    RESULTS.write_text(json.dumps(there | {name: entry}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Reader of plain COCO keypoint files with 21 points per hand, as CVAT, Label Studio and Roboflow export them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from knuckle.errors import InputError
+from knuckle.evaluate.labels.rows import (
+    box_from_corner,
+    files_of,
+    images_in,
+    keypoints_of,
+    load_json,
+    may_be_found,
+    may_show,
+    objects_in,
+    row_of,
+    visibility_by_flag,
+)
+from knuckle.evaluate.truth import Dataset, Shot, TrueHand
+from knuckle.results import FINGERS, HandLandmark
+
+OTHER_KINDS = ("coco_wholebody_*.json", "onehand10k_*.json", "InterHand2.6M_*.json")
+SIDE = re.compile(r"(?<![a-z])(left|right)(?=hand|[^a-z]|$)")
+SIDE_ATTRIBUTES = ("handedness", "side", "hand", "hand_side")
+FINGER_WORDS = {"thumb": "thumb", "index": "index", "fore": "index", "pointer": "index", "middle": "middle"} | {
+    "ring": "ring", "pinky": "pinky", "pinkie": "pinky", "little": "pinky", "small": "pinky"
+}  # fmt: skip
+JOINTS = {"thumb": ("cmc", "mcp", "ip", "tip")} | dict.fromkeys(
+    FINGERS.keys() - {"thumb"}, ("mcp", "pip", "dip", "tip")
+)
+UNSAID = {"hand", "finger", "joint", "left", "right", "l", "r", "kp", "keypoint", "landmark", "point", "p"}
+
+
+def find_coco(path: Path) -> dict[str, Callable[[], Dataset]]:
+    """NAME.json, annotations/NAME.json or SPLIT/NAME.json with images, annotations and hands of 21 keypoints."""
+    splits: dict[str, Callable[[], Dataset]] = {}
+    for file in files_of(path, "*.json", "*/*.json"):
+        data = file.read_bytes()
+        if any(map(file.match, OTHER_KINDS)) or any(name not in data for name in (b'"annotations"', b'"keypoints"')):
+            continue
+        whole = load_json(file)
+        if isinstance(whole, dict) and isinstance(whole.get("images"), list) and _has_hands(whole):
+            name = file.stem.removeprefix("person_keypoints_")
+            in_folder = path.is_dir() and file.parent != path and file.parent.name != "annotations"
+            split = file.resolve().parent.name if in_folder or name.startswith("_annotations") else name
+            split = f"{split}/{name}" if split in splits else split
+            splits[split] = functools.partial(_read_coco, file, whole, split)
+    return splits
+
+
+def _has_hands(whole: Mapping[str, Any]) -> bool:
+    """Whether some category has 21 keypoints, or an annotation 63 numbers."""
+    parts = [(entry, 21) for entry in _listed(whole, "categories")]
+    parts += [(entry, 63) for entry in _listed(whole, "annotations")]
+    found = ((entry["keypoints"], count) for entry, count in parts if isinstance(entry, dict) and "keypoints" in entry)
+    return any(isinstance(points, list) and len(points) == count for points, count in found)
+
+
+def _listed(whole: Mapping[str, Any], name: str) -> list[Any]:
+    listed = whole.get(name)
+    return listed if isinstance(listed, list) else []
+
+
+def _read_coco(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
+    """COCO keypoints (cocodataset.org/#format-data): boxes are left, top, width, height; v is 0 not labelled, 1 hidden,
+    2 visible. An image without annotations shows no hand; one with a crowd may show more than are labelled.
+    """
+    categories, orders = {}, {}
+    for number, category in enumerate(objects_in(file, whole, "categories") if "categories" in whole else []):
+        with row_of(file, f"categories[{number}]"):
+            categories[category["id"]], orders[category["id"]] = category, _order_of(category)
+    hands: dict[Any, list[TrueHand | None]] = defaultdict(list)
+    for number, found in enumerate(objects_in(file, whole, "annotations")):
+        with row_of(file, f"annotations[{number}]"):
+            category = categories.get(found.get("category_id"), {})
+            if _is_hand(found, category):
+                hands[found["image_id"]].append(_hand(found, category, orders.get(found.get("category_id"), range(21))))
+    images = images_in(file, whole)
+    if strangers := hands.keys() - images.keys():
+        raise InputError(f"{file}: annotations name the image {min(strangers, key=str)!r}, which is not in 'images'")
+    shots = []
+    for key, image in images.items():
+        with row_of(file, f"image {key}"):
+            shots.append(_shot(_picture(file, str(image["file_name"])), image, hands[key]))
+    named = (str(entry.get("name") or "") for entry in _listed(whole, "licenses") if isinstance(entry, dict))
+    note = "who made the labels is not told in the file; taken for people"
+    return Dataset(split, tuple(shots), licence=", ".join(filter(None, dict.fromkeys(named))), note=note)
+
+
+def _is_hand(found: Mapping[str, Any], category: Mapping[str, Any]) -> bool:
+    return len(category.get("keypoints") or ()) == 21 or len(found.get("keypoints") or ()) == 63
+
+
+def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence[int]) -> TrueHand | None:
+    """One annotation; None for a crowd, and for a hand of which there is neither a box nor a point."""
+    box = box_from_corner(found["bbox"]) if any(found.get("bbox") or ()) and any(found["bbox"][2:]) else None
+    landmarks, visibility = None, None
+    if any(found.get("keypoints") or ()):
+        landmarks, flags = keypoints_of(found["keypoints"], order)
+        visibility = visibility_by_flag(flags) if flags.any() else None
+        landmarks = landmarks if flags.any() else None
+    if found.get("iscrowd") or (box is None and landmarks is None):
+        return None
+    return TrueHand(box, landmarks, handedness=_side(found, category), visibility=visibility)
+
+
+def _side(found: Mapping[str, Any], category: Mapping[str, Any]) -> str | None:
+    """Left or right from an attribute of the annotation, else from the category's name; taken for the person's own."""
+    attributes = found.get("attributes")
+    told = {str(key).lower(): value for key, value in attributes.items()} if isinstance(attributes, Mapping) else {}
+    for text in (*(told.get(key) for key in SIDE_ATTRIBUTES), category.get("name")):
+        sides = set(SIDE.findall(str(text).lower()))
+        if len(sides) == 1:
+            return str(sides.pop()).capitalize()
+    return None
+
+
+def _picture(file: Path, name: str) -> Path:
+    """Images lie beside the file, in images/ there or above, or in a folder called like the split."""
+    name = name.replace("\\", "/")
+    above, split = file.parent.parent, file.stem.removeprefix("person_keypoints_")
+    beside = (file.parent, file.parent / "images", file.parent / split, file.parent / "images" / split)
+    folders = (*beside, above / "images" / split, above / "images", above / split, above)
+    tried = [folder / part for part in dict.fromkeys((name, Path(name).name)) for folder in folders]
+    return next((path for path in tried if path.is_file()), tried[0])
+
+
+def _shot(picture: Path, image: Mapping[str, Any], hands: Sequence[TrueHand | None]) -> Shot:
+    known = [hand for hand in hands if hand is not None]
+    shown = tuple(hand for hand in known if may_show(hand))
+    complete = len(known) == len(hands) and len(shown) == sum(map(may_be_found, known))
+    group = str(picture).split(".rf.")[0]  # Roboflow's altered copies of one photo are NAME.rf.HASH.jpg
+    return Shot(str(picture), 0, 0.0, (int(image["width"]), int(image["height"])), shown, complete, group=group)
+
+
+def _order_of(category: Mapping[str, Any]) -> Sequence[int]:
+    """Where each of our landmarks stands among a category's keypoints, by their names; our own order where they tell
+    nothing (such as "a", "b", …).
+
+    Raises:
+        ValueError: some names tell another order than ours, but not all of it.
+    """
+    names = category.get("keypoints") or ()
+    if len(names) != 21:
+        return range(21)
+    ours = _meant_by([str(name) for name in names])
+    if sorted(landmark for landmark in ours if landmark is not None) == list(range(21)):
+        return [ours.index(landmark) for landmark in range(21)]
+    for place, (name, landmark) in enumerate(zip(names, ours, strict=True)):
+        if landmark is not None and landmark != place:
+            raise ValueError(
+                f"keypoint {place} is called {name!r} where {HandLandmark(place).name.lower()} belongs, and not all 21 "
+                "names are known; use the names or the order of knuckle.HandLandmark"
+            )
+    return range(21)
+
+
+def _meant_by(names: Sequence[str]) -> list[int | None]:
+    """The landmark that each name means: wrist, INDEX_FINGER_TIP, forefinger4, or plain numbers 0 to 20 or 1 to 21."""
+    words = [list(_words(name)) for name in names]
+    numbers = [int(found[0]) if len(found) == 1 and found[0].isdigit() else None for found in words]
+    first = min((number for number in numbers if number is not None), default=0)
+    if sorted(number for number in numbers if number is not None) == list(range(first, first + 21)) and first in (0, 1):
+        return [None if number is None else number - first for number in numbers]
+    digits = [int(found[1]) for found in words if len(found) == 2 and found[0] in JOINTS and found[1].isdigit()]
+    return [_landmark(found, min(digits, default=1)) for found in words]
+
+
+def _words(name: str) -> Iterator[str]:
+    """The words of a name that tell, in one spelling: "leftIndexFinger_TIP" is index, tip."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace("finger", " finger ")
+    for word in re.findall(r"[a-z]+|[0-9]+", spaced):
+        if word not in UNSAID:
+            yield FINGER_WORDS.get(word, word)
+
+
+def _landmark(words: Sequence[str], first: int) -> int | None:
+    """From a finger and a joint, or a finger and a number that counts from `first` at its base."""
+    if words in (["wrist"], ["root"]):
+        return int(HandLandmark.WRIST)
+    if len(words) != 2 or words[0] not in JOINTS:
+        return None
+    finger, joint = words
+    places = {name: place for place, name in enumerate(JOINTS[finger])} | {str(first + k): k for k in range(4)}
+    return FINGERS[finger][places[joint]] if joint in places else None

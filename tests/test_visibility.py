@@ -1,0 +1,90 @@
+"""What is hidden: told by the default bundles, fainter in our drawing, unset where the reference has nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import make_hand
+from scene import blank, draw_hand
+
+import knuckle
+from knuckle import tables, tasks
+from knuckle.draw import draw_hands
+from knuckle.results import FINGERS, Hand, HandLandmark
+from knuckle.solutions import hands as legacy
+from knuckle.tracker import Networks
+
+PHOTO = draw_hand(blank(), 300, 220, 240)
+
+
+@pytest.mark.parametrize("name", ["mediapipe", "mediapipe-lite"])
+def test_the_default_bundles_tell_which_landmarks_can_be_seen(name: str) -> None:
+    (hand,) = knuckle.detect(PHOTO, name)
+    assert hand.visibility is not None and hand.visibility.shape == (21,) and hand.visibility.dtype == np.float32
+    assert ((hand.visibility >= 0) & (hand.visibility <= 1)).all()
+    again = Hand.from_dict(json.loads(json.dumps(hand.to_dict())))
+    assert again.visibility is not None
+    np.testing.assert_allclose(again.visibility, hand.visibility, atol=1e-4)
+
+
+def test_a_tracker_tells_it_too_and_tables_have_a_column_each(networks: Networks) -> None:
+    (hand,) = knuckle.HandTracker(networks)(PHOTO)
+    assert hand.visibility is not None
+    row = tables.hand_row(0, hand)
+    assert [row[f"{point.name.lower()}_visibility"] for point in HandLandmark] == hand.visibility.tolist()
+
+
+def test_the_reference_s_interfaces_leave_visibility_unset(networks: Networks) -> None:
+    (hand,) = knuckle.detect(PHOTO)
+    assert hand.visibility is not None
+    with legacy.Hands(static_image_mode=True) as model:
+        result = model.process(PHOTO)
+    assert result.multi_hand_landmarks and result.multi_hand_world_landmarks
+    for part in (result.multi_hand_landmarks, result.multi_hand_world_landmarks):
+        assert not any(point.HasField("visibility") for point in part[0].landmark)
+    options = tasks.HandLandmarkerOptions(tasks.BaseOptions(model_asset_path="mediapipe"))
+    with tasks.HandLandmarker.create_from_options(options) as landmarker:
+        found = landmarker.detect(tasks.Image(tasks.ImageFormat.SRGB, PHOTO))
+    for points in (found.hand_landmarks, found.hand_world_landmarks):
+        assert {point.visibility for point in points[0]} == {None}
+
+
+def seen(hidden: list[int]) -> Hand:
+    """A hand of 300 pixels of which some joints are hidden."""
+    visibility = np.ones(21, np.float32)
+    visibility[hidden] = 0.1
+    return replace(make_hand(200, 360, 300), visibility=visibility)
+
+
+def difference(one: Hand, other: Hand) -> np.ndarray:
+    picture = np.full((400, 400, 3), 120, np.uint8)
+    drawn = [draw_hands(picture, [hand], labels=False).astype(int) for hand in (one, other)]
+    return np.asarray(np.abs(drawn[0] - drawn[1]).max(axis=2))
+
+
+def test_a_hand_in_full_view_is_drawn_as_one_of_which_nothing_is_known() -> None:
+    assert difference(seen([]), replace(seen([]), visibility=None)).max() == 0
+
+
+def test_hidden_joints_are_drawn_fainter_and_the_others_as_ever() -> None:
+    hidden = list(FINGERS["ring"][1:])
+    hand = seen(hidden)
+    changed = difference(hand, seen([]))
+    x, y = hand.landmarks[:, :2].round().astype(int).T
+    assert (changed[y[hidden], x[hidden]] > 25).all()
+    kept = [point for point in range(21) if point not in hidden]
+    assert (changed[y[kept], x[kept]] == 0).all()
+    empty = np.full((400, 400, 3), 120, np.uint8)
+    shades = [np.abs(draw_hands(empty, [one], labels=False).astype(int) - 120).sum() for one in (hand, seen([]))]
+    assert 0.7 * shades[1] < shades[0] < shades[1]  # fainter, and still there
+
+
+@pytest.mark.parametrize("place", [(200, 360), (-20, 100), (390, 30), (900, 900)])
+def test_what_is_hidden_may_lie_anywhere(place: tuple[int, int]) -> None:
+    hand = replace(make_hand(*place, 300), visibility=np.zeros(21, np.float32))
+    picture = np.full((400, 400, 3), 120, np.uint8)
+    drawn = draw_hands(picture, [hand], labels=False)
+    assert (drawn != picture).any() == (place != (900, 900)) and (picture == 120).all()
