@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("moderngl")
 
 from knuckle.errors import EngineError, InputError, MissingExtraError, SourceError
-from knuckle.train.synth import background, light, paint, skin
+from knuckle.train.synth import background, light, paint, scene, skin
 from knuckle.train.synth.mesh import (
     Camera,
     Floats,
@@ -38,7 +38,7 @@ CAMERA = Camera(96, 80, 110.0, 120.0, 40.3, 44.7)
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
     try:
-        return Renderer()
+        return scene.renderer()  # OpenGL has one current context: a second renderer would draw into the first's
     except EngineError as error:
         pytest.skip(str(error))
 

@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ class PlainStudio:
 
     def __init__(self, side: int, backgrounds: str | None = None, margin: float = 1.0) -> None:
         self.side = side
+        self.renderer = SimpleNamespace(name="plain")
 
     def hand_crop(self, rng: np.random.Generator) -> Sample:
         image = np.full((self.side, self.side, 3), rng.integers(0, 255, 3), np.uint8)
@@ -114,6 +116,7 @@ def test_a_full_disk_leaves_whole_shards_and_one_line(tmp_path: Path, monkeypatc
     assert not list(tmp_path.glob("*.part"))
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["samples"] == 3
+    assert manifest["renderers"] == ["plain"]  # without it "the same pixels on the same renderer" says nothing
 
 
 def test_a_folder_that_holds_other_tar_files_is_refused(tmp_path: Path) -> None:

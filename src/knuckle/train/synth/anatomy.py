@@ -241,12 +241,12 @@ def _turn_finger(turns: Doubles, joints: Doubles, a: Doubles, digit: int, finger
     mcp, pip, dip, tip = joints[first : first + 4]
     cup = a[INDEX["cup"]] * {"pinky": 1.0, "ring": 0.5}.get(finger, 0.0)
     base = joints[PIVOT_INDEX[f"{finger}_base"]]
-    metacarpal = _rotation_x(-cup)
+    metacarpal = rotation_x(-cup)
     carried = BONE[f"{finger}_mc"]
     turns[carried] = _about(metacarpal, base)
     spread = a[INDEX[f"{finger}_spread"]] * (1 if finger in ("index", "middle") else -1)
-    roll = _rotation_y(np.radians(CLOSING_DEG[finger]))
-    frame = metacarpal @ roll @ _rotation_x(-a[INDEX[f"{finger}_mcp"]]) @ _rotation_z(spread)
+    roll = rotation_y(np.radians(CLOSING_DEG[finger]))
+    frame = metacarpal @ roll @ rotation_x(-a[INDEX[f"{finger}_mcp"]]) @ rotation_z(spread)
     place = turns[carried] @ [*mcp, 1]
     bones = (
         (mcp, pip, "pp", 0.0),
@@ -254,7 +254,7 @@ def _turn_finger(turns: Doubles, joints: Doubles, a: Doubles, digit: int, finger
         (dip, tip, "dp", a[INDEX[f"{finger}_dip"]]),
     )
     for start, end, bone, flexion in bones:
-        frame = frame @ _rotation_x(-flexion)
+        frame = frame @ rotation_x(-flexion)
         turn = frame @ bone_frame(end - start, REST_DORSAL[finger]).T
         turns[BONE[f"{finger}_{bone}"]] = _about(turn, start, place)
         place = place + turn @ (end - start)
@@ -266,10 +266,10 @@ def _turn_thumb(turns: Doubles, joints: Doubles, a: Doubles) -> None:
     rest = bone_frame(mcp - cmc, REST_DORSAL["thumb"])
     aim = np.array([-np.sin(radial) * np.cos(palmar), np.cos(radial) * np.cos(palmar), -np.sin(palmar)])
     # The shortest turn from rest to the aim keeps the nail's side; opposition adds pronation about the bone [6].
-    frame = shortest(rest[:, 1], aim) @ rest @ _rotation_y(pronation)
+    frame = shortest(rest[:, 1], aim) @ rest @ rotation_y(pronation)
     place = cmc
     for start, end, bone, flexion in ((cmc, mcp, "mc", 0.0), (mcp, ip, "pp", mcp_flexion), (ip, tip, "dp", ip_flexion)):
-        frame = frame @ _rotation_x(-flexion)
+        frame = frame @ rotation_x(-flexion)
         turn = frame @ bone_frame(end - start, REST_DORSAL["thumb"]).T
         turns[BONE[f"thumb_{bone}"]] = _about(turn, start, place)
         place = place + turn @ (end - start)
@@ -279,7 +279,7 @@ def wrist_turn(joints: Doubles, angles: npt.ArrayLike) -> Doubles:
     """(3, 3) how the hand is turned against its forearm, from the rest pose, hand frame."""
     a = np.asarray(angles, np.float64)
     along = unit(joints[PIVOT_INDEX["wrist"]] - joints[PIVOT_INDEX["elbow"]])
-    bend = _rotation_x(a[INDEX["wrist_flexion"]]) @ _rotation_z(-a[INDEX["wrist_radial"]])
+    bend = rotation_x(a[INDEX["wrist_flexion"]]) @ rotation_z(-a[INDEX["wrist_radial"]])
     return np.asarray((bend @ shortest(along, np.array([0.0, 1.0, 0.0]))).T)
 
 
@@ -324,16 +324,16 @@ def rotation_about(axis: Doubles, angle: float) -> Doubles:
     return np.asarray(np.eye(3) + math.sin(angle) * turning + (1 - math.cos(angle)) * turning @ turning)
 
 
-def _rotation_x(angle: float) -> Doubles:
+def rotation_x(angle: float) -> Doubles:
     c, s = math.cos(angle), math.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
-def _rotation_y(angle: float) -> Doubles:
+def rotation_y(angle: float) -> Doubles:
     c, s = math.cos(angle), math.sin(angle)
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
-def _rotation_z(angle: float) -> Doubles:
+def rotation_z(angle: float) -> Doubles:
     c, s = math.cos(angle), math.sin(angle)
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])

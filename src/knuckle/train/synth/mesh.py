@@ -147,11 +147,60 @@ def inflate(mesh: Mesh, metres: float) -> Mesh:
     return replace(mesh, vertices=mesh.vertices + mesh.normals * np.float32(metres))
 
 
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Where a mesh is cut along a line, for any mesh with the same triangles and masks.
+
+    used: (n,) the vertices of the part, those of the mesh first, then new ones on its `edges` (k, 2), each at its
+    `share` of the way. faces, uv, masks, rest: of the part, which are the same in every pose; uv and rest are made
+    `of` the whole mesh's.
+    """
+
+    used: npt.NDArray[np.int64]
+    edges: npt.NDArray[np.int64]
+    share: Floats
+    faces: Ints
+    uv: Floats
+    masks: Mapping[str, Floats]
+    rest: Floats | None
+    of: Mesh
+
+    def grown(self, values: Floats) -> Floats:
+        return _grown(values, self.used, self.edges, self.share)
+
+
+def _grown(values: Floats, used: npt.NDArray[np.int64], edges: npt.NDArray[np.int64], share: Floats) -> Floats:
+    weight = share.reshape(-1, *[1] * (values.ndim - 1))
+    low, high = values[edges[:, 0]], values[edges[:, 1]]
+    return np.concatenate([values[used], low + (high - low) * weight]).astype(np.float32, copy=False)
+
+
+_cuts: dict[tuple[int, int, str, bool], Cut] = {}
+CUTS = 256  # kept: of all combinations of clothes
+
+
 def part(mesh: Mesh, mask: str, inside: bool = True) -> Mesh:
     """What lies where a mask is above 0.5 (or the rest), for clothes on a body; triangles on the line are cut.
 
-    New vertices on the line lie last, in the same order for both parts of a mesh.
+    New vertices on the line lie last, in the same order for both parts of a mesh. Cuts are kept: people share their
+    triangles and masks.
     """
+    key = (id(mesh.faces), id(mesh.masks), mask, inside)
+    cut = _cuts.get(key)
+    if cut is None or not (cut.of.faces is mesh.faces and cut.of.masks is mesh.masks):
+        cut = _cuts[key] = _cut(mesh, mask, inside)
+        if len(_cuts) > CUTS:
+            del _cuts[next(iter(_cuts))]
+    normals = cut.grown(mesh.normals)
+    fresh = normals[len(cut.used) :]
+    fresh /= np.maximum(np.linalg.norm(fresh, axis=1, keepdims=True), np.float32(1e-9))
+    same = cut.of.uv is mesh.uv and cut.of.rest is mesh.rest
+    uv = cut.uv if same else cut.grown(mesh.uv)
+    rest = cut.rest if same or mesh.rest is None else cut.grown(mesh.rest)
+    return Mesh(cut.grown(mesh.vertices), normals, uv, cut.faces, cut.masks, rest)
+
+
+def _cut(mesh: Mesh, mask: str, inside: bool) -> Cut:
     level = (mesh.masks[mask] - np.float32(0.5)) * np.float32(1 if inside else -1)
     faces = mesh.faces
     count = (level[faces] > 0).sum(1)
@@ -168,22 +217,16 @@ def part(mesh: Mesh, mask: str, inside: bool = True) -> Mesh:
     kept = level[a] > 0
     tips = np.stack([a, ab, ac], 1)[kept]
     stumps = np.concatenate([np.stack([ab, b, c], 1)[~kept], np.stack([ab, c, ac], 1)[~kept]])
-
-    def grown(values: Floats) -> Floats:
-        weight = share.reshape(-1, *[1] * (values.ndim - 1))
-        between = values[edges[:, 0]] * (1 - weight) + values[edges[:, 1]] * weight
-        return np.concatenate([values, between]).astype(np.float32)
-
-    chosen = np.concatenate([faces[count == 3], tips, stumps])
-    used, packed = np.unique(chosen, return_inverse=True)
-    normals = grown(mesh.normals)[used]
-    return Mesh(
-        grown(mesh.vertices)[used],
-        normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.float32(1e-9)),
-        grown(mesh.uv)[used],
+    used, packed = np.unique(np.concatenate([faces[count == 3], tips, stumps]), return_inverse=True)
+    old, new = used[used < len(mesh.vertices)], used[used >= len(mesh.vertices)] - len(mesh.vertices)
+    where = (old.astype(np.int64), edges[new].astype(np.int64), share[new])
+    return Cut(
+        *where,
         packed.reshape(-1, 3).astype(np.int32),
-        {name: grown(values)[used] for name, values in mesh.masks.items()},
-        None if mesh.rest is None else grown(mesh.rest)[used],
+        _grown(mesh.uv, *where),
+        {name: _grown(values, *where) for name, values in mesh.masks.items()},
+        None if mesh.rest is None else _grown(mesh.rest, *where),
+        mesh,
     )
 
 

@@ -109,10 +109,12 @@ def border(faces: Array) -> list[int]:
 
 def quad_normals(vertices: Array, quads: Array) -> Array:
     """(n, 3) unit normals, the mean of the quads' around each vertex, weighted by area."""
-    a, b, c, d = (vertices[quads[:, k]] for k in range(4))
-    across = np.cross(c - a, d - b)
-    total = np.stack([np.bincount(quads.ravel(), np.repeat(across[:, k], 4), len(vertices)) for k in range(3)], axis=1)
-    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12), np.float32)
+    places = np.ascontiguousarray(vertices.T)
+    (x, y, z), (u, v, w) = (places[:, quads[:, k + 2]] - places[:, quads[:, k]] for k in (0, 1))
+    corners, total = quads.T.ravel(), np.empty_like(places)
+    for axis, across in enumerate((y * w - z * v, z * u - x * w, x * v - y * u)):
+        total[axis] = np.bincount(corners, np.tile(across, 4), len(vertices))
+    return np.ascontiguousarray((total / np.maximum(np.sqrt((total * total).sum(0)), 1e-12)).T, np.float32)
 
 
 def hand_masks(rest: Array, normals: Array, skin: Array, joints: Array) -> dict[str, Array]:

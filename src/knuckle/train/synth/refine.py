@@ -53,6 +53,16 @@ def smooth(recipe: Mapping[str, Array], values: Array) -> Array:
     return out
 
 
+def ordered(faces: Array, places: Array) -> Array:
+    """The triangles along a Morton curve through (n, 3) places of the vertices: neighbours come together, so that a
+    graphics card (and a CPU that plays one) seldom works out a vertex twice."""
+    middles = places[faces].mean(1)
+    cells = (middles - middles.min(0)) / np.ptp(middles, axis=0).max() * 1023
+    bits = (cells.astype(np.int64)[:, :, None] >> np.arange(10)) & 1
+    code = (bits << (3 * np.arange(10) + np.arange(3)[:, None])).sum((1, 2))
+    return np.ascontiguousarray(faces[np.argsort(code, kind="stable")])
+
+
 def _linear_rows(faces: Array, edges: Array, count: int) -> Array:
     """(count + edges + faces, count): the vertices themselves, the middles of the edges, the middles of the faces."""
     rows = np.zeros((count + len(edges) + len(faces), count), np.float32)

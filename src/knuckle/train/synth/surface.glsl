@@ -66,6 +66,6 @@ void main() {
         shimmer += shine[k] * tint * gloss(bumped, v, towards[k], roughness, f) * arrives;
     }
     // Fibres seen edge-on catch light (Ashikhmin 2000, in its simplest form).
-    light *= 1.0 + 0.35 * nature.x * pow(1.0 - nv, 3.0);
+    light *= 1.0 + 0.35 * nature.x * pow(max(0.0, 1.0 - nv), 3.0);
     colour = vec4(base * light * (1.0 - metal) + shimmer * (1.0 - 0.85 * nature.x) + base_colour * nature.y, 1.0);
 }

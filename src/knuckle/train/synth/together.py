@@ -11,7 +11,7 @@ import numpy as np
 from knuckle.errors import InputError
 from knuckle.train.synth.anatomy import FINGERS, Doubles, bone_turns, landmarks_after, rotation_about
 from knuckle.train.synth.body import BodyModel, Shape
-from knuckle.train.synth.figures import SIDES, ArmPose, BodyPose, posed_body, reach
+from knuckle.train.synth.figures import SIDES, ArmPose, BodyPose, mark_of, reach
 from knuckle.train.synth.poses import NAMED, HandPose, pose_of, random_pose
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -209,7 +209,7 @@ def _face(model: BodyModel, shape: Shape, pose: BodyPose, rng: np.random.Generat
     tilt = turn(*rng.normal(0, 8, 3)) @ tilt
     if side == "Left":
         tilt, mark = MIRROR @ tilt @ MIRROR, mark.replace("right", "left")
-    at = posed_body(model, shape, pose).points[mark].astype(np.float64)
+    at = mark_of(model, shape, pose, mark)
     hand = NAMED[name]
     joints = shape.hand[1]
     tip = landmarks_after(joints, bone_turns(joints, hand.angles))[landmark] * (

@@ -109,11 +109,11 @@ def write_shards(
             progress(found["samples"])
         else:
             todo.append(shard)
-    with _makers(recipe, workers if todo else 1) as make:
+    with _makers(recipe, workers if todo else 1) as (make, drawn_by):
         made = make(index for shard in todo for index in recipe.keys(shard))
         for shard in todo:
             entry = _write_shard(folder / recipe.name(shard), islice(made, len(recipe.keys(shard))), progress)
-            done[entry["name"]] = entry
+            done[entry["name"]] = entry | {"renderer": drawn_by}
             manifest["shards"] = [done[name] for name in sorted(done)]
             _write_manifest(folder, manifest)
     return manifest
@@ -203,20 +203,25 @@ def _make(indices: Sequence[int]) -> list[Files]:
     return made
 
 
+def _renderer() -> str:
+    assert _studio is not None  # _open ran first
+    return _studio.renderer.name
+
+
 Make = Callable[[Iterator[int]], Iterator[Files]]
 
 
 @contextmanager
-def _makers(recipe: Recipe, workers: int) -> Iterator[Make]:
-    """A function from sample numbers to their files, in order, by this process or several."""
+def _makers(recipe: Recipe, workers: int) -> Iterator[tuple[Make, str]]:
+    """A function from sample numbers to their files, in order, by this process or several; and the renderer's name."""
     if workers == 1:
         _open(recipe)
-        yield lambda indices: (files for index in indices for files in _make([index]))
+        yield lambda indices: (files for index in indices for files in _make([index])), _renderer()
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _open, (recipe,))
     try:
-        yield lambda indices: _in_order(pool, indices, workers)
+        yield lambda indices: _in_order(pool, indices, workers), pool.submit(_renderer).result()
     except BrokenProcessPool as error:
         raise EngineError(
             f"a process of `knuckle synth` died ({error}); see the lines above, or use --workers 1"
@@ -293,7 +298,8 @@ def _versions() -> dict[str, str]:
 
 
 def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    totals = {name: sum(shard[name] for shard in manifest["shards"]) for name in ("samples", "hands")}
+    totals: dict[str, Any] = {name: sum(shard[name] for shard in manifest["shards"]) for name in ("samples", "hands")}
+    totals["renderers"] = sorted({shard["renderer"] for shard in manifest["shards"] if "renderer" in shard})
     path = folder / "manifest.json"
     part = path.with_suffix(".part")
     try:
