@@ -1,4 +1,4 @@
-"""The comparisons of docs/training.md: what each kind of data, head, shape, decoder and loss is worth, all else equal.
+"""The comparisons of docs/training.md: what each kind of data, head, decoder and loss is worth, all else equal.
 
     python benchmarks/ablations.py data heads shapes --real REAL.jsonl --renders RENDERS/ \\
         --check photos=REAL.jsonl@held_out --check renders=HELD_OUT/ --steps 1500
@@ -6,7 +6,7 @@
 
 Every row trains our network from nothing with the same seed, steps, batch and augmentation, and is judged by its
 averaged weights on the same pictures. Figures go to benchmarks/results/ablations.json, one entry per comparison;
-docs/make_training.py makes the tables of it.
+docs/make_tables.py makes the tables of it.
 """
 
 from __future__ import annotations
@@ -42,18 +42,12 @@ class Row:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-NARROW: dict[str, Any] = {"side": 160, "stem": 16, "widths": (24, 48, 112, 192), "depths": (1, 2, 2, 1)}
 COMPARISONS = {
     "data": [Row("real photos only", "real"), Row("renders only", "renders"), Row("both")],
     "heads": [
         Row("direct regression", shape={"head": "direct"}),
         Row("soft-argmax of a heatmap", shape={"head": "heatmap"}),
-        Row("distributions over bins (SimCC)", shape={"head": "bins"}),
-    ],
-    "shapes": [
-        Row("128 px, 32 64 128 192, 1 1 2 1", shape={"side": 128, "depths": (1, 1, 2, 1)}),
-        Row("128 px, 32 64 128 192, 1 2 2 1", shape={"side": 128, "depths": (1, 2, 2, 1)}),
-        Row("160 px, 24 48 112 192, 1 2 2 1", shape=NARROW),
+        Row("distributions over bins (SimCC)"),
     ],
     "palm": [
         Row("no decoder, cross entropy", shape={"decoder": False}, options={"score_loss": "cross-entropy"}),
@@ -78,7 +72,8 @@ def main() -> None:
         rows: list[dict[str, Any]] = []
         for row in COMPARISONS[name]:
             data = {"real": [chosen.real], "renders": [chosen.renders], "both": [chosen.real, chosen.renders]}[row.data]
-            folder = SCRATCH / f"{name}-{len(rows)}-{chosen.steps}"
+            kind = "-".join(map(str, (*row.shape.values(), *row.options.values()))).replace(" ", "") or "default"
+            folder = SCRATCH / ("palm" if name == "palm" else "hand") / f"{row.data}-{kind}-{chosen.steps}"
             row_figures = trained(name == "palm", row, data, dict(chosen.check), loop_options, folder)
             rows.append({"name": row.name, **row_figures})
             print(json.dumps(rows[-1]), flush=True)
@@ -100,7 +95,7 @@ def trained(
         task = palm_task("new", data, None, PalmNetShape(**row.shape), options, **row.options)
         load, judge_of = load_palm_network, palm_judge
     else:
-        task = landmark_task("new", data, None, HandNetShape(**row.shape), options)
+        task = landmark_task("new", data, None, HandNetShape(**{"side": 128, **row.shape}), options)
         load, judge_of = load_network, hand_judge
     started = time.monotonic()
     loop.train(task, options, folder, lambda step, figures: None)

@@ -2,6 +2,7 @@
 
     python benchmarks/accuracy.py             # score the default bundle, compare with the committed figures
     python benchmarks/accuracy.py --update    # all bundles and the reference: new figures
+    python benchmarks/accuracy.py --bundle knuckle   # another bundle beside `mediapipe`, on renders too
 
 Predictions are kept in benchmarks/scratch/accuracy, so a run that broke off goes on, and what has not changed is not
 run again. `--report FOLDER` writes the full report with curves and the worst cases, which shows the photos.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -22,7 +24,7 @@ from made_clips import made_datasets
 
 from knuckle.evaluate.candidates import Candidate, candidate, reference
 from knuckle.evaluate.command import fullest
-from knuckle.evaluate.labels import sample_datasets
+from knuckle.evaluate.labels import read_dataset, sample_datasets
 from knuckle.evaluate.predict import predict
 from knuckle.evaluate.report import write_report
 from knuckle.evaluate.score import score
@@ -32,6 +34,7 @@ HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[1] / "shared" / "data"
 SCRATCH = HERE / "scratch" / "accuracy"
 RESULTS = HERE / "results" / "accuracy.json"
+RENDERS = ("hands", "--count", "2000", "--side", "256", "--margin", "1.4", "--seed", "999", "--workers", "2")
 SIGNERS = HERE / "labels" / "asl_hands.jsonl"
 STILL_PHOTOS = 12
 UNKNOWN_NOISE, ROUNDING = 0.05, 1e-5
@@ -43,6 +46,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path, default=DATA, help="folder with index.jsonl, photos/ and video/")
     options.add_argument("--update", action="store_true", help="write benchmarks/results/accuracy.json")
+    options.add_argument("--bundle", help="compare it with `mediapipe`: benchmarks/results/accuracy_BUNDLE.json")
     options.add_argument("--reference-python", help="a Python with mediapipe 0.10.21; by default one is made")
     options.add_argument("--only", action="append", help="names of datasets")
     options.add_argument("--report", type=Path, help="folder for the full report")
@@ -50,15 +54,21 @@ def main() -> None:
     if not chosen.data.is_dir():
         sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
     candidates, against = trackers(chosen.update or chosen.report is not None, chosen.reference_python)
+    scored = datasets(chosen.data, chosen.only)
+    if chosen.bundle:
+        candidates = [candidate(name) for name in (chosen.bundle, "mediapipe", "mediapipe-lite")]
+        against = {candidates[0].name: "mediapipe"}
+        scored.append(held_out_renders())
     scores, made = [], {}
-    for dataset in datasets(chosen.data, chosen.only):
+    for dataset in scored:
         made[dataset.name] = predictions_of(dataset, candidates)
         scores.append(score(dataset, made[dataset.name], against))
     if chosen.report:
         print(write_report(scores, chosen.report, predictions=made).html)
-    if chosen.update:
-        RESULTS.write_text(json.dumps({"datasets": [entry(one) for one in scores]}, indent=1) + "\n")
-        print(f"wrote {RESULTS}; docs/make_accuracy.py makes the document of it")
+    if chosen.update or chosen.bundle:
+        path = RESULTS.with_stem(f"accuracy_{candidates[0].name}") if chosen.bundle else RESULTS
+        path.write_text(json.dumps({"datasets": [entry(one) for one in scores]}, indent=1) + "\n")
+        print(f"wrote {path}; `make docs` makes the documents of it")
     else:
         sys.exit(judge(scores, json.loads(RESULTS.read_text())["datasets"]))
 
@@ -79,6 +89,14 @@ def datasets(data: Path, only: Sequence[str] | None) -> list[Dataset]:
     if only and (unknown := set(only) - {one.name for one in every}):
         sys.exit(f"no dataset called {', '.join(sorted(unknown))}; there are {', '.join(one.name for one in every)}")
     return [one for one in every if not only or one.name in only]
+
+
+def held_out_renders() -> Dataset:
+    """Crops of rendered hands of a seed that nothing is trained on, with what each shows as slices."""
+    folder = SCRATCH / "renders"
+    subprocess.run([sys.executable, "-m", "knuckle", "synth", *RENDERS, str(folder)], check=True)
+    note = "knuckle synth " + " ".join(RENDERS)
+    return replace(read_dataset(folder), name="held-out renders", note=note)
 
 
 def signers(dataset: Dataset) -> Dataset:

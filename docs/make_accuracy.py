@@ -9,7 +9,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -151,13 +151,13 @@ def compact(row: Row, model: str) -> str:
     return f"{cell.value} ({cell.interval})" if cell.interval else cell.value
 
 
-def section(dataset: dict[str, Any]) -> str:
+def section(dataset: dict[str, Any], names: Mapping[str, str] = NAMES) -> str:
     """One dataset: what it is and the table of all four."""
     counts = [f"{dataset[what]} {what}" for what in ("photos", "clips") if dataset[what]]
     about = [*counts, LABELLED_BY[dataset["labelled_by"]], dataset["licence"], dataset["note"]]
     lines = [f"## {dataset['name']}", "", "; ".join(filter(None, about)) + ".", ""]
     models = dataset["models"]
-    lines += [f"| | n | {' | '.join(NAMES[m] for m in models)} |", f"|---|---|{'---|' * len(models)}"]
+    lines += [f"| | n | {' | '.join(names[m] for m in models)} |", f"|---|---|{'---|' * len(models)}"]
     for table in dataset["tables"]:
         if "per joint" not in table["title"]:
             lines += [line(row_of(row), models) for row in table["rows"]]

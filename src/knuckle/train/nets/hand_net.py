@@ -107,8 +107,8 @@ class HandNet(nn.Module):
         landmarks (n, 63): x, y, z in pixels of the input, z as x and y times `knuckle.hand.Z_SCALE`.
         world (n, 63): metres. presence (n, 1): 0..1. handedness (n, 1): probability of "Left" in a mirrored image.
         visibility (n, 21): 0..1. log_sigma (n, 21): natural log of the expected error of x and y, pixels.
-    With `train_outputs=True` also: x_logits and y_logits (n, 21, bins), map_logits (n, 21, cells), presence_logit, handedness_logit,
-    visibility_logit, which the losses take.
+    With `train_outputs=True` also what the losses take: x_logits and y_logits (n, 21, bins), map_logits (n, 21, cells),
+    presence_logit, handedness_logit, visibility_logit.
     """
 
     centres: Tensor

@@ -1,0 +1,196 @@
+"""Landmark networks alone, on the same crops: how long, how exact on renders, how often they see a hand where none is.
+
+    python benchmarks/networks.py --free PHOTOS/office_no_hands --renders benchmarks/scratch/accuracy/renders
+
+Each network cuts its own crop of the same region of the same picture, of its own side, and runs on the same engine.
+`benchmarks/accuracy.py --bundle knuckle` is the judge of whole photos and clips; this is the network alone.
+Times are taken in turn, one thread and all, as medians of ratios to `mediapipe` within each round. Figures go to
+benchmarks/results/networks.json; docs/make_tables.py puts them into the model card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image as pillow
+from rich.progress import track
+
+from knuckle import zoo
+from knuckle.draw import draw_hands
+from knuckle.errors import SourceError
+from knuckle.evaluate.intervals import bootstrap
+from knuckle.evaluate.labels import open_image
+from knuckle.evaluate.truth import Shot, TrueHand
+from knuckle.geometry import crop
+from knuckle.hand import MCP_JOINTS, HandLandmarker, HandModel
+from knuckle.images import Image
+from knuckle.results import Hand, Roi
+from knuckle.runtime import Session, default_threads
+from knuckle.sources import load_image
+from knuckle.train.augment import Jitter
+from knuckle.train.data import Source, elsewhere, is_taught, region
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "networks.json"
+NAMES = ("mediapipe", "mediapipe-lite", "knuckle")
+TRACKED = Jitter(any_angle=0, lost=0)  # as regions of a followed hand are off
+PER_PHOTO, ROUNDS, RUNS = 40, 15, 20
+TILE = 200
+TIPS = [4, 8, 12, 16, 20]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--free", required=True, action="append", type=Path, help="folder of photos without hands")
+    options.add_argument("--renders", required=True, help="renders that no network was trained on")
+    options.add_argument("--models", nargs="+", default=list(NAMES))
+    options.add_argument("--worst", type=Path, help="picture to draw: the renders on which the last network errs most")
+    chosen = options.parse_args()
+    networks = {name: landmarker(name) for name in chosen.models}
+    found = {
+        "time": times(chosen.models),
+        "free": false_alarms(networks, chosen.free),
+        "renders": on_renders(networks, Source.read(chosen.renders)),
+    }
+    if chosen.worst:
+        draw_worst(networks[chosen.models[-1]], Source.read(chosen.renders), chosen.worst)
+    RESULTS.write_text(json.dumps({"models": chosen.models, **found}, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+def landmarker(name: str, threads: int | None = None) -> HandLandmarker:
+    """A bundle's landmark network with its presence gate open."""
+    bundle = zoo.find(name)
+    model = HandModel(**bundle.hand_outputs)
+    return HandLandmarker(Session(bundle.hand_path, threads), bundle.hand_side, model, min_presence=-1.0)
+
+
+def read(network: HandLandmarker, image: Image, rois: Sequence[Roi]) -> list[Hand]:
+    """What a network says of regions, whatever their presence."""
+    return network.decode(network.session(network.prepare(image, rois)), rois)
+
+
+def times(names: Sequence[str]) -> dict[str, Any]:
+    """Per network: milliseconds a crop on one thread and on all, and their ratio to the first network's."""
+    rng = np.random.default_rng(0)
+    found: dict[str, Any] = {name: {} for name in names}
+    for threads in sorted({1, default_threads()}):
+        networks = {name: landmarker(name, threads) for name in names}
+        pictures = {n: rng.integers(0, 255, (1, net.side, net.side, 3), np.uint8) for n, net in networks.items()}
+        rounds: dict[str, list[float]] = {name: [] for name in names}
+        for _ in range(ROUNDS):
+            for name, network in networks.items():
+                network.session(pictures[name])
+                started = time.perf_counter()
+                for _ in range(RUNS):
+                    network.session(pictures[name])
+                rounds[name].append((time.perf_counter() - started) / RUNS * 1000)
+        for name in names:
+            ratios = [mine / first for mine, first in zip(rounds[name], rounds[names[0]], strict=True)]
+            low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75)).tolist()
+            figures = {"ms": statistics.median(rounds[name]), "ratio": middle, "low": low, "high": high}
+            found[name][f"{threads} thread{'s' * (threads > 1)}"] = figures
+    return found
+
+
+def false_alarms(networks: dict[str, HandLandmarker], folders: Sequence[Path]) -> dict[str, Any]:
+    """Share of crops anywhere in photos without hands in which a network sees one, with the photos' interval."""
+    photos = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    alarms: dict[str, list[int]] = {name: [] for name in networks}
+    for number, image in enumerate(track(list(images_in(photos)), "photos without hands")):
+        rng = np.random.default_rng(number)
+        rois = [roi for _ in range(PER_PHOTO) if (roi := elsewhere(image, (), rng)) is not None]
+        for name, network in networks.items():
+            alarms[name].append(sum(hand.presence > 0.5 for hand in read(network, image, rois)))
+    counts = {name: np.array(each) for name, each in alarms.items()}
+    return {
+        "photos": len(next(iter(counts.values()))),
+        "crops_per_photo": PER_PHOTO,
+        **{n: bootstrap(lambda k, c=c: 100 * c[k].mean() / PER_PHOTO, range(len(c))) for n, c in counts.items()},  # type: ignore[misc]
+    }
+
+
+def images_in(paths: Sequence[Path]) -> Iterator[Image]:
+    """Those that are photos."""
+    for path in paths:
+        try:
+            yield load_image(path)
+        except SourceError:
+            continue
+
+
+def on_renders(networks: dict[str, HandLandmarker], source: Source) -> dict[str, Any]:
+    """By slice and network: medians of the error in the image (% of palm), of tips, of space (mm); shares (%)."""
+    rows: list[dict[str, Any]] = []
+    for shot, image, roi, true in crops_of(source):
+        said = {name: figures_of(read(network, image, [roi])[0], true) for name, network in networks.items()}
+        rows.append({"slices": ("all", *shot.slices), "said": said})
+    slices = sorted({name for row in rows for name in row["slices"]}, key=lambda name: (name != "all", name))
+    return {name: summary([row["said"] for row in rows if name in row["slices"]]) for name in slices}
+
+
+def crops_of(source: Source) -> Iterator[tuple[Shot, Image, Roi, TrueHand]]:
+    """The first hand of every picture, and a region round it as a tracker would have it."""
+    for number, shot in enumerate(track(source.shots, "renders")):
+        hands = [hand for hand in shot.hands or () if is_taught(hand)]
+        if hands:
+            roi = TRACKED.moved(region(hands[0], MCP_JOINTS), np.random.default_rng(number))
+            yield shot, open_image(shot.source), roi, hands[0]
+
+
+def draw_worst(network: HandLandmarker, source: Source, path: Path, columns: int = 8, rows: int = 4) -> None:
+    """A sheet of the crops with the largest errors: what the network says over the picture, the truth as white dots."""
+    cases = []
+    for _, image, roi, true in crops_of(source):
+        hand = read(network, image, [roi])[0]
+        cases.append((figures_of(hand, true)["error"], image, roi, hand, true))
+    cases.sort(key=lambda case: -case[0])
+    sheet = pillow.new("RGB", (columns * TILE, rows * TILE))
+    for place, (_, image, roi, hand, true) in enumerate(cases[: columns * rows]):
+        picture = draw_hands(image, [hand], labels=False)
+        assert true.landmarks is not None
+        for x, y in true.landmarks[:, :2]:
+            cv2.circle(picture, (round(float(x)), round(float(y))), 2, (255, 255, 255), -1, cv2.LINE_AA)
+        tile = pillow.fromarray(crop(picture, roi, TILE))
+        sheet.paste(tile, (place % columns * TILE, place // columns * TILE))
+    sheet.save(path, quality=85)
+
+
+def figures_of(hand: Hand, true: Any) -> dict[str, float]:
+    """One crop's figures: errors of all landmarks and of tips (% of palm), in space about the mean (mm), shares."""
+    known = np.isfinite(true.landmarks[:, :2]).all(axis=1)
+    distance = np.hypot(*(hand.landmarks[:, :2] - true.landmarks[:, :2]).T)
+    palm = float(np.hypot(*(true.landmarks[9, :2] - true.landmarks[0, :2])))
+    palm = max(palm, 0.7 * float(np.ptp(true.landmarks[[0, 5, 9, 13, 17], :2], axis=0).max()))
+    space = (hand.world - hand.world.mean(axis=0)) - (true.world - true.world.mean(axis=0))
+    return {
+        "error": 100 * float(distance[known].mean()) / palm,
+        "tips": 100 * float(distance[TIPS].mean()) / palm,
+        "world_mm": 1000 * float(np.linalg.norm(space, axis=1).mean()),
+        "present": 100.0 * (hand.presence > 0.5),
+        "side": 100.0 * (hand.handedness == true.handedness),
+    }
+
+
+def summary(said: Sequence[dict[str, dict[str, float]]]) -> dict[str, Any]:
+    """Medians of errors, means of shares, per network."""
+    found: dict[str, Any] = {"count": len(said)}
+    for name in said[0]:
+        columns = {key: np.array([each[name][key] for each in said]) for key in said[0][name]}
+        found[name] = {
+            key: float(np.mean(values) if key in ("present", "side") else np.median(values))
+            for key, values in columns.items()
+        }
+    return found
+
+
+if __name__ == "__main__":
+    main()

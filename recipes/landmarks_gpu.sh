@@ -1,0 +1,18 @@
+#!/bin/sh
+# The landmark network of bundle `knuckle` on one GPU, longer and on more renders than recipes/landmarks_cpu.sh.
+#
+#     sh recipes/landmarks_gpu.sh PHOTOS/index.jsonl WORK/
+#
+# Renders are drawn by the GPU's own EGL driver. A stage of training ends after at most 25 minutes with a checkpoint;
+# run it again with the same folder until it says that all steps are done.
+set -eu
+index=$1 work=$2
+sources="subhih asl_letters lebanese_gestures hands_dguzk lab_gestures sign_digits rf100_signers indoor_no_hands"
+cores=$(nproc)
+
+[ -f "$work/real/done" ] || { python recipes/pseudo_labels.py "$index" "$work/real" --sources $sources; touch "$work/real/done"; }
+knuckle synth hands "$work/renders" --count 100000 --side 256 --margin 1.4 --masks --seed 11 --workers "$cores"
+knuckle train landmarks --init new --side 128 --steps 60000 --batch 512 --rate 0.004 --warmup 1000 --minutes 25 \
+    --data "$work/real/train.jsonl:2" --data "$work/renders:3" --check "$work/real/held_out.jsonl" \
+    --workers "$cores" --out "$work/run"
+knuckle export "$work/run/checkpoint.pt" --out "$work/bundle" --licence Apache-2.0

@@ -1,0 +1,17 @@
+#!/bin/sh
+# The palm network of bundle `knuckle` on one GPU, longer and on more scenes than recipes/palm_cpu.sh.
+#
+#     sh recipes/palm_gpu.sh PHOTOS/index.jsonl WORK/
+#
+# A stage of training ends after at most 25 minutes with a checkpoint; run it again with the same folder until it says
+# that all steps are done.
+set -eu
+index=$1 work=$2
+cores=$(nproc)
+
+[ -f "$work/photos/done" ] || { python recipes/pseudo_palms.py "$index" "$work/photos"; touch "$work/photos/done"; }
+knuckle synth scenes "$work/scenes" --count 40000 --side 384 --seed 21 --workers "$cores"
+knuckle train palm --init new --steps 60000 --batch 256 --rate 0.004 --warmup 1000 --minutes 25 --workers "$cores" \
+    --data "$work/photos/train.jsonl:1" --data "$work/scenes:1" --check "$work/photos/held_out.jsonl" \
+    --out "$work/run"
+knuckle export "$work/run/checkpoint.pt" --out "$work/bundle" --licence Apache-2.0
