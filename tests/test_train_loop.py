@@ -231,19 +231,8 @@ def test_ctrl_c_leaves_a_checkpoint_that_can_be_resumed(labels: str, tmp_path: P
     from knuckle.train.command import train as train_group
 
     command = ["landmarks", "--init", "new", "--data", labels, "--out", str(tmp_path), "--steps", "100000"]
-    command += [
-        "--batch",
-        "2",
-        "--side",
-        "64",
-        "--token",
-        "8",
-        *["--stem", "4", "--widths", "4", "4", "8", "8"],
-        "--precision",
-        "float32",
-        "--log-every",
-        "1",
-    ]
+    command += ["--batch", "2", "--side", "64", "--token", "8", "--precision", "float32", "--log-every", "1"]
+    command += ["--stem", "4", "--widths", "4", "4", "8", "8"]
     code = "import sys; from knuckle.train.command import train as train_group; train_group(sys.argv[1:])"
     running = subprocess.Popen(
         [sys.executable, "-c", code, *command, "--workers", "1"],
