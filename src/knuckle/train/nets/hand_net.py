@@ -42,7 +42,7 @@ class HandNetShape:
         bin_px: width of a bin, pixels of the input.
     """
 
-    side: int = 160
+    side: int = 128
     stem: int = 24
     widths: tuple[int, int, int, int] = (32, 64, 128, 192)
     depths: tuple[int, int, int, int] = (1, 1, 2, 1)
@@ -118,12 +118,12 @@ class HandNet(nn.Module):
         super().__init__()
         self.shape, self.side = shape, shape.side
         widths = shape.widths
-        self.stem = ConvNorm(3, shape.stem, 3, 2)  # 24 × 80 × 80
+        self.stem = ConvNorm(3, shape.stem, 3, 2)  # 24 × 64 × 64
         self.down = nn.ModuleList(
             ConvNorm(entering, leaving, 3, 2)
             for entering, leaving in zip((shape.stem, *widths[:-1]), widths, strict=True)
         )
-        # 32 × 40 × 40, 64 × 20 × 20, 128 × 10 × 10, 192 × 5 × 5
+        # 32 × 32 × 32, 64 × 16 × 16, 128 × 8 × 8, 192 × 4 × 4
         self.stages = nn.ModuleList(
             nn.Sequential(*(Residual(width) for _ in range(depth)))
             for width, depth in zip(widths, shape.depths, strict=True)
@@ -131,7 +131,7 @@ class HandNet(nn.Module):
         cell = shape.side // 8
         self.lateral = ConvNorm(widths[3], widths[2], 1)  # 1/32 added to 1/16, twice as large
         self.finer = ConvNorm(widths[2], widths[1], 1)  # 1/16 added to 1/8
-        self.maps = Conv(widths[1], JOINTS, 1)  # one map per joint: 21 × 20 × 20
+        self.maps = Conv(widths[1], JOINTS, 1)  # one map per joint: 21 × 16 × 16
         self.own = nn.Linear(cell * cell, shape.token)
         self.whole = nn.Linear(widths[3], JOINTS * shape.token)
         self.mixer = Mixer(shape.token)
