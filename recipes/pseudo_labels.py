@@ -136,12 +136,7 @@ def agreed(image: Image, roi: Roi, landmarker: HandLandmarker, most: float) -> H
     if not settled:
         return None
     base = roi_from_hand(settled[0])
-    rng = np.random.default_rng(0)
-    views = []
-    for angle, scale in VIEWS:
-        dx, dy = rng.uniform(-SHIFT, SHIFT, 2) * base.size
-        turned = base.angle_rad + math.radians(angle)
-        views.append(replace(base, x=base.x + dx, y=base.y + dy, size=base.size * scale, angle_rad=turned))
+    views = views_of(base)
     hands = graph(image, views)
     if len(hands) < len(views) or len({hand.handedness for hand in hands}) > 1:
         return None
@@ -154,6 +149,16 @@ def agreed(image: Image, roi: Roi, landmarker: HandLandmarker, most: float) -> H
     world = np.median(np.stack([hand.world for hand in hands]), axis=0).astype(np.float32)
     agreed_on: Hand = replace(settled[0], landmarks=middle, landmarks_raw=middle, world=world, roi=base)
     return agreed_on
+
+
+def views_of(roi: Roi) -> list[Roi]:
+    """Twelve turned, scaled and shifted regions, always the same around the same one."""
+    rng, views = np.random.default_rng(0), []
+    for angle, scale in VIEWS:
+        dx, dy = rng.uniform(-SHIFT, SHIFT, 2) * roi.size
+        turned = roi.angle_rad + math.radians(angle)
+        views.append(replace(roi, x=roi.x + dx, y=roi.y + dy, size=roi.size * scale, angle_rad=turned))
+    return views
 
 
 def written(image: Image, hand: Hand) -> tuple[Image, list[Any]]:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pseudo_labels import SHIFT, VIEWS, capture_of, split_of
+from pseudo_labels import capture_of, split_of, views_of
 from rich.progress import track
 
 import knuckle
@@ -130,13 +130,7 @@ class Eyes:
             if not hands:
                 return None
             roi = roi_from_hand(hands[0])
-        rng = np.random.default_rng(0)
-        views = []
-        for angle, scale in VIEWS:
-            dx, dy = rng.uniform(-SHIFT, SHIFT, 2) * roi.size
-            turned = roi.angle_rad + math.radians(angle)
-            views.append(replace(roi, x=roi.x + dx, y=roi.y + dy, size=roi.size * scale, angle_rad=turned))
-        found = graph(image, views)
+        found = graph(image, views_of(roi))
         if len(found) < LEAST_VIEWS:
             return None
         points = np.stack([hand.landmarks for hand in found])
