@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 import knuckle
-from knuckle import zoo
+from knuckle import fetch, zoo
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -157,8 +157,8 @@ def prepare(data: Path, most: int) -> None:
     write_frames("photos", (np.asarray(Image.open(photo).convert("RGB")) for photo in photos))
     bundle = zoo.find(zoo.DEFAULT)
     with zipfile.ZipFile(SCRATCH / "hand_landmarker.task", "w", zipfile.ZIP_STORED) as task:
-        task.write(bundle.palm_path, zoo.TASK_MEMBERS["palm"])
-        task.write(bundle.hand_path, zoo.TASK_MEMBERS["hand"])
+        task.write(bundle.palm_path, fetch.TASK_MEMBERS["palm"])
+        task.write(bundle.hand_path, fetch.TASK_MEMBERS["hand"])
     (SCRATCH / "page").mkdir(exist_ok=True)
     (SCRATCH / "page" / "index.html").write_text(PAGE)
 

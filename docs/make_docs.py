@@ -81,7 +81,8 @@ def main() -> None:
     from make_web_constants import TARGET, constants
 
     TARGET.write_text(constants())
-    subprocess.run([sys.executable, str(DOCS / "make_accuracy.py")], check=True)
+    for script in ("make_accuracy.py", "make_tables.py"):
+        subprocess.run([sys.executable, str(DOCS / script)], check=True)
     (DOCS / "cli.md").write_text(command_line())
     (DOCS / "images").mkdir(exist_ok=True)
     graph_page()

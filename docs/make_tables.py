@@ -26,8 +26,7 @@ def main() -> None:
             "accuracy": accuracy(read(f"accuracy_{BUNDLE}")["datasets"]),
         },
     )
-    fill("training.md", {name: ablation(entry) for name, entry in ablations.items() if name != "palm"})
-    fill("training_palm.md", {name: ablation(entry) for name, entry in ablations.items() if name == "palm"})
+    fill("training.md", {name: ablation(ablations[name]) for name in ("data", "heads")})
 
 
 def read(name: str) -> dict[str, Any]:
@@ -48,7 +47,6 @@ def fill(name: str, tables: Mapping[str, str]) -> None:
 def ablation(entry: dict[str, Any]) -> str:
     """A row per trained network, a column per figure and dataset that it was judged on."""
     titles = {"error": "error, % of palm", "tips": "tips, %", "world_mm": "in space, mm", "handedness": "side right"}
-    titles |= {"ap": "AP", "recall": "recall at 0.5", "false_per_1000": "false per 1000", "keypoints": "key points"}
     checks = list(entry["rows"][0]["figures"])
     columns = [(c, key) for c in checks for key in titles if key in entry["rows"][0]["figures"][c]]
     lines = [
@@ -99,8 +97,12 @@ def renders(found: dict[str, Any], models: list[str]) -> str:
 
 
 def accuracy(datasets: list[dict[str, Any]]) -> str:
-    """The tables of `docs/accuracy.md` for this bundle, beside `mediapipe`."""
-    return "\n\n".join(section(dataset, NAMES).replace("## ", "### ", 1) for dataset in datasets)
+    """The tables of `docs/accuracy.md` for this bundle, beside `mediapipe`; slices are in the table of renders."""
+    parts = []
+    for dataset in datasets:
+        tables = [table for table in dataset["tables"] if table["title"] in ("images", "video")]
+        parts.append(section(dataset | {"tables": tables}, NAMES).replace("## ", "#### ", 1))
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

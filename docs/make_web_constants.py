@@ -13,7 +13,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from knuckle import hand, palm, results, smooth, tracker, tracks, zoo
+from knuckle import fetch, hand, palm, results, smooth, tracker, tracks, zoo
 
 TARGET = Path(__file__).resolve().parents[1] / "web" / "src" / "constants.ts"
 
@@ -62,7 +62,7 @@ def numbers() -> list[tuple[str, str, Any]]:
         ("SEARCHES_PER_S", "Searches a second while more hands are allowed.", tracker.SEARCHES_PER_S),
         ("FRAME_S", "Time from frame to frame where none is given.", tracker.FRAME_S),
         ("EAGER_S", "Every frame is searched for this long after a change.", tracker.EAGER_S),
-        ("TASK_MEMBERS", "The networks inside a `.task` file.", zoo.TASK_MEMBERS),
+        ("TASK_MEMBERS", "The networks inside a `.task` file.", fetch.TASK_MEMBERS),
         ("LANDMARK_NAMES", "The 21 landmarks in order.", [point.name.lower() for point in results.HandLandmark]),
         ("FINGERS", "Landmarks of each finger, base to tip.", dict(results.FINGERS)),
         ("PALM_KEYPOINTS", "The palm detector's seven key points in order.", results.PALM_KEYPOINTS),

@@ -15,4 +15,6 @@ knuckle synth hands "$work/renders" --count 100000 --side 256 --margin 1.4 --mas
 knuckle train landmarks --init new --side 128 --steps 60000 --batch 512 --rate 0.004 --warmup 1000 --minutes 25 \
     --data "$work/real/train.jsonl:2" --data "$work/renders:3" --check "$work/real/held_out.jsonl" \
     --workers "$cores" --out "$work/run"
-knuckle export "$work/run/checkpoint.pt" --out "$work/bundle" --licence Apache-2.0
+python recipes/calibrate_presence.py "$work/run/checkpoint.pt" \
+    --hands "$work/real/train.jsonl" --free "$work/real/train.jsonl"
+knuckle export "$work/run/calibrated.pt" --out "$work/bundle" --licence Apache-2.0

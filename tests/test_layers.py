@@ -16,6 +16,7 @@ LAYERS = (
     {"images"},
     {"results"},
     {"visibility"},
+    {"fetch"},
     {"geometry", "graph", "runtime", "zoo", "tables"},
     {"sources", "sinks", "window"},
     {"draw", "profile"},

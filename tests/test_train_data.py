@@ -128,6 +128,20 @@ def test_points_outside_of_the_image_or_behind_something_are_taught_as_not_visib
     assert labels["visibility_weight"][[3, 4, 8, 12]].tolist() == [1, 1, 1, 0]
 
 
+def test_a_hand_behind_something_is_no_hand_and_teaches_no_landmarks() -> None:
+    _, hand = drawn_hand(np.random.default_rng(3))
+
+    def labels_with(visible: int, code: float = HIDDEN) -> dict[str, np.ndarray]:
+        codes = np.where(np.arange(21) < visible, VISIBLE, code).astype(float)
+        return labels_of(replace(hand, visibility=codes), Roi(160, 120, 400), np.eye(2, 3), 320, False)
+
+    gone, hardly, partly, unknown = labels_with(0), labels_with(2), labels_with(6), labels_with(0, 0)
+    assert gone["presence"] == 0 and gone["presence_weight"] == 1 and not gone["landmark_weight"].any()
+    assert hardly["presence_weight"] == 0 and not hardly["world_weight"].any()
+    for labels in (partly, unknown):
+        assert labels["presence"] == 1 and labels["presence_weight"] == 1 and labels["landmark_weight"].all()
+
+
 def shard(folder: Path, hands: list[TrueHand], image: np.ndarray, mask: np.ndarray | None = None) -> Path:
     """A tar shard with one sample, and one grey sample without a hand."""
     truth = {

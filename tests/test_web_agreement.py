@@ -18,7 +18,7 @@ from PIL import Image as Picture
 from scene import blank, draw_hand
 
 import knuckle
-from knuckle import zoo
+from knuckle import fetch, zoo
 from knuckle.geometry import crop, letterbox
 from knuckle.images import Image
 from knuckle.palm import anchors
@@ -82,8 +82,8 @@ def address(tmp_path_factory: pytest.TempPathFactory, networks: Networks) -> Ite
     folder = tmp_path_factory.mktemp("page")
     (folder / "index.html").write_text(HARNESS)
     with zipfile.ZipFile(folder / "stored.task", "w", zipfile.ZIP_STORED) as task:
-        task.write(networks.bundle.palm_path, zoo.TASK_MEMBERS["palm"])
-        task.write(networks.bundle.hand_path, zoo.TASK_MEMBERS["hand"])
+        task.write(networks.bundle.palm_path, fetch.TASK_MEMBERS["palm"])
+        task.write(networks.bundle.hand_path, fetch.TASK_MEMBERS["hand"])
     (folder / "broken.task").write_bytes((folder / "stored.task").read_bytes()[:100_000])
     models = zoo.cache_folder()
     with serve_folders({"/lib/": WEB / "dist", "/models/": models, "/": folder}) as address:

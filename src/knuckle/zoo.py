@@ -1,7 +1,5 @@
 """Model bundles: a palm network, a landmark network and what must be known of them.
 
-What fetches and unpacks is imported where it is used: it weighs 10 MB, and most runs find their bundle in the cache.
-
 A bundle on disk is a folder with `bundle.json`, a palm network and a landmark network. The named ones are
 fetched once into the user's cache folder and verified by sha256 every time they are opened. There MediaPipe's own
 landmark networks are given a visibility head (`knuckle.visibility`).
@@ -15,27 +13,22 @@ import logging
 import os
 import re
 import shutil
-import sys
 import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 import platformdirs
 
+from knuckle import fetch
 from knuckle.errors import BundleError
 
 logger = logging.getLogger("knuckle")
 
-TASK_URL = "https://storage.googleapis.com/mediapipe-models/hand_landmarker/hand_landmarker/float16/latest/hand_landmarker.task"
-TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"}
-WHEEL = "mediapipe==0.10.21"
-WHEEL_FOLDERS = {"palm": "mediapipe/modules/palm_detection", "hand": "mediapipe/modules/hand_landmark"}
-URL_TIMEOUT_S = 4.0
 DEFAULT = "mediapipe"
+OWN = Path(__file__).resolve().parent / "networks"  # ours; beside each the weights to train on from
 
 
 @dataclass(frozen=True)
@@ -103,6 +96,7 @@ _PALM_FULL = "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54"
 _PALM_LITE = "e9a4aaddf90dda56a87235303cf00e4c2d3fb28725f68fd88772997dac905c18"
 _HAND_FULL = "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3"
 _HAND_LITE = "048edd3645c9bf7397d19a9f6e3a42957d6e414c9bea6598030a2e9b624156e6"
+_HAND_OWN = "7cffee0152dd2b7358521aab8f852a482ae76d30150407a006dca983460e3a8e"
 _WITH_HEAD = re.compile(r"\.visibility-[0-9a-f]+(?=\.tflite$)")
 _GOOGLE = "MediaPipe Hands by Google"
 
@@ -112,14 +106,23 @@ BUNDLES = {
         palm=Network("palm_detection_full.tflite", _PALM_FULL),
         hand=Network("hand_landmark_full.tflite", _HAND_FULL),
         licence="Apache-2.0",
-        source=f"{_GOOGLE}, full: {TASK_URL} or the wheel {WHEEL}",
+        source=f"{_GOOGLE}, full: {fetch.TASK_URL} or the wheel {fetch.WHEEL}",
     ),
     "mediapipe-lite": Bundle(
         "mediapipe-lite",
         palm=Network("palm_detection_lite.tflite", _PALM_LITE),
         hand=Network("hand_landmark_lite.tflite", _HAND_LITE),
         licence="Apache-2.0",
-        source=f"{_GOOGLE}, lite: the wheel {WHEEL}",
+        source=f"{_GOOGLE}, lite: the wheel {fetch.WHEEL}",
+    ),
+    "knuckle": Bundle(
+        "knuckle",
+        palm=Network("palm_detection_full.tflite", _PALM_FULL),
+        hand=Network("knuckle_hand.tflite", _HAND_OWN),
+        licence="Apache-2.0",
+        source="our landmark network, part of the package (docs/model_hand.md), and the palm network of `mediapipe`",
+        hand_side=128,
+        hand_outputs={role: role for role in ("landmarks", "presence", "handedness", "world", "visibility")},
     ),
 }
 
@@ -145,10 +148,10 @@ def find(models: str | os.PathLike[str]) -> Bundle:
     if (cache_folder() / name / "bundle.json").is_file():
         try:
             return _open_cached(name)
-        except BundleError:
+        except BundleError as error:
             if name not in BUNDLES:
                 raise
-            logger.warning("the cached bundle %r is damaged; fetching it again", name)
+            logger.warning("%s; fetching it again", error)
             remove(name)
     if name not in BUNDLES:
         raise BundleError(
@@ -207,9 +210,9 @@ def pull(name: str) -> Bundle:
     bundle = BUNDLES[name]
     with _workshop() as folder:
         reasons = []
-        for fetch in (_fetch_task, _fetch_wheel):
+        for bring in (_from_package,) if bundle.hand.sha256 == _HAND_OWN else (_from_task, _from_wheel):
             try:
-                fetch(bundle, Path(folder))
+                bring(bundle, Path(folder))
                 return _install(bundle, Path(folder), name)
             except BundleError as error:
                 reasons.append(str(error))
@@ -228,9 +231,11 @@ def import_task(path: Path, name: str) -> Bundle:
     if (cache_folder() / name / "bundle.json").is_file():
         return _open_cached(name)
     with _workshop() as folder:
-        for role, member in TASK_MEMBERS.items():
-            _extract(path, member, Path(folder) / f"{role}.tflite")
-        palm, hand = (Network(f"{role}.tflite", _sha256(Path(folder) / f"{role}.tflite")) for role in TASK_MEMBERS)
+        for role, member in fetch.TASK_MEMBERS.items():
+            fetch.extract(path, member, Path(folder) / f"{role}.tflite")
+        palm, hand = (
+            Network(f"{role}.tflite", _sha256(Path(folder) / f"{role}.tflite")) for role in fetch.TASK_MEMBERS
+        )
         official = {(known.palm.sha256, known.hand.sha256): known.licence for known in BUNDLES.values()}
         licence = official.get((palm.sha256, hand.sha256), "as its publisher states")
         bundle = Bundle(name, palm, hand, licence, source=f"imported from {path.name}")
@@ -295,6 +300,8 @@ def _open_cached(name: str) -> Bundle:
     from knuckle.visibility import OUTPUT, version, with_visibility
 
     bundle = open_folder(cache_folder() / name)
+    if name == "knuckle" and bundle.hand.sha256 != _HAND_OWN:
+        raise BundleError(f"the cached bundle {name!r} is of another version")
     published = bundle.folder / _WITH_HEAD.sub("", bundle.hand.file)
     path = published.with_name(f"{published.stem}.visibility-{version()}.tflite")
     if path == bundle.hand_path or not published.is_file() or _sha256(published) not in (_HAND_FULL, _HAND_LITE):
@@ -318,65 +325,25 @@ def _replace(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
-def _fetch_task(bundle: Bundle, folder: Path) -> None:
+def _from_task(bundle: Bundle, folder: Path) -> None:
     if bundle.name != "mediapipe":
         raise BundleError("the official .task file holds the full networks only")
-    import urllib.error
-    import urllib.request
-
-    part = folder / "hand_landmarker.task"
-    try:
-        with urllib.request.urlopen(TASK_URL, timeout=URL_TIMEOUT_S) as answer, part.open("wb") as out:
-            _copy_with_progress(answer, out, int(answer.headers.get("Content-Length") or 0), part.name)
-    except (OSError, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise BundleError(f"storage.googleapis.com: {reason}") from error
-    for role, network in (("palm", bundle.palm), ("hand", bundle.hand)):
-        _extract(part, TASK_MEMBERS[role], folder / network.file, network.sha256)
-    part.unlink()
+    fetch.from_task(_files(bundle, folder), folder)
 
 
-def _fetch_wheel(bundle: Bundle, folder: Path) -> None:
-    """The wheel for Linux and Python 3.11, whatever this system is: only data files are taken from it."""
-    import subprocess
-
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--implementation=cp"]
-    target = ["--python-version=3.11", "--abi=cp311", "--platform=manylinux_2_28_x86_64", f"--dest={folder}"]
-    logger.info("fetching %s (36 MB), of which two network files are kept", WHEEL)
-    quiet = [] if sys.stderr and sys.stderr.isatty() else ["--quiet"]
-    run = subprocess.run(
-        [*pip, *target, *quiet, WHEEL], stdout=sys.stderr if not quiet else None, stderr=subprocess.PIPE, text=True
-    )
-    wheels = list(folder.glob("mediapipe-*.whl"))
-    if run.returncode or not wheels:
-        lines = [line for line in run.stderr.splitlines() if line.startswith("ERROR")] or run.stderr.splitlines()
-        raise BundleError(f"pip download {WHEEL}: {lines[-1].strip() if lines else 'failed'}")
-    for role, network in (("palm", bundle.palm), ("hand", bundle.hand)):
-        _extract(wheels[0], f"{WHEEL_FOLDERS[role]}/{network.file}", folder / network.file, network.sha256)
-    wheels[0].unlink()
+def _from_wheel(bundle: Bundle, folder: Path) -> None:
+    fetch.from_wheel(_files(bundle, folder), folder)
 
 
-def _copy_with_progress(source: BinaryIO, target: BinaryIO, total: int, label: str) -> None:
-    from rich.console import Console
-    from rich.progress import wrap_file
-
-    console = Console(stderr=True)
-    with wrap_file(source, total, description=label, console=console, disable=not console.is_terminal) as reader:
-        shutil.copyfileobj(reader, target)
-    if total and target.tell() != total:
-        raise BundleError(f"{label}: the download broke off after {target.tell()} of {total} bytes")
+def _from_package(bundle: Bundle, folder: Path) -> None:
+    """Our landmark network and its weights out of the package, with the palm network of `mediapipe`."""
+    network = OWN / bundle.hand.file
+    for path in (network, network.with_suffix(".pt"), find("mediapipe").palm_path):
+        shutil.copy(path, folder)
 
 
-def _extract(archive: Path, member: str, target: Path, sha256: str | None = None) -> None:
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(archive) as opened, opened.open(member) as source, target.open("wb") as out:
-            shutil.copyfileobj(source, out)
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise BundleError(f"{archive} is no hand landmarker bundle ({error}); expected a zip with {member}") from error
-    if sha256 and _sha256(target) != sha256:
-        raise BundleError(f"{member} of {archive.name} is not the file that was expected (wrong sha256)")
+def _files(bundle: Bundle, folder: Path) -> fetch.Files:
+    return {role: (folder / net.file, net.sha256) for role, net in (("palm", bundle.palm), ("hand", bundle.hand))}
 
 
 def _sha256(path: Path) -> str:

@@ -112,17 +112,21 @@ class Report:
     steps: int
     first: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
+    judged: list[dict[str, float]] = field(default_factory=list)
     done: int = 0
     progress: Progress | None = None
 
     def __call__(self, step: int, figures: dict[str, float]) -> None:
         """Take the figures of a log line or of an evaluation."""
-        self.first, self.last, self.done = figures | self.first, self.last | figures, step
+        self.done = step
+        if "loss" in figures:  # the loss has terms of the same names as what is judged
+            self.first, self.last = self.first or figures, figures
+        else:
+            self.judged.append(figures)
+            logger.info("step %d: %s", step, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
         if self.progress is not None and "loss" in self.last:
             words = f"loss {self.last['loss']:.3f}, {self.last['samples_per_s']:.0f} samples/s"
             self.progress.update(self.progress.task_ids[0], completed=step, words=words)
-        if "loss" not in figures:
-            logger.info("step %d: %s", step, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
 
     @contextmanager
     def shown(self, leads: bool) -> Iterator[None]:
@@ -147,9 +151,10 @@ class Report:
             pace = f"{self.last['seconds']:.0f} s in all, {self.last['samples_per_s']:.1f} samples/s on {device}"
             lines.append(("steps", f"{self.done} of {self.steps}, {pace}"))
             lines.append(("loss", f"{self.first['loss']:.3f} at first, {self.last['loss']:.3f} at last"))
-        for name, words in JUDGED.items():
-            if math.isfinite(self.last.get(name, math.nan)):
-                lines.append(("judged", f"{words}: {self.first[name]:.4g} at first, {self.last[name]:.4g} at last"))
+        for name, words in JUDGED.items() if self.judged else ():
+            first, last = (figures.get(name, math.nan) for figures in (self.judged[0], self.judged[-1]))
+            if math.isfinite(last):
+                lines.append(("judged", f"{words}: {first:.4g} at first, {last:.4g} at last"))
         lines.append(("written", str(out / "checkpoint.pt")))
         for title, text in lines:
             click.echo(f"{title:<8} {text}")

@@ -23,6 +23,7 @@ from knuckle.train.augment import Jitter, Look, Random, crop_from_image, cut, on
 
 PRESENT = 0.6  # share of the landmarks inside the crop from which it holds a hand; below ABSENT it holds none
 ABSENT = 0.2
+SHOWN = 0.15  # share of them that must be visible: a fist from behind shows more, a hand behind a box less
 PALM_POINTS = [0, 5, 9, 13, 17]
 LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller, are left out
 MASK = ".mask.png"  # beside a shard's KEY.jpg: above 0 where a hand is
@@ -278,9 +279,12 @@ def labels_of(hand: TrueHand, roi: Roi, affine: FloatArray, side: int, mirrored:
     out["palm_size"] = _one(max(_palm_size(xy, known), 0.08 * side))
     if hand.world is not None and np.isfinite(hand.world).all():
         out["world"], out["world_weight"] = world_in_crop(hand.world, roi, mirrored).astype(np.float32), _one(1)
-    share = inside.sum() / max(1, known.sum())
-    out["presence"] = _one(share >= PRESENT)
-    out["presence_weight"] = _one(share >= PRESENT or share <= ABSENT)
+    share, shown = inside.sum() / max(1, known.sum()), shown_of(hand, inside)
+    out["presence"] = _one(share >= PRESENT and shown >= SHOWN)
+    out["presence_weight"] = _one((share >= PRESENT and shown >= SHOWN) or share <= ABSENT or shown == 0)
+    if shown < SHOWN:  # something stands before the hand: where it is can only be guessed
+        for name in ("landmark_weight", "z_weight", "world_weight"):
+            out[name] = np.zeros_like(out[name])
     if hand.handedness is not None:
         out["handedness"] = _one((hand.handedness == "Right") != mirrored)
         out["handedness_weight"] = _one(share >= PRESENT)
@@ -289,6 +293,15 @@ def labels_of(hand: TrueHand, roi: Roi, affine: FloatArray, side: int, mirrored:
         out["visibility"] = ((hand.visibility == VISIBLE) & inside).astype(np.float32)
         out["visibility_weight"] = said.astype(np.float32)
     return out
+
+
+def shown_of(hand: TrueHand, inside: Flags) -> float:
+    """Share of the landmarks in the crop that can be seen; 1 where nobody knows."""
+    if hand.visibility is None:
+        return 1.0
+    told = hand.visibility[inside]
+    told = told[told != HIDDEN_UNKNOWN]
+    return float((told == VISIBLE).mean()) if len(told) else 1.0
 
 
 def _one(value: float) -> FloatArray:

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from knuckle.errors import EngineError, InputError, SinkError
+from knuckle.fetch import TASK_MEMBERS
 from knuckle.palm import anchors
 from knuckle.train import export as exporting
-from knuckle.zoo import TASK_MEMBERS
 
 PALM_SIDE, PALM_STRIDES = 192, ((8, 2), (16, 6))  # of the anchors that the graph makes itself
 NO_PALM = -100.0  # a logit; MediaPipe clips them there
