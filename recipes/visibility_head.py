@@ -1,7 +1,7 @@
 """The visibility heads in src/knuckle/visibility: features of MediaPipe's networks on renders, a perceptron on them.
 
-    knuckle synth hands renders/train --count 9000 --side 320 --margin 1.4 --seed 901
-    knuckle synth hands renders/check --count 1200 --side 320 --margin 1.4 --seed 902
+    knuckle synth hands renders/train --count 16000 --side 256 --margin 1.4 --seed 11
+    knuckle synth hands renders/check --count 2000 --side 256 --margin 1.4 --seed 999
     python recipes/visibility_head.py --data renders/train --check renders/check --out src/knuckle/visibility
 
 Features are kept in OUT_FEATURES (an .npz per network and part), so that the head can be trained again in seconds.
@@ -35,7 +35,7 @@ def main() -> None:
     options.add_argument("--check", required=True)
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--features", type=Path, default=Path("runs/visibility"))
-    options.add_argument("--count", type=int, default=20_000, help="crops to train on; each picture gives several")
+    options.add_argument("--count", type=int, default=14_000, help="crops to train on; each picture gives several")
     options.add_argument("--networks", nargs="+", default=["mediapipe", "mediapipe-lite"])
     chosen = options.parse_args()
     for name in chosen.networks:
