@@ -13,19 +13,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from knuckle.evaluate.metrics import precision_recall
 from knuckle.train import loop
 from knuckle.train.data import Source
 from knuckle.train.landmarks import Judge, landmark_task, load_network
 from knuckle.train.loop import LoopOptions, Task
 from knuckle.train.nets.hand_net import HandNetShape
 from knuckle.train.nets.palm_net import PalmNetShape
-from knuckle.train.palm import PalmJudge, grid_of, load_palm_network, palm_task
+from knuckle.train.palm import PalmJudge, figures_of, grid_of, load_palm_network, palm_task
 from knuckle.train.palm_data import PalmSource
 
 HERE = Path(__file__).resolve().parent
@@ -110,14 +114,27 @@ def hand_judge(check: str, network: Any) -> dict[str, float]:
     return Judge(Source.read(check), network.side)(network)
 
 
-def palm_judge(check: str, network: Any) -> dict[str, float]:
-    return PalmJudge(PalmSource.read(check).shots, grid_of(network))(network)
+def palm_judge(check: str, network: Any) -> dict[str, Any]:
+    """Figures, and precision at each whole percent of recall."""
+    ranked = PalmJudge(PalmSource.read(check).shots, grid_of(network)).ranked(network)
+    recall, precision, _ = precision_recall(ranked.scores, ranked.hits, len(ranked.truths))
+    curve = {f"{r:.2f}": float(precision[recall >= r].max()) for r in np.arange(0, 1.005, 0.01) if (recall >= r).any()}
+    return {**figures_of(ranked), "curve": curve}
 
 
 def keep(name: str, entry: Mapping[str, Any]) -> None:
-    """One comparison's figures beside those of the others."""
+    """One comparison's figures beside those of the others; null where nothing is labelled."""
     there = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    RESULTS.write_text(json.dumps(there | {name: entry}, indent=1) + "\n")
+    RESULTS.write_text(json.dumps(without_nan(there | {name: entry}), indent=1) + "\n")
+
+
+def without_nan(value: Any) -> Any:
+    """JSON knows no NaN."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 if __name__ == "__main__":

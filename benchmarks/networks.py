@@ -14,7 +14,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def main() -> None:
     chosen = options.parse_args()
     networks = {name: landmarker(name) for name in chosen.models}
     found = {
-        "time": times(chosen.models),
+        "time": in_turn(chosen.models, hand_session),
         "free": false_alarms(networks, chosen.free),
         "renders": on_renders(networks, Source.read(chosen.renders)),
     }
@@ -66,11 +66,11 @@ def main() -> None:
     print(json.dumps(found, indent=1))
 
 
-def landmarker(name: str, threads: int | None = None) -> HandLandmarker:
+def landmarker(name: str) -> HandLandmarker:
     """A bundle's landmark network with its presence gate open."""
     bundle = zoo.find(name)
     model = HandModel(**bundle.hand_outputs)
-    return HandLandmarker(Session(bundle.hand_path, threads), bundle.hand_side, model, min_presence=-1.0)
+    return HandLandmarker(Session(bundle.hand_path), bundle.hand_side, model, min_presence=-1.0)
 
 
 def read(network: HandLandmarker, image: Image, rois: Sequence[Roi]) -> list[Hand]:
@@ -78,20 +78,28 @@ def read(network: HandLandmarker, image: Image, rois: Sequence[Roi]) -> list[Han
     return network.decode(network.session(network.prepare(image, rois)), rois)
 
 
-def times(names: Sequence[str]) -> dict[str, Any]:
-    """Per network: milliseconds a crop on one thread and on all, and their ratio to the first network's."""
+def hand_session(name: str, threads: int) -> tuple[Session, int]:
+    """A bundle's landmark network and its side."""
+    bundle = zoo.find(name)
+    return Session(bundle.hand_path, threads), bundle.hand_side
+
+
+def in_turn(names: Sequence[str], opened: Callable[[str, int], tuple[Session, int]]) -> dict[str, Any]:
+    """Per network: milliseconds a picture on one thread and on all, and their ratio to the first network's."""
     rng = np.random.default_rng(0)
     found: dict[str, Any] = {name: {} for name in names}
     for threads in sorted({1, default_threads()}):
-        networks = {name: landmarker(name, threads) for name in names}
-        pictures = {n: rng.integers(0, 255, (1, net.side, net.side, 3), np.uint8) for n, net in networks.items()}
+        sessions, pictures = {}, {}
+        for name in names:
+            sessions[name], side = opened(name, threads)
+            pictures[name] = rng.integers(0, 255, (1, side, side, 3), np.uint8)
         rounds: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(ROUNDS):
-            for name, network in networks.items():
-                network.session(pictures[name])
+            for name, session in sessions.items():
+                session(pictures[name])
                 started = time.perf_counter()
                 for _ in range(RUNS):
-                    network.session(pictures[name])
+                    session(pictures[name])
                 rounds[name].append((time.perf_counter() - started) / RUNS * 1000)
         for name in names:
             ratios = [mine / first for mine, first in zip(rounds[name], rounds[names[0]], strict=True)]

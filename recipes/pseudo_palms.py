@@ -85,7 +85,12 @@ def main() -> None:
             shutil.copyfile(chosen.index.parent / row["image"], chosen.out / name)
             split = split_of(row)
             about = {"image": name, "source": row["source"], "licence": row["licence"], "split": split}
-            about |= {"width": image.shape[1], "height": image.shape[0], "group": capture_of(row)}
+            about |= {
+                "width": image.shape[1],
+                "height": image.shape[0],
+                "group": capture_of(row),
+                "slices": [row["source"]],
+            }
             line = {**about, "labelled_by": "mediapipe", "hands": hands, "complete": True}
             files[split].write(json.dumps(line) + "\n")
             if split == "held_out":

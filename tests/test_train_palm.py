@@ -263,7 +263,19 @@ def test_the_command_trains_and_says_what_is_wrong(scenes: str, tmp_path: Path) 
     assert config["score_loss"] == "cross-entropy" and config["shape"]["decoder"] is False
     assert not hasattr(new_palm_network(config), "up")
     wrong = CliRunner().invoke(cli.cli, ["train", "palm", "--data", scenes, "--side", "320"])
+    assert isinstance(wrong.exception, InputError) and "takes 192 px" in str(wrong.exception)
+    wrong = CliRunner().invoke(cli.cli, ["train", "palm", "--data", scenes, "--stem", "8"])
     assert isinstance(wrong.exception, InputError) and "shapes a new network" in str(wrong.exception)
+
+
+def test_a_network_of_another_side_sees_pixels_the_same(trained: Path) -> None:
+    network, _ = load_palm_network(trained)
+    assert isinstance(network, PalmNet)
+    picture = torch.rand(1, 3, 2 * network.side, 2 * network.side, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        small, large = network(picture), network.resized(2 * network.side).eval()(picture)
+    for name in ("boxes", "scores"):
+        torch.testing.assert_close(large[name], small[name], atol=1e-4, rtol=1e-4)
 
 
 def test_fine_tuning_the_reference_starts_from_a_small_loss(scenes: str) -> None:

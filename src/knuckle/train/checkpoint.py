@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from knuckle.errors import InputError
 
@@ -28,6 +30,25 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if missing:
         raise InputError(f"{path} is not a checkpoint of knuckle train: it lacks {', '.join(sorted(missing))}")
     return saved
+
+
+def restored(path: Path, make: Callable[[dict[str, Any]], nn.Module]) -> tuple[nn.Module, dict[str, Any]]:
+    """A checkpoint's network with its averaged weights, ready to run, and the run's config.
+
+    Args:
+        make: config -> the network without its weights.
+
+    Raises:
+        InputError: it is no checkpoint, or not of such a network.
+    """
+    saved = read_checkpoint(path)
+    config = json.loads(saved["config"])
+    network = make(config)
+    try:
+        network.load_state_dict(saved["average"])
+    except RuntimeError as error:
+        raise InputError(f"{path}: its weights are not those of the network that it names") from error
+    return network.eval(), config
 
 
 def decides(config: dict[str, Any]) -> dict[str, Any]:

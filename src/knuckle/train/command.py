@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
-import math
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from knuckle.errors import InputError
-from knuckle.train import loop
-from knuckle.train.flags import chosen, flags_of
+from knuckle.train.flags import Command, chosen, flags_of
 from knuckle.train.landmarks import LossWeights, landmark_task
-from knuckle.train.loop import LoopOptions, Task
+from knuckle.train.loop import LoopOptions
 from knuckle.train.nets.hand_net import HandNetShape
-from knuckle.train.palm_command import JUDGED as PALMS_JUDGED
-from knuckle.train.palm_command import palm
+from knuckle.train.nets.palm_net import PalmNetShape
+from knuckle.train.palm import SCORE_LOSSES, PalmLossWeights, palm_task
+from knuckle.train.running import run
 
-logger = logging.getLogger("knuckle")
-console = Console(stderr=True, highlight=False)
-STOPPED = 130  # what shells expect after Ctrl-C
 FINE_TUNING = LoopOptions(steps=2000, rate=3e-5, warmup=100)  # Adam's steps are large for weights that are good
+INIT = "Where to start: a bundle (name or folder), a checkpoint FILE.pt, or `new` for our own network from nothing."
+LOOK = "How strongly colour, blur and noise are changed, 0 to 1."
 
 
 @click.group()
@@ -38,36 +29,71 @@ def train() -> None:
     """Train a network. Needs the extra `train`; docs/training.md is a tutorial."""
 
 
-train.add_command(palm)
+def trains(data: str, out: str, shape: type, weights: type) -> Callable[[Command], Command]:
+    """A decorator for the flags that every network's training has.
+
+    Args:
+        data: what `--data` takes, in words. out: default folder.
+        shape, weights: dataclasses of a new network's shape and of the loss, whose fields are flags.
+    """
+    folder = click.Path(path_type=Path, file_okay=False)
+    where = "Folder of the run: checkpoint, config, logs. A run that is there is resumed."
+    check = "Labelled images to judge by while training; never trained on."
+    decorators: list[Callable[[Command], Command]] = [
+        click.option("--init", default="mediapipe", show_default=True, help=INIT),
+        click.option("--data", required=True, multiple=True, metavar="PATH[@SPLIT][:WEIGHT]", help=data),
+        click.option("--check", metavar="PATH[@SPLIT]", help=check),
+        click.option("--out", type=folder, default=Path(out), show_default=True, help=where),
+        click.option("--look", default=1.0, show_default=True, callback=share, help=LOOK),
+        flags_of(LoopOptions),
+        flags_of(shape),
+        flags_of(weights, "weight_"),
+        click.pass_context,
+    ]
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def share(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """A number from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise InputError(f"{parameter.name} must be a number from 0 to 1, got {value}")
+    return value
+
+
+def given_in(context: click.Context, flags: dict[str, Any]) -> set[str]:
+    """The flags that somebody wrote."""
+    return {name for name in flags if context.get_parameter_source(name) != ParameterSource.DEFAULT}
+
+
+def loop_options(
+    init: str, flags: dict[str, Any], given: set[str], fixed: type, free: frozenset[str] = frozenset()
+) -> LoopOptions:
+    """How long and how fast; fine-tuning has its own defaults.
+
+    Args:
+        fixed: the dataclass of shapes, which only a new network can be given; `free` are the fields that any can.
+
+    Raises:
+        InputError: a value is out of range, or a network that is there was to get another shape.
+    """
+    if init != "new":
+        shaping = sorted(given & {each.name for each in dataclasses.fields(fixed)} - free)
+        if shaping:
+            raise InputError(f"--{shaping[0].replace('_', '-')} shapes a new network; {init} has its shape")
+        flags |= {name: getattr(FINE_TUNING, name) for name in ("steps", "rate", "warmup") if name not in given}
+    return LoopOptions(**chosen(LoopOptions, flags))
 
 
 @train.command()
-@click.option(
-    "--init",
-    default="mediapipe",
-    show_default=True,
-    help="Where to start: a bundle (name or folder), a checkpoint FILE.pt, or `new` for our own network from nothing.",
+@trains(
+    "Labelled images (docs/datasets.md); repeatable, drawn from by weight.", "runs/landmarks", HandNetShape, LossWeights
 )
-@click.option(
-    "--data",
-    required=True,
-    multiple=True,
-    metavar="PATH[@SPLIT][:WEIGHT]",
-    help="Labelled images (docs/datasets.md); repeatable, drawn from by weight.",
-)
-@click.option("--check", metavar="PATH[@SPLIT]", help="Labelled images to judge by while training; never trained on.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs/landmarks"),
-    show_default=True,
-    help="Folder of the run: checkpoint, config, logs. A run that is there is resumed.",
-)
-@click.option("--look", default=1.0, show_default=True, help="How strongly colour, blur and noise are changed, 0 to 1.")
-@flags_of(LoopOptions)
-@flags_of(HandNetShape)
-@flags_of(LossWeights, "weight_")
-@click.pass_context
 def landmarks(
     context: click.Context, /, init: str, data: tuple[str, ...], check: str | None, out: Path, look: float, **flags: Any
 ) -> None:
@@ -80,115 +106,48 @@ def landmarks(
     knuckle train landmarks --data photos/data.yaml:3 --data shards/ --check held_out/ --minutes 30
     knuckle train landmarks --init new --data shards/ --steps 100000 --batch 256
     """
-    given = {name for name in flags if context.get_parameter_source(name) != ParameterSource.DEFAULT}
-    shaping = sorted(given & {each.name for each in dataclasses.fields(HandNetShape)})
-    if init != "new" and shaping:
-        raise InputError(f"--{shaping[0].replace('_', '-')} shapes a new network; {init} has its shape")
-    if not 0 <= look <= 1:
-        raise InputError(f"look must be a number from 0 to 1, got {look}")
-    if init != "new":
-        flags |= {name: getattr(FINE_TUNING, name) for name in ("steps", "rate", "warmup") if name not in given}
-    options, shape = LoopOptions(**chosen(LoopOptions, flags)), HandNetShape(**chosen(HandNetShape, flags))
-    task = landmark_task(init, data, check, shape, options, LossWeights(**chosen(LossWeights, flags, "weight_")), look)
-    run(context, task, options, out)
+    options = loop_options(init, flags, given_in(context, flags), HandNetShape)
+    shape, weights = HandNetShape(**chosen(HandNetShape, flags)), LossWeights(**chosen(LossWeights, flags, "weight_"))
+    run(context, landmark_task(init, data, check, shape, options, weights, look), options, out)
 
 
-def run(context: click.Context, task: Task, options: LoopOptions, out: Path) -> None:
-    """Train a task with a progress bar, and say at the end what came of it; Ctrl-C leaves a checkpoint."""
-    leads = int(os.environ.get("RANK", 0)) == 0
-    report = Report(options.steps)
-    with _stopping() as stop, report.shown(leads):
-        loop.train(task, options, out, report, stop)
-    if leads:
-        report.tell(task, out, stopped=stop())
-    if stop():
-        context.exit(STOPPED)
+@train.command()
+@click.option(
+    "--score-loss",
+    type=click.Choice(list(SCORE_LOSSES)),
+    default="focal",
+    show_default=True,
+    help="Focal loss over all anchors, or cross entropy over palms and the hardest background.",
+)
+@trains(
+    "Pictures with all their hands labelled (docs/training_palm.md); repeatable, drawn from by weight.",
+    "runs/palm",
+    PalmNetShape,
+    PalmLossWeights,
+)
+def palm(
+    context: click.Context,
+    /,
+    init: str,
+    data: tuple[str, ...],
+    check: str | None,
+    out: Path,
+    look: float,
+    score_loss: str,
+    **flags: Any,
+) -> None:
+    """Train the palm detector on pictures of which all hands are labelled.
 
+    Unless told otherwise, fine-tuning takes 2000 steps at a rate of 0.00003, warmed up over 100. A network of ours can
+    be trained on at another side.
 
-@dataclass
-class Report:
-    """What a run says of itself, while it goes and at its end."""
-
-    steps: int
-    first: dict[str, float] = field(default_factory=dict)
-    last: dict[str, float] = field(default_factory=dict)
-    judged: list[dict[str, float]] = field(default_factory=list)
-    done: int = 0
-    progress: Progress | None = None
-
-    def __call__(self, step: int, figures: dict[str, float]) -> None:
-        """Take the figures of a log line or of an evaluation."""
-        self.done = step
-        if "loss" in figures:  # the loss has terms of the same names as what is judged
-            self.first, self.last = self.first or figures, figures
-        else:
-            self.judged.append(figures)
-            logger.info("step %d: %s", step, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-        if self.progress is not None and "loss" in self.last:
-            words = f"loss {self.last['loss']:.3f}, {self.last['samples_per_s']:.0f} samples/s"
-            self.progress.update(self.progress.task_ids[0], completed=step, words=words)
-
-    @contextmanager
-    def shown(self, leads: bool) -> Iterator[None]:
-        """A bar on a terminal, nothing elsewhere."""
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
-        hidden = not (leads and console.is_terminal)
-        with Progress(TextColumn("steps"), *columns, console=console, transient=True, disable=hidden) as self.progress:
-            self.progress.add_task("", total=self.steps, words="")
-            yield
-
-    def tell(self, task: Task, out: Path, stopped: bool) -> None:
-        """The summary."""
-        parameters = sum(p.numel() for p in task.network.parameters()) / 1e6
-        device = next(task.network.parameters()).device.type
-        lines = [
-            ("network", f"{task.config['network']}, {parameters:.1f} M parameters, from {task.config['init']}"),
-            ("data", ", ".join(task.config["data"])),
-        ]
-        if not self.done:
-            lines.append(("steps", f"all {self.steps} were done before; more need a new run with --init checkpoint.pt"))
-        else:
-            pace = f"{self.last['seconds']:.0f} s in all, {self.last['samples_per_s']:.1f} samples/s on {device}"
-            lines.append(("steps", f"{self.done} of {self.steps}, {pace}"))
-            lines.append(("loss", f"{self.first['loss']:.3f} at first, {self.last['loss']:.3f} at last"))
-        for name, words in JUDGED.items() if self.judged else ():
-            first, last = (figures.get(name, math.nan) for figures in (self.judged[0], self.judged[-1]))
-            if math.isfinite(last):
-                lines.append(("judged", f"{words}: {first:.4g} at first, {last:.4g} at last"))
-        lines.append(("written", str(out / "checkpoint.pt")))
-        for title, text in lines:
-            click.echo(f"{title:<8} {text}")
-        if stopped:
-            console.print("stopped; the same command goes on from the checkpoint", style="red")
-
-
-JUDGED = {
-    "error": "median error, % of palm size",
-    "tips": "the same at finger tips",
-    "presence": "presence, share right",
-    "handedness": "left or right, share right",
-    "world_mm": "mean error in 3D, mm",
-    "visibility_auroc": "visibility, AUROC",
-    **PALMS_JUDGED,
-}
-
-
-@contextmanager
-def _stopping() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C (or the system's wish to end) asks the loop to stop after its step; a second Ctrl-C ends at once."""
-    asked: list[int] = []
-
-    def ask(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    kept = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(ValueError):  # not the main thread: nobody sends signals there
-            kept[number] = signal.signal(number, ask)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
+    \b
+    knuckle train palm --data photos/train.jsonl --check photos/held_out.jsonl --out runs/mine
+    knuckle train palm --init new --data scenes/ --data photos/train.jsonl:2 --steps 60000 --batch 64
+    """
+    given = given_in(context, flags)
+    options = loop_options(init, flags, given, PalmNetShape, frozenset({"side"}))
+    shape = PalmNetShape(**chosen(PalmNetShape, flags))
+    weights = PalmLossWeights(**chosen(PalmLossWeights, flags, "weight_"))
+    side = shape.side if "side" in given else None
+    run(context, palm_task(init, data, check, shape, options, weights, score_loss, look, side), options, out)

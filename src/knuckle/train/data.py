@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,27 +53,33 @@ class Source:
             SourceError: there is no such dataset, or images are missing.
             InputError: it cannot be read, or no image shows a labelled hand or surely none.
         """
-        path, _, weight = text.rpartition(":")
-        if not path or not _is_number(weight):
-            path, weight = text, "1"
-        folder, _, split = path.rpartition("@")
-        if not folder or Path(path).exists():
-            folder, split = path, ""
+        folder, split, weight = place_of(text)
         try:
-            shots = [shot for shot in read_dataset(folder, split=split or None).shots if is_useful(shot)]
+            shots = [shot for shot in read_dataset(folder, split=split).shots if is_useful(shot)]
         except InputError as error:
             hint = f"; write {folder}@SPLIT" if "say which split" in str(error) else ""
             raise InputError(f"{error}{hint}") from error
         if not shots:
-            raise InputError(f"{path} has no image with a hand's landmarks and none that surely has no hand")
-        return cls(path, shots, float(weight), _with_masks(shots))
+            raise InputError(f"{folder} has no image with a hand's landmarks and none that surely has no hand")
+        return cls(folder, shots, weight, _with_masks(shots))
 
 
-def _is_number(text: str) -> bool:
+def place_of(text: str) -> tuple[str, str | None, float]:
+    """Path, split and weight of PATH[@SPLIT][:WEIGHT]; what exists under its whole name has no split.
+
+    Raises:
+        InputError: the weight is not above 0.
+    """
+    path, _, last = text.rpartition(":")
     try:
-        return 0 < float(text) < float("inf")
+        weight = float(last) if path else 1.0
     except ValueError:
-        return False
+        path, weight = text, 1.0
+    path = path or text
+    if not 0 < weight < math.inf:
+        raise InputError(f"{text}: the weight must be above 0")
+    folder, _, split = path.rpartition("@")
+    return (path, None, weight) if not folder or Path(path).exists() else (folder, split, weight)
 
 
 def _with_masks(shots: Sequence[Shot]) -> frozenset[str]:

@@ -20,7 +20,8 @@ def flags_of(options: type, prefix: str = "") -> Callable[[Command], Command]:
         types, said = get_type_hints(options), field_help(options)
         for field in reversed(dataclasses.fields(options)):
             kind = click_type(types[field.name])
-            flag = "--" + (prefix + field.name).replace("_", "-")
+            words = (prefix + field.name).replace("_", "-")
+            flag = f"--{words}/--no-{words}" if types[field.name] is bool else f"--{words}"
             shown = field.default is not None
             command = click.option(flag, default=field.default, show_default=shown, help=said[field.name], **kind)(
                 command

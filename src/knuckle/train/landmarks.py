@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,23 +143,7 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises:
         InputError: it is no checkpoint of a landmark network.
     """
-    config, weights = read_checkpoint(path)
-    network = new_network(config)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"{path}: its weights are not those of the network that it names") from error
-    return network.eval(), config
-
-
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Config and averaged weights of a checkpoint.
-
-    Raises:
-        InputError: it is none.
-    """
-    saved = checkpoint.read_checkpoint(path)
-    return json.loads(saved["config"]), saved["average"]
+    return checkpoint.restored(path, new_network)
 
 
 def landmark_task(

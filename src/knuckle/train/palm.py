@@ -24,7 +24,7 @@ from knuckle.results import FloatArray, Palm
 from knuckle.runtime import FakeSession
 from knuckle.train import losses
 from knuckle.train.augment import Look
-from knuckle.train.landmarks import read_checkpoint
+from knuckle.train.checkpoint import restored
 from knuckle.train.loop import Batch, LoopOptions, Task
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.nets.reference_palm import ReferencePalmNet, load_reference_palm
@@ -100,22 +100,17 @@ def load_palm_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises:
         InputError: it is no checkpoint of a palm network.
     """
-    config, weights = read_checkpoint(path)
-    network = new_palm_network(config)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"{path}: its weights are not those of the network that it names") from error
-    return network.eval(), config
+    return restored(path, new_palm_network)
 
 
-def start_palm_network(init: str, shape: PalmNetShape) -> tuple[nn.Module, dict[str, Any]]:
+def start_palm_network(init: str, shape: PalmNetShape, side: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
     """What `--init` names, and its config.
 
     Args:
         init: "new", a checkpoint FILE.pt, or a bundle: its own palm.pt beside the network where there is one (what
             `knuckle export` writes), else the reference's network that it holds.
         shape: of a new network.
+        side: the input of a network of ours that is there already, if another than it has.
 
     Raises:
         InputError, BundleError: it is none of these.
@@ -127,11 +122,27 @@ def start_palm_network(init: str, shape: PalmNetShape) -> tuple[nn.Module, dict[
         bundle = zoo.find(init)
         path = bundle.palm_path.with_suffix(".pt")
         if not path.is_file():
-            reference = load_reference_palm(bundle.palm_path)
-            name = next(name for name, depth in REFERENCES.items() if depth == reference.depth)
-            return reference, {"network": name, "init": init}
+            network: nn.Module = load_reference_palm(bundle.palm_path)
+            name = next(name for name, depth in REFERENCES.items() if depth == network.depth)
+            return at_side(network, side), {"network": name, "init": init}
     network, config = load_palm_network(path)
-    return network, {**{k: config[k] for k in ("network", "shape") if k in config}, "init": init}
+    network = at_side(network, side)
+    shaped = {"shape": dataclasses.asdict(network.shape)} if isinstance(network, PalmNet) else {}
+    return network, {"network": config["network"], **shaped, "init": init}
+
+
+def at_side(network: nn.Module, side: int | None) -> nn.Module:
+    """The network with an input of that side.
+
+    Raises:
+        InputError: it is the reference's, whose anchors are made for 192 px.
+    """
+    if side in (None, getattr(network, "side")):  # noqa: B009  of nn.Module
+        return network
+    if not isinstance(network, PalmNet):
+        raise InputError(f"MediaPipe's palm network takes 192 px; --side {side} needs one of ours")
+    assert side is not None
+    return network.resized(side)
 
 
 def palm_task(
@@ -143,6 +154,7 @@ def palm_task(
     weights: PalmLossWeights = PalmLossWeights(),
     score_loss: str = "focal",
     look: float = 1.0,
+    side: int | None = None,
 ) -> Task:
     """All that `loop.train` needs to train a palm network.
 
@@ -151,10 +163,11 @@ def palm_task(
         data: datasets with weights, see `PalmSource.read`.
         check: a dataset to judge by while training, or None.
         score_loss: a key of `SCORE_LOSSES`.
+        side: see `start_palm_network`.
     """
     if score_loss not in SCORE_LOSSES:
         raise InputError(f"the score's loss must be {' or '.join(SCORE_LOSSES)}, got {score_loss!r}")
-    network, config = start_palm_network(init, shape)
+    network, config = start_palm_network(init, shape, side)
     grid = grid_of(network)
     samples = PalmPictures([PalmSource.read(text) for text in data], grid, options.seed, Look(look))
     judge = None if check is None else PalmJudge(PalmSource.read(check).shots, grid)
@@ -293,13 +306,17 @@ class PalmJudge:
     _kept: dict[int, tuple[Any, tuple[int, int]]] = field(default_factory=dict, repr=False)
 
     def __call__(self, network: nn.Module) -> dict[str, float]:
+        return figures_of(self.ranked(network))
+
+    def ranked(self, network: nn.Module) -> Ranked:
+        """All that the network finds, against the labels."""
         numbers = np.unique(np.linspace(0, len(self.shots) - 1, min(self.count, len(self.shots))).astype(int)).tolist()
         palms: list[list[Palm]] = []
         for start in range(0, len(numbers), self.batch):
             pictures = [self._picture(number) for number in numbers[start : start + self.batch]]
             palms += palms_of(network, pictures, self.grid, LEAST_SCORE)
         sizes = [self._kept[number][1] for number in numbers]
-        return figures_of(rank(palms, [self.shots[number] for number in numbers], sizes))
+        return rank(palms, [self.shots[number] for number in numbers], sizes)
 
     def _picture(self, number: int) -> tuple[Any, tuple[int, int]]:
         """One photo's letterbox, kept for the next time: a few hundred kilobytes each."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -18,6 +17,7 @@ from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import FloatArray
 from knuckle.train.augment import Look, Random
+from knuckle.train.data import place_of
 from knuckle.train.synth.labels import PALM_LANDMARKS, palm_of
 from knuckle.train.targets import AnchorGrid, AnchorTargets, targets
 
@@ -28,6 +28,7 @@ LEAST_SHOWN = 0.7  # share of a palm's key points in view from which it must be 
 LEAST_VISIBLE = 0.25  # the same of all landmarks that nothing covers
 MOSAIC = 0.2  # share of pictures that are four or nine pictures
 AT_A_HAND = 0.85  # share of views that are placed by one of their hands
+OUT_OF_PHOTO = 0.15  # of the picture's side: how far a view may look past a photo that could fill it
 MOST_ENLARGED, LEAST_COVERED = 2.5, 0.6  # further enlarged hands are blurs; smaller pictures are stamps on black
 FAR_PALM, FAR_LOOK = 0.06, 0.3  # palms below that share would drown in full blur and noise
 
@@ -48,25 +49,15 @@ class PalmSource:
             SourceError: there is no such dataset, or images are missing.
             InputError: it cannot be read, or has no picture all of whose hands are labelled.
         """
-        path, _, last = text.rpartition(":")
-        try:
-            weight = float(last) if path else 1.0
-        except ValueError:
-            path, weight = "", 1.0
-        path = path or text
-        if not 0 < weight < math.inf:
-            raise InputError(f"{text}: the weight must be above 0")
-        folder, _, split = path.rpartition("@")
-        if not folder or Path(path).exists():
-            folder, split = path, ""
-        shots = read_dataset(folder, split=split or None).shots
+        folder, split, weight = place_of(text)
+        shots = read_dataset(folder, split=split).shots
         whole = [shot for shot in shots if shot.hands is not None and shot.complete]
         if not whole:
             raise InputError(
-                f"{path} has no picture of which all hands are labelled ({len(shots)} pictures); a detector would "
+                f"{folder} has no picture of which all hands are labelled ({len(shots)} pictures); a detector would "
                 "learn that the others are no hands. See docs/training_palm.md"
             )
-        return cls(path, whole, weight)
+        return cls(folder, whole, weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +180,11 @@ class PalmPictures:
         angle = rng.uniform(-math.pi, math.pi) if rng.random() < 0.5 else rng.normal(0, 0.25)
         c, s = scale * math.cos(angle), scale * math.sin(angle)
         linear = np.array([[c, -s], [s, c]]) @ np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0])
-        return np.column_stack([linear, np.array([to_x, to_y]) - linear @ np.array([x, y])])
+        middle = np.array([to_x, to_y]) + linear @ np.array([width / 2 - x, height / 2 - y])
+        half = np.abs(linear) @ np.array([width / 2, height / 2])
+        slack = OUT_OF_PHOTO * side
+        middle = middle.clip(np.minimum(half, side - half) - slack, np.maximum(half, side - half) + slack)
+        return np.column_stack([linear, middle - linear @ np.array([width / 2, height / 2])])
 
 
 def sampled(image: Image, affine: FloatArray, side: int, reflects: bool, rng: Random) -> Image:

@@ -8,7 +8,7 @@ decoder (a feature pyramid, Lin et al. 2017, arXiv 1612.03144) lets far small pa
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class PalmNetShape:
     """What a palm network is made of; it is stored beside its weights.
 
     Attributes:
-        side: of the square input, pixels; a multiple of 32.
+        side: of the square input, pixels; a multiple of 32. A network that is there can be trained on at another.
         stem: channels at half the side.
         widths: channels at 1/4, 1/8, 1/16 and 1/32 of the side.
         depths: residual blocks at each of those.
@@ -103,6 +103,19 @@ class PalmNet(nn.Module):
             ),
             "scores": torch.cat([rows(scores(x).float(), 1) for x, _, scores, _ in maps], dim=1),
         }
+
+    def resized(self, side: int) -> PalmNet:
+        """The same weights for an input of another side, in which a palm of as many pixels is found as before.
+
+        Raises:
+            InputError: side is no multiple of 32 from 64 up.
+        """
+        other = PalmNet(replace(self.shape, side=side))
+        other.load_state_dict(self.state_dict())
+        with torch.no_grad():
+            for parameter in other.boxes.parameters():
+                parameter.mul_(self.side / side)  # `forward` multiplies by shares of the side
+        return other
 
 
 def twice(x: Tensor) -> Tensor:
