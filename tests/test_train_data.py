@@ -24,7 +24,7 @@ from knuckle.results import Hand, Roi
 from knuckle.runtime import FakeSession
 from knuckle.train import augment, data
 from knuckle.train.augment import Jitter, Look, crop_from_image, cut
-from knuckle.train.data import HandCrops, Source, labels_of, region
+from knuckle.train.data import HandCrops, PictureCache, Source, labels_of, region
 
 SIDE = 160
 STILL = Jitter(0, 0, 0, 0, 0)
@@ -252,3 +252,21 @@ def test_a_dataset_without_anything_to_learn_from_is_refused(tmp_path: Path) -> 
         (tmp_path / "index.jsonl").write_text(json.dumps({"image": "a.png", "hands": hands}) + "\n")
         with pytest.raises(InputError, match="no image with a hand's landmarks"):
             Source.read(str(tmp_path))
+
+
+def test_decoded_pictures_are_the_files_and_stay_within_their_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, cache = np.random.default_rng(0), PictureCache()
+    pictures = {str(tmp_path / f"{k}.png"): rng.integers(0, 255, (40, 50, 3), np.uint8) for k in range(6)}
+    for path, picture in pictures.items():
+        pillow.fromarray(picture).save(path)
+    monkeypatch.setitem(vars(cache), "limit", 3.5 * 40 * 50 * 3)
+    for path in [*pictures, *reversed(pictures)]:
+        np.testing.assert_array_equal(cache(path), pictures[path])
+        assert cache.bytes == sum(image.nbytes for image in cache.kept.values()) <= cache.limit
+    first = next(iter(pictures))
+    Path(first).unlink()
+    np.testing.assert_array_equal(cache(first), pictures[first])  # kept: the last that was asked for
+    with pytest.raises(ValueError, match="read-only"):
+        cache(first)[0] = 0

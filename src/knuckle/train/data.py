@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from knuckle.errors import InputError
 from knuckle.evaluate.labels import file_of, open_image, read_dataset
@@ -29,6 +33,50 @@ PALM_POINTS = [0, 5, 9, 13, 17]
 LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller, are left out
 MASK = ".mask.png"  # beside a shard's KEY.jpg: above 0 where a hand is
 Flags = npt.NDArray[np.bool_]
+
+
+class PictureCache:
+    """Decoded pictures, those asked for last, as many as fit.
+
+    Decoding is half of a sample's time, more for large photos. All processes that prepare samples share `SHARE` of the
+    memory.
+    """
+
+    SHARE = 0.25
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[str, Image] = OrderedDict()
+        self.bytes = 0
+
+    @functools.cached_property
+    def limit(self) -> float:
+        """Bytes for this process."""
+        about = torch.utils.data.get_worker_info()
+        try:
+            memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (AttributeError, ValueError, OSError):  # not every system tells
+            memory = 4 << 30
+        return self.SHARE * memory / (about.num_workers if about else 1)
+
+    def __call__(self, source: str) -> Image:
+        """`open_image`, read-only.
+
+        Raises:
+            SourceError: there is no such picture.
+        """
+        if source in self.kept:
+            self.kept.move_to_end(source)
+            return self.kept[source]
+        image = open_image(source)
+        image.flags.writeable = False
+        self.kept[source] = image
+        self.bytes += image.nbytes
+        while self.bytes > self.limit:
+            self.bytes -= self.kept.popitem(last=False)[1].nbytes
+        return image
+
+
+decoded = PictureCache()
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +198,7 @@ class HandCrops:
         )
         place = int(rng.integers(len(source.shots))) if self.augmented else number % len(source.shots)
         shot = source.shots[place]
-        image = open_image(shot.source)
+        image = decoded(shot.source)
         hands = [hand for hand in shot.hands or () if is_taught(hand)]
         wants_none = self.augmented and rng.random() < self.empty
         if not hands or (wants_none and shot.complete):
@@ -188,7 +236,7 @@ class HandCrops:
 
     def _background(self, rng: Random) -> Image:
         """Any square of any picture without a hand."""
-        image = open_image(self.backgrounds[int(rng.integers(len(self.backgrounds)))].source)
+        image = decoded(self.backgrounds[int(rng.integers(len(self.backgrounds)))].source)
         height, width = image.shape[:2]
         size = rng.uniform(0.3, 1.0) * min(height, width)
         roi = Roi(rng.uniform(size / 2, width - size / 2), rng.uniform(size / 2, height - size / 2), size)

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 
 from knuckle.errors import InputError
-from knuckle.evaluate.labels import open_image, read_dataset
+from knuckle.evaluate.labels import read_dataset
 from knuckle.evaluate.truth import VISIBLE, Shot, TrueHand
 from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import FloatArray
 from knuckle.train.augment import Look, Random
-from knuckle.train.data import place_of
+from knuckle.train.data import decoded, place_of
 from knuckle.train.synth.labels import PALM_LANDMARKS, palm_of
 from knuckle.train.targets import AnchorGrid, AnchorTargets, targets
 
@@ -154,7 +154,7 @@ class PalmPictures:
         return source.shots[int(rng.integers(len(source.shots)))]
 
     def _view(self, shot: Shot, side: int, rng: Random) -> tuple[Image, list[InView]]:
-        image = open_image(shot.source)
+        image = decoded(shot.source)
         hands = shot.hands or ()
         affine = self._affine(image, hands, side, rng)
         picture = sampled(image, affine, side, not hands, rng)
