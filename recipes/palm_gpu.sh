@@ -14,4 +14,5 @@ knuckle synth scenes "$work/scenes" --count 40000 --side 384 --seed 21 --workers
 knuckle train palm --init new --steps 60000 --batch 256 --rate 0.004 --warmup 1000 --minutes 25 --workers "$cores" \
     --data "$work/photos/train.jsonl:1" --data "$work/scenes:1" --check "$work/photos/held_out.jsonl" \
     --out "$work/run"
-knuckle export "$work/run/checkpoint.pt" --out "$work/bundle" --licence Apache-2.0
+python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --data "$work/photos/train.jsonl"
+knuckle export "$work/run/calibrated.pt" --hand knuckle --out "$work/bundle" --licence Apache-2.0

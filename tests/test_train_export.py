@@ -19,6 +19,7 @@ from knuckle import zoo  # noqa: E402
 from knuckle.errors import EngineError, InputError, SinkError  # noqa: E402
 from knuckle.runtime import Session  # noqa: E402
 from knuckle.train import export as exporting  # noqa: E402
+from knuckle.train.checkpoint import read_checkpoint  # noqa: E402
 from knuckle.train.export import TOLERANCE, compare, export, sample_pictures  # noqa: E402
 from knuckle.train.export_command import export as export_command  # noqa: E402
 from knuckle.train.landmarks import landmark_task, start_network  # noqa: E402
@@ -129,6 +130,8 @@ def test_a_checkpoint_becomes_a_bundle_that_runs_and_trains_on(checkpoint: Path,
     assert hands[0].visibility is not None and hands[0].visibility.shape == (21,)
     network, config = start_network(str(out), HandNetShape())
     assert isinstance(network, HandNet) and network.shape == SMALL and config["init"] == str(out)
+    said = json.loads(read_checkpoint(bundle.hand_path.with_suffix(".pt"))["config"])
+    assert set(said) == {"task", "network", "shape"}  # nobody's folders
     pictures = sample_pictures(64)
     assert max(compare(network, bundle.hand_path, pictures).values()) < TOLERANCE["fp16"]
 

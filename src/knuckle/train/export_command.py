@@ -30,6 +30,7 @@ from knuckle.train.task_file import write_task
 
 HAND_ROLES = ("landmarks", "presence", "handedness", "world", "visibility")
 TASK = "task"
+NETWORK = ("task", "network", "shape", "hidden")  # what a run's config says of its network
 CALIBRATION = 64  # crops that int8 ranges are measured on
 
 
@@ -222,12 +223,16 @@ def _pictures(text: str, side: int, role: str) -> list[npt.NDArray[np.uint8]]:
 
 
 def _write_weights(trained: Trained, path: Path) -> None:
-    """A checkpoint of half the bytes that training starts from: matrices and filters as float16."""
+    """A checkpoint of half the bytes that training starts from: matrices and filters as float16.
+
+    Of the run's config only what makes the network again: the rest names folders of whoever trained it.
+    """
     state = trained.network.state_dict()
     half = {key: value.half() if value.ndim > 1 else value for key, value in state.items()}
     nothing: dict[str, Any] = {"network": {}, "optimiser": {}, "step": 0, "seconds": 0.0}
     try:
-        torch.save(nothing | {"average": half, "config": json.dumps(trained.config)}, path)
+        config = {key: trained.config[key] for key in NETWORK if key in trained.config}
+        torch.save(nothing | {"average": half, "config": json.dumps(config)}, path)
     except (OSError, RuntimeError) as error:
         raise SinkError(f"{path} cannot be written: {error}") from error
 

@@ -1,0 +1,44 @@
+"""Moves the bias of a palm network's scores so that 0.5 is where it tells palms from the rest best.
+
+    python recipes/calibrate_palms.py RUN/checkpoint.pt --data PHOTOS/train.jsonl
+
+Focal loss leaves scores low: background anchors outnumber palms by hundreds. The new zero of the logit is the one at
+which F1, of precision and recall on whole photos as the run time sees them, is highest. Writes RUN/calibrated.pt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from knuckle.evaluate.metrics import precision_recall
+from knuckle.train.checkpoint import read_checkpoint
+from knuckle.train.palm import PalmJudge, grid_of, load_palm_network
+from knuckle.train.palm_data import PalmSource
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("checkpoint", type=Path)
+    options.add_argument("--data", required=True, help="photos with all their hands labelled")
+    chosen = options.parse_args()
+    network, _ = load_palm_network(chosen.checkpoint)
+    shots = PalmSource.read(chosen.data).shots
+    ranked = PalmJudge(shots, grid_of(network), count=len(shots)).ranked(network)
+    recall, precision, scores = precision_recall(ranked.scores, ranked.hits, len(ranked.truths))
+    best = int(np.argmax(2 * recall * precision / np.maximum(recall + precision, 1e-9)))
+    zero = math.log(scores[best] / (1 - scores[best]))
+    print(f"{len(ranked.truths)} hands of {len(shots)} photos: best at {scores[best]:.2f}, ", end="")
+    print(f"recall {100 * recall[best]:.1f} %, precision {100 * precision[best]:.1f} %; the new zero is {zero:.2f}")
+    saved = read_checkpoint(chosen.checkpoint)
+    for name in [name for name in saved["average"] if name.startswith("scores.") and name.endswith(".bias")]:
+        saved["average"][name] -= zero
+    torch.save(saved, chosen.checkpoint.with_name("calibrated.pt"))
+
+
+if __name__ == "__main__":
+    main()
