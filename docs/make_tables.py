@@ -11,8 +11,16 @@ from make_accuracy import section
 
 DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
-BUNDLE = "knuckle"
+MIXED = "knuckle-landmarks"  # our landmark network behind MediaPipe's palm network
 NAMES = {"knuckle": "`knuckle`", "mediapipe": "`mediapipe`", "mediapipe-lite": "`mediapipe-lite`"}
+LANDMARK_FIGURES = {
+    "error": "error, % of palm",
+    "tips": "tips, %",
+    "world_mm": "in space, mm",
+    "handedness": "side right",
+}
+PALM_FIGURES = {"ap": "AP, %", "recall": "found, %", "keypoints": "key points, % of palm"}
+SIZES = {"4_8": "4–8 %", "8_16": "8–16 %", "16_32": "16–32 %", "32_80": "32–80 %"}
 
 
 def main() -> None:
@@ -23,10 +31,24 @@ def main() -> None:
             "time": times(networks["time"]),
             "free": free(networks["free"]),
             "renders": renders(networks["renders"], networks["models"]),
-            "accuracy": accuracy(read(f"accuracy_{BUNDLE}")["datasets"]),
+            "accuracy": accuracy(read(f"accuracy_{MIXED}")["datasets"]),
         },
     )
-    fill("training.md", {name: ablation(ablations[name]) for name in ("data", "heads")})
+    fill("training.md", {name: ablation(ablations[name], LANDMARK_FIGURES) for name in ("data", "heads")})
+    fill("training.md", {"shapes": shapes(read("shapes"))})
+    fill("training_palm.md", {"ablation": ablation(ablations["palm"], PALM_FIGURES)})
+    draw_curves(ablations["palm"], DOCS / "images" / "palm_curves.svg")
+    palms = read("palms")
+    fill(
+        "model_palm.md",
+        {
+            "time": times(palms["time"]),
+            "boxes": boxes(palms["boxes"], palms["models"]),
+            "scenes": scenes(palms["scenes"]),
+            "free": alarms(palms["free"], palms["models"]),
+            "accuracy": accuracy(read("accuracy_knuckle")["datasets"]),
+        },
+    )
 
 
 def read(name: str) -> dict[str, Any]:
@@ -44,9 +66,8 @@ def fill(name: str, tables: Mapping[str, str]) -> None:
     path.write_text(text)
 
 
-def ablation(entry: dict[str, Any]) -> str:
+def ablation(entry: dict[str, Any], titles: Mapping[str, str]) -> str:
     """A row per trained network, a column per figure and dataset that it was judged on."""
-    titles = {"error": "error, % of palm", "tips": "tips, %", "world_mm": "in space, mm", "handedness": "side right"}
     checks = list(entry["rows"][0]["figures"])
     columns = [(c, key) for c in checks for key in titles if key in entry["rows"][0]["figures"][c]]
     lines = [
@@ -55,7 +76,7 @@ def ablation(entry: dict[str, Any]) -> str:
     ]
     for row in entry["rows"]:
         values = [row["figures"][check][key] for check, key in columns]
-        lines.append(f"| {row['name']} | {' | '.join(f'{value:.3g}' for value in values)} |")
+        lines.append(f"| {row['name']} | {' | '.join('–' if v is None else f'{v:.3g}' for v in values)} |")
     return f"{entry['steps']} steps of {entry['batch']}, one seed.\n\n" + "\n".join(lines)
 
 
@@ -64,12 +85,12 @@ def times(found: dict[str, Any]) -> str:
     settings = list(next(iter(found.values())))
     lines = [f"| | {' | '.join(settings)} |", f"|---|{'---|' * len(settings)}"]
     for name, by_setting in found.items():
-        cells = [
-            f"{cell['ms']:.2f} ms, {cell['ratio']:.2f}× ({cell['low']:.2f}–{cell['high']:.2f})"
-            for cell in by_setting.values()
-        ]
-        lines.append(f"| {NAMES[name]} | {' | '.join(cells)} |")
+        lines.append(f"| `{name}` | {' | '.join(map(time_cell, by_setting.values()))} |")
     return "\n".join(lines)
+
+
+def time_cell(cell: dict[str, float]) -> str:
+    return f"{cell['ms']:.2f} ms, {cell['ratio']:.2f}× ({cell['low']:.2f}–{cell['high']:.2f})"
 
 
 def free(found: dict[str, Any]) -> str:
@@ -79,6 +100,76 @@ def free(found: dict[str, Any]) -> str:
         value, low, high = found[name]
         lines.append(f"| {NAMES[name]} | {value:.2f} % ({low:.2f}–{high:.2f}) |")
     return "\n".join(lines)
+
+
+def shapes(found: dict[str, Any]) -> str:
+    """Multiply-adds and time of each shape."""
+    settings = list(next(iter(found["time"].values())))
+    lines = [f"| | multiply-adds | {' | '.join(settings)} |", f"|---|---|{'---|' * len(settings)}"]
+    for name, entry in found["shapes"].items():
+        cells = map(time_cell, found["time"][name].values())
+        lines.append(f"| {name} | {entry['multiply_adds_m']:.0f} M | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def boxes(found: dict[str, Any], models: list[str]) -> str:
+    """Palms found in people's boxes, by source, with intervals."""
+    lines = [
+        f"| held out of | hands | {' | '.join(f'`{name}`' for name in models)} |",
+        f"|---|---|{'---|' * len(models)}",
+    ]
+    for source, by_model in found.items():
+        cells = []
+        for name in models:
+            value, low, high = by_model[name]["recall"]
+            cells.append(f"{value:.1f} ({low:.1f}–{high:.1f}); AP {by_model[name]['ap']:.1f}")
+        lines.append(f"| {source} | {by_model[models[0]]['hands']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def scenes(found: dict[str, Any]) -> str:
+    """AP and share found of rendered hands by size, per network."""
+    lines = [
+        f"| | all | {' | '.join(SIZES.values())} | key points, % of palm |",
+        f"|---|---|{'---|' * len(SIZES)}---|",
+    ]
+    for name, figures in found.items():
+        cells = [
+            f"{figures[f'ap{key}']:.1f} ({figures[f'recall{key}']:.1f})" for key in ("", *(f"_{k}" for k in SIZES))
+        ]
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {figures['keypoints']:.1f} |")
+    return "\n".join(lines)
+
+
+def alarms(found: dict[str, Any], models: list[str]) -> str:
+    """Palms where no hand is, per 1000 pictures: of the palm network alone, and after the landmark network."""
+    lines = [f"| | pictures | {' | '.join(f'`{name}`' for name in models)} |", f"|---|---|{'---|' * len(models)}"]
+    for place, entry in found.items():
+        count = entry["pictures"]
+        cells = [
+            f"{1000 * entry[name]['palms'] / count:.0f}, {1000 * entry[name]['hands'] / count:.0f}" for name in models
+        ]
+        lines.append(f"| {place} | {count} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def draw_curves(entry: dict[str, Any], path: Path) -> None:
+    """Precision over recall of each row of the ablation, one pair of axes per dataset."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    checks = list(entry["rows"][0]["figures"])
+    with rc_context({"svg.hashsalt": path.stem, "font.size": 9}):
+        figure = Figure(figsize=(4.2 * len(checks), 3.2), layout="constrained")
+        for check, axes in zip(checks, figure.subplots(1, len(checks), squeeze=False)[0], strict=True):
+            for row, dashes in zip(entry["rows"], ("-", "--", ":"), strict=True):
+                curve = row["figures"][check]["curve"]
+                recall = [100 * float(key) for key in curve]
+                axes.plot(recall, [100 * value for value in curve.values()], dashes, label=row["name"], linewidth=1.6)
+            axes.set(title=check, xlabel="recall, %", ylabel="precision, %", xlim=(0, 100), ylim=(0, 101))
+            axes.grid(True, linewidth=0.4)
+            axes.legend(frameon=False, loc="upper right")
+        figure.savefig(path, metadata={"Date": None, "Creator": None})
 
 
 def renders(found: dict[str, Any], models: list[str]) -> str:
@@ -101,7 +192,7 @@ def accuracy(datasets: list[dict[str, Any]]) -> str:
     parts = []
     for dataset in datasets:
         tables = [table for table in dataset["tables"] if table["title"] in ("images", "video")]
-        parts.append(section(dataset | {"tables": tables}, NAMES).replace("## ", "#### ", 1))
+        parts.append(section(dataset | {"tables": tables}, {**NAMES, MIXED: "ours"}).replace("## ", "#### ", 1))
     return "\n\n".join(parts)
 
 

@@ -3,7 +3,8 @@
     python recipes/calibrate_palms.py RUN/checkpoint.pt --data PHOTOS/train.jsonl
 
 Focal loss leaves scores low: background anchors outnumber palms by hundreds. The new zero of the logit is the one at
-which F1, of precision and recall on whole photos as the run time sees them, is highest. Writes RUN/calibrated.pt.
+which F2 is highest (precision and recall, the latter counting twice: the landmark network refuses what is no hand), on
+whole photos as the run time sees them, all of whose palms are known. Writes RUN/calibrated.pt.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 from knuckle.evaluate.metrics import precision_recall
 from knuckle.train.checkpoint import read_checkpoint
 from knuckle.train.palm import PalmJudge, grid_of, load_palm_network
-from knuckle.train.palm_data import PalmSource
+from knuckle.train.palm_data import PalmSource, is_labelled
 
 
 def main() -> None:
@@ -27,10 +28,10 @@ def main() -> None:
     options.add_argument("--data", required=True, help="photos with all their hands labelled")
     chosen = options.parse_args()
     network, _ = load_palm_network(chosen.checkpoint)
-    shots = PalmSource.read(chosen.data).shots
+    shots = [shot for shot in PalmSource.read(chosen.data).shots if all(map(is_labelled, shot.hands or ()))]
     ranked = PalmJudge(shots, grid_of(network), count=len(shots)).ranked(network)
     recall, precision, scores = precision_recall(ranked.scores, ranked.hits, len(ranked.truths))
-    best = int(np.argmax(2 * recall * precision / np.maximum(recall + precision, 1e-9)))
+    best = int(np.argmax(5 * recall * precision / np.maximum(recall + 4 * precision, 1e-9)))
     zero = math.log(scores[best] / (1 - scores[best]))
     print(f"{len(ranked.truths)} hands of {len(shots)} photos: best at {scores[best]:.2f}, ", end="")
     print(f"recall {100 * recall[best]:.1f} %, precision {100 * precision[best]:.1f} %; the new zero is {zero:.2f}")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The landmark network of bundle `knuckle` on 2 CPU cores: data in about an hour, training in about
-# three hours.
+# The landmark network of bundle `knuckle` on 2 CPU cores: data in about an hour, training in about three
+# hours.
 #
 #     sh recipes/landmarks_cpu.sh PHOTOS/index.jsonl WORK/
 #
@@ -24,19 +24,26 @@ export OMP_NUM_THREADS=1
 knuckle train landmarks --init new --side 128 --steps 19000 --warmup 300 --workers 1 --minutes 150 \
     --data "$work/real/train.jsonl:2" --data "$work/renders:3" --check "$work/real/held_out.jsonl" \
     --save-every 500 --evaluate-every 1000 --out "$work/run"
+# Presence, with more pictures of nothing.
+knuckle train landmarks --init "$work/run/checkpoint.pt" --steps 2800 --rate 0.0004 --warmup 100 --workers 1 \
+    --weight-presence 1.5 --data "$work/real/train.jsonl:4" --data "$work/renders:5" --data "$work/real/free.jsonl:3" \
+    --check "$work/real/held_out.jsonl" --save-every 500 --evaluate-every 650 --out "$work/first"
 # Harder hands: whole photos, where nine of twelve crops agree on the palm.
 [ -f "$work/photos/done" ] || { python recipes/pseudo_palms.py "$index" "$work/photos"; touch "$work/photos/done"; }
-knuckle train landmarks --init "$work/run/checkpoint.pt" --steps 9000 --rate 0.0012 --warmup 100 --workers 1 --seed 6 \
+knuckle train landmarks --init "$work/first/checkpoint.pt" --steps 9000 --rate 0.0012 --warmup 100 --workers 1 --seed 6 \
     --data "$work/real/train.jsonl:2" --data "$work/photos/train.jsonl:1.4" --data "$work/renders:3" \
     --check "$work/real/held_out.jsonl" --save-every 500 --evaluate-every 1000 --out "$work/harder"
-# Presence again, with more pictures of nothing, some of which looked like hands; then the zero of its logit where
-# tracking needs it.
+# Presence again, with what looked like hands.
 python recipes/hard_negatives.py "$work/harder/checkpoint.pt" "$work/hard" \
     --data "$work/real/train.jsonl" --data "$work/photos/train.jsonl"
 knuckle train landmarks --init "$work/harder/checkpoint.pt" --steps 2600 --rate 0.0004 --warmup 100 --workers 1 --seed 7 \
     --weight-presence 1.5 --look 0.7 --data "$work/real/train.jsonl:4" --data "$work/photos/train.jsonl:2.5" \
     --data "$work/renders:5" --data "$work/real/free.jsonl:1.5" --data "$work/hard/hard.jsonl:1.5" \
     --check "$work/real/held_out.jsonl" --save-every 500 --evaluate-every 650 --out "$work/tuned"
-python recipes/calibrate_presence.py "$work/tuned/checkpoint.pt" \
+# The mean of the three, and the zero of the presence logit where tracking needs it.
+mkdir -p "$work/mean"
+python recipes/average_weights.py "$work/mean/checkpoint.pt" \
+    "$work/first/checkpoint.pt" "$work/harder/checkpoint.pt" "$work/tuned/checkpoint.pt"
+python recipes/calibrate_presence.py "$work/mean/checkpoint.pt" \
     --hands "$work/real/train.jsonl" --free "$work/real/train.jsonl"
-knuckle export "$work/tuned/calibrated.pt" --out "$work/bundle" --licence Apache-2.0
+knuckle export "$work/mean/calibrated.pt" --out "$work/bundle" --licence Apache-2.0

@@ -42,8 +42,8 @@ from knuckle.tracker import Networks, TrackerOptions
 from knuckle.train.synth.labels import PALM_LANDMARKS
 
 NEVER = ("ti1k", "gestures40", "office_no_hands")
-# Hands that a photo shows at least, where nobody drew boxes; photos with fewer known ones are left out, or the others
-# would be taught as background.
+# Hands that a photo shows at least, where nobody drew boxes. With fewer known ones the whole photo becomes a hand with
+# a box alone, or the others would be taught as background; with none it is left out.
 HANDS_SHOWN = {"sign_digits": 1, "lab_gestures": 2, "rf100_signers": 2}
 MIN_PALM_SCORE = 0.25  # of palms that are looked at
 SURE_PALM_SCORE = 0.5  # a palm above it that the crops do not agree on is unknown; below it, nothing
@@ -78,9 +78,11 @@ def main() -> None:
             image = load_image(chosen.index.parent / row["image"])
             hands = label(image, row.get("hand_boxes"), eyes)
             known = sum("landmarks" in hand for hand in hands)
-            if row.get("hand_boxes") is None and known < HANDS_SHOWN.get(row["source"], 1):
+            if row.get("hand_boxes") is None and not known:
                 counts.update({(row["source"], "left out"): 1})
                 continue
+            if row.get("hand_boxes") is None and known < HANDS_SHOWN.get(row["source"], 1):
+                hands.append({"box": [0.0, 0.0, float(image.shape[1]), float(image.shape[0])]})
             name = f"images/{row['source']}_{Path(row['image']).name}"
             shutil.copyfile(chosen.index.parent / row["image"], chosen.out / name)
             split = split_of(row)
@@ -163,7 +165,7 @@ def label(image: Image, boxes: list[list[float]] | None, eyes: Eyes) -> list[dic
         hand = eyes.agreed(image, palm)
         if hand is not None:
             _keep(known, hand)
-        elif palm.score >= SURE_PALM_SCORE:
+        elif palm.score >= SURE_PALM_SCORE and _touches(hand_box(palm), image):
             unknown.append(hand_box(palm))
     for box in drawn:
         if not any(_holds([box], hand.box) for hand in known):
@@ -213,6 +215,12 @@ def hand_box(palm: Palm) -> FloatArray:
     roi = roi_from_palm(palm)
     half = roi.size / 2
     return np.array([roi.x - half, roi.y - half, roi.x + half, roi.y + half], np.float32)
+
+
+def _touches(box: FloatArray, image: Image) -> bool:
+    """Whether any of a box lies within an image: palms are seen beside turned ones too."""
+    height, width = image.shape[:2]
+    return bool((box[2:] > 0).all() and (box[:2] < (width, height)).all())
 
 
 def _keep(known: list[Hand], hand: Hand) -> None:

@@ -136,6 +136,16 @@ def test_a_checkpoint_becomes_a_bundle_that_runs_and_trains_on(checkpoint: Path,
     assert max(compare(network, bundle.hand_path, pictures).values()) < TOLERANCE["fp16"]
 
 
+def test_networks_of_two_bundles_become_one(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mixed"
+    command = ["knuckle", "--palm", "mediapipe", "--out", str(out)]
+    assert CliRunner().invoke(export_command, command, catch_exceptions=False).exit_code == 0
+    mixed, ours, theirs = zoo.open_folder(out), zoo.find("knuckle"), zoo.find("mediapipe")
+    assert mixed.palm == theirs.palm and mixed.palm_strides == theirs.palm_strides and mixed.hand_side == ours.hand_side
+    result = CliRunner().invoke(export_command, [str(checkpoint), "--hand", "mediapipe", "--out", str(out)])
+    assert isinstance(result.exception, InputError) and "already" in str(result.exception)
+
+
 def test_int8_asks_for_real_pictures(checkpoint: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(export_command, [str(checkpoint), "--format", "int8", "--out", str(tmp_path / "x")])
     assert isinstance(result.exception, InputError) and "--pictures" in str(result.exception)

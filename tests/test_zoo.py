@@ -222,18 +222,23 @@ def test_an_unknown_name_lists_the_known_ones(cache: Path) -> None:
         knuckle.detect(blank(), "mediapype")
 
 
-def test_our_bundle_is_made_of_the_package_and_follows_it(cache: Path, networks: Networks) -> None:
-    shutil.copytree(networks.bundle.folder, cache / "mediapipe")
-    bundle = zoo.find("knuckle")
-    assert bundle.hand_path.read_bytes() == (zoo.OWN / bundle.hand.file).read_bytes()
-    assert bundle.palm.sha256 == zoo.BUNDLES["mediapipe"].palm.sha256
-    assert bundle.hand_path.with_suffix(".pt").is_file()
-    older = bundle.folder / "bundle.json"
-    bundle.hand_path.write_bytes(bundle.hand_path.read_bytes() + b"older")
-    fields = json.loads(older.read_text())
-    fields["hand"]["sha256"] = hashlib.sha256(bundle.hand_path.read_bytes()).hexdigest()
-    older.write_text(json.dumps(fields))
-    assert zoo.find("knuckle").hand == bundle.hand
+@pytest.mark.parametrize("name", zoo.PACKAGED)
+def test_our_bundles_need_neither_cache_nor_network(
+    name: str, cache: Path, offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()  # a folder of this name is not what is meant
+    bundle = zoo.find(name)
+    assert bundle.folder == zoo.OWN and zoo.available()[name] == bundle
+    assert bundle.palm_path.stat().st_size <= 2_500_000 and bundle.hand_path.stat().st_size <= 6_000_000
+    assert all(path.with_suffix(".pt").is_file() for path in (bundle.palm_path, bundle.hand_path))
+    assert knuckle.detect(blank(), name) == []
+    assert not cache.exists()
+
+
+def test_our_bundles_keep_their_names(cache: Path, networks: Networks) -> None:
+    with pytest.raises(BundleError, match="choose another"):
+        zoo.import_folder(networks.bundle.folder, "knuckle")
 
 
 def test_our_landmark_network_agrees_with_mediapipe_s_on_a_clip(networks: Networks) -> None:

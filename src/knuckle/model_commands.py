@@ -18,10 +18,11 @@ def models() -> None:
 
 @models.command("list")
 def models_list() -> None:
-    """Show all bundles and whether they are in the cache."""
+    """Show all bundles and where they are."""
     for name, bundle in zoo.available().items():
         shown = bundle or zoo.BUNDLES[name]
-        notes = ["default"] * (name == zoo.DEFAULT) + ["in the cache" if bundle else "not fetched", shown.licence]
+        place = "in the package" if name in zoo.PACKAGED else "in the cache" if bundle else "not fetched"
+        notes = ["default"] * (name == zoo.DEFAULT) + [place, shown.licence]
         click.echo(f"{name}: {', '.join(notes)}\n    {shown.source}")
 
 
@@ -30,7 +31,8 @@ def models_list() -> None:
 def models_pull(names: tuple[str, ...]) -> None:
     """Fetch known bundles into the cache (all of them when none is named)."""
     for name in names or tuple(zoo.BUNDLES):
-        click.echo(zoo.find(name).folder if name in zoo.BUNDLES else zoo.pull(name).folder)
+        there = name in zoo.BUNDLES or name in zoo.PACKAGED
+        click.echo((zoo.find if there else zoo.pull)(name).folder)
 
 
 @models.command("info")

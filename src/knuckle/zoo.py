@@ -1,7 +1,7 @@
 """Model bundles: a palm network, a landmark network and what must be known of them.
 
-A bundle on disk is a folder with `bundle.json`, a palm network and a landmark network. The named ones are
-fetched once into the user's cache folder and verified by sha256 every time they are opened. There MediaPipe's own
+A bundle on disk is a folder with `bundle.json`, a palm network and a landmark network, verified by sha256 every time
+they are opened. Ours are part of the package. MediaPipe's are fetched once into the user's cache folder, where their
 landmark networks are given a visibility head (`knuckle.visibility`).
 """
 
@@ -28,7 +28,8 @@ from knuckle.errors import BundleError
 logger = logging.getLogger("knuckle")
 
 DEFAULT = "mediapipe"
-OWN = Path(__file__).resolve().parent / "networks"  # ours; beside each the weights to train on from
+OWN = Path(__file__).resolve().parent / "networks"  # NAME.json of each of ours, the networks, the weights to train on
+PACKAGED = ("knuckle", "knuckle-far")
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,6 @@ _PALM_FULL = "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54"
 _PALM_LITE = "e9a4aaddf90dda56a87235303cf00e4c2d3fb28725f68fd88772997dac905c18"
 _HAND_FULL = "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3"
 _HAND_LITE = "048edd3645c9bf7397d19a9f6e3a42957d6e414c9bea6598030a2e9b624156e6"
-_HAND_OWN = "7cffee0152dd2b7358521aab8f852a482ae76d30150407a006dca983460e3a8e"
 _WITH_HEAD = re.compile(r"\.visibility-[0-9a-f]+(?=\.tflite$)")
 _GOOGLE = "MediaPipe Hands by Google"
 
@@ -115,15 +115,6 @@ BUNDLES = {
         licence="Apache-2.0",
         source=f"{_GOOGLE}, lite: the wheel {fetch.WHEEL}",
     ),
-    "knuckle": Bundle(
-        "knuckle",
-        palm=Network("palm_detection_full.tflite", _PALM_FULL),
-        hand=Network("knuckle_hand.tflite", _HAND_OWN),
-        licence="Apache-2.0",
-        source="our landmark network, part of the package (docs/model_hand.md), and the palm network of `mediapipe`",
-        hand_side=128,
-        hand_outputs={role: role for role in ("landmarks", "presence", "handedness", "world", "visibility")},
-    ),
 }
 
 
@@ -139,12 +130,14 @@ def find(models: str | os.PathLike[str]) -> Bundle:
     Raises:
         BundleError: there is no such bundle, it is damaged, or it cannot be fetched.
     """
+    name = str(models)
+    if name in PACKAGED:
+        return _opened(OWN / f"{name}.json")
     path = Path(models)
     if path.is_dir():
         return open_folder(path)
     if path.is_file():
         return import_task(path, path.stem + "-" + _sha256(path)[:12])
-    name = str(models)
     if (cache_folder() / name / "bundle.json").is_file():
         try:
             return _open_cached(name)
@@ -161,10 +154,12 @@ def find(models: str | os.PathLike[str]) -> Bundle:
 
 
 def available() -> dict[str, Bundle | None]:
-    """All bundle names, the known ones and those in the cache, each with the bundle where it is cached."""
-    names = dict.fromkeys(BUNDLES)
-    found: dict[str, Bundle | None] = {name: None for name in names}
+    """All bundle names, the known ones and those in the cache, each with the bundle where it need not be fetched."""
+    found: dict[str, Bundle | None] = dict.fromkeys(BUNDLES)
+    found |= {name: find(name) for name in PACKAGED}
     for entry in sorted(cache_folder().glob("*/bundle.json")):
+        if entry.parent.name in PACKAGED:  # of a version that kept ours there
+            continue
         try:
             found[entry.parent.name] = _open_cached(entry.parent.name)
         except BundleError as error:
@@ -178,21 +173,26 @@ def open_folder(folder: Path) -> Bundle:
     Raises:
         BundleError: a file is missing, unreadable or not the one that `bundle.json` names.
     """
+    return _opened(folder / "bundle.json")
+
+
+def _opened(path: Path) -> Bundle:
+    """The bundle that a file describes, whose networks lie beside it."""
+    folder = path.parent
     try:
-        fields = json.loads((folder / "bundle.json").read_text())
+        fields = json.loads(path.read_text())
         fields["palm"], fields["hand"] = Network(**fields["palm"]), Network(**fields["hand"])
         fields["palm_strides"] = tuple((int(s), int(n)) for s, n in fields["palm_strides"])
         bundle = Bundle(**fields, folder=folder.resolve())
     except FileNotFoundError as error:
-        raise BundleError(f"{folder} is no bundle: it has no bundle.json") from error
+        raise BundleError(f"{folder} is no bundle: it has no {path.name}") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise BundleError(f"{folder / 'bundle.json'} cannot be read: {error}") from error
+        raise BundleError(f"{path} cannot be read: {error}") from error
     for network in (bundle.palm, bundle.hand):
-        path = folder / network.file
-        if not path.is_file():
+        if not (folder / network.file).is_file():
             raise BundleError(f"bundle {folder} is incomplete: {network.file} is missing")
-        if _sha256(path) != network.sha256:
-            raise BundleError(f"bundle {folder} is damaged: {network.file} is not the file that bundle.json names")
+        if _sha256(folder / network.file) != network.sha256:
+            raise BundleError(f"bundle {folder} is damaged: {network.file} is not the file that {path.name} names")
     return bundle
 
 
@@ -210,7 +210,7 @@ def pull(name: str) -> Bundle:
     bundle = BUNDLES[name]
     with _workshop() as folder:
         reasons = []
-        for bring in (_from_package,) if bundle.hand.sha256 == _HAND_OWN else (_from_task, _from_wheel):
+        for bring in (_from_task, _from_wheel):
             try:
                 bring(bundle, Path(folder))
                 return _install(bundle, Path(folder), name)
@@ -275,6 +275,8 @@ def _workshop() -> tempfile.TemporaryDirectory[str]:
 
 
 def _install(bundle: Bundle, workshop: Path, name: str) -> Bundle:
+    if name in PACKAGED:
+        raise BundleError(f"{name!r} is the name of a bundle of this package; choose another with --name")
     fields = {**asdict(bundle), "name": name}
     fields.update(palm=bundle.palm, hand=bundle.hand)
     (workshop / "bundle.json").write_text(Bundle(**fields).to_json())
@@ -300,8 +302,6 @@ def _open_cached(name: str) -> Bundle:
     from knuckle.visibility import OUTPUT, version, with_visibility
 
     bundle = open_folder(cache_folder() / name)
-    if name == "knuckle" and bundle.hand.sha256 != _HAND_OWN:
-        raise BundleError(f"the cached bundle {name!r} is of another version")
     published = bundle.folder / _WITH_HEAD.sub("", bundle.hand.file)
     path = published.with_name(f"{published.stem}.visibility-{version()}.tflite")
     if path == bundle.hand_path or not published.is_file() or _sha256(published) not in (_HAND_FULL, _HAND_LITE):
@@ -333,13 +333,6 @@ def _from_task(bundle: Bundle, folder: Path) -> None:
 
 def _from_wheel(bundle: Bundle, folder: Path) -> None:
     fetch.from_wheel(_files(bundle, folder), folder)
-
-
-def _from_package(bundle: Bundle, folder: Path) -> None:
-    """Our landmark network and its weights out of the package, with the palm network of `mediapipe`."""
-    network = OWN / bundle.hand.file
-    for path in (network, network.with_suffix(".pt"), find("mediapipe").palm_path):
-        shutil.copy(path, folder)
 
 
 def _files(bundle: Bundle, folder: Path) -> fetch.Files:

@@ -67,10 +67,10 @@ def _labelled(response: Response, name: str, encoding: str | None) -> Response:
 
 
 def public_bundles(service: Service) -> dict[str, zoo.Bundle]:
-    """What the page may load: the server's own bundle, and the published ones that are in the cache."""
+    """What the page may load: the server's own bundle, the published ones that are in the cache, and ours."""
     own = service.networks.bundle
-    cached = zoo.available()
-    published = {name: bundle for name in zoo.BUNDLES if (bundle := cached.get(name)) is not None}
+    there = zoo.available()
+    published = {name: bundle for name in (*zoo.BUNDLES, *zoo.PACKAGED) if (bundle := there.get(name)) is not None}
     return {own.name: own, **published}
 
 

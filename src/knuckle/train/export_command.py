@@ -56,12 +56,8 @@ class Trained:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder (task: file) to write.  [default: NAME-FORMAT, NAME.task]"
 )
-@click.option(
-    "--palm", "palm_from", default=zoo.DEFAULT, show_default=True, help="Bundle of a new hand's palm network."
-)
-@click.option(
-    "--hand", "hand_from", default=zoo.DEFAULT, show_default=True, help="Bundle of a new palm's hand network."
-)
+@click.option("--palm", "palm_from", metavar="BUNDLE", help="Take its palm network.  [a new hand's: mediapipe]")
+@click.option("--hand", "hand_from", metavar="BUNDLE", help="Take its landmark network.  [a new palm's: mediapipe]")
 @click.option("--pictures", metavar="PATH[@SPLIT]", help="Labelled images: what int8 ranges are measured on.")
 @click.option("--name", help="What the bundle calls itself.  [default: the folder's name]")
 @click.option("--licence", default="as its training data allow", show_default=True, help="Of a trained network.")
@@ -69,8 +65,8 @@ def export(
     what: str,
     form: Format | Literal["task"],
     out: Path | None,
-    palm_from: str,
-    hand_from: str,
+    palm_from: str | None,
+    hand_from: str | None,
     pictures: str | None,
     name: str | None,
     licence: str,
@@ -82,18 +78,22 @@ def export(
     knuckle track clip.mp4 --models mine/
     knuckle export mediapipe --format onnx --out mediapipe-onnx/
     knuckle track clip.mp4 --models mediapipe-onnx/ --device cuda
+    knuckle export knuckle --palm mediapipe --out mixed/
     """
     if form == "int8" and pictures is None:
         raise InputError("int8 measures the ranges of numbers on real hands: give --pictures, a labelled dataset")
     path = Path(what)
-    found: dict[str, Trained | zoo.Bundle] = {}
+    others = {"palm": palm_from, "hand": hand_from}
+    found: dict[str, Trained | zoo.Bundle] = {role: zoo.find(name) for role, name in others.items() if name}
     if path.suffix == ".pt":
         role, trained = _trained(path)
+        if others[role]:
+            raise InputError(f"--{role} {others[role]}: {what} is the {role} network already")
         other = "hand" if role == "palm" else "palm"
-        found = {role: trained, other: zoo.find(hand_from if other == "hand" else palm_from)}
+        found = {other: zoo.find(zoo.DEFAULT), **found, role: trained}
     else:
         licence = zoo.find(what).licence
-        found = {role: _from_bundle(zoo.find(what), role) for role in ("palm", "hand")}
+        found = {**{role: _from_bundle(zoo.find(what), role) for role in others}, **found}
     default = path.stem if path.suffix != ".pt" else path.resolve().parent.name
     if form == "task":
         _write_task(out or Path(f"{default}.task"), found)

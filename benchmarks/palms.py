@@ -1,0 +1,119 @@
+"""Palm networks alone, as the run time runs them: what they find, by size, what they make up, how long they take.
+
+    python benchmarks/palms.py --boxes HELD_OUT_BOXES.jsonl --scenes benchmarks/scratch/accuracy/scenes \\
+        --free PHOTOS/office_no_hands [--free CLIP.mp4] [--models mediapipe mediapipe-lite knuckle]
+
+`--boxes` are photos whose hands people boxed and that nothing was trained on; `--scenes` are renders of another seed;
+`--free` are folders and clips without any hand. Palms without a hand are counted twice: what the palm network
+says, and what is left of it after the bundle's landmark network was asked. Times are taken in turn, as medians of
+ratios to the first network within each round. Figures go to benchmarks/results/palms.json; docs/make_tables.py makes
+tables of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from networks import images_in, in_turn
+from rich.progress import track
+
+import knuckle
+from knuckle.evaluate.intervals import bootstrap
+from knuckle.evaluate.labels import open_image, read_dataset
+from knuckle.evaluate.truth import Shot
+from knuckle.images import Image
+from knuckle.palm import roi_from_palm
+from knuckle.results import Palm
+from knuckle.runtime import Session
+from knuckle.sources import read
+from knuckle.tracker import Networks, TrackerOptions
+from knuckle.train.palm import LEAST_SCORE, OPERATING_SCORE, Ranked, figures_of, rank
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "palms.json"
+EVERY_FRAME = 10  # of clips without hands, one in so many
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--boxes", required=True, help="photos with people's boxes")
+    options.add_argument("--scenes", required=True, help="rendered scenes")
+    options.add_argument("--free", required=True, action="append", type=Path, help="folder or clip without hands")
+    options.add_argument("--models", nargs="+", default=["mediapipe", "mediapipe-lite", "knuckle", "knuckle-far"])
+    options.add_argument("--out", type=Path, default=RESULTS)
+    chosen = options.parse_args()
+    networks = {name: knuckle.load(name) for name in chosen.models}
+    by_source: dict[str, list[Shot]] = defaultdict(list)
+    for shot in read_dataset(chosen.boxes).shots:
+        by_source[shot.slices[0] if shot.slices else "photos"].append(shot)
+    found = {
+        "models": chosen.models,
+        "time": in_turn(chosen.models, palm_session),
+        "boxes": {
+            name: {who: recall(one, shots) for who, one in networks.items()} for name, shots in by_source.items()
+        },
+        "scenes": {who: figures_of(ranked(one, read_dataset(chosen.scenes).shots)) for who, one in networks.items()},
+        "free": alarms(networks, chosen.free),
+    }
+    chosen.out.write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+def palm_session(name: str, threads: int) -> tuple[Session, int]:
+    """A bundle's palm network and its side."""
+    bundle = knuckle.zoo.find(name)
+    return Session(bundle.palm_path, threads), bundle.palm_side
+
+
+def ranked(networks: Networks, shots: Sequence[Shot]) -> Ranked:
+    """All palms above a low score against the labels."""
+    find = networks.palm_detector(TrackerOptions(min_palm_score=LEAST_SCORE)).graph()
+    palms: list[Sequence[Palm]] = []
+    sizes: list[tuple[int, int]] = []
+    for shot in track(shots, networks.bundle.name):
+        image = open_image(shot.source)
+        palms.append(find(image))
+        sizes.append((image.shape[1], image.shape[0]))
+    return rank(palms, shots, sizes)
+
+
+def recall(networks: Networks, shots: Sequence[Shot]) -> dict[str, Any]:
+    """Share of boxed hands with a palm's centre in the box, at the score that trackers use, with its interval."""
+    found = ranked(networks, shots)
+    there = found.best >= OPERATING_SCORE
+    share = bootstrap(lambda k: 100 * float(there[k].mean()), range(len(there)))
+    return {"hands": len(there), "recall": share, "ap": figures_of(found)["ap"]}
+
+
+def alarms(networks: dict[str, Networks], places: Sequence[Path]) -> dict[str, Any]:
+    """Palms where no hand is, per place and network: by the palm network alone, and those that get landmarks."""
+    counts: dict[str, Any] = {}
+    for place in places:
+        pictures = list(pictures_of(place))
+        counts[place.name] = {"pictures": len(pictures)}
+        for name, one in networks.items():
+            options = TrackerOptions()
+            find, landmarks = one.palm_detector(options).graph(), one.hand_landmarker(options).graph()
+            palms = [find(picture) for picture in pictures]
+            pairs = zip(pictures, palms, strict=True)
+            hands = [landmarks(picture, [roi_from_palm(palm) for palm in seen]) for picture, seen in pairs if seen]
+            counts[place.name][name] = {"palms": sum(map(len, palms)), "hands": sum(map(len, hands))}
+    return counts
+
+
+def pictures_of(place: Path) -> Iterator[Image]:
+    """All photos of a folder, or one in `EVERY_FRAME` frames of a clip."""
+    if place.is_dir():
+        yield from images_in([path for path in sorted(place.rglob("*")) if path.is_file()])
+    else:
+        yield from (frame.image for frame in islice(read(place), 0, None, EVERY_FRAME))
+
+
+if __name__ == "__main__":
+    main()
