@@ -144,6 +144,12 @@ def test_networks_of_two_bundles_become_one(checkpoint: Path, tmp_path: Path) ->
     assert mixed.palm == theirs.palm and mixed.palm_strides == theirs.palm_strides and mixed.hand_side == ours.hand_side
     result = CliRunner().invoke(export_command, [str(checkpoint), "--hand", "mediapipe", "--out", str(out)])
     assert isinstance(result.exception, InputError) and "already" in str(result.exception)
+    for number, command in enumerate(([str(checkpoint), "--licence", "MIT"], [str(tmp_path / "0")])):
+        folder = tmp_path / str(number)
+        assert (
+            CliRunner().invoke(export_command, [*command, "--out", str(folder)], catch_exceptions=False).exit_code == 0
+        )
+        assert zoo.open_folder(folder).licence == "hand: MIT; palm: Apache-2.0"
 
 
 def test_int8_asks_for_real_pictures(checkpoint: Path, tmp_path: Path) -> None:

@@ -91,15 +91,23 @@ def export(
             raise InputError(f"--{role} {others[role]}: {what} is the {role} network already")
         other = "hand" if role == "palm" else "palm"
         found = {other: zoo.find(zoo.DEFAULT), **found, role: trained}
+        licences = {role: licence}
     else:
-        licence = zoo.find(what).licence
+        licences = {role: licence_of(zoo.find(what), role) for role in others}
         found = {**{role: _from_bundle(zoo.find(what), role) for role in others}, **found}
     default = path.stem if path.suffix != ".pt" else path.resolve().parent.name
     if form == "task":
         _write_task(out or Path(f"{default}.task"), found)
         return
     folder = out or Path(f"{default}-{form}")
-    write_bundle(folder, found, form, pictures, name or folder.resolve().name, what, licence)
+    licences |= {role: licence_of(entry, role) for role, entry in found.items() if isinstance(entry, zoo.Bundle)}
+    write_bundle(folder, found, form, pictures, name or folder.resolve().name, what, licences)
+
+
+def licence_of(bundle: zoo.Bundle, role: str) -> str:
+    """A bundle's licence, or that of one network where its two differ: "hand: …; palm: …", as `write_bundle` says it."""
+    parts = dict(part.split(": ", 1) for part in bundle.licence.split("; ") if ": " in part)
+    return parts.get(role, bundle.licence)
 
 
 def _write_task(path: Path, found: dict[str, Trained | zoo.Bundle]) -> None:
@@ -120,7 +128,7 @@ def write_bundle(
     pictures: str | None,
     name: str,
     source: str,
-    licence: str,
+    licences: dict[str, str],
 ) -> None:
     """Write both networks and bundle.json; the one that is a bundle's is copied, or converted where ONNX is asked for.
 
@@ -128,9 +136,10 @@ def write_bundle(
         InputError, BundleError, EngineError, MissingExtraError, SinkError.
     """
     fields: dict[str, Any] = {"name": name, "source": f"knuckle export {source} --format {form}"}
-    licences = {role: entry.licence if isinstance(entry, zoo.Bundle) else licence for role, entry in found.items()}
     same = len(set(licences.values())) == 1
-    fields["licence"] = licence if same else "; ".join(f"{role}: {text}" for role, text in sorted(licences.items()))
+    fields["licence"] = (
+        licences["hand"] if same else "; ".join(f"{role}: {text}" for role, text in sorted(licences.items()))
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
