@@ -105,7 +105,7 @@ def export(
 
 
 def licence_of(bundle: zoo.Bundle, role: str) -> str:
-    """A bundle's licence, or that of one network where its two differ: "hand: …; palm: …", as `write_bundle` says it."""
+    """A bundle's licence, or one network's where they differ ("hand: …; palm: …", as `write_bundle` says it)."""
     parts = dict(part.split(": ", 1) for part in bundle.licence.split("; ") if ": " in part)
     return parts.get(role, bundle.licence)
 
