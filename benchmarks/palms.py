@@ -13,13 +13,14 @@ tables of them.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from networks import images_in, in_turn
 from rich.progress import track
 
@@ -33,7 +34,7 @@ from knuckle.results import Palm
 from knuckle.runtime import Session
 from knuckle.sources import read
 from knuckle.tracker import Networks, TrackerOptions
-from knuckle.train.palm import LEAST_SCORE, OPERATING_SCORE, Ranked, figures_of, rank
+from knuckle.train.palm import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figures_of, rank
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "palms.json"
@@ -52,12 +53,13 @@ def main() -> None:
     by_source: dict[str, list[Shot]] = defaultdict(list)
     for shot in read_dataset(chosen.boxes).shots:
         by_source[shot.slices[0] if shot.slices else "photos"].append(shot)
+    time = in_turn(chosen.models, palm_session)
+    boxed = {name: {who: ranked(one, shots) for who, one in networks.items()} for name, shots in by_source.items()}
     found = {
         "models": chosen.models,
-        "time": in_turn(chosen.models, palm_session),
-        "boxes": {
-            name: {who: recall(one, shots) for who, one in networks.items()} for name, shots in by_source.items()
-        },
+        "time": time,
+        "boxes": {name: {who: recall(one) for who, one in by_model.items()} for name, by_model in boxed.items()},
+        "box_sizes": {who: by_size([by_model[who] for by_model in boxed.values()]) for who in networks},
         "scenes": {who: figures_of(ranked(one, read_dataset(chosen.scenes).shots)) for who, one in networks.items()},
         "free": alarms(networks, chosen.free),
     }
@@ -83,12 +85,23 @@ def ranked(networks: Networks, shots: Sequence[Shot]) -> Ranked:
     return rank(palms, shots, sizes)
 
 
-def recall(networks: Networks, shots: Sequence[Shot]) -> dict[str, Any]:
+def recall(found: Ranked) -> dict[str, Any]:
     """Share of boxed hands with a palm's centre in the box, at the score that trackers use, with its interval."""
-    found = ranked(networks, shots)
     there = found.best >= OPERATING_SCORE
     share = bootstrap(lambda k: 100 * float(there[k].mean()), range(len(there)))
     return {"hands": len(there), "recall": share, "ap": figures_of(found)["ap"]}
+
+
+def by_size(found: Sequence[Ranked]) -> dict[str, Any]:
+    """How many hands of each size there are, shares of the picture's longer side, and how many of them are found."""
+    truths = np.concatenate([one.truths for one in found])
+    there = np.concatenate([one.best for one in found]) >= OPERATING_SCORE
+    shares: dict[str, Any] = {}
+    for low, high in itertools.pairwise(SIZES):
+        chosen = (truths >= low) & (truths < high)
+        found_share = 100 * float(there[chosen].mean()) if chosen.any() else None
+        shares[f"{100 * low:.0f}_{100 * high:.0f}"] = {"hands": int(chosen.sum()), "recall": found_share}
+    return shares
 
 
 def alarms(networks: dict[str, Networks], places: Sequence[Path]) -> dict[str, Any]:
@@ -112,7 +125,7 @@ def pictures_of(place: Path) -> Iterator[Image]:
     if place.is_dir():
         yield from images_in([path for path in sorted(place.rglob("*")) if path.is_file()])
     else:
-        yield from (frame.image for frame in islice(read(place), 0, None, EVERY_FRAME))
+        yield from (frame.image for frame in itertools.islice(read(place), 0, None, EVERY_FRAME))
 
 
 if __name__ == "__main__":

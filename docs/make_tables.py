@@ -44,6 +44,7 @@ def main() -> None:
         {
             "time": times(palms["time"]),
             "boxes": boxes(palms["boxes"], palms["models"]),
+            "box_sizes": box_sizes(palms["box_sizes"]),
             "scenes": scenes(palms["scenes"]),
             "free": alarms(palms["free"], palms["models"]),
             "accuracy": accuracy(read("accuracy_knuckle")["datasets"]),
@@ -124,6 +125,17 @@ def boxes(found: dict[str, Any], models: list[str]) -> str:
             value, low, high = by_model[name]["recall"]
             cells.append(f"{value:.1f} ({low:.1f}–{high:.1f}); AP {by_model[name]['ap']:.1f}")
         lines.append(f"| {source} | {by_model[models[0]]['hands']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def box_sizes(found: dict[str, Any]) -> str:
+    """Share of people's boxes that are found, by their size, per network."""
+    hands = [next(iter(found.values()))[key]["hands"] for key in SIZES]
+    titles = [f"{title} ({count})" for title, count in zip(SIZES.values(), hands, strict=True)]
+    lines = [f"| | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
+    for name, sizes in found.items():
+        cells = ["–" if sizes[key]["recall"] is None else f"{sizes[key]['recall']:.1f}" for key in SIZES]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

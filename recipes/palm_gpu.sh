@@ -1,18 +1,25 @@
 #!/bin/sh
 # The palm network of bundle `knuckle` on one GPU, longer and on more scenes than recipes/palm_cpu.sh.
 #
-#     sh recipes/palm_gpu.sh PHOTOS/index.jsonl WORK/
+#     sh recipes/palm_gpu.sh PHOTOS/index.jsonl WORK/ WORK_OF_LANDMARKS/hard
 #
 # A stage of training ends after at most 25 minutes with a checkpoint; run it again with the same folder until it says
 # that all steps are done.
 set -eu
-index=$1 work=$2
+index=$1 work=$2 hard=$3
 cores=$(nproc)
 
-[ -f "$work/photos/done" ] || { python recipes/pseudo_palms.py "$index" "$work/photos"; touch "$work/photos/done"; }
+label() {
+    [ -f "$work/$1/done" ] && return
+    python recipes/pseudo_palms.py "$index" "$work/$@"
+    touch "$work/$1/done"
+}
+label hands --sources subhih asl_letters lebanese_gestures hands_dguzk indoor_no_hands
+label people --sources lab_gestures rf100_signers
+label digits --sources sign_digits
 knuckle synth scenes "$work/scenes" --count 40000 --side 384 --seed 21 --workers "$cores"
 knuckle train palm --init new --steps 60000 --batch 256 --rate 0.004 --warmup 1000 --minutes 25 --workers "$cores" \
-    --data "$work/photos/train.jsonl:1" --data "$work/scenes:1" --check "$work/photos/held_out.jsonl" \
-    --out "$work/run"
-python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --data "$work/photos/train.jsonl"
+    --data "$work/hands/train.jsonl:1" --data "$work/people/train.jsonl:0.8" --data "$work/digits/train.jsonl:0.2" \
+    --data "$work/scenes:1.1" --data "$hard/hard.jsonl:0.15" --check "$work/hands/held_out.jsonl" --out "$work/run"
+python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --data "$work/hands/train.jsonl"
 knuckle export "$work/run/calibrated.pt" --hand knuckle --out "$work/bundle" --licence Apache-2.0

@@ -22,12 +22,13 @@ from knuckle.train.synth.labels import PALM_LANDMARKS, palm_of
 from knuckle.train.targets import AnchorGrid, AnchorTargets, targets
 
 KEY_POINTS = list(PALM_LANDMARKS)
-# Sides of palms as shares of the picture's: hands of 4 % to 80 % of it, whose palms are 0.4 to 0.7 of them.
-SMALLEST, LARGEST = 0.018, 0.6
+# Sides of palms as shares of the picture's: hands of 5 % to 80 % of it, whose palms are 0.4 to 0.7 of them.
+SMALLEST, LARGEST = 0.022, 0.6
 LEAST_SHOWN = 0.7  # share of a palm's key points in view from which it must be found; below that it may be
 LEAST_VISIBLE = 0.25  # the same of all landmarks that nothing covers
 MOSAIC = 0.2  # share of pictures that are four or nine pictures
-AT_A_HAND = 0.85  # share of views that are placed by one of their hands
+AT_A_HAND = 0.8  # share of views that are placed by one of their hands
+ANY_WAY_ROUND = 0.4  # share of views that are turned at will; the others stand nearly upright, as most pictures do
 OUT_OF_PHOTO = 0.15  # of the picture's side: how far a view may look past a photo that could fill it
 MOST_ENLARGED, LEAST_COVERED = 2.5, 0.6  # further enlarged hands are blurs; smaller pictures are stamps on black
 FAR_PALM, FAR_LOOK = 0.06, 0.3  # palms below that share would drown in full blur and noise
@@ -177,7 +178,7 @@ class PalmPictures:
         else:
             scale = side / max(width, height) * math.exp(rng.uniform(-0.5, 0.7))
             x, y, to_x, to_y = width / 2, height / 2, *rng.uniform(0.3 * side, 0.7 * side, 2)
-        angle = rng.uniform(-math.pi, math.pi) if rng.random() < 0.5 else rng.normal(0, 0.25)
+        angle = rng.uniform(-math.pi, math.pi) if rng.random() < ANY_WAY_ROUND else rng.normal(0, 0.25)
         c, s = scale * math.cos(angle), scale * math.sin(angle)
         linear = np.array([[c, -s], [s, c]]) @ np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0])
         middle = np.array([to_x, to_y]) + linear @ np.array([width / 2 - x, height / 2 - y])

@@ -1,8 +1,11 @@
-"""Knuckle's palm detector: an encoder-decoder of plain 3×3 convolutions with one anchor per cell.
+"""Knuckle's palm detector: an encoder-decoder of 3×3 convolutions with one anchor per cell.
 
-The paper's detector (arXiv 2006.10214, section 2.1) with what processors like: dense convolutions and ReLU for
-depthwise ones and PReLU. Its anchors all have one size, so several per cell say the same thing; here there is one. The
-decoder (a feature pyramid, Lin et al. 2017, arXiv 1612.03144) lets far small palms be told from their surroundings.
+The paper's detector (arXiv 2006.10214, section 2.1) with what processors like: 3×3 filters and ReLU for 5×5 and PReLU.
+Its anchors all have one size, so several per cell say the same thing; here there is one. The decoder (a feature
+pyramid, Lin et al. 2017, arXiv 1612.03144) lets far small palms be told from their surroundings.
+
+Coarse grids use dense convolutions. The fine one, which finds palms below a fifth of the side, is separable (Howard et
+al. 2017, arXiv 1704.04861): in the time of 32 dense channels it has 64.
 """
 
 from __future__ import annotations
@@ -16,12 +19,12 @@ from torch.nn import functional as F
 
 from knuckle.errors import InputError
 from knuckle.train.nets.hand_net import ConvNorm, Residual
-from knuckle.train.nets.layers import Conv
+from knuckle.train.nets.layers import Conv, depthwise
 from knuckle.train.nets.reference_palm import rows
 
 STRIDES = ((8, 1), (16, 1))
 # Palms as shares of the side: small ones for the fine grid, large ones for the coarse one, those between for both.
-SPANS = (((0.0, 0.18),), ((0.12, math.inf),))
+SPANS = (((0.0, 0.18),), ((0.1, math.inf),))
 VALUES = 18  # centre, size, seven key points
 # What a box value of 1 means at each stride, as a share of the side: outputs start out as large as palms are.
 UNITS = (1 / 12, 1 / 4)
@@ -36,21 +39,34 @@ class PalmNetShape:
         side: of the square input, pixels; a multiple of 32. A network that is there can be trained on at another.
         stem: channels at half the side.
         widths: channels at 1/4, 1/8, 1/16 and 1/32 of the side.
-        depths: residual blocks at each of those.
+        depths: residual blocks at each of those; at 1/8 separable ones.
+        refine: separable blocks at 1/8 after the decoder.
         decoder: whether coarse maps are brought back to fine ones before the heads (the paper's ablation).
     """
 
     side: int = 192
     stem: int = 16
-    widths: tuple[int, int, int, int] = (16, 32, 96, 160)
-    depths: tuple[int, int, int, int] = (0, 2, 2, 1)
+    widths: tuple[int, int, int, int] = (24, 64, 96, 160)
+    depths: tuple[int, int, int, int] = (0, 3, 2, 1)
+    refine: int = 2
     decoder: bool = True
 
     def __post_init__(self) -> None:
         if self.side < 64 or self.side % 32:
             raise InputError(f"side must be a multiple of 32 from 64 up, got {self.side}")
-        if min(self.stem, *self.widths) < 1 or min(self.depths) < 0:
+        if min(self.stem, *self.widths) < 1 or min(*self.depths, self.refine) < 0:
             raise InputError(f"a network needs widths above 0 and depths of 0 or more, got {self}")
+
+
+class Separable(nn.Module):
+    """A 3×3 filter per channel, a 1×1 convolution over them, and the input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.filter, self.mix = depthwise(channels, 3), ConvNorm(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.mix(self.filter(x)))
 
 
 class PalmNet(nn.Module):
@@ -71,14 +87,15 @@ class PalmNet(nn.Module):
             ConvNorm(entering, leaving, 3, 2)
             for entering, leaving in zip((shape.stem, *widths[:-1]), widths, strict=True)
         )
-        # 16 × 48 × 48, 32 × 24 × 24, 96 × 12 × 12, 160 × 6 × 6
+        # 24 × 48 × 48, 64 × 24 × 24, 96 × 12 × 12, 160 × 6 × 6
         self.stages = nn.ModuleList(
-            nn.Sequential(*(Residual(width) for _ in range(depth)))
-            for width, depth in zip(widths, shape.depths, strict=True)
+            nn.Sequential(*(block(width) for _ in range(depth)))
+            for block, width, depth in zip((Residual, Separable, Residual, Residual), widths, shape.depths, strict=True)
         )
         if shape.decoder:
             self.up = nn.ModuleList((ConvNorm(widths[3], widths[2], 1), ConvNorm(widths[2], widths[1], 1)))
-            self.mix = nn.ModuleList((ConvNorm(widths[2], widths[2]), ConvNorm(widths[1], widths[1])))
+            self.mix = ConvNorm(widths[2], widths[2])
+            self.refine = nn.Sequential(*(Separable(widths[1]) for _ in range(shape.refine)))
         self.boxes = nn.ModuleList(Conv(width, VALUES, 1) for width in widths[1:3])
         self.scores = nn.ModuleList(Conv(width, 1, 1) for width in widths[1:3])
         for head in self.scores:
@@ -93,9 +110,8 @@ class PalmNet(nn.Module):
         fine, middle, coarse = levels[1:]
         if self.shape.decoder:
             middle = F.relu(middle + twice(self.up[0](coarse)))
-            middle = F.relu(self.mix[0](middle))  # 96 × 12 × 12
-            fine = F.relu(fine + twice(self.up[1](middle)))
-            fine = F.relu(self.mix[1](fine))  # 32 × 24 × 24
+            middle = F.relu(self.mix(middle))  # 96 × 12 × 12
+            fine = self.refine(F.relu(fine + twice(self.up[1](middle))))  # 64 × 24 × 24
         maps = list(zip((fine, middle), self.boxes, self.scores, UNITS, strict=True))
         return {
             "boxes": torch.cat(
