@@ -14,7 +14,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +101,18 @@ def in_turn(names: Sequence[str], opened: Callable[[str, int], tuple[Session, in
                 for _ in range(RUNS):
                     session(pictures[name])
                 rounds[name].append((time.perf_counter() - started) / RUNS * 1000)
-        for name in names:
-            ratios = [mine / first for mine, first in zip(rounds[name], rounds[names[0]], strict=True)]
-            low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75)).tolist()
-            figures = {"ms": statistics.median(rounds[name]), "ratio": middle, "low": low, "high": high}
+        for name, figures in ratios(rounds).items():
             found[name][f"{threads} thread{'s' * (threads > 1)}"] = figures
+    return found
+
+
+def ratios(rounds: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
+    """Per network of rounds that all took part in: the median, and the quartiles of the ratio to the first one's."""
+    first = next(iter(rounds.values()))
+    found = {}
+    for name, mine in rounds.items():
+        low, middle, high = np.quantile(np.divide(mine, first), (0.25, 0.5, 0.75)).tolist()
+        found[name] = {"ms": statistics.median(mine), "ratio": middle, "low": low, "high": high}
     return found
 
 
