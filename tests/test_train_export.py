@@ -72,6 +72,19 @@ def test_every_format_says_what_torch_says(form: exporting.Format, tmp_path: Pat
         assert halves > 0.9 * sum(p.numel() for p in network.parameters())
 
 
+def test_weights_and_biases_are_stored_alike(tmp_path: Path) -> None:
+    """LiteRT.js runs a layer by plain loops where one is widened from float16 and the other is not."""
+    export(fold(trained_net()), tmp_path / "hand.tflite", "fp16", sample_pictures(64))
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((tmp_path / "hand.tflite").read_bytes(), 0))
+    kinds, graph = schema.BuiltinOperator, model.subgraphs[0]
+    codes = [code.builtinCode for code in model.operatorCodes]
+    widened = {op.outputs[0] for op in graph.operators if codes[op.opcodeIndex] == kinds.DEQUANTIZE}
+    layers = [op for op in graph.operators if codes[op.opcodeIndex] in (kinds.CONV_2D, kinds.FULLY_CONNECTED)]
+    biased = [op for op in layers if len(op.inputs) > 2 and op.inputs[2] >= 0]
+    assert len(layers) >= len(biased) > 10
+    assert all((op.inputs[1] in widened) == (op.inputs[2] in widened) for op in biased)
+
+
 def test_a_file_that_says_something_else_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = fold(trained_net())
     write = exporting._write_onnx
