@@ -1,10 +1,11 @@
-"""Knuckle and MediaPipe's tasks-vision in the same Chromium, on the same frames, in turn, in one run.
+"""Knuckle, with Google's networks and its own, and MediaPipe's tasks-vision in one Chromium, on the same frames, in turn.
 
     python benchmarks/web.py --data FOLDER
 
 Needs `web/dist` (`make web`), node, npm and Chromium. Fetches @mediapipe/tasks-vision into benchmarks/scratch, reads
-clips and photos from FOLDER, lets both systems run round by round, each from the same canvas, and writes
-benchmarks/results/web.json. A ratio is taken within each round, so that a machine that slows down slows both.
+clips and photos from FOLDER, lets all run round by round, each from the same canvas, and writes
+benchmarks/results/web.json; docs/make_tables.py makes a table of it. A ratio is taken within each round, so that a
+machine that slows down slows all.
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ RESULTS = HERE / "results" / "web.json"
 DIST = HERE.parent / "web" / "dist"
 RIVAL = "@mediapipe/tasks-vision@1.1.0"
 
-# What a browser must fetch before the first result, by system.
+# What a browser must fetch before the first result, beside the networks, by system. The last one is the reference.
 THREADED = "wasm/litert_wasm_threaded_internal"
+LIBRARY = ("index.js", "shared.js", "worker.js", f"{THREADED}.js", f"{THREADED}.wasm")
+TASK, OWN = "hand_landmarker.task", "own"
 DOWNLOADS = {
-    "knuckle": ("index.js", "shared.js", "worker.js", f"{THREADED}.js", f"{THREADED}.wasm"),
+    "knuckle": LIBRARY,
+    "knuckle, own networks": LIBRARY,
     "tasks-vision": ("vision_bundle.mjs", "wasm/vision_wasm_internal.js", "wasm/vision_wasm_internal.wasm"),
 }
 
@@ -70,16 +74,17 @@ const show = (bitmap) => {
   canvas.getContext("2d").drawImage(bitmap, 0, 0);
   return canvas;
 };
+const ours = (models) => async (hands, still) => {
+  const { HandTracker } = await import("/lib/index.js");
+  const tracker = await HandTracker.create({ models, maxHands: hands, engine: "cpu" });
+  return {
+    run: async (image, timeS) => (still ? await tracker.detect(image) : await tracker.track(image, timeS)).length,
+    reset: () => tracker.reset(), about: `${tracker.device}, ${tracker.threads} threads`,
+  };
+};
 const starters = {
-  async knuckle(hands, still) {
-    const { HandTracker } = await import("/lib/index.js");
-    const options = { models: "/models/hand_landmarker.task", maxHands: hands, engine: "cpu" };
-    const tracker = await HandTracker.create(options);
-    return {
-      run: async (image, timeS) => (still ? await tracker.detect(image) : await tracker.track(image, timeS)).length,
-      reset: () => tracker.reset(), about: `${tracker.device}, ${tracker.threads} threads`,
-    };
-  },
+  knuckle: ours("/models/hand_landmarker.task"),
+  "knuckle, own networks": ours("/models/own/"),
   async "tasks-vision"(hands, still) {
     const { FilesetResolver, HandLandmarker } = await import("/rival/vision_bundle.mjs");
     const files = await FilesetResolver.forVisionTasks("/rival/wasm");
@@ -146,7 +151,7 @@ def main() -> None:
     report["download_mb"] = {system: download(system) for system in DOWNLOADS}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
-    print(table(report))
+    print(json.dumps(report, indent=2))
 
 
 def prepare(data: Path, most: int) -> None:
@@ -156,9 +161,14 @@ def prepare(data: Path, most: int) -> None:
     photos = sorted((data / "photos" / "gestures40").glob("*.jpg"))
     write_frames("photos", (np.asarray(Image.open(photo).convert("RGB")) for photo in photos))
     bundle = zoo.find(zoo.DEFAULT)
-    with zipfile.ZipFile(SCRATCH / "hand_landmarker.task", "w", zipfile.ZIP_STORED) as task:
+    with zipfile.ZipFile(SCRATCH / TASK, "w", zipfile.ZIP_STORED) as task:
         task.write(bundle.palm_path, fetch.TASK_MEMBERS["palm"])
         task.write(bundle.hand_path, fetch.TASK_MEMBERS["hand"])
+    own, folder = zoo.find("knuckle"), SCRATCH / OWN
+    folder.mkdir(exist_ok=True)
+    for path in (own.palm_path, own.hand_path):
+        shutil.copyfile(path, folder / path.name)
+    (folder / "bundle.json").write_text(own.to_json())
     (SCRATCH / "page").mkdir(exist_ok=True)
     (SCRATCH / "page" / "index.html").write_text(PAGE)
 
@@ -225,14 +235,19 @@ def measure_start(address: str, rounds: int) -> dict[str, Any]:
 
 
 def compared(medians: dict[str, list[float]]) -> dict[str, Any]:
-    ratios = [theirs / ours for ours, theirs in zip(medians["knuckle"], medians["tasks-vision"], strict=True)]
-    return {"ms": {system: statistics.median(values) for system, values in medians.items()}, "ratios": sorted(ratios)}
+    *systems, reference = medians
+    ratios = {
+        system: sorted(theirs / ours for ours, theirs in zip(medians[system], medians[reference], strict=True))
+        for system in systems
+    }
+    return {"ms": {system: statistics.median(values) for system, values in medians.items()}, "ratios": ratios}
 
 
 def download(system: str) -> float:
     """Megabytes as a server with Brotli (level 9) sends them, models included."""
-    root = DIST if system == "knuckle" else rival()
-    files = [root / name for name in DOWNLOADS[system]] + [SCRATCH / "hand_landmarker.task"]
+    root = DIST if DOWNLOADS[system] == LIBRARY else rival()
+    networks = sorted((SCRATCH / OWN).iterdir()) if system.endswith("own networks") else [SCRATCH / TASK]
+    files = [root / name for name in DOWNLOADS[system]] + networks
     code = (
         "const z = require('node:zlib'), options = { params: { [z.constants.BROTLI_PARAM_QUALITY]: 9 } };"
         "let sum = 0; for (const f of process.argv.slice(1))"
@@ -246,19 +261,6 @@ def download(system: str) -> float:
 def version() -> str:
     run = subprocess.run([CHROMIUM, "--version"], capture_output=True, text=True, check=True)
     return run.stdout.strip()
-
-
-def table(report: dict[str, Any]) -> str:
-    lines = [f"| | Knuckle | {RIVAL}, CPU | ratio (least to most of the rounds) |", "|---|---|---|---|"]
-    for row in report["rows"]:
-        ours, theirs = (f"{row['ms'][system]:.1f} ms" for system in DOWNLOADS)
-        if hands := row.get("hands"):
-            ours, theirs = f"{ours}, {hands['knuckle']} hands", f"{theirs}, {hands['tasks-vision']} hands"
-        low, middle, high = row["ratios"][0], statistics.median(row["ratios"]), row["ratios"][-1]
-        lines.append(f"| {row['name']} | {ours} | {theirs} | **{middle:.1f}×** ({low:.1f}–{high:.1f}) |")
-    sizes = report["download_mb"]
-    lines.append(f"| download (Brotli) | {sizes['knuckle']} MB | {sizes['tasks-vision']} MB | |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Fills the tables of the model card and of the training pages with what was measured: `python docs/make_tables.py`."""
+"""Fills the tables of the model cards, the training pages and the web page with what was measured: `python docs/make_tables.py`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from make_accuracy import section
@@ -38,6 +39,7 @@ def main() -> None:
     fill("training.md", {"shapes": shapes(read("shapes"))})
     fill("training_palm.md", {"ablation": ablation(ablations["palm"], PALM_FIGURES)})
     draw_curves(ablations["palm"], DOCS / "images" / "palm_curves.svg")
+    fill("web.md", {"speed": browser(read("web"))})
     palms = read("palms")
     fill(
         "model_palm.md",
@@ -163,6 +165,25 @@ def alarms(found: dict[str, Any], models: list[str]) -> str:
         ]
         lines.append(f"| {place} | {count} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def browser(report: dict[str, Any]) -> str:
+    """A row per case, a column per system, with the ratios to the last one (median, least and most of the rounds)."""
+    systems = list(report["rows"][0]["ms"])
+    titles = [*systems[:-1], report["reference"]]
+    lines = [f"| | {' | '.join(titles)} |", "|---|" + "---|" * len(systems)]
+    for row in report["rows"]:
+        cells = []
+        for system in systems:
+            cell = f"{row['ms'][system]:.1f} ms"
+            if hands := row.get("hands"):
+                cell += f", {hands[system]} hands"
+            if ratios := row["ratios"].get(system):
+                cell += f", **{median(ratios):.1f}×** ({ratios[0]:.1f}–{ratios[-1]:.1f})"
+            cells.append(cell)
+        lines.append(f"| {row['name']} | {' | '.join(cells)} |")
+    sizes = (f"{report['download_mb'][system]} MB" for system in systems)
+    return "\n".join([*lines, f"| download (Brotli) | {' | '.join(sizes)} |"])
 
 
 def draw_curves(entry: dict[str, Any], path: Path) -> None:
