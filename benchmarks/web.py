@@ -1,4 +1,4 @@
-"""Knuckle, with Google's networks and its own, and MediaPipe's tasks-vision in one Chromium, on the same frames, in turn.
+"""Knuckle, with Google's networks and its own, and MediaPipe's tasks-vision in one Chromium, on the same frames.
 
     python benchmarks/web.py --data FOLDER
 

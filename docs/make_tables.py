@@ -1,4 +1,4 @@
-"""Fills the tables of the model cards, the training pages and the web page with what was measured: `python docs/make_tables.py`."""
+"""Fills tables of model cards, training and web pages with what was measured: `python docs/make_tables.py`."""
 
 from __future__ import annotations
 
