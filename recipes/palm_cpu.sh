@@ -23,14 +23,15 @@ knuckle synth scenes "$work/scenes" --count 6000 --side 384 --seed 33 --workers 
 knuckle synth scenes "$work/more" --count 2000 --side 384 --seed 21 --workers 2
 
 export OMP_NUM_THREADS=1
-data="--data $work/hands/train.jsonl:1 --data $work/people/train.jsonl:0.8 --data $work/digits/train.jsonl:0.2
-    --data $work/scenes:0.85 --data $work/more:0.25 --data $hard/hard.jsonl:0.15 --check $work/hands/held_out.jsonl"
-knuckle train palm --init new $data --steps 26000 --warmup 300 --batch 32 --rate 0.002 --seed 20 --workers 1 \
+set -- --data "$work/hands/train.jsonl:1" --data "$work/people/train.jsonl:0.8" \
+    --data "$work/digits/train.jsonl:0.2" --data "$work/scenes:0.85" --data "$work/more:0.25" \
+    --data "$hard/hard.jsonl:0.15" --check "$work/hands/held_out.jsonl" --workers 1
+knuckle train palm --init new "$@" --steps 26000 --warmup 300 --batch 32 --rate 0.002 --seed 20 \
     --minutes 150 --save-every 500 --evaluate-every 2000 --out "$work/run"
 python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --data "$work/hands/train.jsonl"
 knuckle export "$work/run/calibrated.pt" --hand knuckle --out "$work/bundle" --licence Apache-2.0
 # The same weights, on pictures of 320 px.
-knuckle train palm --init "$work/run/checkpoint.pt" --side 320 $data --steps 1200 --rate 0.0006 --warmup 50 \
-    --batch 16 --workers 1 --save-every 400 --evaluate-every 600 --out "$work/far"
+knuckle train palm --init "$work/run/checkpoint.pt" --side 320 "$@" --steps 1200 --rate 0.0006 --warmup 50 \
+    --batch 16 --save-every 400 --evaluate-every 600 --out "$work/far"
 python recipes/calibrate_palms.py "$work/far/checkpoint.pt" --data "$work/hands/train.jsonl"
 knuckle export "$work/far/calibrated.pt" --hand knuckle --out "$work/bundle_far" --licence Apache-2.0
