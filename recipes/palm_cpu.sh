@@ -31,7 +31,7 @@ knuckle train palm --init new "$@" --steps 26000 --warmup 300 --batch 32 --rate 
 python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --data "$work/hands/train.jsonl"
 knuckle export "$work/run/calibrated.pt" --hand knuckle --out "$work/bundle" --licence Apache-2.0
 # The same weights, on pictures of 320 px.
-knuckle train palm --init "$work/run/checkpoint.pt" --side 320 "$@" --steps 1200 --rate 0.0006 --warmup 50 \
-    --batch 16 --save-every 400 --evaluate-every 600 --out "$work/far"
+knuckle train palm --init "$work/run/checkpoint.pt" --side 320 "$@" --steps 1600 --rate 0.0006 --warmup 50 \
+    --batch 16 --save-every 400 --evaluate-every 800 --out "$work/far"
 python recipes/calibrate_palms.py "$work/far/checkpoint.pt" --data "$work/hands/train.jsonl"
 knuckle export "$work/far/calibrated.pt" --hand knuckle --out "$work/bundle_far" --licence Apache-2.0
