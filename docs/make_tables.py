@@ -170,7 +170,8 @@ def alarms(found: dict[str, Any], models: list[str]) -> str:
 def browser(report: dict[str, Any]) -> str:
     """A row per case, a column per system, with the ratios to the last one (median, least and most of the rounds)."""
     systems = list(report["rows"][0]["ms"])
-    titles = [*systems[:-1], report["reference"]]
+    bundles = {"knuckle": "`mediapipe`", "knuckle, own networks": "`knuckle`"}
+    titles = [*(f"Knuckle, bundle {bundles[system]}" for system in systems[:-1]), report["reference"]]
     lines = [f"| | {' | '.join(titles)} |", "|---|" + "---|" * len(systems)]
     for row in report["rows"]:
         cells = []
