@@ -10,15 +10,7 @@
 set -eu
 index=$1 work=$2 hard=$3
 
-# Close hands; people in rooms, whose hands are small and whose faces and clothes are not hands; digits on plain walls.
-label() {
-    [ -f "$work/$1/done" ] && return
-    python recipes/pseudo_palms.py "$index" "$work/$@"
-    touch "$work/$1/done"
-}
-label hands --sources subhih asl_letters lebanese_gestures hands_dguzk indoor_no_hands
-label people --sources lab_gestures rf100_signers
-label digits --sources sign_digits
+sh recipes/palm_photos.sh "$index" "$work"
 knuckle synth scenes "$work/scenes" --count 6000 --side 384 --seed 33 --workers 2
 knuckle synth scenes "$work/more" --count 2000 --side 384 --seed 21 --workers 2
 

@@ -9,14 +9,7 @@ set -eu
 index=$1 work=$2 hard=$3
 cores=$(nproc)
 
-label() {
-    [ -f "$work/$1/done" ] && return
-    python recipes/pseudo_palms.py "$index" "$work/$@"
-    touch "$work/$1/done"
-}
-label hands --sources subhih asl_letters lebanese_gestures hands_dguzk indoor_no_hands
-label people --sources lab_gestures rf100_signers
-label digits --sources sign_digits
+sh recipes/palm_photos.sh "$index" "$work"
 knuckle synth scenes "$work/scenes" --count 40000 --side 384 --seed 21 --workers "$cores"
 knuckle train palm --init new --steps 60000 --batch 256 --rate 0.004 --warmup 1000 --minutes 25 --workers "$cores" \
     --data "$work/hands/train.jsonl:1" --data "$work/people/train.jsonl:0.8" --data "$work/digits/train.jsonl:0.2" \

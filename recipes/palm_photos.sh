@@ -1,0 +1,19 @@
+#!/bin/sh
+# The photos of both palm recipes, with all their palms labelled by MediaPipe where its views agree.
+#
+#     sh recipes/palm_photos.sh PHOTOS/index.jsonl WORK/
+#
+# Close hands; people in rooms, whose hands are small and whose faces and clothes are not hands; digits on plain walls.
+set -eu
+index=$1 work=$2
+
+label() {
+    name=$1
+    shift
+    [ -f "$work/$name/done" ] && return
+    python recipes/pseudo_palms.py "$index" "$work/$name" --sources "$@"
+    touch "$work/$name/done"
+}
+label hands subhih asl_letters lebanese_gestures hands_dguzk indoor_no_hands
+label people lab_gestures rf100_signers
+label digits sign_digits
