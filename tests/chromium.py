@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import shutil
 import sys
@@ -11,6 +12,10 @@ from contextlib import contextmanager, nullcontext
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from knuckle.images import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 WEB = Path(__file__).resolve().parents[1] / "web"
@@ -31,6 +36,12 @@ def why_not() -> str | None:
     if not (WEB / "dist" / "index.js").is_file():
         return "web/dist is not built: make web"
     return None
+
+
+def raw(image: Image) -> dict[str, Any]:
+    """An image as it crosses to the page: every byte as it is."""
+    rgba = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+    return {"rgba": base64.b64encode(rgba.tobytes()).decode(), "width": image.shape[1], "height": image.shape[0]}
 
 
 class _Handler(SimpleHTTPRequestHandler):

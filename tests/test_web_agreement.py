@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from chromium import WEB, WITHOUT_WEBGL, open_browser, serve_folders, why_not
+from chromium import WEB, WITHOUT_WEBGL, open_browser, raw, serve_folders, why_not
 from PIL import Image as Picture
 from scene import blank, draw_hand
 
@@ -99,12 +99,6 @@ def page(address: str) -> Iterator[Any]:
         page.goto(f"{address}/index.html")
         page.wait_for_function("window.ready", timeout=60_000)
         yield page
-
-
-def raw(image: Image) -> dict[str, Any]:
-    """An image as it crosses to the page: every byte as it is."""
-    rgba = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
-    return {"rgba": base64.b64encode(rgba.tobytes()).decode(), "width": image.shape[1], "height": image.shape[0]}
 
 
 def floats(text: str) -> npt.NDArray[np.float32]:

@@ -6,7 +6,6 @@ What is written has first been run and compared with PyTorch.
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 import logging
 import tempfile
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from knuckle.errors import EngineError, MissingExtraError, SinkError
 from knuckle.runtime import Session, quiet_stderr
+from knuckle.tflite_file import add_operator, add_tensor, kinds_of, opened, packed
 
 Format = Literal["fp16", "fp32", "int8", "onnx"]
 FORMATS: tuple[Format, ...] = ("fp16", "fp32", "int8", "onnx")
@@ -148,83 +148,39 @@ def _quantise(whole: Path, path: Path, form: Format, pictures: npt.NDArray[np.ui
 
 def _finish(path: Path) -> None:
     """Mend what the converters leave: names of outputs, biases in full beside weights in half."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    data = path.read_bytes()
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-    for buffer in model.buffers:  # the quantiser puts constants behind the tables; pull them in again
-        if buffer.offset > 1:
-            buffer.data = np.frombuffer(data, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
+    schema, model = opened(path.read_bytes())
     graph = model.subgraphs[0]
     for output in model.signatureDefs[0].outputs:  # tensor names are what interpreters list, not the signature's
         graph.tensors[output.tensorIndex].name = output.name
-    _halve_biases(model, graph)
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    path.write_bytes(bytes(builder.Output()))
+    if schema.BuiltinOperator.DEQUANTIZE in kinds_of(model):
+        _halve_biases(schema, model)
+    path.write_bytes(packed(model))
 
 
-def _halve_biases(model: Any, graph: Any) -> None:
+def _halve_biases(schema: Any, model: Any) -> None:
     """Store the biases of layers with float16 weights as float16 too.
 
-    LiteRT.js gives a layer to XNNPACK only where both are widened or neither is; else plain loops run it, and both
-    our networks took 4 times as long in a browser.
+    LiteRT.js gives a layer to XNNPACK only where both are widened or neither is; else plain loops run it, which are
+    several times as slow.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    kinds = schema.BuiltinOperator
-    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
-    if kinds.DEQUANTIZE not in codes:
-        return
-    widen = codes.index(kinds.DEQUANTIZE)
-    model.operatorCodes[widen].deprecatedBuiltinCode = kinds.DEQUANTIZE  # which older readers look at
-    widened = {int(op.outputs[0]) for op in graph.operators if op.opcodeIndex == widen}
-    halved: dict[int, int] = {}
-    operators = []
-    for op in graph.operators:
-        layer = codes[op.opcodeIndex] in (kinds.CONV_2D, kinds.DEPTHWISE_CONV_2D, kinds.FULLY_CONNECTED)
-        if layer and int(op.inputs[1]) in widened and len(op.inputs) > 2 and op.inputs[2] >= 0:
-            bias = int(op.inputs[2])
-            if bias not in halved and bias not in widened:
-                half = _half_constant(model, graph, bias)
-                halved[bias] = _added(graph.tensors, _like(graph.tensors[bias], schema.TensorType.FLOAT32, 0))
-                operators.append(_operator(widen, half, halved[bias]))
-            op.inputs = [*op.inputs[:2], halved.get(bias, bias)]
-        operators.append(op)
-    graph.operators = operators
-
-
-def _half_constant(model: Any, graph: Any, tensor: int) -> int:
-    """A new tensor with the values of a float32 constant as float16."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    values = np.frombuffer(bytes(model.buffers[graph.tensors[tensor].buffer].data), np.float32)
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(values.astype(np.float16).tobytes(), np.uint8)
-    like = _like(graph.tensors[tensor], schema.TensorType.FLOAT16, _added(model.buffers, buffer))
-    return _added(graph.tensors, like)
-
-
-def _like(tensor: Any, kind: int, buffer: int) -> Any:
-    made = copy.copy(tensor)
-    made.type, made.buffer = kind, buffer
-    return made
-
-
-def _operator(code: int, entering: int, leaving: int) -> Any:
-    from ai_edge_litert import schema_py_generated as schema
-
-    made = schema.OperatorT()
-    made.opcodeIndex, made.inputs, made.outputs = code, [entering], [leaving]
-    return made
-
-
-def _added(rows: list[Any], row: Any) -> int:
-    """Append a row; its index."""
-    rows.append(row)
-    return len(rows) - 1
+    builtin, kinds, graph = schema.BuiltinOperator, kinds_of(model), model.subgraphs[0]
+    widen = kinds.index(builtin.DEQUANTIZE)
+    model.operatorCodes[widen].deprecatedBuiltinCode = builtin.DEQUANTIZE  # which older readers look at
+    layers = list(graph.operators)
+    widened = {int(op.outputs[0]): int(op.outputs[0]) for op in layers if op.opcodeIndex == widen}
+    for op in layers:
+        matrix = kinds[op.opcodeIndex] in (builtin.CONV_2D, builtin.DEPTHWISE_CONV_2D, builtin.FULLY_CONNECTED)
+        if not matrix or int(op.inputs[1]) not in widened or len(op.inputs) < 3 or op.inputs[2] < 0:
+            continue
+        weight, bias = int(op.inputs[1]), int(op.inputs[2])
+        if bias not in widened:
+            stored = graph.tensors[bias]
+            values = np.frombuffer(bytes(model.buffers[stored.buffer].data), np.float32).astype(np.float16)
+            half = add_tensor(schema, model, f"{stored.name.decode()}/half", values.shape, values)
+            widened[bias] = add_tensor(schema, model, f"{stored.name.decode()}/widened", values.shape)
+            add_operator(schema, model, builtin.DEQUANTIZE, [half], widened[bias])
+        op.inputs = [op.inputs[0], weight, widened[bias]]
+    graph.operators = graph.operators[len(layers) :] + layers  # constants are widened before they are used
 
 
 def _write_onnx(network: nn.Module, path: Path, pictures: npt.NDArray[np.uint8]) -> None:

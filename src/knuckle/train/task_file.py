@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from knuckle.errors import EngineError, InputError, SinkError
 from knuckle.fetch import TASK_MEMBERS
 from knuckle.palm import anchors
+from knuckle.tflite_file import add_buffer, opened, packed
 from knuckle.train import export as exporting
 
 PALM_SIDE, PALM_STRIDES = 192, ((8, 2), (16, 6))  # of the anchors that the graph makes itself
@@ -100,10 +101,7 @@ def write_task(path: Path, palm: nn.Module, hand: nn.Module, pictures: dict[str,
 
 def with_metadata(network: bytes, names: dict[str, str], role: str) -> bytes:
     """A tflite file with its outputs in the order and with the names of MediaPipe's, metadata, and a file of labels."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(network, 0))
+    schema, model = opened(network)
     graph = model.subgraphs[0]
     by_name = {graph.tensors[index].name.decode(): index for index in graph.outputs}
     missing = set(names) - set(by_name)
@@ -114,16 +112,12 @@ def with_metadata(network: bytes, names: dict[str, str], role: str) -> bytes:
         graph.tensors[by_name[name]].name = theirs
     graph.tensors[graph.inputs[0]].name = "input_1"
     model.signatureDefs = []  # they name the outputs that were there before
-    told = schema.BufferT()
     label_file, labels = LABELS[role]
-    told.data = np.frombuffer(_metadata(role, list(names.values()), label_file), np.uint8)
-    model.buffers.append(told)
     entry = schema.MetadataT()
-    entry.name, entry.buffer = "TFLITE_METADATA", len(model.buffers) - 1
+    entry.name = "TFLITE_METADATA"
+    entry.buffer = add_buffer(schema, model, _metadata(role, list(names.values()), label_file))
     model.metadata = [*(model.metadata or []), entry]
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    whole = io.BytesIO(bytes(builder.Output()))
+    whole = io.BytesIO(packed(model))
     whole.seek(0, io.SEEK_END)
     with zipfile.ZipFile(whole, "a", zipfile.ZIP_STORED) as archive:  # labels follow the network, as a zip
         archive.writestr(zipfile.ZipInfo(label_file), labels)

@@ -19,6 +19,7 @@ import numpy as np
 
 from knuckle.errors import BundleError
 from knuckle.results import FloatArray
+from knuckle.tflite_file import add_operator, add_tensor, kinds_of, opened, packed
 
 OUTPUT = "visibility"
 HEADS = {1152: "full.npz", 672: "lite.npz"}  # by number of features
@@ -78,7 +79,7 @@ def with_visibility(network: bytes, head: Head | None = None) -> bytes:
     Raises:
         BundleError: it is another network.
     """
-    schema, model = _opened(network)
+    schema, model = opened(network)
     graph = model.subgraphs[0]
     features = _features_of(schema, model)
     if len(graph.outputs) != 4:
@@ -87,42 +88,30 @@ def with_visibility(network: bytes, head: Head | None = None) -> bytes:
     head = head or shipped_head(wide)
     if head.first.shape[1] != wide:
         raise BundleError(f"the head reads {head.first.shape[1]} features, the network has {wide}")
-    hidden = _add_tensor(schema, model, "visibility_hidden", (1, len(head.first)))
-    logits = _add_tensor(schema, model, "visibility_logits", (1, 21))
-    seen = _add_tensor(schema, model, OUTPUT, (1, 21))
+    hidden = add_tensor(schema, model, "visibility_hidden", (1, len(head.first)))
+    logits = add_tensor(schema, model, "visibility_logits", (1, 21))
+    seen = add_tensor(schema, model, OUTPUT, (1, 21))
     relu, plain = schema.ActivationFunctionType.RELU, schema.ActivationFunctionType.NONE
     _add_matrix(schema, model, features, head.first, head.first_bias, hidden, relu)
     _add_matrix(schema, model, hidden, head.second, head.second_bias, logits, plain)
-    _add_operator(schema, model, "LOGISTIC", [logits], seen)
+    add_operator(schema, model, schema.BuiltinOperator.LOGISTIC, [logits], seen)
     graph.outputs = [*graph.outputs, seen]
-    return _packed(model)
+    return packed(model)
 
 
 def with_features(network: bytes) -> bytes:
     """The same file with its pooled features (1, 1152 or 672) as the output `features`: what a head is trained on."""
-    schema, model = _opened(network)
+    schema, model = opened(network)
     features = _features_of(schema, model)
     model.subgraphs[0].tensors[features].name = "features"
     model.subgraphs[0].outputs = [*model.subgraphs[0].outputs, features]
-    return _packed(model)
-
-
-def _opened(network: bytes) -> tuple[Any, Any]:
-    """LiteRT's own description of the format, and the file as plain objects."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    if network[4:8] != b"TFL3":
-        raise BundleError("this is no tflite file")
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(network, 0))
-    if any(buffer.offset > 1 for buffer in model.buffers):
-        raise BundleError("this is not MediaPipe's landmark network: its weights lie behind the tables")
-    return schema, model
+    return packed(model)
 
 
 def _features_of(schema: Any, model: Any) -> int:
     """The tensor that the head of landmarks, the first output, reads."""
     graph = model.subgraphs[0]
-    kinds = [code.builtinCode for code in model.operatorCodes]
+    kinds = kinds_of(model)
     for operator in graph.operators:
         is_matrix = kinds[operator.opcodeIndex] == schema.BuiltinOperator.FULLY_CONNECTED
         if is_matrix and operator.outputs[0] == graph.outputs[0] and len(graph.outputs) in (4, 5):
@@ -130,46 +119,15 @@ def _features_of(schema: Any, model: Any) -> int:
     raise BundleError("this is not MediaPipe's landmark network: it needs four outputs, the first from one matrix")
 
 
-def _add_tensor(schema: Any, model: Any, name: str, shape: tuple[int, ...], values: FloatArray | None = None) -> int:
-    """A float32 tensor, constant where it has values; its index."""
-    tensor, graph = schema.TensorT(), model.subgraphs[0]
-    tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), schema.TensorType.FLOAT32, 0
-    if values is not None:
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
-        model.buffers.append(buffer)
-        tensor.buffer = len(model.buffers) - 1
-    graph.tensors.append(tensor)
-    return len(graph.tensors) - 1
-
-
 def _add_matrix(
     schema: Any, model: Any, entering: int, weight: FloatArray, bias: FloatArray, leaving: int, activation: int
 ) -> None:
     name = model.subgraphs[0].tensors[leaving].name
     constants = [
-        _add_tensor(schema, model, f"{name}/{part}", values.shape, values)
+        add_tensor(schema, model, f"{name}/{part}", values.shape, values.astype(np.float32))
         for part, values in (("weight", weight), ("bias", bias))
     ]
-    operator = _add_operator(schema, model, "FULLY_CONNECTED", [entering, *constants], leaving)
+    operator = add_operator(schema, model, schema.BuiltinOperator.FULLY_CONNECTED, [entering, *constants], leaving)
     operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
     operator.builtinOptions = schema.FullyConnectedOptionsT()
     operator.builtinOptions.fusedActivationFunction = activation
-
-
-def _add_operator(schema: Any, model: Any, kind: str, entering: list[int], leaving: int) -> Any:
-    """An operator of a kind that the network has already."""
-    operator = schema.OperatorT()
-    codes = [code.builtinCode for code in model.operatorCodes]
-    operator.opcodeIndex = codes.index(getattr(schema.BuiltinOperator, kind))
-    operator.inputs, operator.outputs = entering, [leaving]
-    model.subgraphs[0].operators.append(operator)
-    return operator
-
-
-def _packed(model: Any) -> bytes:
-    import flatbuffers
-
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
