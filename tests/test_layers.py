@@ -15,6 +15,7 @@ LAYERS = (
     {"errors"},
     {"images"},
     {"results"},
+    {"tflite_file"},
     {"visibility"},
     {"fetch"},
     {"geometry", "graph", "runtime", "zoo", "tables"},
