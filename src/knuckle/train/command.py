@@ -21,6 +21,8 @@ from knuckle.train.running import run
 
 FINE_TUNING = LoopOptions(steps=2000, rate=3e-5, warmup=100)  # Adam's steps are large for weights that are good
 INIT = "Where to start: a bundle (name or folder), a checkpoint FILE.pt, or `new` for our own network from nothing."
+TEACHER = "Also learn from the features of MediaPipe's network; `mediapipe`, or another bundle that holds it."
+TEACHER_SHARE = "Share of each batch that the teacher looks at; it costs as much as a step without it."
 LOOK = "How strongly colour, blur and noise are changed, 0 to 1."
 
 
@@ -45,6 +47,8 @@ def trains(data: str, out: str, shape: type, weights: type) -> Callable[[Command
         click.option("--check", metavar="PATH[@SPLIT]", help=check),
         click.option("--out", type=folder, default=Path(out), show_default=True, help=where),
         click.option("--look", default=1.0, show_default=True, callback=share, help=LOOK),
+        click.option("--teacher", metavar="BUNDLE", help=TEACHER),
+        click.option("--teacher-share", default=0.25, show_default=True, help=TEACHER_SHARE),
         flags_of(LoopOptions),
         flags_of(shape),
         flags_of(weights, "weight_"),
@@ -95,7 +99,16 @@ def loop_options(
     "Labelled images (docs/datasets.md); repeatable, drawn from by weight.", "runs/landmarks", HandNetShape, LossWeights
 )
 def landmarks(
-    context: click.Context, /, init: str, data: tuple[str, ...], check: str | None, out: Path, look: float, **flags: Any
+    context: click.Context,
+    /,
+    init: str,
+    data: tuple[str, ...],
+    check: str | None,
+    out: Path,
+    look: float,
+    teacher: str | None,
+    teacher_share: float,
+    **flags: Any,
 ) -> None:
     """Train the landmark network on labelled images.
 
@@ -108,7 +121,8 @@ def landmarks(
     """
     options = loop_options(init, flags, given_in(context, flags), HandNetShape)
     shape, weights = HandNetShape(**chosen(HandNetShape, flags)), LossWeights(**chosen(LossWeights, flags, "weight_"))
-    run(context, landmark_task(init, data, check, shape, options, weights, look), options, out)
+    task = landmark_task(init, data, check, shape, options, weights, look, teacher, teacher_share)
+    run(context, task, options, out)
 
 
 @train.command()
@@ -133,6 +147,8 @@ def palm(
     check: str | None,
     out: Path,
     look: float,
+    teacher: str | None,
+    teacher_share: float,
     score_loss: str,
     **flags: Any,
 ) -> None:
@@ -150,4 +166,5 @@ def palm(
     shape = PalmNetShape(**chosen(PalmNetShape, flags))
     weights = PalmLossWeights(**chosen(PalmLossWeights, flags, "weight_"))
     side = shape.side if "side" in given else None
-    run(context, palm_task(init, data, check, shape, options, weights, score_loss, look, side), options, out)
+    task = palm_task(init, data, check, shape, options, weights, score_loss, look, side, teacher, teacher_share)
+    run(context, task, options, out)

@@ -21,6 +21,7 @@ from knuckle.train.data import HandCrops, Source
 from knuckle.train.loop import Batch, LoopOptions, Task
 from knuckle.train.nets.hand_net import HandNet, HandNetShape
 from knuckle.train.nets.reference_hand import FULL, LITE, ReferenceHandNet, load_reference_hand
+from knuckle.train.teacher import Teacher
 
 REFERENCES = {"mediapipe": FULL, "mediapipe-lite": LITE}
 BIN_SIGMA = 1.5  # standard deviation of the target distribution, in bins
@@ -41,6 +42,7 @@ class LossWeights:
         presence: weight of "is there a hand".
         handedness: weight of left or right.
         visibility: weight of which landmarks can be seen.
+        teacher: weight of what a teacher's features tell, with --teacher.
     """
 
     bins: float = 0.25
@@ -53,12 +55,17 @@ class LossWeights:
     presence: float = 0.5
     handedness: float = 0.3
     visibility: float = 0.3
+    teacher: float = 0.5
 
 
-def hand_losses(network: nn.Module, batch: Batch, weights: LossWeights = LossWeights()) -> dict[str, Tensor]:
+def hand_losses(
+    network: nn.Module, batch: Batch, weights: LossWeights = LossWeights(), teacher: Teacher | None = None
+) -> dict[str, Tensor]:
     """The terms of the landmark network's loss, weighted."""
-    out = network(batch["picture"].to(memory_format=torch.channels_last).float() / 255, train_outputs=True)
-    out = {name: value.float() for name, value in out.items()}
+    picture = batch["picture"].to(memory_format=torch.channels_last).float() / 255
+    out = network(picture, train_outputs=True)
+    taught = {} if teacher is None else {"teacher": weights.teacher * teacher.loss(picture, out)}
+    out = {name: value.float() for name, value in out.items() if not name.startswith("features")}
     seen, true = out["landmarks"].reshape(-1, 21, 3), batch["landmarks"]
     unit, weight = batch["palm_size"][:, 0], batch["landmark_weight"]
     world, world_weight = out["world"].reshape(-1, 21, 3), batch["world_weight"][:, 0]
@@ -87,7 +94,7 @@ def hand_losses(network: nn.Module, batch: Batch, weights: LossWeights = LossWei
             for k, axis in enumerate("xy")
         )
         terms["bins"] = weights.bins * torch.stack(list(along)).sum()
-    return terms
+    return terms | taught
 
 
 def new_network(config: dict[str, Any]) -> nn.Module:
@@ -154,6 +161,8 @@ def landmark_task(
     options: LoopOptions,
     weights: LossWeights = LossWeights(),
     look: float = 1.0,
+    teacher: str | None = None,
+    teacher_share: float = 0.25,
 ) -> Task:
     """All that `loop.train` needs to train a landmark network.
 
@@ -161,6 +170,7 @@ def landmark_task(
         init: see `start_network`.
         data: datasets with weights, see `Source.read`.
         check: a dataset to judge by while training, or None.
+        teacher, teacher_share: a bundle with MediaPipe's network to learn features from; see `Teacher`.
     """
     network, config = start_network(init, shape)
     side = int(getattr(network, "side"))  # noqa: B009  of nn.Module
@@ -168,7 +178,13 @@ def landmark_task(
     config |= {"task": "landmarks", "data": list(data), "weights": dataclasses.asdict(weights), "look": look}
     judge = None if check is None else Judge(Source.read(check), side)
     samples = HandCrops(sources, side, options.seed, look=Look(look))
-    return Task(network, samples, lambda net, batch: hand_losses(net, batch, weights), judge, config)
+    if teacher is None:
+        return Task(network, samples, lambda net, batch: hand_losses(net, batch, weights), judge, config)
+    taught = Teacher(load_reference_hand(zoo.find(teacher).hand_path), network, teacher_share)
+    config |= {"teacher": teacher, "teacher_share": teacher_share}
+    return Task(
+        network, samples, lambda net, batch: hand_losses(net, batch, weights, taught), judge, config, taught.adapters
+    )
 
 
 @dataclass(frozen=True, eq=False)

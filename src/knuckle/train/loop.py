@@ -17,7 +17,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,7 @@ class Task:
         losses: network, batch -> named terms, whose sum is minimised.
         evaluate: network -> named figures, or None.
         config: what is saved beside the checkpoint, JSON.
+        helpers: layers that `losses` needs beside the network; trained and resumed with it, in no evaluation or export.
     """
 
     network: nn.Module
@@ -101,6 +102,7 @@ class Task:
     losses: Callable[[nn.Module, Batch], dict[str, Tensor]]
     evaluate: Callable[[nn.Module], dict[str, float]] | None
     config: dict[str, Any]
+    helpers: nn.Module = field(default_factory=nn.Module)
 
 
 def train(
@@ -166,8 +168,9 @@ class _State:
         self.bfloat16 = uses_bfloat16(options.precision, self.device)
         torch.manual_seed(options.seed)
         self.network = task.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.helpers = task.helpers.to(self.device)
         self.average = copy.deepcopy(self.network).eval()
-        self.optimiser = _optimiser(self.network, options)
+        self.optimiser = _optimiser(nn.ModuleList([self.network, self.helpers]), options)
         self.samples, self.done, self.seconds, self.rate = task.samples, 0, 0.0, 0.0
         self.config = {**task.config, "loop": dataclasses.asdict(options)}
         self.board: Any = None
@@ -206,6 +209,7 @@ class _State:
                 "use its flags to resume it, or another folder"
             )
         self.network.load_state_dict(saved["network"])
+        self.helpers.load_state_dict(saved.get("helpers", {}))
         self.average.load_state_dict(saved["average"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.done, self.seconds = saved["step"], saved["seconds"]
@@ -241,11 +245,20 @@ class _State:
             total = torch.stack(list(terms.values())).sum()
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        self._share_helpers()
         nn.utils.clip_grad_norm_(self.network.parameters(), options.clip)
         self.optimiser.step()
         self.done += 1
         self._average()
         return {"loss": total.detach(), **{name: value.detach() for name, value in terms.items()}}
+
+    def _share_helpers(self) -> None:
+        """The helpers' mean gradient over all processes; the network's own is `DistributedDataParallel`'s business."""
+        if self.ranks > 1:
+            for parameter in self.helpers.parameters():
+                torch.distributed.all_reduce(parameter.grad)
+                assert parameter.grad is not None
+                parameter.grad /= self.ranks
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -317,6 +330,7 @@ class _State:
             torch.save(
                 {
                     "network": self.network.state_dict(),
+                    "helpers": self.helpers.state_dict(),
                     "average": self.average.state_dict(),
                     "optimiser": self.optimiser.state_dict(),
                     "step": step,

@@ -147,3 +147,11 @@ def mined_cross_entropy(logit: Tensor, true: Tensor, weight: Tensor, ratio: floa
     least = torch.topk(negatives, count).values[-1].clamp(min=1e-12)
     kept = positives + ((entropy.detach() >= least) & (true == 0))
     return (entropy * kept).sum() / _sum_over_processes(positives, 1.0)
+
+
+def unexplained(seen: Tensor, true: Tensor) -> Tensor:
+    """L = mean (s - t)^2: of a teacher's features with variance 1, the share that a student cannot tell.
+
+    FitNets (Romero et al. 2015, arXiv 1412.6550, equation 3) in units of the teacher's own spread. Both (n, c, h, w).
+    """
+    return F.mse_loss(seen.float(), true.float())

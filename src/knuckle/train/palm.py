@@ -31,6 +31,7 @@ from knuckle.train.nets.reference_palm import ReferencePalmNet, load_reference_p
 from knuckle.train.palm_data import PalmPictures, PalmSource, is_labelled
 from knuckle.train.synth.labels import palm_of
 from knuckle.train.targets import AnchorGrid
+from knuckle.train.teacher import Teacher
 
 ScoreLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 SCORE_LOSSES: dict[str, ScoreLoss] = {"focal": losses.focal, "cross-entropy": losses.mined_cross_entropy}
@@ -49,25 +50,33 @@ class PalmLossWeights:
         score: weight of "is there a palm", over all anchors.
         box: weight of the palm's place and size.
         keypoints: weight of its seven key points.
+        teacher: weight of what a teacher's features tell, with --teacher.
     """
 
     score: float = 1.0
     box: float = 1.0
     keypoints: float = 1.0
+    teacher: float = 1.0
 
 
 def palm_losses(
-    network: nn.Module, batch: Batch, weights: PalmLossWeights = PalmLossWeights(), score_loss: str = "focal"
+    network: nn.Module,
+    batch: Batch,
+    weights: PalmLossWeights = PalmLossWeights(),
+    score_loss: str = "focal",
+    teacher: Teacher | None = None,
 ) -> dict[str, torch.Tensor]:
     """The terms of the palm network's loss, weighted."""
-    out = network(batch["picture"].to(memory_format=torch.channels_last).float() / 255)
+    picture = batch["picture"].to(memory_format=torch.channels_last).float() / 255
+    out = network(picture, train_outputs=True)
     boxes, scores = out["boxes"].float(), out["scores"].float()[..., 0]
     true, positive, unit = batch["values"], batch["score"] * batch["weight"], batch["unit"]
-    return {
+    terms = {
         "score": weights.score * SCORE_LOSSES[score_loss](scores, batch["score"], batch["weight"]),
         "box": weights.box * losses.box_loss(boxes[..., :4], true[..., :4], positive, unit),
         "keypoints": weights.keypoints * losses.keypoint_loss(boxes[..., 4:], true[..., 4:], positive, unit),
     }
+    return terms if teacher is None else terms | {"teacher": weights.teacher * teacher.loss(picture, out)}
 
 
 def grid_of(network: nn.Module) -> AnchorGrid:
@@ -155,6 +164,8 @@ def palm_task(
     score_loss: str = "focal",
     look: float = 1.0,
     side: int | None = None,
+    teacher: str | None = None,
+    teacher_share: float = 0.25,
 ) -> Task:
     """All that `loop.train` needs to train a palm network.
 
@@ -164,6 +175,7 @@ def palm_task(
         check: a dataset to judge by while training, or None.
         score_loss: a key of `SCORE_LOSSES`.
         side: see `start_palm_network`.
+        teacher, teacher_share: a bundle with MediaPipe's network to learn features from; see `Teacher`.
     """
     if score_loss not in SCORE_LOSSES:
         raise InputError(f"the score's loss must be {' or '.join(SCORE_LOSSES)}, got {score_loss!r}")
@@ -173,7 +185,18 @@ def palm_task(
     judge = None if check is None else PalmJudge(PalmSource.read(check).shots, grid)
     config |= {"task": "palm", "data": list(data), "score_loss": score_loss, "look": look}
     config |= {"weights": dataclasses.asdict(weights)}
-    return Task(network, samples, lambda net, batch: palm_losses(net, batch, weights, score_loss), judge, config)
+    if teacher is None:
+        return Task(network, samples, lambda net, batch: palm_losses(net, batch, weights, score_loss), judge, config)
+    taught = Teacher(load_reference_palm(zoo.find(teacher).palm_path), network, teacher_share)
+    config |= {"teacher": teacher, "teacher_share": teacher_share}
+    return Task(
+        network,
+        samples,
+        lambda net, batch: palm_losses(net, batch, weights, score_loss, taught),
+        judge,
+        config,
+        taught.adapters,
+    )
 
 
 def palms_of(

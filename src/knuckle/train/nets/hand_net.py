@@ -108,7 +108,8 @@ class HandNet(nn.Module):
         world (n, 63): metres. presence (n, 1): 0..1. handedness (n, 1): probability of "Left" in a mirrored image.
         visibility (n, 21): 0..1. log_sigma (n, 21): natural log of the expected error of x and y, pixels.
     With `train_outputs=True` also what the losses take: x_logits and y_logits (n, 21, bins), map_logits (n, 21, cells),
-    presence_logit, handedness_logit, visibility_logit.
+    presence_logit, handedness_logit, visibility_logit, and what is compared with a teacher: features (n, 21 * token),
+    which the joints' heads read, and the last map at each stride, features_8, features_16 and features_32.
     """
 
     centres: Tensor
@@ -163,6 +164,8 @@ class HandNet(nn.Module):
             "presence_logit": self.presence(pooled),
             "handedness_logit": self.handedness(pooled),
             "visibility_logit": self.visibility(tokens).flatten(1),
+            "features": tokens.flatten(1),
+            **{f"features_{2**k}": level for k, level in enumerate(levels[1:], 3)},
         }
         out = {
             "landmarks": torch.cat([x_px, y_px, z_px], dim=2).flatten(1),

@@ -73,7 +73,8 @@ class PalmNet(nn.Module):
     """The palm detector.
 
     Input (n, 3, side, side) RGB 0..1. `forward` gives boxes (n, anchors, 18), pixels relative to the anchors of
-    `knuckle.palm.anchors(side, STRIDES)`, and scores (n, anchors, 1), logits.
+    `knuckle.palm.anchors(side, STRIDES)`, and scores (n, anchors, 1), logits. With `train_outputs=True` also the maps
+    that the heads read: features_8 (n, 64, side / 8, side / 8) and features_16 (n, 96, side / 16, side / 16).
     """
 
     strides, spans = STRIDES, SPANS
@@ -102,7 +103,7 @@ class PalmNet(nn.Module):
             assert isinstance(head, Conv) and head.bias is not None
             nn.init.constant_(head.bias, -math.log((1 - PRIOR) / PRIOR))
 
-    def forward(self, picture: Tensor) -> dict[str, Tensor]:
+    def forward(self, picture: Tensor, train_outputs: bool = False) -> dict[str, Tensor]:
         levels, x = [], F.relu(self.stem(picture))
         for down, stage in zip(self.down, self.stages, strict=True):
             x = stage(F.relu(down(x)))
@@ -113,12 +114,13 @@ class PalmNet(nn.Module):
             middle = F.relu(self.mix(middle))  # 96 × 12 × 12
             fine = self.refine(F.relu(fine + twice(self.up[1](middle))))  # 64 × 24 × 24
         maps = list(zip((fine, middle), self.boxes, self.scores, UNITS, strict=True))
-        return {
+        out = {
             "boxes": torch.cat(
                 [rows(boxes(x).float(), VALUES) * (unit * self.side) for x, boxes, _, unit in maps], dim=1
             ),
             "scores": torch.cat([rows(scores(x).float(), 1) for x, _, scores, _ in maps], dim=1),
         }
+        return out | {"features_8": fine, "features_16": middle} if train_outputs else out
 
     def resized(self, side: int) -> PalmNet:
         """The same weights for an input of another side, in which a palm of as many pixels is found as before.

@@ -82,7 +82,9 @@ class ReferenceHandNet(nn.Module):
     Input (n, 3, 224, 224) RGB 0..1. `forward` gives a dict:
         landmarks (n, 63) crop pixels, presence (n, 1) 0..1, handedness (n, 1) probability of "Left" in a mirrored
         image, world (n, 63) metres, and with a visibility head visibility (n, 21) 0..1. With `train_outputs=True` also
-        presence_logit, handedness_logit, visibility_logit and features (n, 1152 or 672), which all heads read.
+        presence_logit, handedness_logit, visibility_logit, features (n, 1152 or 672), which all heads read, and the
+        last map at each stride: features_8 (n, 40 or 24, 28, 28), features_16 (n, 112 or 64, 14, 14) and features_32
+        (n, 192 or 112, 7, 7).
     """
 
     side = SIDE
@@ -111,7 +113,13 @@ class ReferenceHandNet(nn.Module):
     def forward(self, x: Tensor, train_outputs: bool = False) -> dict[str, Tensor]:
         x = self.relu6(self.stem(x))
         x = self.stem_project(self.relu6(self.stem_filter(x)))
-        x = self.relu6(self.expand(self.blocks(x)))
+        maps = []
+        for block in self.blocks:
+            assert isinstance(block, InvertedResidual)
+            maps += [x] if block.filter.stride[0] == 2 else []
+            x = block(x)
+        maps = [*maps[2:], x]  # of 28, 14 and 7
+        x = self.relu6(self.expand(x))
         features = self.relu6(self.filter(x)).mean(dim=(2, 3))
         # In the file's order, so that what is exported is read like the published files.
         logits = {"handedness_logit": self.handedness(features), "presence_logit": self.presence(features)}
@@ -124,7 +132,8 @@ class ReferenceHandNet(nn.Module):
         if self.visibility is not None:
             logits["visibility_logit"] = self.visibility(features)
             out["visibility"] = torch.sigmoid(logits["visibility_logit"])
-        return out | logits | {"features": features} if train_outputs else out
+        learned = {"features": features, "features_8": maps[0], "features_16": maps[1], "features_32": maps[2]}
+        return out | logits | learned if train_outputs else out
 
 
 def visibility_head(features: int, hidden: int) -> nn.Sequential:

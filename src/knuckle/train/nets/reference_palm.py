@@ -68,7 +68,8 @@ class ReferencePalmNet(nn.Module):
         depth: residuals per stage: 4 in full (337 M multiply-adds), 3 in lite (283 M).
 
     Input (n, 3, 192, 192) RGB 0..1. `forward` gives boxes (n, 2016, 18), pixels relative to the anchors of
-    `knuckle.palm.anchors(192, STRIDES)`, and scores (n, 2016, 1), logits.
+    `knuckle.palm.anchors(192, STRIDES)`, and scores (n, 2016, 1), logits. With `train_outputs=True` also the maps that
+    the heads read: features_8 (n, 128, 24, 24) and features_16 (n, 256, 12, 12).
     """
 
     side = SIDE
@@ -92,7 +93,7 @@ class ReferencePalmNet(nn.Module):
         self.up_24 = Up(256, 128)  # 128 × 24 × 24
         self.scores_24, self.boxes_24 = Conv(128, 2, 1), Conv(128, 36, 1)
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, train_outputs: bool = False) -> dict[str, Tensor]:
         at_24 = self.to_24(self.prelu(self.stem(x)))
         at_12 = self.to_12(at_24)
         up_12 = self.up_12(self.to_6(at_12), at_12)
@@ -100,7 +101,8 @@ class ReferencePalmNet(nn.Module):
         scores_12, boxes_12 = rows(self.scores_12(up_12), 1), rows(self.boxes_12(up_12), 18)
         up_24 = self.up_24(up_12, at_24)
         scores_24, boxes_24 = rows(self.scores_24(up_24), 1), rows(self.boxes_24(up_24), 18)
-        return {"boxes": torch.cat([boxes_24, boxes_12], dim=1), "scores": torch.cat([scores_24, scores_12], dim=1)}
+        out = {"boxes": torch.cat([boxes_24, boxes_12], dim=1), "scores": torch.cat([scores_24, scores_12], dim=1)}
+        return out | {"features_8": up_24, "features_16": up_12} if train_outputs else out
 
 
 def rows(x: Tensor, values: int) -> Tensor:
