@@ -1,8 +1,8 @@
 """The comparisons of docs/training.md: what each kind of data, head, decoder and loss is worth, all else equal.
 
-    python benchmarks/ablations.py data heads shapes --real REAL.jsonl --renders RENDERS/ \\
+    python benchmarks/ablations.py data heads teacher --real REAL.jsonl --renders RENDERS/ \\
         --check photos=REAL.jsonl@held_out --check renders=HELD_OUT/ --steps 1500
-    python benchmarks/ablations.py palm --real PALMS.jsonl --renders SCENES/ --check scenes=HELD_OUT/ --steps 1500
+    python benchmarks/ablations.py palm palm_teacher --real PALMS.jsonl --renders SCENES/ --check scenes=HELD_OUT/ --steps 1500
 
 Every row trains our network from nothing with the same seed, steps, batch and augmentation, and is judged by its
 averaged weights on the same pictures. Figures go to benchmarks/results/ablations.json, one entry per comparison;
@@ -58,6 +58,8 @@ COMPARISONS = {
         Row("decoder, cross entropy", options={"score_loss": "cross-entropy"}),
         Row("decoder, focal loss"),
     ],
+    "teacher": [Row("labels"), Row("labels and the teacher's features", options={"teacher": "mediapipe"})],
+    "palm_teacher": [Row("labels"), Row("labels and the teacher's features", options={"teacher": "mediapipe"})],
 }
 
 
@@ -77,8 +79,9 @@ def main() -> None:
         for row in COMPARISONS[name]:
             data = {"real": [chosen.real], "renders": [chosen.renders], "both": [chosen.real, chosen.renders]}[row.data]
             kind = "-".join(map(str, (*row.shape.values(), *row.options.values()))).replace(" ", "") or "default"
-            folder = SCRATCH / ("palm" if name == "palm" else "hand") / f"{row.data}-{kind}-{chosen.steps}"
-            row_figures = trained(name == "palm", row, data, dict(chosen.check), loop_options, folder)
+            palm = name.startswith("palm")
+            folder = SCRATCH / ("palm" if palm else "hand") / f"{row.data}-{kind}-{chosen.steps}"
+            row_figures = trained(palm, row, data, dict(chosen.check), loop_options, folder)
             rows.append({"name": row.name, **row_figures})
             print(json.dumps(rows[-1]), flush=True)
         keep(name, {"steps": chosen.steps, "batch": chosen.batch, "rate": chosen.rate, "rows": rows})
@@ -99,7 +102,7 @@ def trained(
         task = palm_task("new", data, None, PalmNetShape(**row.shape), options, **row.options)
         load, judge_of = load_palm_network, palm_judge
     else:
-        task = landmark_task("new", data, None, HandNetShape(**{"side": 128, **row.shape}), options)
+        task = landmark_task("new", data, None, HandNetShape(**{"side": 128, **row.shape}), options, **row.options)
         load, judge_of = load_network, hand_judge
     started = time.monotonic()
     loop.train(task, options, folder, lambda step, figures: None)
