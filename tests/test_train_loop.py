@@ -196,20 +196,21 @@ torch.set_num_threads(1)
 from knuckle.train import losses
 from knuckle.train.loop import LoopOptions, Task, train
 torch.manual_seed(3)
-net = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
+net = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3))
+helper = torch.nn.Linear(3, 1)
 def sample(n):
     g = torch.Generator().manual_seed(n)
     x = torch.randn(4, generator=g)
     return {"x": x.numpy(), "y": x[:1].sin().numpy(), "weight": torch.rand(1, generator=g).gt(0.6).float().numpy()}
 def terms(net, batch):
-    return {"fit": losses.weighted_mean((net(batch["x"]) - batch["y"]).abs(), batch["weight"])}
+    return {"fit": losses.weighted_mean((helper(net(batch["x"])) - batch["y"]).abs(), batch["weight"])}
 options = LoopOptions(steps=20, batch=8, rate=1e-2, warmup=2, precision="float32", device="cpu", log_every=1)
-train(Task(net, sample, terms, None, {}), options, Path(sys.argv[1]), lambda step, figures: None)
+train(Task(net, sample, terms, None, {}, helper), options, Path(sys.argv[1]), lambda step, figures: None)
 """
 
 
 def test_two_processes_are_one_with_the_same_batch(tmp_path: Path) -> None:
-    """Though the labels fall unevenly on the two."""
+    """Though the labels fall unevenly on the two, and though helpers learn too."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
