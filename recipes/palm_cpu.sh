@@ -20,10 +20,16 @@ set -- --data "$work/hands/train.jsonl:1" --data "$work/people/train.jsonl:0.8" 
     --data "$hard/hard.jsonl:0.15" --check "$work/hands/held_out.jsonl" --workers 1
 knuckle train palm --init new "$@" --steps 26000 --warmup 300 --batch 32 --rate 0.002 --seed 20 \
     --minutes 150 --save-every 500 --evaluate-every 2000 --out "$work/run"
-python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --data "$work/hands/train.jsonl"
-knuckle export "$work/run/calibrated.pt" --hand knuckle --out "$work/bundle" --licence Apache-2.0
+# The same network learns from the features of MediaPipe's too, and from people in rooms where they never were.
+set -- --data "$work/hands/train.jsonl:1" --data "$work/people/train.jsonl:0.7" --data "$work/rooms/train.jsonl:0.9" \
+    --data "$work/digits/train.jsonl:0.15" --data "$work/scenes:0.6" --data "$work/more:0.2" \
+    --data "$hard/hard.jsonl:0.15" --check "$work/hands/held_out.jsonl" --workers 1
+knuckle train palm --init "$work/run/checkpoint.pt" --teacher mediapipe "$@" --steps 12500 --warmup 300 --batch 32 \
+    --rate 0.0012 --seed 31 --minutes 150 --save-every 500 --evaluate-every 2000 --out "$work/taught"
+python recipes/calibrate_palms.py "$work/taught/checkpoint.pt" --data "$work/hands/train.jsonl"
+knuckle export "$work/taught/calibrated.pt" --hand knuckle --out "$work/bundle" --licence Apache-2.0
 # The same weights, on pictures of 320 px.
-knuckle train palm --init "$work/run/checkpoint.pt" --side 320 "$@" --steps 1600 --rate 0.0006 --warmup 50 \
+knuckle train palm --init "$work/taught/checkpoint.pt" --side 320 "$@" --steps 1600 --rate 0.0006 --warmup 50 \
     --batch 16 --save-every 400 --evaluate-every 800 --out "$work/far"
 python recipes/calibrate_palms.py "$work/far/checkpoint.pt" --data "$work/hands/train.jsonl"
 knuckle export "$work/far/calibrated.pt" --hand knuckle --out "$work/bundle_far" --licence Apache-2.0

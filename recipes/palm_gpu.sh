@@ -11,8 +11,8 @@ cores=$(nproc)
 
 sh recipes/palm_photos.sh "$index" "$work"
 knuckle synth scenes "$work/scenes" --count 40000 --side 384 --seed 21 --workers "$cores"
-knuckle train palm --init new --steps 60000 --batch 256 --rate 0.004 --warmup 1000 --minutes 25 --workers "$cores" \
-    --data "$work/hands/train.jsonl:1" --data "$work/people/train.jsonl:0.8" --data "$work/digits/train.jsonl:0.2" \
-    --data "$work/scenes:1.1" --data "$hard/hard.jsonl:0.15" --check "$work/hands/held_out.jsonl" --out "$work/run"
+knuckle train palm --init new --teacher mediapipe --steps 60000 --batch 256 --rate 0.004 --warmup 1000 --minutes 25 --workers "$cores" \
+    --data "$work/hands/train.jsonl:1" --data "$work/people/train.jsonl:0.7" --data "$work/rooms/train.jsonl:0.9" \
+    --data "$work/digits/train.jsonl:0.15" --data "$work/scenes:0.8" --data "$hard/hard.jsonl:0.15" --check "$work/hands/held_out.jsonl" --out "$work/run"
 python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --data "$work/hands/train.jsonl"
 knuckle export "$work/run/calibrated.pt" --hand knuckle --out "$work/bundle" --licence Apache-2.0

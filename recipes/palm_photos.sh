@@ -3,7 +3,8 @@
 #
 #     sh recipes/palm_photos.sh PHOTOS/index.jsonl WORK/
 #
-# Close hands; people in rooms, whose hands are small and whose faces and clothes are not hands; digits on plain walls.
+# Close hands; people in rooms, whose hands are small and whose faces and clothes are not hands; digits on plain walls;
+# people before plain walls put into other rooms and clothes.
 set -eu
 index=$1 work=$2
 
@@ -17,3 +18,8 @@ label() {
 label hands subhih asl_letters lebanese_gestures hands_dguzk indoor_no_hands
 label people lab_gestures rf100_signers
 label digits sign_digits
+[ -f "$work/rooms/done" ] || {
+    python recipes/other_rooms.py "$work/people/train.jsonl" "$work/hands/train.jsonl" "$work/rooms" \
+        --source rf100_signers --rooms-source indoor_no_hands --count 1600 --seed 5
+    touch "$work/rooms/done"
+}
