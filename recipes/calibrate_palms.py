@@ -1,6 +1,6 @@
 """Moves the bias of a palm network's scores so that 0.5 is where it tells palms from the rest best.
 
-    python recipes/calibrate_palms.py RUN/checkpoint.pt --data PHOTOS/train.jsonl
+    python recipes/calibrate_palms.py RUN/checkpoint.pt --data PHOTOS/train.jsonl --data FREE.jsonl
 
 Focal loss leaves scores low: background anchors outnumber palms by hundreds. The new zero of the logit is the one at
 which F2 is highest (precision and recall, the latter counting twice: the landmark network refuses what is no hand), on
@@ -25,10 +25,11 @@ from knuckle.train.palm_data import PalmSource, is_labelled
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("checkpoint", type=Path)
-    options.add_argument("--data", required=True, help="photos with all their hands labelled")
+    options.add_argument("--data", required=True, action="append", help="photos with all their hands labelled, or none")
     chosen = options.parse_args()
     network, _ = load_palm_network(chosen.checkpoint)
-    shots = [shot for shot in PalmSource.read(chosen.data).shots if all(map(is_labelled, shot.hands or ()))]
+    read = [shot for text in chosen.data for shot in PalmSource.read(text).shots]
+    shots = [shot for shot in read if all(map(is_labelled, shot.hands or ()))]
     ranked = PalmJudge(shots, grid_of(network), count=len(shots)).ranked(network)
     recall, precision, scores = precision_recall(ranked.scores, ranked.hits, len(ranked.truths))
     best = int(np.argmax(5 * recall * precision / np.maximum(recall + 4 * precision, 1e-9)))
