@@ -161,7 +161,7 @@ def test_losses_are_small_where_the_network_says_the_targets(scenes: str, score_
             super().__init__()
             self.off = off
 
-        def forward(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
+        def forward(self, picture: torch.Tensor, train_outputs: bool) -> dict[str, torch.Tensor]:
             wrong = self.off * batch["unit"][..., None]
             scores = torch.where(batch["score"] > 0, 12.0, -12.0) * (1 if self.off == 0 else -1)
             return {"boxes": batch["values"] + wrong, "scores": scores[..., None]}
