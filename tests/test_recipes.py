@@ -1,32 +1,28 @@
-"""People put into other rooms (recipes/other_rooms.py): who is cut out, and that labels move with them."""
+"""People and hands put into other pictures (recipes/other_rooms.py, pasted_hands.py): what is cut out, labels move."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as pillow
 
 from knuckle.evaluate.labels import read_dataset
+from knuckle.evaluate.truth import Shot
+from knuckle.results import HAND_CONNECTIONS
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
+
+import other_rooms
+import pasted_hands
 
 SKIN, SHIRT = (224, 172, 150), (25, 25, 28)
 MARKS = [(100 + 4 * k, 118 + 2 * (k % 5)) for k in range(21)]  # a hand's landmarks, all on the left sleeve
-
-
-@pytest.fixture(scope="module")
-def recipe() -> ModuleType:
-    path = Path(__file__).parents[1] / "recipes" / "other_rooms.py"
-    spec = importlib.util.spec_from_file_location("other_rooms", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["other_rooms"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -41,16 +37,16 @@ def photo() -> tuple[np.ndarray, np.ndarray]:
     return image, head | ((shirt | hand) & (y < 186))
 
 
-def test_who_stands_before_a_wall_is_cut_out(recipe: ModuleType, photo: tuple[np.ndarray, np.ndarray]) -> None:
+def test_who_stands_before_a_wall_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, true = photo
-    found = recipe.person_in(image) > 0
+    found = other_rooms.person_in(image) > 0
     assert (found & true).sum() / (found | true).sum() > 0.97
 
 
-def test_clothes_change_and_the_wall_does_not(recipe: ModuleType, photo: tuple[np.ndarray, np.ndarray]) -> None:
+def test_clothes_change_and_the_wall_does_not(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, true = photo
     mask = np.where(true, 255, 0).astype(np.uint8)
-    looks = [recipe.dressed(image, mask, np.random.default_rng(seed)) for seed in range(8)]
+    looks = [other_rooms.dressed(image, mask, np.random.default_rng(seed)) for seed in range(8)]
     for look in looks:
         assert np.abs(look[~true].astype(int) - image[~true]).max() <= 1
     shirts = np.array([look[150:180, 130:190].mean(axis=(0, 1)) for look in looks])
@@ -61,7 +57,7 @@ def test_clothes_change_and_the_wall_does_not(recipe: ModuleType, photo: tuple[n
 
 
 def test_labels_move_with_the_person(
-    recipe: ModuleType, photo: tuple[np.ndarray, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photo: tuple[np.ndarray, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image, _ = photo
     for folder, picture in (("people", image), ("rooms", np.full((240, 320, 3), (30, 60, 200), np.uint8))):
@@ -77,17 +73,87 @@ def test_labels_move_with_the_person(
     out = tmp_path / "out"
     arguments = [*(str(tmp_path / folder / "labels.jsonl") for folder in rows), str(out), "--source", "walls"]
     monkeypatch.setattr(sys, "argv", ["other_rooms.py", *arguments, "--count", "6"])
-    recipe.main()
-    shots = read_dataset(str(out / "train.jsonl")).shots
-    assert len(shots) == 6 and all(shot.complete for shot in shots)
-    seen = 0
-    for shot in shots:
-        picture = np.asarray(pillow.open(shot.source)).astype(int)
-        for hand in shot.hands:
-            if hand.landmarks is None:
-                continue
-            x, y = np.rint(hand.landmarks[:, :2]).astype(int).T
-            inside = (x >= 0) & (x < picture.shape[1]) & (y >= 0) & (y < picture.shape[0])
-            seen += int(inside.sum())
-            assert (picture[y[inside], x[inside], 0] > picture[y[inside], x[inside], 2]).all()  # skin: redder than blue
-    assert seen > 60
+    other_rooms.main()
+    assert skin_under_landmarks(out / "train.jsonl", 6) > 60
+
+
+def skin_under_landmarks(labels: Path, count: int) -> int:
+    """How many landmarks lie in a picture; all of them on skin, which is redder than it is blue."""
+    shots = read_dataset(str(labels)).shots
+    assert len(shots) == count and all(shot.complete for shot in shots)
+    return sum(on_skin(shot) for shot in shots)
+
+
+def on_skin(shot: Shot) -> int:
+    picture, seen = np.asarray(pillow.open(shot.source)).astype(int), 0
+    for hand in shot.hands or ():
+        if hand.landmarks is None:
+            continue
+        x, y = np.rint(hand.landmarks[:, :2]).astype(int).T
+        inside = (x >= 0) & (x < picture.shape[1]) & (y >= 0) & (y < picture.shape[0])
+        seen += int(inside.sum())
+        assert (picture[y[inside], x[inside], 0] > picture[y[inside], x[inside], 2]).all()
+    return seen
+
+
+@pytest.fixture
+def hand() -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """A raised hand before a wall that darkens to one side, where it is, and its label."""
+    y, x = np.mgrid[0:160, 0:160]
+    image = np.stack([170 - 0.2 * x, 185 - 0.2 * x, 205 - 0.1 * y], axis=-1).astype(np.uint8)
+    fingers = [np.linspace((60 + 12 * k, 95), (40 + 22 * k, 35 + 8 * abs(k - 2)), 4) for k in range(5)]
+    points = np.concatenate([[[80, 130]], *fingers]).astype(np.float32)
+    mask = np.zeros((160, 160), np.uint8)
+    cv2.fillConvexPoly(mask, np.rint(points[[0, 1, 5, 9, 13, 17]]).astype(int), 255)
+    for a, b in (*HAND_CONNECTIONS, (0, 0)):
+        cv2.line(mask, *(np.rint(points[[a, b]]).astype(int).tolist()), 255, 9)
+    cv2.line(mask, (80, 130), (80, 159), 255, 26)
+    noise = np.random.default_rng(0).normal(0, 3, image.shape)
+    image[mask > 0] = SKIN
+    image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    label = {"landmarks": [[*point, 1.0] for point in points.tolist()], "handedness": "Left"}
+    return image, mask > 0, label
+
+
+def test_a_hand_is_cut_out_with_its_arm(hand: tuple[np.ndarray, np.ndarray, dict[str, Any]]) -> None:
+    image, true, label = hand
+    cut = pasted_hands.cut_out(image, label)
+    assert cut is not None
+    found = cut.mask > 0
+    assert (found & true).sum() / (found | true).sum() > 0.9
+
+
+def test_a_hand_that_leaves_the_photo_is_not_cut_out(hand: tuple[np.ndarray, np.ndarray, dict[str, Any]]) -> None:
+    image, _, label = hand
+    away = [[x, y - 60, z] for x, y, z in label["landmarks"]]
+    assert pasted_hands.cut_out(image, label | {"landmarks": away}) is None
+
+
+def test_a_mirrored_label_changes_hands_and_turns_back() -> None:
+    label = {"landmarks": [[3.0, 4.0, 2.0]], "box": [1.0, 2.0, 5.0, 6.0], "handedness": "Left"}
+    mirror = np.array([[-2.0, 0, 50], [0, 2.0, 10]])
+    there = pasted_hands.turned(label, mirror)
+    assert there == {"landmarks": [[44.0, 18.0, 4.0]], "box": [40.0, 14.0, 48.0, 22.0], "handedness": "Right"}
+    assert pasted_hands.turned(there, cv2.invertAffineTransform(mirror)) == label
+
+
+def test_pasted_hands_keep_their_labels_and_their_distance(
+    hand: tuple[np.ndarray, np.ndarray, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, _, label = hand
+    pillow.fromarray(image).save(tmp_path / "hand.png")
+    pillow.fromarray(np.full((240, 320, 3), (120, 126, 128), np.uint8)).save(tmp_path / "room.png")
+    row = {"source": "x", "licence": "MIT", "complete": True}
+    (tmp_path / "hands.jsonl").write_text(json.dumps(row | {"image": "hand.png", "hands": [label]}) + "\n")
+    there = [{"box": [100, 80, 180, 160]}]
+    (tmp_path / "rooms.jsonl").write_text(json.dumps(row | {"image": "room.png", "hands": there}) + "\n")
+    arguments = [str(tmp_path / "hands.jsonl"), str(tmp_path / "out"), "--rooms", str(tmp_path / "rooms.jsonl")]
+    monkeypatch.setattr(sys, "argv", ["pasted_hands.py", *arguments, "--count", "8"])
+    pasted_hands.main()
+    rows = other_rooms.rows_of(tmp_path / "out" / "train.jsonl")
+    for hands in (row["hands"] for row in rows):
+        assert hands[0]["box"] == [175.0, 140.0, 315.0, 280.0]  # the room's own, in a picture of 560 px
+        apart = [pasted_hands.overlap(one, other) for n, one in enumerate(hands) for other in hands[:n]]
+        assert not any(apart)
+    assert {hand["handedness"] for row in rows for hand in row["hands"][1:]} == {"Left", "Right"}
+    assert skin_under_landmarks(tmp_path / "out" / "train.jsonl", 8) > 100

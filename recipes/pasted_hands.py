@@ -1,0 +1,204 @@
+"""Close hands before plain walls, cut out, made small and put into rooms and before people.
+
+    python recipes/pasted_hands.py digits/train.jsonl OUT --rooms hands/train.jsonl --rooms rooms/train.jsonl
+
+Many people show one hand to a camera close by; few are filmed whole, far away. Here the hands of many come as small as
+those of the few. Landmarks tell where the hand and its arm are, GrabCut (Rother et al. 2004) finds their edge, and
+pictures where that edge does not hold the hand are left out. Each background keeps its own hands and gets one to five
+more that do not touch them. Writes OUT/train.jsonl, for `knuckle train palm --data`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from other_rooms import LONGEST, Floats, Random, largest, read, rows_of
+from PIL import Image as pillow
+from rich.progress import track
+
+from knuckle.images import Image
+from knuckle.results import HAND_CONNECTIONS
+
+Mask = npt.NDArray[np.bool_]
+CUT_SIDE = 160  # the longer side of a hand's photo while it is cut out, pixels
+SMALLEST, LARGEST = 0.05, 0.45  # a hand's longer side, as a part of the picture's
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A hand without its wall: photo and mask (height, width), and its label in their pixels."""
+
+    photo: Image
+    mask: Image
+    hand: dict[str, Any]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("hands", type=Path, help="labels of photos that show one hand before a plain wall")
+    options.add_argument("out", type=Path)
+    options.add_argument("--rooms", type=Path, action="append", required=True, help="labels of backgrounds")
+    options.add_argument("--source", action="append", help="of backgrounds, only photos of this source")
+    options.add_argument("--count", type=int, default=3000)
+    options.add_argument("--seed", type=int, default=0)
+    chosen = options.parse_args()
+    photos = [row for row in rows_of(chosen.hands) if [bool(hand.get("landmarks")) for hand in row["hands"]] == [True]]
+    cuts = [
+        cut
+        for row in track(photos, "hands")
+        if (cut := cut_out(read(chosen.hands.parent / row["image"]), *row["hands"]))
+    ]
+    rooms = [
+        (path.parent, row)
+        for path in chosen.rooms
+        for row in rows_of(path)
+        if row.get("complete") and (not chosen.source or row["source"] in chosen.source)
+    ]
+    (chosen.out / "images").mkdir(parents=True, exist_ok=True)
+    with (chosen.out / "train.jsonl").open("w") as file:
+        for number in track(range(chosen.count), "pictures"):
+            rng = np.random.default_rng((chosen.seed, number))
+            folder, row = rooms[int(rng.integers(len(rooms)))]
+            picture, hands = background(read(folder / row["image"]), row["hands"])
+            for _ in range(int(rng.choice([1, 2, 3, 5], p=[0.4, 0.3, 0.2, 0.1]))):
+                picture, hands = pasted(picture, hands, cuts[int(rng.integers(len(cuts)))], rng)
+            name = f"images/{number:05d}.jpg"
+            pillow.fromarray(picture).save(chosen.out / name, quality=92)
+            sources = sorted({row["source"], photos[0]["source"]})
+            line = {
+                **{"source": "+".join(sources), "licence": photos[0]["licence"], "labelled_by": "mediapipe"},
+                **{"image": name, "width": picture.shape[1], "height": picture.shape[0], "complete": True},
+                "hands": hands,
+            }
+            file.write(json.dumps(line) + "\n")
+    print(f"{chosen.count} pictures with {len(cuts)} of {len(photos)} hands on {len(rooms)} backgrounds")
+
+
+def background(photo: Image, hands: list[dict[str, Any]]) -> tuple[Image, list[dict[str, Any]]]:
+    """The photo with its longer side LONGEST pixels, and its hands there."""
+    size = LONGEST / max(photo.shape[:2])
+    picture = cv2.resize(photo, None, fx=size, fy=size, interpolation=cv2.INTER_AREA if size < 1 else cv2.INTER_LINEAR)
+    turn = np.array([[size, 0, 0], [0, size, 0]])
+    return np.asarray(picture, np.uint8), [turned(hand, turn) for hand in hands]
+
+
+def cut_out(photo: Image, hand: dict[str, Any]) -> Cut | None:
+    """The hand and its arm; None where the photo cuts it off, the edge misses a bone or takes in its surroundings."""
+    size = CUT_SIDE / max(photo.shape[:2])
+    photo = np.asarray(cv2.resize(photo, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    hand = turned(hand, np.array([[size, 0, 0], [0, size, 0]]))
+    points = np.array(hand["landmarks"])[:, :2]
+    if (points < 0).any() or (points >= photo.shape[1::-1]).any():
+        return None
+    surely, near = bones_of(points, photo.shape[:2])
+    guess = np.where(surely, cv2.GC_FGD, np.where(near, cv2.GC_PR_FGD, cv2.GC_BGD)).astype(np.uint8)
+    if near.all():
+        return None
+    cv2.setRNGSeed(0)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(photo, guess, (0, 0, 0, 0), *models, iterCount=4, mode=cv2.GC_INIT_WITH_MASK)
+    found = largest(np.isin(guess, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8))
+    # Where GrabCut fails, its edge is that of what it was told, not one of the photo.
+    told = near & (cv2.erode(near.astype(np.uint8), np.ones((3, 3)), borderValue=1) == 0)
+    if found[surely].mean() < 0.99 or found[told].mean() > 0.12:
+        return None
+    return Cut(photo, np.where(found, 255, 0).astype(np.uint8), hand)
+
+
+def bones_of(points: Floats, size: tuple[int, ...]) -> tuple[Mask, Mask]:
+    """(height, width) where the hand surely is, and where it and its arm may be."""
+    surely, near = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    palm = float(np.linalg.norm(points[9] - points[0]))
+
+    def line(into: Image, start: Floats, stop: Floats, width: float) -> None:
+        cv2.line(into, *np.rint([start, stop]).astype(int).tolist(), 1, max(1, round(width * palm)))
+
+    for a, b in HAND_CONNECTIONS:
+        line(surely, points[a], points[b], 0.08)
+        line(near, points[a], points[b], 0.5)
+    line(near, points[0], points[0] + 3 * (points[0] - points[[5, 9, 13, 17]].mean(axis=0)), 0.9)
+    return surely > 0, near > 0
+
+
+def pasted(picture: Image, hands: list[dict[str, Any]], cut: Cut, rng: Random) -> tuple[Image, list[dict[str, Any]]]:
+    """The picture with one hand more; the picture as it was where ten places are all taken."""
+    points = np.array(cut.hand["landmarks"])[:, :2]
+    long = float(np.ptp(points, axis=0).max())
+    height, width = picture.shape[:2]
+    share = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST))))
+    scale, mirrored = share * max(height, width) / long, bool(rng.random() < 0.5)
+    angle = float(rng.normal(0, 0.5)) if rng.random() < 0.7 else float(rng.uniform(-np.pi, np.pi))
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    if mirrored:
+        turn = turn @ np.diag([-1.0, 1.0])
+    for _ in range(10):
+        centre = rng.uniform(0.04, 0.96, 2) * (width, height)
+        affine = np.column_stack([turn, centre - turn @ points.mean(axis=0)])
+        hand = turned(cut.hand, affine)
+        if not any(overlap(hand, other) for other in hands):
+            return blended(picture, cut, affine, rng), [*hands, hand]
+    return picture, hands
+
+
+def blended(picture: Image, cut: Cut, affine: Floats, rng: Random) -> Image:
+    """The cut-out laid over the picture in the light of the place, lighter or darker, warmer or colder."""
+    size, scale = picture.shape[1::-1], scale_of(affine)
+    # Blurred before it is shrunk: warping alone would take every third pixel.
+    photo = cv2.GaussianBlur(cut.photo, (0, 0), 0.4 / scale) if scale < 0.7 else cut.photo
+    soft = cv2.GaussianBlur(cv2.erode(cut.mask, np.ones((3, 3))), (0, 0), 0.8)
+    hand = cv2.warpAffine(photo, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover = cv2.warpAffine(soft, affine, size, flags=cv2.INTER_LINEAR).astype(np.float32)[..., None] / 255
+    there = cover[..., 0] > 0.5
+    if not there.any():
+        return picture
+    place = cv2.blur(picture, (81, 81))[there].mean(axis=0)
+    light = (place.mean() / max(float(hand[there].mean()), 1.0)) ** rng.uniform(0, 0.5)
+    light = float(np.clip(light * np.exp(rng.normal(-0.15, 0.3)), 0.2, 1.6))
+    tint = np.exp(rng.normal(0, 0.05, 3))
+    shown = np.clip(hand * (light * tint), 0, 255)
+    return np.asarray(np.rint(shown * cover + picture * (1 - cover)), np.uint8)
+
+
+def turned(hand: dict[str, Any], affine: Floats) -> dict[str, Any]:
+    """A label after a similarity transform (2, 3) of the picture, mirrored ones too."""
+    turn, scale = affine[:, :2], scale_of(affine)
+    mirrored = np.linalg.det(turn) < 0
+    now: dict[str, Any] = {key: hand[key] for key in ("visibility",) if key in hand}
+    if hand.get("handedness"):
+        side = {"Left": "Right", "Right": "Left"}[hand["handedness"]] if mirrored else hand["handedness"]
+        now["handedness"] = side
+    if hand.get("landmarks"):
+        points = np.array(hand["landmarks"])
+        moved = np.column_stack([points[:, :2] @ turn.T + affine[:, 2], points[:, 2] * scale])
+        now["landmarks"] = moved.round(2).tolist()
+    if hand.get("box"):
+        corners = np.array(hand["box"])[[[0, 1], [2, 1], [2, 3], [0, 3]]] @ turn.T + affine[:, 2]
+        now["box"] = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).round(2).tolist()
+    return now
+
+
+def scale_of(affine: Floats) -> float:
+    return float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
+
+
+def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two hands' boxes, wider by a quarter, touch."""
+    (a0, a1), (b0, b1) = extent(one), extent(other)
+    return bool(((a0 < b1) & (b0 < a1)).all())
+
+
+def extent(hand: dict[str, Any]) -> tuple[Floats, Floats]:
+    points = np.array(hand["landmarks"])[:, :2] if hand.get("landmarks") else np.reshape(hand["box"], (2, 2))
+    low, high = points.min(axis=0), points.max(axis=0)
+    return low - (high - low) / 8, high + (high - low) / 8
+
+
+if __name__ == "__main__":
+    main()
