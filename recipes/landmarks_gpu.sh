@@ -11,11 +11,13 @@ sources="subhih asl_letters lebanese_gestures hands_dguzk lab_gestures sign_digi
 cores=$(nproc)
 
 [ -f "$work/real/done" ] || { python recipes/pseudo_labels.py "$index" "$work/real" --sources $sources; touch "$work/real/done"; }
-[ -f "$work/photos/done" ] || { python recipes/pseudo_palms.py "$index" "$work/photos"; touch "$work/photos/done"; }
+sh recipes/palm_photos.sh "$index" "$work/palms"
 knuckle synth hands "$work/renders" --count 100000 --side 256 --margin 1.4 --masks --seed 11 --workers "$cores"
-knuckle train landmarks --init new --teacher mediapipe --side 128 --steps 60000 --batch 512 --rate 0.004 --warmup 1000 --minutes 25 \
-    --data "$work/real/train.jsonl:2" --data "$work/photos/train.jsonl:1.4" --data "$work/renders:3" --check "$work/real/held_out.jsonl" \
-    --workers "$cores" --out "$work/run"
+knuckle train landmarks --init new --teacher mediapipe --side 128 --steps 60000 --batch 512 --rate 0.004 --warmup 1000 \
+    --minutes 25 --workers "$cores" --data "$work/real/train.jsonl:2" --data "$work/palms/hands/train.jsonl:1" \
+    --data "$work/palms/people/train.jsonl:1" --data "$work/palms/rooms/train.jsonl:0.4" \
+    --data "$work/palms/pasted/train.jsonl:0.7" --data "$work/renders:3" --check "$work/real/held_out.jsonl" \
+    --out "$work/run"
 python recipes/calibrate_presence.py "$work/run/checkpoint.pt" \
     --hands "$work/real/train.jsonl" --free "$work/real/train.jsonl"
 knuckle export "$work/run/calibrated.pt" --out "$work/bundle" --licence Apache-2.0

@@ -7,13 +7,15 @@
 # that all steps are done.
 set -eu
 index=$1 work=$2 landmarks=$3
-cores=$(nproc)
+photos=$landmarks/palms cores=$(nproc)
 
-sh recipes/palm_photos.sh "$index" "$work"
+sh recipes/palm_photos.sh "$index" "$photos"
 knuckle synth scenes "$work/scenes" --count 40000 --side 384 --seed 21 --workers "$cores"
-knuckle train palm --init new --teacher mediapipe --steps 60000 --batch 256 --rate 0.004 --warmup 1000 --minutes 25 --workers "$cores" \
-    --data "$work/hands/train.jsonl:1" --data "$work/people/train.jsonl:0.7" --data "$work/rooms/train.jsonl:0.9" \
-    --data "$work/digits/train.jsonl:0.15" --data "$work/scenes:0.8" --data "$landmarks/hard/hard.jsonl:0.6" \
-    --data "$landmarks/real/free.jsonl:0.4" --check "$work/hands/held_out.jsonl" --out "$work/run"
-python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --data "$work/hands/train.jsonl"
+knuckle train palm --init new --teacher mediapipe --steps 60000 --batch 256 --rate 0.004 --warmup 1000 --minutes 25 \
+    --workers "$cores" --data "$photos/hands/train.jsonl:1" --data "$photos/people/train.jsonl:0.7" \
+    --data "$photos/rooms/train.jsonl:0.8" --data "$photos/pasted/train.jsonl:1" \
+    --data "$photos/digits/train.jsonl:0.15" --data "$work/scenes:0.8" --data "$landmarks/hard/hard.jsonl:0.6" \
+    --data "$landmarks/real/free.jsonl:0.4" --check "$photos/hands/held_out.jsonl" --out "$work/run"
+python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --data "$photos/hands/train.jsonl" \
+    --data "$landmarks/real/free.jsonl"
 knuckle export "$work/run/calibrated.pt" --hand knuckle --out "$work/bundle" --licence Apache-2.0
