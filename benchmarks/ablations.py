@@ -2,7 +2,8 @@
 
     python benchmarks/ablations.py data heads teacher --real REAL.jsonl --renders RENDERS/ \\
         --check photos=REAL.jsonl@held_out --check renders=HELD_OUT/ --steps 1500
-    python benchmarks/ablations.py palm palm_teacher --real PALMS.jsonl --renders SCENES/ --check scenes=HELD_OUT/ --steps 1500
+    python benchmarks/ablations.py palm palm_teacher --real PALMS.jsonl --renders SCENES/ \\
+        --check scenes=HELD_OUT/ --steps 1500
 
 Every row trains our network from nothing with the same seed, steps, batch and augmentation, and is judged by its
 averaged weights on the same pictures. Figures go to benchmarks/results/ablations.json, one entry per comparison;

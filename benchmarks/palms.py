@@ -1,9 +1,11 @@
 """Palm networks alone, as the run time runs them: what they find, by size, what they make up, how long they take.
 
-    python benchmarks/palms.py --boxes HELD_OUT_BOXES.jsonl --scenes benchmarks/scratch/accuracy/scenes \\
-        --free PHOTOS/office_no_hands [--free CLIP.mp4] [--models mediapipe mediapipe-lite knuckle]
+    python benchmarks/palms.py --boxes HELD_OUT_BOXES.jsonl --signers VIDEO/ \\
+        --scenes benchmarks/scratch/accuracy/scenes --free PHOTOS/office_no_hands [--free CLIP.mp4] \\
+        [--models mediapipe mediapipe-lite knuckle]
 
-`--boxes` are photos whose hands people boxed and that nothing was trained on; `--scenes` are renders of another seed;
+`--boxes` are photos whose hands people boxed and that nothing was trained on; `--signers` is the folder of the clips
+that benchmarks/labels/asl_hands.jsonl labels, of people further away; `--scenes` are renders of another seed;
 `--free` are folders and clips without any hand. Palms without a hand are counted twice: what the palm network
 says, and what is left of it after the bundle's landmark network was asked. Times are taken in turn, as medians of
 ratios to the first network within each round. Figures go to benchmarks/results/palms.json; docs/make_tables.py makes
@@ -21,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from accuracy import signers
 from networks import images_in, in_turn
 from rich.progress import track
 
 import knuckle
 from knuckle.evaluate.intervals import bootstrap
 from knuckle.evaluate.labels import open_image, read_dataset
-from knuckle.evaluate.truth import Shot
+from knuckle.evaluate.truth import Clip, Dataset, Shot
 from knuckle.images import Image
 from knuckle.palm import roi_from_palm
 from knuckle.results import Palm
@@ -38,12 +41,14 @@ from knuckle.train.palm import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figu
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "palms.json"
+CLIPS = {".mkv", ".mp4"}
 EVERY_FRAME = 10  # of clips without hands, one in so many
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--boxes", required=True, help="photos with people's boxes")
+    options.add_argument("--signers", required=True, type=Path, help="folder of the clips asl_*")
     options.add_argument("--scenes", required=True, help="rendered scenes")
     options.add_argument("--free", required=True, action="append", type=Path, help="folder or clip without hands")
     options.add_argument("--models", nargs="+", default=["mediapipe", "mediapipe-lite", "knuckle", "knuckle-far"])
@@ -53,12 +58,17 @@ def main() -> None:
     by_source: dict[str, list[Shot]] = defaultdict(list)
     for shot in read_dataset(chosen.boxes).shots:
         by_source[shot.slices[0] if shot.slices else "photos"].append(shot)
+    clips = tuple(Clip(str(path)) for path in sorted(chosen.signers.glob("asl_*")))
+    by_source["asl_clips"] = [shot for clip in signers(Dataset("asl_clips", clips=clips)).clips for shot in clip.shots]
     time = in_turn(chosen.models, palm_session)
     boxed = {name: {who: ranked(one, shots) for who, one in networks.items()} for name, shots in by_source.items()}
+    recalls = {
+        name: {who: recall(one, by_source[name]) for who, one in by_model.items()} for name, by_model in boxed.items()
+    }
     found = {
         "models": chosen.models,
         "time": time,
-        "boxes": {name: {who: recall(one) for who, one in by_model.items()} for name, by_model in boxed.items()},
+        "boxes": recalls,
         "box_sizes": {who: by_size([by_model[who] for by_model in boxed.values()]) for who in networks},
         "scenes": {who: figures_of(ranked(one, read_dataset(chosen.scenes).shots)) for who, one in networks.items()},
         "free": alarms(networks, chosen.free),
@@ -78,17 +88,29 @@ def ranked(networks: Networks, shots: Sequence[Shot]) -> Ranked:
     find = networks.palm_detector(TrackerOptions(min_palm_score=LEAST_SCORE)).graph()
     palms: list[Sequence[Palm]] = []
     sizes: list[tuple[int, int]] = []
-    for shot in track(shots, networks.bundle.name):
-        image = open_image(shot.source)
+    for image in track(pictures(shots), networks.bundle.name, total=len(shots)):
         palms.append(find(image))
         sizes.append((image.shape[1], image.shape[0]))
     return rank(palms, shots, sizes)
 
 
-def recall(found: Ranked) -> dict[str, Any]:
-    """Share of boxed hands with a palm's centre in the box, at the score that trackers use, with its interval."""
+def pictures(shots: Sequence[Shot]) -> Iterator[Image]:
+    """Photos, and frames of clips, in the order of their labels."""
+    for source, group in itertools.groupby(shots, lambda shot: shot.source):
+        frames = [shot.frame for shot in group]
+        if Path(source).suffix in CLIPS:
+            wanted = set(frames)
+            yield from (frame.image for frame in read(source) if frame.index in wanted)
+        else:
+            yield from (open_image(source) for _ in frames)
+
+
+def recall(found: Ranked, shots: Sequence[Shot]) -> dict[str, Any]:
+    """Share of boxed hands with a palm's centre in the box, at the score that trackers use, with its interval over
+    photos or clips, and the hands."""
     there = found.best >= OPERATING_SCORE
-    share = bootstrap(lambda k: 100 * float(there[k].mean()), range(len(there)))
+    groups = [shot.source for shot in shots for hand in shot.hands or () if hand.extent is not None]
+    share = bootstrap(lambda k: 100 * float(there[k].mean()), groups)
     return {"hands": len(there), "recall": share, "ap": figures_of(found)["ap"]}
 
 

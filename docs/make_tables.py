@@ -118,7 +118,7 @@ def shapes(found: dict[str, Any]) -> str:
 def boxes(found: dict[str, Any], models: list[str]) -> str:
     """Palms found in people's boxes, by source, with intervals."""
     lines = [
-        f"| held out of | hands | {' | '.join(f'`{name}`' for name in models)} |",
+        f"| held out | hands | {' | '.join(f'`{name}`' for name in models)} |",
         f"|---|---|{'---|' * len(models)}",
     ]
     for source, by_model in found.items():
