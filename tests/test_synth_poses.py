@@ -51,6 +51,21 @@ def test_random_poses_keep_their_ranges_and_do_not_run_into_themselves() -> None
     assert {"mixed", "each", "free"} < seen and len(seen) > 50
 
 
+def test_only_poses_that_were_asked_for() -> None:
+    rng = np.random.default_rng(3)
+    assert {random_pose(rng, among=("ok", "asl_L"))[0] for _ in range(60)} <= {"ok", "asl_L", "relaxed"}
+    apart, curled = [], []
+    for _ in range(200):
+        name, pose = random_pose(rng, among=("pinching",))
+        assert name in ("pinching", "relaxed") and anatomy.overlap(AVERAGE_JOINTS, pose.angles) < TOUCH_M
+        points = landmarks(pose)
+        palm = np.linalg.norm(points[9] - points[0])
+        apart.append(np.linalg.norm(points[4] - points[8]) / palm)
+        curled.append(np.linalg.norm(points[16] - points[0]) / palm)
+    assert min(apart) < 0.35 and max(apart) > 1.2  # touching to far apart
+    assert np.median(curled) < 1.3  # the ring finger is folded
+
+
 def test_same_seed_same_poses() -> None:
     first, second = ([random_pose(np.random.default_rng(5)) for _ in range(3)] for _ in range(2))
     for (name, pose), (name_again, pose_again) in zip(first, second, strict=True):

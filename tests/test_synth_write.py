@@ -22,7 +22,7 @@ from knuckle.train.synth.write import Recipe, read_shard, write_shards
 class PlainStudio:
     """Pictures of a random colour, made in no time: what is tested here is the files."""
 
-    def __init__(self, side: int, backgrounds: str | None = None, margin: float = 1.0) -> None:
+    def __init__(self, side: int, backgrounds: str | None, margin: float, poses: tuple[str, ...]) -> None:
         self.side = side
         self.renderer = SimpleNamespace(name="plain")
 
@@ -87,6 +87,19 @@ def test_another_recipe_does_not_mix_in(tmp_path: Path) -> None:
     write_shards(tmp_path, Recipe("hands", 2, 32, seed=1))
     with pytest.raises(InputError, match="another recipe"):
         write_shards(tmp_path, Recipe("hands", 2, 32, seed=2))
+
+
+def test_other_poses_are_another_recipe_and_older_folders_have_all(tmp_path: Path) -> None:
+    manifest = write_shards(tmp_path, Recipe("hands", 2, 32))
+    del manifest["recipe"]["poses"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    write_shards(tmp_path, Recipe("hands", 3, 32))
+    with pytest.raises(InputError, match="another recipe"):
+        write_shards(tmp_path, Recipe("hands", 3, 32, poses=("ok",)))
+    write_shards(tmp_path / "ok", Recipe("hands", 2, 32, poses=("ok",)))
+    write_shards(tmp_path / "ok", Recipe("hands", 3, 32, poses=("ok",)))
+    with pytest.raises(InputError, match="no pose 'okay'; there are free, pinching, open"):
+        Recipe("hands", 2, 32, poses=("okay",))
 
 
 def test_masks_and_depth_are_what_was_rendered(tmp_path: Path) -> None:

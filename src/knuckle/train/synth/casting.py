@@ -25,12 +25,17 @@ HOLDS = 0.18  # share of hands that hold something
 PEOPLE, GRASPS = 128, 4  # bodies that a process draws from, and grasps of each
 
 
-def hand_stage(body: BodyModel, frame: Camera, rng: np.random.Generator) -> tuple[Stage, int]:
-    """A stage for a crop and which actor the crop is of; -1 where it is of no hand."""
+def hand_stage(
+    body: BodyModel, frame: Camera, rng: np.random.Generator, among: Sequence[str] = ()
+) -> tuple[Stage, int]:
+    """A stage for a crop and which actor the crop is of; -1 where it is of no hand.
+
+    With `among`, hands alone and empty, in these poses (see `poses.random_pose`).
+    """
     surroundings, tilt, rotation = random_room(rng)
     if rng.random() < HAND_FREE:
         return hand_free(body, frame, surroundings, tilt, rotation, rng), -1
-    if rng.random() < FROM_PEOPLE:
+    if not among and rng.random() < FROM_PEOPLE:
         stage = crowd(body, frame, surroundings, tilt, rotation, rng, 1 + int(rng.random() < 0.2))
         seen = [k for k, actor in enumerate(stage.actors) if within(actor.points, frame) > 0.7]
         if seen:
@@ -38,18 +43,18 @@ def hand_stage(body: BodyModel, frame: Camera, rng: np.random.Generator) -> tupl
     person = random_person(body, rng)
     side = str(rng.choice(["Left", "Right"]))
     props: list[Thing] = []
-    if rng.random() < PAIRED:
+    if not among and rng.random() < PAIRED:
         pair = pair_of(body, person, 1, rng)
         place = random_place(pair[0], frame, rng)
         actors = [actor.moved(*place) for actor in pair]
         if min(float(actor.points[:, 2].min()) for actor in actors) > NEAREST_M:
             return Stage(tuple(actors), (), surroundings, rotation), 0
-    first = posed_actor(body, person, side, 1, rng)
+    first = posed_actor(body, person, side, 1, rng, among)
     first = first.moved(*random_place(first, frame, rng))
     actors = [first]
     if rng.random() < 0.15:
         other = person if rng.random() < 0.8 else random_person(body, rng)
-        second = posed_actor(body, other, "Left" if side == "Right" else "Right", 2, rng)
+        second = posed_actor(body, other, "Left" if side == "Right" else "Right", 2, rng, among)
         actors.append(second.moved(people.random_turn(rng), beside(first, rng)))
     if rng.random() < 0.08:
         props += floating(first, rng)
@@ -91,11 +96,13 @@ def random_person(body: BodyModel, rng: np.random.Generator) -> Person:
     return people.random_person(shape_of(body, number), number, rng)
 
 
-def posed_actor(body: BodyModel, person: Person, side: str, hand_id: int, rng: np.random.Generator) -> Actor:
+def posed_actor(
+    body: BodyModel, person: Person, side: str, hand_id: int, rng: np.random.Generator, among: Sequence[str] = ()
+) -> Actor:
     """A person's hand in a random pose, holding something now and then, in the hand's own space."""
-    if rng.random() < HOLDS:
+    if not among and rng.random() < HOLDS:
         return holding(body, person, side, hand_id, rng)
-    name, pose = poses.random_pose(rng)
+    name, pose = poses.random_pose(rng, among=among)
     return people.dressed(body.posed_hand(person.shape, pose, side), person, hand_id, name)
 
 

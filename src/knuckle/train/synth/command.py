@@ -63,6 +63,13 @@ def _options(side: int, count: int) -> Callable[[Callable[..., None]], Callable[
 @synth.command()
 @_options(side=256, count=1000)
 @click.option("--margin", default=1.0, show_default=True, help="Show so many times the tracker's region.")
+@click.option(
+    "--pose",
+    "poses",
+    multiple=True,
+    metavar="NAME",
+    help='Only empty hands in this pose, such as "ok", "asl_L" or "pinching"; may be given again.',
+)
 def hands(**options: Any) -> None:
     """Crops of one hand as a tracker cuts them, some wrong, some without a hand."""
     _write("hands", 64, **options)

@@ -5,7 +5,7 @@ A pose knows no handedness: the same angles make a left and a right hand, exact 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -153,14 +153,17 @@ _WRIST = [INDEX[name] for name in ("wrist_flexion", "wrist_radial", "forearm_twi
 _ENSLAVED = np.array([[1, 0.10, 0.03, 0.01], [0.12, 1, 0.22, 0.06], [0.04, 0.28, 1, 0.30], [0.01, 0.06, 0.30, 1]])
 
 
-def random_pose(rng: np.random.Generator, wrist: bool = True) -> tuple[str, HandPose]:
+def random_pose(rng: np.random.Generator, wrist: bool = True, among: Sequence[str] = ()) -> tuple[str, HandPose]:
     """Any pose a hand can hold, with the name of what it came from ("mixed", "each" and "free" have no single one).
 
     Half are named poses held a little differently, the others lie between two named ones, take each finger from
     another, or are free within the joints' ranges; no two digits run into each other.
+
+    Args:
+        among: instead only these, each a name of `NAMED` or `FAMILIES`.
     """
     for _ in range(12):
-        name, angles = _draw(rng)
+        name, angles = _draw_one(str(rng.choice(among)), rng) if among else _draw(rng)
         angles = angles + np.radians(rng.normal(0, 3.5, len(ANGLES)))
         if wrist:
             angles[_WRIST] = np.radians(rng.normal(0, (20, 8, 25)))
@@ -170,13 +173,18 @@ def random_pose(rng: np.random.Generator, wrist: bool = True) -> tuple[str, Hand
     return "relaxed", NAMED["relaxed"]
 
 
+def _draw_one(name: str, rng: np.random.Generator) -> tuple[str, Floats]:
+    if name in FAMILIES:
+        return name, FAMILIES[name](rng)
+    return name, NAMED[name].mix(NAMED["relaxed"], max(0.0, float(rng.normal(0, 0.12)))).angles.copy()
+
+
 def _draw(rng: np.random.Generator) -> tuple[str, Floats]:
     names = list(NAMED)
     first, second = (NAMED[names[k]].angles for k in rng.integers(len(names), size=2))
     kind = rng.choice(4, p=[0.5, 0.2, 0.12, 0.18])
     if kind == 0:
-        name = str(rng.choice(names))
-        return name, NAMED[name].mix(NAMED["relaxed"], max(0.0, float(rng.normal(0, 0.12)))).angles.copy()
+        return _draw_one(str(rng.choice(names)), rng)
     if kind == 1:
         return "mixed", np.asarray(first + (second - first) * rng.uniform(0.2, 0.8), np.float32)
     if kind == 2:
@@ -201,6 +209,28 @@ def free_angles(rng: np.random.Generator) -> Floats:
     angles[:5] = rng.uniform(low, high)
     angles[INDEX["cup"]] = np.radians(12) * max(0.0, closed[2] + closed[3] - 1)
     return np.asarray(angles, np.float32)
+
+
+def pinching(rng: np.random.Generator) -> Floats:
+    """Thumb and index finger anywhere between far apart and touching, as one points, aims, pinches and zooms; the
+    other fingers together, loosely or firmly closed."""
+    share = rng.dirichlet(np.full(len(_PINCHING), 0.5))
+    angles = sum(part * NAMED[name].angles for part, name in zip(share, _PINCHING, strict=True))
+    angles = np.asarray(angles, np.float32)
+    closed = float(rng.beta(2, 1))
+    for finger in FINGERS[1:]:
+        own = np.clip(closed + rng.normal(0, 0.1), 0, 1)
+        angles[INDEX[f"{finger}_mcp"]] = np.radians(15 + 75 * own)
+        angles[INDEX[f"{finger}_pip"]] = np.radians(25 + 80 * own)
+        angles[INDEX[f"{finger}_dip"]] = angles[INDEX[f"{finger}_pip"]] * rng.normal(2 / 3, 0.1)
+    mcp, pip = rng.uniform(-5, 55), rng.uniform(0, 75)
+    angles[INDEX["index_mcp"]], angles[INDEX["index_pip"]] = np.radians([mcp, pip])
+    angles[INDEX["index_dip"]] = np.radians(pip * rng.normal(2 / 3, 0.15))
+    return angles
+
+
+_PINCHING = ("asl_L", "asl_G", "asl_Q", "gun", "pinch", "pinch_open")
+FAMILIES: Mapping[str, Callable[[np.random.Generator], Floats]] = {"free": free_angles, "pinching": pinching}
 
 
 def eased(share: float) -> float:

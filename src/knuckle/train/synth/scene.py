@@ -97,8 +97,10 @@ def renderer() -> Renderer:
 class Studio:
     """Body model, renderer and photos of one process; every picture comes from the random source it is given."""
 
-    def __init__(self, side: int, backgrounds: str | None = None, margin: float = 1.0) -> None:
-        self.side, self.margin = side, margin
+    def __init__(
+        self, side: int, backgrounds: str | None = None, margin: float = 1.0, poses: Sequence[str] = ()
+    ) -> None:
+        self.side, self.margin, self.poses = side, margin, poses
         self.body = load_body()
         self.renderer = renderer()
         self.photos = background.Photos(backgrounds) if backgrounds else None
@@ -111,7 +113,7 @@ class Studio:
         from knuckle.train.synth import casting
 
         frame = random_frame(rng)
-        stage, target = casting.hand_stage(self.body, frame, rng)
+        stage, target = casting.hand_stage(self.body, frame, rng, self.poses)
         cut = casting.random_cut(stage, target, frame, rng)
         return self.shoot(stage, frame, rng, self.side, self.side, cut=cut, first=target)
 

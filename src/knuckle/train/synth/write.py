@@ -25,6 +25,7 @@ import numpy as np
 import knuckle
 from knuckle.errors import EngineError, InputError, SinkError
 from knuckle.train.synth import labels
+from knuckle.train.synth.poses import FAMILIES, NAMED
 from knuckle.train.synth.scene import Sample, Studio
 
 FORMAT = "knuckle-synth-1"
@@ -48,6 +49,7 @@ class Recipe:
         masks, depth: also write KEY.mask.png (hand ids) and KEY.depth.png (16 bits of `DEPTH_UNIT_M`, 0 is empty).
         per_shard: samples per tar file.
         margin: what a picture of "hands" shows, in tracker's regions; above 1 training can cut its own.
+        poses: of "hands", only these; names of `poses.NAMED` and `poses.FAMILIES`. () is everything.
     """
 
     product: str
@@ -59,6 +61,7 @@ class Recipe:
     depth: bool = False
     per_shard: int = 1000
     margin: float = 1.0
+    poses: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.product not in ("hands", "scenes"):
@@ -67,6 +70,9 @@ class Recipe:
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise InputError(f"{name} must be a number from {low} up, got {getattr(self, name)!r}")
+
+        if unknown := [name for name in self.poses if name not in NAMED and name not in FAMILIES]:
+            raise InputError(f"there is no pose {unknown[0]!r}; there are {', '.join([*FAMILIES, *NAMED])}")
 
     @property
     def shards(self) -> int:
@@ -181,7 +187,7 @@ def _open(recipe: Recipe) -> None:
     global _studio, _recipe
     os.environ.setdefault("LP_NUM_THREADS", "0")  # llvmpipe draws on this process's own core
     cv2.setNumThreads(1)
-    _studio, _recipe = Studio(recipe.side, recipe.backgrounds, recipe.margin), recipe
+    _studio, _recipe = Studio(recipe.side, recipe.backgrounds, recipe.margin, recipe.poses), recipe
 
 
 def samples_of(recipe: Recipe, indices: Iterable[int]) -> Iterator[Sample]:
@@ -279,7 +285,8 @@ def _manifest_of(folder: Path, recipe: Recipe) -> dict[str, Any]:
         return fresh
     try:
         found = json.loads(path.read_text())
-        same = {**found["recipe"], "count": recipe.count} == asdict(recipe) and found["format"] == FORMAT
+        there = {**found["recipe"], "count": recipe.count, "poses": tuple(found["recipe"].get("poses", ()))}
+        same = there == asdict(recipe) and found["format"] == FORMAT
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is not a manifest of `knuckle synth`: {error!r}") from error
     if not same:
