@@ -186,6 +186,14 @@ def test_several_processes_make_the_same_shards_as_one(tmp_path: Path) -> None:
             assert key == other_key and files == other
 
 
+def test_only_poses_that_were_asked_for() -> None:
+    studio = Studio(64, poses=("ok", "pinching"))
+    shown = [hand for k in range(8) for hand in studio.hand_crop(np.random.default_rng(k)).hands]
+    assert len(shown) >= 4
+    assert {hand.about["pose"] for hand in shown} <= {"ok", "pinching", "relaxed"}
+    assert not any(hand.about.get("holds") for hand in shown)
+
+
 def test_reading_labels_needs_no_renderer() -> None:
     code = (
         "import sys, knuckle.train.synth.labels; print([m for m in ('moderngl', 'anny', 'torch') if m in sys.modules])"
