@@ -51,12 +51,14 @@ knuckle train landmarks --init "$work/mean/checkpoint.pt" "$@" --steps 9000 --ra
     --data "$work/real/train.jsonl:3" --data "$work/palms/hands/train.jsonl:1.5" \
     --data "$work/palms/digits/train.jsonl:0.6" --data "$work/palms/rooms/train.jsonl:1.2" --data "$work/renders:4" \
     --minutes 150 --evaluate-every 1000 --out "$work/taught"
+# Thumb and index finger of closed hands, and hands of many before other people and rooms.
+knuckle synth hands "$work/pinches" --pose pinching --count 5000 --side 256 --margin 1.4 --seed 61 --workers 2
 mkdir -p "$work/half"
 python recipes/average_weights.py "$work/half/checkpoint.pt" "$work/mean/checkpoint.pt" "$work/taught/checkpoint.pt"
-knuckle train landmarks --init "$work/half/checkpoint.pt" "$@" --steps 4200 --rate 0.0007 --warmup 100 --seed 52 \
+knuckle train landmarks --init "$work/half/checkpoint.pt" "$@" --steps 4800 --rate 0.0007 --warmup 100 --seed 62 \
     --data "$work/real/train.jsonl:4" --data "$work/palms/hands/train.jsonl:2" \
     --data "$work/palms/digits/train.jsonl:0.4" --data "$work/palms/rooms/train.jsonl:0.8" \
-    --data "$work/palms/pasted/train.jsonl:1.5" --data "$work/renders:3" \
+    --data "$work/palms/pasted/train.jsonl:1.5" --data "$work/renders:2.6" --data "$work/pinches:2" \
     --evaluate-every 700 --out "$work/last"
 # The mean of what was made on the way, and the zero of the presence logit where tracking needs it.
 mkdir -p "$work/released"

@@ -34,7 +34,7 @@ set -- --data "$photos/hands/train.jsonl:1" --data "$photos/people/train.jsonl:0
     --data "$photos/rooms/train.jsonl:0.8" --data "$photos/pasted/train.jsonl:1" \
     --data "$photos/digits/train.jsonl:0.15" --data "$work/scenes:0.9" --data "$work/more:0.3" \
     --data "$landmarks/hard/hard.jsonl:0.5" --data "$landmarks/real/free.jsonl:0.35"
-knuckle train palm --init "$work/taught/checkpoint.pt" --teacher mediapipe "$@" $check --steps 13000 --warmup 200 --batch 32 \
+knuckle train palm --init "$work/taught/checkpoint.pt" --teacher mediapipe "$@" $check --steps 11200 --warmup 200 --batch 32 \
     --rate 0.001 --seed 51 --minutes 150 --evaluate-every 2500 --out "$work/pasted"
 python recipes/calibrate_palms.py "$work/pasted/checkpoint.pt" --data "$photos/hands/train.jsonl" \
     --data "$landmarks/real/free.jsonl"
