@@ -59,7 +59,8 @@ def main() -> None:
     for shot in read_dataset(chosen.boxes).shots:
         by_source[shot.slices[0] if shot.slices else "photos"].append(shot)
     clips = tuple(Clip(str(path)) for path in sorted(chosen.signers.glob("asl_*")))
-    by_source["asl_clips"] = [shot for clip in signers(Dataset("asl_clips", clips=clips)).clips for shot in clip.shots]
+    signed = [shot for clip in signers(Dataset("asl_clips", clips=clips)).clips for shot in clip.shots]
+    by_source["asl_clips"] = [shot for shot in signed if shot.complete]  # elsewhere a palm may be a hand's
     time = in_turn(chosen.models, palm_session)
     boxed = {name: {who: ranked(one, shots) for who, one in networks.items()} for name, shots in by_source.items()}
     recalls = {

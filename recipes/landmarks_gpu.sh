@@ -7,19 +7,20 @@
 # run it again with the same folder until it says that all steps are done.
 set -eu
 index=$1 work=$2
-sources="subhih asl_letters lebanese_gestures hands_dguzk lab_gestures sign_digits rf100_signers indoor_no_hands"
 cores=$(nproc)
 
-[ -f "$work/real/done" ] || { python recipes/pseudo_labels.py "$index" "$work/real" --sources $sources; touch "$work/real/done"; }
-sh recipes/palm_photos.sh "$index" "$work/palms"
+sh recipes/landmark_photos.sh "$index" "$work"
 knuckle synth hands "$work/renders" --count 100000 --side 256 --margin 1.4 --masks --seed 11 --workers "$cores"
 knuckle synth hands "$work/pinches" --pose pinching --count 20000 --side 256 --margin 1.4 --masks --seed 61 \
     --workers "$cores"
 knuckle train landmarks --init new --teacher mediapipe --side 128 --steps 60000 --batch 512 --rate 0.004 --warmup 1000 \
     --minutes 25 --workers "$cores" --data "$work/real/train.jsonl:2" --data "$work/palms/hands/train.jsonl:1" \
     --data "$work/palms/people/train.jsonl:1" --data "$work/palms/rooms/train.jsonl:0.4" \
-    --data "$work/palms/pasted/train.jsonl:0.7" --data "$work/renders:3" --data "$work/pinches:0.8" --check "$work/real/held_out.jsonl" \
-    --out "$work/run"
+    --data "$work/palms/pasted/train.jsonl:0.7" --data "$work/renders:3" --data "$work/pinches:0.8" \
+    --check "$work/real/held_out.jsonl" --out "$work/run"
+# What looks like hands, for recipes/palm_gpu.sh.
+python recipes/hard_negatives.py "$work/run/checkpoint.pt" "$work/hard" \
+    --data "$work/real/train.jsonl" --data "$work/palms/hands/train.jsonl" --data "$work/palms/people/train.jsonl"
 python recipes/calibrate_presence.py "$work/run/checkpoint.pt" \
     --hands "$work/real/train.jsonl" --free "$work/real/train.jsonl"
 knuckle export "$work/run/calibrated.pt" --out "$work/bundle" --licence Apache-2.0

@@ -2,16 +2,17 @@
 
     python recipes/other_rooms.py people/train.jsonl rooms/train.jsonl OUT --source rf100_signers --count 2000
 
-A few people film most photos that show whole persons, so a palm detector learns their walls and their black shirts by
+Most photos of whole people show the same few, so a palm detector learns their walls and their black shirts by
 heart. Here the same hands come before other rooms: the wall is a smooth colour (a quadratic surface), so what differs
-from it is the person; GrabCut (Rother et al. 2004) finds the edge. Landmarks move with the person. Writes
-OUT/train.jsonl, for `knuckle train palm --data`.
+from it is the person; GrabCut (Rother et al. 2004) finds the edge. Photos where it cuts off part of a hand are left
+out. Landmarks move with the person. Writes OUT/train.jsonl, for `knuckle train palm --data`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,29 +41,47 @@ def main() -> None:
     options.add_argument("--count", type=int, default=2000)
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
-    people = [row for row in rows_of(chosen.people) if row["source"] == chosen.source and is_known(row)]
+    known = [row for row in rows_of(chosen.people) if row["source"] == chosen.source and is_known(row)]
+    people = [cut for row in track(known, "people") if (cut := cut_out(chosen.people.parent, row))]
     rooms = [
         row for row in rows_of(chosen.rooms) if not row["hands"] and chosen.rooms_source in (None, row.get("source"))
     ]
+    if not people or not rooms:
+        sys.exit(f"{len(people)} photos of people and {len(rooms)} rooms are of use: one each is needed (--source)")
     (chosen.out / "images").mkdir(parents=True, exist_ok=True)
-    masks: dict[str, Image] = {}
     with (chosen.out / "train.jsonl").open("w") as file:
         for number in track(range(chosen.count), "pictures"):
             rng = np.random.default_rng((chosen.seed, number))
-            row, room = people[int(rng.integers(len(people)))], rooms[int(rng.integers(len(rooms)))]
+            (row, mask), room = people[int(rng.integers(len(people)))], rooms[int(rng.integers(len(rooms)))]
             photo = read(chosen.people.parent / row["image"])
-            mask = masks.setdefault(row["image"], person_in(photo))
             picture, affine = placed(dressed(photo, mask, rng), mask, read(chosen.rooms.parent / room["image"]), rng)
             name = f"images/{number:05d}.jpg"
             pillow.fromarray(picture).save(chosen.out / name, quality=92)
             hands = [moved(hand, affine) for hand in row["hands"]]
             line = {
-                **{key: row[key] for key in ("source", "licence", "labelled_by")},
+                **joined(row, room),
                 **{"image": name, "width": picture.shape[1], "height": picture.shape[0], "complete": True},
                 "hands": [hand for hand in hands if is_within(hand, picture)],
             }
             file.write(json.dumps(line) + "\n")
     print(f"{chosen.count} pictures of {len(people)} people's photos in {len(rooms)} rooms")
+
+
+def cut_out(folder: Path, row: dict[str, Any]) -> tuple[dict[str, Any], Image] | None:
+    """The row and where its person is, or None where that holds less than nine tenths of a hand's landmarks."""
+    mask = person_in(read(folder / row["image"]))
+    for hand in (hand for hand in row["hands"] if hand.get("landmarks")):
+        x, y = np.rint(np.array(hand["landmarks"])[:, :2]).astype(int).T
+        inside = (x >= 0) & (x < mask.shape[1]) & (y >= 0) & (y < mask.shape[0])
+        if inside.any() and (mask[y[inside], x[inside]] > 0).mean() < 0.9:
+            return None
+    return row, mask
+
+
+def joined(row: dict[str, Any], other: dict[str, Any]) -> dict[str, str]:
+    """Where a picture made of two comes from."""
+    both = {key: sorted({str(one.get(key, "unknown")) for one in (row, other)}) for key in ("source", "licence")}
+    return {key: " + ".join(names) for key, names in both.items()} | {"labelled_by": str(row.get("labelled_by", ""))}
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -112,6 +131,8 @@ def person_in(photo: Image) -> Image:
     away[int(0.93 * height) :] = 0  # where films have a desk, a shadow or a bar
     _, parts = cv2.connectedComponents((away > NOT_WALL).astype(np.uint8))
     middle = parts[int(0.6 * height) :, int(0.35 * width) : int(0.65 * width)]
+    if not middle.any():
+        return np.zeros((height, width), np.uint8)  # nobody in the middle
     body = (parts == np.bincount(middle[middle > 0], minlength=2).argmax()).astype(np.uint8)
     near = cv2.dilate(body, np.ones((15, 15))) > 0
     guess = np.full((height, width), cv2.GC_BGD, np.uint8)
@@ -179,13 +200,21 @@ def placed(photo: Image, mask: Image, room: Image, rng: Random) -> tuple[Image, 
     scale = float(part) * height / (bottom - top)
     x = rng.uniform(0.15, 0.85) * width - scale * (left + right) / 2
     affine = np.array([[scale, 0, x], [0, scale, height - scale * (bottom - 1)]], np.float32)
-    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    person = cv2.warpAffine(photo, affine, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    soft = cv2.GaussianBlur(cv2.erode(mask, np.ones((3, 3))), (0, 0), 0.8)
-    cover = cv2.warpAffine(soft, affine, (width, height), flags=flags)[..., None].astype(np.float32) / 255
+    person, cover = warped(photo, mask, affine, (width, height))
     light = (float(room.mean()) / max(float(person[cover[..., 0] > 0.5].mean()), 1.0)) ** rng.uniform(0, 0.6)
     mixed = np.clip(person * light, 0, 255) * cover + room * (1 - cover)
     return np.asarray(np.rint(mixed), np.uint8), affine
+
+
+def warped(photo: Image, mask: Image, affine: Floats, size: tuple[int, int]) -> tuple[Image, Floats]:
+    """Photo (height, width, 3) and what it covers, 0 to 1 (height, width, 1), in a picture of (width, height)."""
+    scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
+    # Blurred before it is shrunk: warping alone would take every third pixel.
+    photo = cv2.GaussianBlur(photo, (0, 0), 0.4 / scale) if scale < 0.7 else photo
+    soft = cv2.GaussianBlur(cv2.erode(mask, np.ones((3, 3))), (0, 0), max(0.8, 0.4 / scale))
+    shown = cv2.warpAffine(photo, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover = cv2.warpAffine(soft, affine, size, flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+    return np.asarray(shown, np.uint8), np.asarray(cover[..., None], np.float32)
 
 
 def moved(hand: dict[str, Any], affine: Floats) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 #
 #     sh recipes/palm_gpu.sh PHOTOS/index.jsonl WORK/ WORK_OF_LANDMARKS/
 #
-# A stage of training ends after at most 25 minutes with a checkpoint; run it again with the same folder until it says
-# that all steps are done.
+# The last folder is that of recipes/landmarks_gpu.sh or landmarks_cpu.sh. Training ends after at most 25 minutes with a
+# checkpoint; run this again with the same folders until it says that all steps are done.
 set -eu
 index=$1 work=$2 landmarks=$3
 photos=$landmarks/palms cores=$(nproc)

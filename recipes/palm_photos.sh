@@ -1,10 +1,11 @@
 #!/bin/sh
-# The photos of both palm recipes, with all their palms labelled by MediaPipe where its views agree.
+# The photos of all recipes for training, with all their palms labelled by MediaPipe where its views agree.
 #
 #     sh recipes/palm_photos.sh PHOTOS/index.jsonl WORK/
 #
 # Close hands; people in rooms, whose hands are small and whose faces and clothes are not hands; digits on plain walls;
-# people before plain walls put into other rooms and clothes; the hands that showed digits, small, in rooms and before people.
+# people before plain walls put into other rooms and clothes; the hands that showed digits, small, in rooms and before
+# people.
 set -eu
 index=$1 work=$2
 

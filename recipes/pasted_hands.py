@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from other_rooms import LONGEST, Floats, Random, largest, read, rows_of
+from other_rooms import LONGEST, Floats, Random, joined, largest, read, rows_of, warped
 from PIL import Image as pillow
 from rich.progress import track
 
@@ -59,8 +60,10 @@ def main() -> None:
         (path.parent, row)
         for path in chosen.rooms
         for row in rows_of(path)
-        if row.get("complete") and (not chosen.source or row["source"] in chosen.source)
+        if row.get("complete") and (not chosen.source or row.get("source") in chosen.source)
     ]
+    if not cuts or not rooms:
+        sys.exit(f"{len(cuts)} of {len(photos)} hands and {len(rooms)} backgrounds are of use: one of each is needed")
     (chosen.out / "images").mkdir(parents=True, exist_ok=True)
     with (chosen.out / "train.jsonl").open("w") as file:
         for number in track(range(chosen.count), "pictures"):
@@ -71,9 +74,8 @@ def main() -> None:
                 picture, hands = pasted(picture, hands, cuts[int(rng.integers(len(cuts)))], rng)
             name = f"images/{number:05d}.jpg"
             pillow.fromarray(picture).save(chosen.out / name, quality=92)
-            sources = sorted({row["source"], photos[0]["source"]})
             line = {
-                **{"source": "+".join(sources), "licence": photos[0]["licence"], "labelled_by": "mediapipe"},
+                **joined(photos[0], row),
                 **{"image": name, "width": picture.shape[1], "height": picture.shape[0], "complete": True},
                 "hands": hands,
             }
@@ -85,15 +87,19 @@ def background(photo: Image, hands: list[dict[str, Any]]) -> tuple[Image, list[d
     """The photo with its longer side LONGEST pixels, and its hands there."""
     size = LONGEST / max(photo.shape[:2])
     picture = cv2.resize(photo, None, fx=size, fy=size, interpolation=cv2.INTER_AREA if size < 1 else cv2.INTER_LINEAR)
-    turn = np.array([[size, 0, 0], [0, size, 0]])
-    return np.asarray(picture, np.uint8), [turned(hand, turn) for hand in hands]
+    return np.asarray(picture, np.uint8), [turned(hand, resized(size)) for hand in hands]
+
+
+def resized(size: float) -> Floats:
+    """The (2, 3) affine of cv2.resize: pixel centres lie at whole numbers."""
+    return np.array([[size, 0, (size - 1) / 2], [0, size, (size - 1) / 2]])
 
 
 def cut_out(photo: Image, hand: dict[str, Any]) -> Cut | None:
     """The hand and its arm; None where the photo cuts it off, the edge misses a bone or takes in its surroundings."""
     size = CUT_SIDE / max(photo.shape[:2])
     photo = np.asarray(cv2.resize(photo, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    hand = turned(hand, np.array([[size, 0, 0], [0, size, 0]]))
+    hand = turned(hand, resized(size))
     points = np.array(hand["landmarks"])[:, :2]
     if (points < 0).any() or (points >= photo.shape[1::-1]).any():
         return None
@@ -149,12 +155,7 @@ def pasted(picture: Image, hands: list[dict[str, Any]], cut: Cut, rng: Random) -
 
 def blended(picture: Image, cut: Cut, affine: Floats, rng: Random) -> Image:
     """The cut-out laid over the picture in the light of the place, lighter or darker, warmer or colder."""
-    size, scale = picture.shape[1::-1], scale_of(affine)
-    # Blurred before it is shrunk: warping alone would take every third pixel.
-    photo = cv2.GaussianBlur(cut.photo, (0, 0), 0.4 / scale) if scale < 0.7 else cut.photo
-    soft = cv2.GaussianBlur(cv2.erode(cut.mask, np.ones((3, 3))), (0, 0), 0.8)
-    hand = cv2.warpAffine(photo, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    cover = cv2.warpAffine(soft, affine, size, flags=cv2.INTER_LINEAR).astype(np.float32)[..., None] / 255
+    hand, cover = warped(cut.photo, cut.mask, affine, picture.shape[1::-1])
     there = cover[..., 0] > 0.5
     if not there.any():
         return picture
@@ -168,7 +169,8 @@ def blended(picture: Image, cut: Cut, affine: Floats, rng: Random) -> Image:
 
 def turned(hand: dict[str, Any], affine: Floats) -> dict[str, Any]:
     """A label after a similarity transform (2, 3) of the picture, mirrored ones too."""
-    turn, scale = affine[:, :2], scale_of(affine)
+    turn = affine[:, :2]
+    scale = float(np.sqrt(abs(np.linalg.det(turn))))
     mirrored = np.linalg.det(turn) < 0
     now: dict[str, Any] = {key: hand[key] for key in ("visibility",) if key in hand}
     if hand.get("handedness"):
@@ -182,10 +184,6 @@ def turned(hand: dict[str, Any], affine: Floats) -> dict[str, Any]:
         corners = np.array(hand["box"])[[[0, 1], [2, 1], [2, 3], [0, 3]]] @ turn.T + affine[:, 2]
         now["box"] = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).round(2).tolist()
     return now
-
-
-def scale_of(affine: Floats) -> float:
-    return float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
 
 
 def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:

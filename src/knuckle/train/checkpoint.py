@@ -55,4 +55,6 @@ def decides(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a run's configuration that decides its weights, flat: what must be the same to resume it."""
     plain: dict[str, Any] = json.loads(json.dumps(config))
     loop = plain.pop("loop")
+    if "teacher" not in plain:  # without one its weight decides nothing; runs from before there were any have none
+        plain.get("weights", {}).pop("teacher", None)
     return plain | {name: value for name, value in loop.items() if name not in FREE}

@@ -22,7 +22,7 @@ from knuckle.train.running import run
 FINE_TUNING = LoopOptions(steps=2000, rate=3e-5, warmup=100)  # Adam's steps are large for weights that are good
 INIT = "Where to start: a bundle (name or folder), a checkpoint FILE.pt, or `new` for our own network from nothing."
 TEACHER = "Also learn from the features of MediaPipe's network; `mediapipe`, or another bundle that holds it."
-TEACHER_SHARE = "Share of each batch that the teacher looks at; it costs as much as a step without it."
+TEACHER_SHARE = "Share of each batch that the teacher looks at; at a quarter a step takes about a third longer."
 LOOK = "How strongly colour, blur and noise are changed, 0 to 1."
 
 

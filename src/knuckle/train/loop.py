@@ -256,8 +256,8 @@ class _State:
         """The helpers' mean gradient over all processes; the network's own is `DistributedDataParallel`'s business."""
         if self.ranks > 1:
             for parameter in self.helpers.parameters():
-                torch.distributed.all_reduce(parameter.grad)
                 assert parameter.grad is not None
+                torch.distributed.all_reduce(parameter.grad)
                 parameter.grad /= self.ranks
 
     @torch.no_grad()

@@ -68,7 +68,7 @@ def _options(side: int, count: int) -> Callable[[Callable[..., None]], Callable[
     "poses",
     multiple=True,
     metavar="NAME",
-    help='Only empty hands in this pose, such as "ok", "asl_L" or "pinching"; may be given again.',
+    help='Hands are empty and in this pose, such as "ok", "asl_L" or "pinching"; may be given again.',
 )
 def hands(**options: Any) -> None:
     """Crops of one hand as a tracker cuts them, some wrong, some without a hand."""

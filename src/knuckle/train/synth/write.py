@@ -71,6 +71,8 @@ class Recipe:
             if getattr(self, name) < low:
                 raise InputError(f"{name} must be a number from {low} up, got {getattr(self, name)!r}")
 
+        if self.poses and self.product != "hands":
+            raise InputError(f"only 'hands' can be asked for poses, got {self.poses} for {self.product!r}")
         if unknown := [name for name in self.poses if name not in NAMED and name not in FAMILIES]:
             raise InputError(f"there is no pose {unknown[0]!r}; there are {', '.join([*FAMILIES, *NAMED])}")
 
