@@ -67,6 +67,7 @@ stage last 4800 --init "$work/two/checkpoint.pt" --teacher mediapipe --rate 0.00
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.4" --data "$palms/rooms/train.jsonl:0.8" \
     --data "$palms/pasted/train.jsonl:1.5" --data "$work/renders:2.6" --data "$work/pinches:2" --data "$free:1" \
     --data "$hard:1.2"
-# The zero of the presence logit, where tracking needs it.
-python recipes/calibrate_presence.py "$work/last/checkpoint.pt" --hands "$real" --free "$real"
-knuckle export "$work/last/calibrated.pt" --out "$work/bundle" --licence Apache-2.0
+# One part of what was before and two of the last stage; and the zero of the presence logit, where tracking needs it.
+mean released two last last
+python recipes/calibrate_presence.py "$work/released/checkpoint.pt" --hands "$real" --free "$real"
+knuckle export "$work/released/calibrated.pt" --out "$work/bundle" --licence Apache-2.0
