@@ -7,7 +7,7 @@
 
 Every row trains our network from nothing with the same seed, steps, batch and augmentation, and is judged by its
 averaged weights on the same pictures. Figures go to benchmarks/results/ablations.json, one entry per comparison;
-docs/make_tables.py makes the tables of it. `teacher` and `palm_teacher` have no table yet.
+docs/make_tables.py makes the tables of it.
 """
 
 from __future__ import annotations

@@ -35,9 +35,10 @@ def main() -> None:
             "accuracy": accuracy(read(f"accuracy_{MIXED}")["datasets"]),
         },
     )
-    fill("training.md", {name: ablation(ablations[name], LANDMARK_FIGURES) for name in ("data", "heads")})
+    fill("training.md", {name: ablation(ablations[name], LANDMARK_FIGURES) for name in ("data", "heads", "teacher")})
     fill("training.md", {"shapes": shapes(read("shapes"))})
-    fill("training_palm.md", {"ablation": ablation(ablations["palm"], PALM_FIGURES)})
+    palm_rows = {"ablation": "palm", "teacher": "palm_teacher"}
+    fill("training_palm.md", {place: ablation(ablations[name], PALM_FIGURES) for place, name in palm_rows.items()})
     draw_curves(ablations["palm"], DOCS / "images" / "palm_curves.svg")
     fill("web.md", {"speed": browser(read("web"))})
     palms = read("palms")

@@ -100,13 +100,13 @@ def test_a_cut_off_clip_keeps_what_was_read_and_exits_1(tmp_path: Path, clip_fra
 
 
 def test_ctrl_c_finishes_the_files(tmp_path: Path, clip_frames: list[Image]) -> None:
-    write_clip(tmp_path / "long.mp4", clip_frames * 40, 30)
+    write_clip(tmp_path / "long.mp4", clip_frames * 80, 30)
     command = [*KNUCKLE, "track", str(tmp_path / "long.mp4"), "--out", str(tmp_path / "o.mp4")]
     command += ["--save", str(tmp_path / "o.parquet")]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while (
-        not (tmp_path / "o.mp4").exists() or (tmp_path / "o.mp4").stat().st_size < 20_000
+        not (tmp_path / "o.mp4").exists() or (tmp_path / "o.mp4").stat().st_size < 2_000
     ) and running.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -115,7 +115,7 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path, clip_frames: list[Image]) -> 
     assert running.returncode == 130 and "stopped" in errors and "Traceback" not in errors
     rows = parquet.read_table(tmp_path / "o.parquet").to_pylist()
     frames = len(list(read(tmp_path / "o.mp4")))
-    assert 0 < frames < 1200 and f"frames   {frames}" in out
+    assert 0 < frames < 2400 and f"frames   {frames}" in out
     assert max(row["frame"] for row in rows) == frames - 1
 
 
