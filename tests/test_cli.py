@@ -105,9 +105,7 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path, clip_frames: list[Image]) -> 
     command += ["--save", str(tmp_path / "o.parquet")]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while (
-        not (tmp_path / "o.mp4").exists() or (tmp_path / "o.mp4").stat().st_size < 2_000
-    ) and running.poll() is None:
+    while (not (tmp_path / "o.mp4").exists() or (tmp_path / "o.mp4").stat().st_size < 2_000) and running.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
