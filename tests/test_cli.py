@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,9 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path, clip_frames: list[Image]) -> 
     write_clip(tmp_path / "long.mp4", clip_frames * 80, 30)
     command = [*KNUCKLE, "track", str(tmp_path / "long.mp4"), "--out", str(tmp_path / "o.mp4")]
     command += ["--save", str(tmp_path / "o.parquet")]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Shells start what runs in the background deaf to Ctrl-C, and so do its children.
+    hears = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hears)
     deadline = time.monotonic() + 60
     while (not (tmp_path / "o.mp4").exists() or (tmp_path / "o.mp4").stat().st_size < 2_000) and running.poll() is None:
         assert time.monotonic() < deadline
