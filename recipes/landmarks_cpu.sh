@@ -16,14 +16,8 @@ knuckle synth hands "$work/pinches" --pose pinching --count 5000 --side 256 --ma
 real=$work/real/train.jsonl free=$work/real/free.jsonl hard=$work/hard/hard.jsonl palms=$work/palms
 
 export OMP_NUM_THREADS=1
-# NAME STEPS OPTIONS: one stage. What follows begins from its last step, so where it stops before, all ends.
-stage() {
-    name=$1 steps=$2
-    shift 2
-    knuckle train landmarks "$@" --steps "$steps" --out "$work/$name" --check "$work/real/held_out.jsonl" --workers 1 \
-        --save-every 500 --minutes 150
-    [ "$(tail -n 1 "$work/$name/train.csv" | cut -d, -f1)" = "$steps" ] || { echo "$name: run this again"; exit 0; }
-}
+check=$work/real/held_out.jsonl
+. recipes/stage.sh
 # OUT A B...: the mean of these stages' weights.
 mean() {
     out=$1
@@ -36,12 +30,14 @@ mean() {
     python recipes/average_weights.py "$work/$out/checkpoint.pt" "$@"
 }
 
-stage run 19000 --init new --side 128 --warmup 300 --evaluate-every 1000 --data "$real:2" --data "$work/renders:3"
+stage landmarks run 19000 --init new --side 128 --warmup 300 --evaluate-every 1000 --data "$real:2" \
+    --data "$work/renders:3"
 # Presence, with more pictures of nothing.
-stage first 2800 --init "$work/run/checkpoint.pt" --rate 0.0004 --warmup 100 --weight-presence 1.5 \
+stage landmarks first 2800 --init "$work/run/checkpoint.pt" --rate 0.0004 --warmup 100 --weight-presence 1.5 \
     --evaluate-every 650 --data "$real:4" --data "$work/renders:5" --data "$free:3"
 # Harder hands: whole photos, where nine of twelve crops agree on the palm.
-stage harder 9000 --init "$work/first/checkpoint.pt" --rate 0.0012 --warmup 100 --seed 6 --evaluate-every 1000 \
+stage landmarks harder 9000 --init "$work/first/checkpoint.pt" --rate 0.0012 --warmup 100 --seed 6 \
+    --evaluate-every 1000 \
     --data "$real:2" --data "$palms/hands/train.jsonl:0.8" --data "$palms/people/train.jsonl:0.3" \
     --data "$palms/digits/train.jsonl:0.3" --data "$work/renders:3"
 # Presence again, with what looked like hands.
@@ -50,19 +46,21 @@ stage harder 9000 --init "$work/first/checkpoint.pt" --rate 0.0012 --warmup 100 
         --data "$real" --data "$palms/hands/train.jsonl" --data "$palms/people/train.jsonl"
     touch "$work/hard/done"
 }
-stage tuned 2600 --init "$work/harder/checkpoint.pt" --rate 0.0004 --warmup 100 --seed 7 --weight-presence 1.5 \
+stage landmarks tuned 2600 --init "$work/harder/checkpoint.pt" --rate 0.0004 --warmup 100 --seed 7 \
+    --weight-presence 1.5 \
     --look 0.7 --evaluate-every 650 --data "$real:4" --data "$palms/hands/train.jsonl:1.5" \
     --data "$palms/people/train.jsonl:0.5" --data "$palms/digits/train.jsonl:0.5" --data "$work/renders:5" \
     --data "$free:1.5" --data "$hard:1.5"
 mean three first harder tuned
 # From the features of MediaPipe's network too, and from people in other rooms.
-stage taught 9000 --init "$work/three/checkpoint.pt" --teacher mediapipe --rate 0.001 --warmup 200 --seed 32 \
+stage landmarks taught 9000 --init "$work/three/checkpoint.pt" --teacher mediapipe --rate 0.001 --warmup 200 \
+    --seed 32 \
     --weight-presence 1 --look 0.8 --evaluate-every 1000 --data "$real:3" --data "$palms/hands/train.jsonl:1.5" \
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.6" --data "$palms/rooms/train.jsonl:1.2" \
     --data "$work/renders:4" --data "$free:1" --data "$hard:1.2"
 mean two three taught
 # Thumb and index finger of closed hands, and hands of many people in rooms and before other people.
-stage last 4800 --init "$work/two/checkpoint.pt" --teacher mediapipe --rate 0.0007 --warmup 100 --seed 62 \
+stage landmarks last 4800 --init "$work/two/checkpoint.pt" --teacher mediapipe --rate 0.0007 --warmup 100 --seed 62 \
     --weight-presence 1 --look 0.8 --evaluate-every 700 --data "$real:4" --data "$palms/hands/train.jsonl:2" \
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.4" --data "$palms/rooms/train.jsonl:0.8" \
     --data "$palms/pasted/train.jsonl:1.5" --data "$work/renders:2.6" --data "$work/pinches:2" --data "$free:1" \

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +49,30 @@ def main() -> None:
     ]
     if not people or not rooms:
         sys.exit(f"{len(people)} photos of people and {len(rooms)} rooms are of use: one each is needed (--source)")
-    (chosen.out / "images").mkdir(parents=True, exist_ok=True)
-    with (chosen.out / "train.jsonl").open("w") as file:
-        for number in track(range(chosen.count), "pictures"):
-            rng = np.random.default_rng((chosen.seed, number))
-            (row, mask), room = people[int(rng.integers(len(people)))], rooms[int(rng.integers(len(rooms)))]
-            photo = read(chosen.people.parent / row["image"])
-            picture, affine = placed(dressed(photo, mask, rng), mask, read(chosen.rooms.parent / room["image"]), rng)
-            name = f"images/{number:05d}.jpg"
-            pillow.fromarray(picture).save(chosen.out / name, quality=92)
-            hands = [moved(hand, affine) for hand in row["hands"]]
-            line = {
-                **joined(row, room),
-                **{"image": name, "width": picture.shape[1], "height": picture.shape[0], "complete": True},
-                "hands": [hand for hand in hands if is_within(hand, picture)],
-            }
-            file.write(json.dumps(line) + "\n")
+
+    def draw(rng: Random) -> tuple[Image, list[dict[str, Any]], dict[str, str]]:
+        (row, mask), room = people[int(rng.integers(len(people)))], rooms[int(rng.integers(len(rooms)))]
+        photo = read(chosen.people.parent / row["image"])
+        picture, affine = placed(dressed(photo, mask, rng), mask, read(chosen.rooms.parent / room["image"]), rng)
+        hands = [moved(hand, affine) for hand in row["hands"]]
+        return picture, [hand for hand in hands if is_within(hand, picture)], joined(row, room)
+
+    write(chosen.out, chosen.count, chosen.seed, draw)
     print(f"{chosen.count} pictures of {len(people)} people's photos in {len(rooms)} rooms")
+
+
+def write(
+    out: Path, count: int, seed: int, draw: Callable[[Random], tuple[Image, list[dict[str, Any]], dict[str, str]]]
+) -> None:
+    """`count` drawn pictures with their hands and where they come from, as OUT/train.jsonl and OUT/images/."""
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    with (out / "train.jsonl").open("w") as file:
+        for number in track(range(count), "pictures"):
+            picture, hands, origin = draw(np.random.default_rng((seed, number)))
+            name = f"images/{number:05d}.jpg"
+            pillow.fromarray(picture).save(out / name, quality=92)
+            size = {"width": picture.shape[1], "height": picture.shape[0]}
+            file.write(json.dumps({**origin, "image": name, **size, "complete": True, "hands": hands}) + "\n")
 
 
 def cut_out(folder: Path, row: dict[str, Any]) -> tuple[dict[str, Any], Image] | None:
@@ -218,13 +226,22 @@ def warped(photo: Image, mask: Image, affine: Floats, size: tuple[int, int]) -> 
 
 
 def moved(hand: dict[str, Any], affine: Floats) -> dict[str, Any]:
-    """A label where the hand is now."""
-    scale, (x, y) = float(affine[0, 0]), affine[:, 2].tolist()
-    now = {key: value for key, value in hand.items() if key in ("world", "handedness", "visibility")}
+    """A label after a similarity transform (2, 3) of the picture, mirrored ones too."""
+    turn = affine[:, :2]
+    scale = float(np.sqrt(abs(np.linalg.det(turn))))
+    now: dict[str, Any] = {key: hand[key] for key in ("visibility", "handedness") if hand.get(key)}
+    if np.linalg.det(turn) < 0 and "handedness" in now:
+        now["handedness"] = {"Left": "Right", "Right": "Left"}[now["handedness"]]
+    if hand.get("world"):
+        world = np.array(hand["world"])
+        now["world"] = np.column_stack([world[:, :2] @ turn.T / scale, world[:, 2]]).round(5).tolist()
     if hand.get("landmarks"):
-        now["landmarks"] = (np.array(hand["landmarks"]) * scale + np.array([x, y, 0])).round(2).tolist()
+        points = np.array(hand["landmarks"])
+        there = np.column_stack([points[:, :2] @ turn.T + affine[:, 2], points[:, 2] * scale])
+        now["landmarks"] = there.round(2).tolist()
     if hand.get("box"):
-        now["box"] = (np.array(hand["box"]) * scale + np.array([x, y, x, y])).round(2).tolist()
+        corners = np.array(hand["box"])[[[0, 1], [2, 1], [2, 3], [0, 3]]] @ turn.T + affine[:, 2]
+        now["box"] = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).round(2).tolist()
     return now
 
 

@@ -16,14 +16,8 @@ knuckle synth scenes "$work/scenes" --count 6000 --side 384 --seed 33 --workers 
 knuckle synth scenes "$work/more" --count 2000 --side 384 --seed 21 --workers 2
 
 export OMP_NUM_THREADS=1
-# NAME STEPS OPTIONS: one stage. What follows begins from its last step, so where it stops before, all ends.
-stage() {
-    name=$1 steps=$2
-    shift 2
-    knuckle train palm "$@" --steps "$steps" --out "$work/$name" --check "$photos/hands/held_out.jsonl" --workers 1 \
-        --save-every 500 --minutes 150
-    [ "$(tail -n 1 "$work/$name/train.csv" | cut -d, -f1)" = "$steps" ] || { echo "$name: run this again"; exit 0; }
-}
+check=$photos/hands/held_out.jsonl
+. recipes/stage.sh
 # NAME BUNDLE: scores to where 0.5 divides best, and the tflite.
 release() {
     python recipes/calibrate_palms.py "$work/$1/checkpoint.pt" --data "$photos/hands/train.jsonl" \
@@ -31,12 +25,12 @@ release() {
     knuckle export "$work/$1/calibrated.pt" --hand knuckle --out "$work/$2" --licence Apache-2.0
 }
 
-stage run 26000 --init new --warmup 300 --batch 32 --rate 0.002 --seed 20 --evaluate-every 2000 \
+stage palm run 26000 --init new --warmup 300 --batch 32 --rate 0.002 --seed 20 --evaluate-every 2000 \
     --data "$photos/hands/train.jsonl:1" --data "$photos/people/train.jsonl:0.8" \
     --data "$photos/digits/train.jsonl:0.2" --data "$work/scenes:0.85" --data "$work/more:0.25" \
     --data "$landmarks/hard/hard.jsonl:0.15"
 # The same network learns from the features of MediaPipe's too, and from people in rooms where they never were.
-stage taught 12500 --init "$work/run/checkpoint.pt" --teacher mediapipe --warmup 300 --batch 32 --rate 0.0012 \
+stage palm taught 12500 --init "$work/run/checkpoint.pt" --teacher mediapipe --warmup 300 --batch 32 --rate 0.0012 \
     --seed 31 --evaluate-every 2000 --data "$photos/hands/train.jsonl:1" --data "$photos/people/train.jsonl:0.7" \
     --data "$photos/rooms/train.jsonl:0.9" --data "$photos/digits/train.jsonl:0.15" --data "$work/scenes:0.6" \
     --data "$work/more:0.2" --data "$landmarks/hard/hard.jsonl:0.15"
@@ -46,13 +40,13 @@ set -- --data "$photos/hands/train.jsonl:1" --data "$photos/people/train.jsonl:0
     --data "$photos/rooms/train.jsonl:0.8" --data "$photos/pasted/train.jsonl:1" \
     --data "$photos/digits/train.jsonl:0.15" --data "$work/scenes:0.9" --data "$work/more:0.3" \
     --data "$landmarks/hard/hard.jsonl:0.5" --data "$landmarks/real/free.jsonl:0.35"
-stage pasted 11200 --init "$work/taught/checkpoint.pt" --teacher mediapipe --warmup 200 --batch 32 --rate 0.001 \
+stage palm pasted 11200 --init "$work/taught/checkpoint.pt" --teacher mediapipe --warmup 200 --batch 32 --rate 0.001 \
     --seed 51 --evaluate-every 2500 "$@"
 # The mean of the two finds as much, and makes up less.
 mkdir -p "$work/mean"
 python recipes/average_weights.py "$work/mean/checkpoint.pt" "$work/taught/checkpoint.pt" "$work/pasted/checkpoint.pt"
 release mean bundle
 # The same weights, on pictures of 320 px.
-stage far 1200 --init "$work/pasted/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 --seed 53 \
+stage palm far 1200 --init "$work/pasted/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 --seed 53 \
     --evaluate-every 1200 "$@"
 release far bundle_far

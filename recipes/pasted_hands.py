@@ -11,7 +11,6 @@ more that do not touch them. Writes OUT/train.jsonl, for `knuckle train palm --d
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from other_rooms import LONGEST, Floats, Random, joined, largest, read, rows_of, warped
-from PIL import Image as pillow
+from other_rooms import LONGEST, Floats, Random, joined, largest, moved, read, rows_of, warped, write
 from rich.progress import track
 
 from knuckle.images import Image
@@ -64,22 +62,15 @@ def main() -> None:
     ]
     if not cuts or not rooms:
         sys.exit(f"{len(cuts)} of {len(photos)} hands and {len(rooms)} backgrounds are of use: one of each is needed")
-    (chosen.out / "images").mkdir(parents=True, exist_ok=True)
-    with (chosen.out / "train.jsonl").open("w") as file:
-        for number in track(range(chosen.count), "pictures"):
-            rng = np.random.default_rng((chosen.seed, number))
-            folder, row = rooms[int(rng.integers(len(rooms)))]
-            picture, hands = background(read(folder / row["image"]), row["hands"])
-            for _ in range(int(rng.choice([1, 2, 3, 5], p=[0.4, 0.3, 0.2, 0.1]))):
-                picture, hands = pasted(picture, hands, cuts[int(rng.integers(len(cuts)))], rng)
-            name = f"images/{number:05d}.jpg"
-            pillow.fromarray(picture).save(chosen.out / name, quality=92)
-            line = {
-                **joined(photos[0], row),
-                **{"image": name, "width": picture.shape[1], "height": picture.shape[0], "complete": True},
-                "hands": hands,
-            }
-            file.write(json.dumps(line) + "\n")
+
+    def draw(rng: Random) -> tuple[Image, list[dict[str, Any]], dict[str, str]]:
+        folder, row = rooms[int(rng.integers(len(rooms)))]
+        picture, hands = background(read(folder / row["image"]), row["hands"])
+        for _ in range(int(rng.choice([1, 2, 3, 5], p=[0.4, 0.3, 0.2, 0.1]))):
+            picture, hands = pasted(picture, hands, cuts[int(rng.integers(len(cuts)))], rng)
+        return picture, hands, joined(photos[0], row)
+
+    write(chosen.out, chosen.count, chosen.seed, draw)
     print(f"{chosen.count} pictures with {len(cuts)} of {len(photos)} hands on {len(rooms)} backgrounds")
 
 
@@ -87,7 +78,7 @@ def background(photo: Image, hands: list[dict[str, Any]]) -> tuple[Image, list[d
     """The photo with its longer side LONGEST pixels, and its hands there."""
     size = LONGEST / max(photo.shape[:2])
     picture = cv2.resize(photo, None, fx=size, fy=size, interpolation=cv2.INTER_AREA if size < 1 else cv2.INTER_LINEAR)
-    return np.asarray(picture, np.uint8), [turned(hand, resized(size)) for hand in hands]
+    return np.asarray(picture, np.uint8), [moved(hand, resized(size)) for hand in hands]
 
 
 def resized(size: float) -> Floats:
@@ -99,7 +90,7 @@ def cut_out(photo: Image, hand: dict[str, Any]) -> Cut | None:
     """The hand and its arm; None where the photo cuts it off, the edge misses a bone or takes in its surroundings."""
     size = CUT_SIDE / max(photo.shape[:2])
     photo = np.asarray(cv2.resize(photo, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    hand = turned(hand, resized(size))
+    hand = moved(hand, resized(size))
     points = np.array(hand["landmarks"])[:, :2]
     if (points < 0).any() or (points >= photo.shape[1::-1]).any():
         return None
@@ -147,7 +138,7 @@ def pasted(picture: Image, hands: list[dict[str, Any]], cut: Cut, rng: Random) -
     for _ in range(10):
         centre = rng.uniform(0.04, 0.96, 2) * (width, height)
         affine = np.column_stack([turn, centre - turn @ points.mean(axis=0)])
-        hand = turned(cut.hand, affine)
+        hand = moved(cut.hand, affine)
         if not any(overlap(hand, other) for other in hands):
             return blended(picture, cut, affine, rng), [*hands, hand]
     return picture, hands
@@ -165,25 +156,6 @@ def blended(picture: Image, cut: Cut, affine: Floats, rng: Random) -> Image:
     tint = np.exp(rng.normal(0, 0.05, 3))
     shown = np.clip(hand * (light * tint), 0, 255)
     return np.asarray(np.rint(shown * cover + picture * (1 - cover)), np.uint8)
-
-
-def turned(hand: dict[str, Any], affine: Floats) -> dict[str, Any]:
-    """A label after a similarity transform (2, 3) of the picture, mirrored ones too."""
-    turn = affine[:, :2]
-    scale = float(np.sqrt(abs(np.linalg.det(turn))))
-    mirrored = np.linalg.det(turn) < 0
-    now: dict[str, Any] = {key: hand[key] for key in ("visibility",) if key in hand}
-    if hand.get("handedness"):
-        side = {"Left": "Right", "Right": "Left"}[hand["handedness"]] if mirrored else hand["handedness"]
-        now["handedness"] = side
-    if hand.get("landmarks"):
-        points = np.array(hand["landmarks"])
-        moved = np.column_stack([points[:, :2] @ turn.T + affine[:, 2], points[:, 2] * scale])
-        now["landmarks"] = moved.round(2).tolist()
-    if hand.get("box"):
-        corners = np.array(hand["box"])[[[0, 1], [2, 1], [2, 3], [0, 3]]] @ turn.T + affine[:, 2]
-        now["box"] = np.concatenate([corners.min(axis=0), corners.max(axis=0)]).round(2).tolist()
-    return now
 
 
 def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:

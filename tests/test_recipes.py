@@ -132,9 +132,9 @@ def test_a_hand_that_leaves_the_photo_is_not_cut_out(hand: tuple[np.ndarray, np.
 def test_a_mirrored_label_changes_hands_and_turns_back() -> None:
     label = {"landmarks": [[3.0, 4.0, 2.0]], "box": [1.0, 2.0, 5.0, 6.0], "handedness": "Left"}
     mirror = np.array([[-2.0, 0, 50], [0, 2.0, 10]])
-    there = pasted_hands.turned(label, mirror)
+    there = other_rooms.moved(label, mirror)
     assert there == {"landmarks": [[44.0, 18.0, 4.0]], "box": [40.0, 14.0, 48.0, 22.0], "handedness": "Right"}
-    assert pasted_hands.turned(there, cv2.invertAffineTransform(mirror)) == label
+    assert other_rooms.moved(there, cv2.invertAffineTransform(mirror)) == label
 
 
 def test_pasted_hands_keep_their_labels_and_their_distance(

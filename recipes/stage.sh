@@ -1,0 +1,12 @@
+# Sourced by the recipes: one stage of training. Needs $work and $check, the labels to judge by.
+#
+#     stage TASK NAME STEPS OPTIONS
+#
+# What follows a stage begins from its last step, so where it stops before (150 minutes), the recipe ends.
+stage() {
+    task=$1 name=$2 steps=$3
+    shift 3
+    knuckle train "$task" "$@" --steps "$steps" --out "$work/$name" --check "$check" --workers 1 --save-every 500 \
+        --minutes 150
+    [ "$(tail -n 1 "$work/$name/train.csv" | cut -d, -f1)" = "$steps" ] || { echo "$name: run this again"; exit 0; }
+}
