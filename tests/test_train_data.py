@@ -50,7 +50,7 @@ def test_a_dot_is_cut_to_where_its_point_goes(seed: int, mirrored: bool) -> None
     x, y = rng.uniform(250, 390), rng.uniform(190, 290)
     size = float(np.exp(rng.uniform(math.log(60), math.log(900))))  # from enlarged to halved twice
     roi = Roi(x + rng.uniform(-0.25, 0.25) * size, y + rng.uniform(-0.25, 0.25) * size, size, rng.uniform(-3.1, 3.1))
-    affine = crop_from_image(roi, SIDE, mirrored)
+    affine = crop_from_image(roi, SIDE, mirrored, stretched=augment.stretch(rng))
     picture = cut(dotted(x, y, max(3.0, 0.03 * size)), affine, SIDE, SIDE / size)
     np.testing.assert_allclose(found_dot(picture), apply(affine, np.array([x, y])), atol=0.15)
 
@@ -113,7 +113,7 @@ def test_what_nobody_labelled_has_no_weight() -> None:
     landmarks[8] = np.nan
     bare = TrueHand(landmarks=landmarks)
     labels = labels_of(bare, region(bare, (6, 10, 14)), np.eye(2, 3), 320, False)
-    assert labels["landmark_weight"][8] == 0 and labels["landmark_weight"].sum() == 20
+    assert np.flatnonzero(labels["landmark_weight"] == 0).tolist() == [8]
     for name in ("z_weight", "world_weight", "handedness_weight", "visibility_weight"):
         assert not labels[name].any(), name
     assert all(np.isfinite(values).all() for values in labels.values())
@@ -126,6 +126,7 @@ def test_points_outside_of_the_image_or_behind_something_are_taught_as_not_visib
     labels = labels_of(replace(hand, visibility=codes), Roi(160, 120, 400), np.eye(2, 3), 320, False)
     assert labels["visibility"][[3, 4, 8]].tolist() == [1, 0, 0]
     assert labels["visibility_weight"][[3, 4, 8, 12]].tolist() == [1, 1, 1, 0]
+    assert 0 < labels["landmark_weight"][4] < labels["landmark_weight"][8]  # what is hidden can only be guessed
 
 
 def test_a_hand_behind_something_is_no_hand_and_teaches_no_landmarks() -> None:
@@ -184,6 +185,15 @@ def test_a_masked_hand_is_put_before_another_picture(tmp_path: Path) -> None:
         red, green, blue = sample["picture"].astype(int)
         assert blue.max() < 20 and (green > 150).sum() > 1000
         assert (red > 200).sum() == pytest.approx(1600 * (SIDE / region(hand, (6, 10, 14)).size) ** 2, rel=0.25)
+
+
+def test_stretched_samples_keep_their_area_and_teach_nothing_in_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, hand = drawn_hand(np.random.default_rng(4))
+    crops, roi, rng = HandCrops([], SIDE), region(hand, MCP_JOINTS), np.random.default_rng(0)
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(augment, "STRETCHED", share)
+        assert crops._sample(image, roi, hand, rng)["world_weight"][0] == 1 - share
+        assert all(np.linalg.det(augment.stretch(rng)) == pytest.approx(1) for _ in range(20))
 
 
 def test_absence_is_not_taught_where_another_hand_may_be(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from knuckle.results import FloatArray, Roi
 
 Random = np.random.Generator
 LUMA = (0.299, 0.587, 0.114)
+STRETCHED, STRETCH = 0.3, 0.1  # share of pictures that are stretched, and standard deviation of how far
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,24 @@ class Jitter:
         return Roi(roi.x + dx, roi.y + dy, roi.size * math.exp(rng.normal(0, self.scale)), angle)
 
 
-def crop_from_image(roi: Roi, side: int, mirrored: bool) -> FloatArray:
-    """(2, 3) affine from image pixels to crop pixels; mirrored left to right about the crop's middle where asked."""
-    affine = invert(image_from_crop(roi, side))
-    if mirrored:
-        affine = np.array([[-1.0, 0.0], [0.0, 1.0]]) @ affine
-        affine[0, 2] += side
+def stretch(rng: Random) -> FloatArray:
+    """(2, 2) that keeps areas: hands get longer or broader, or are seen a bit more from the side; often nothing.
+
+    Few people are in the photos; this makes other hands of theirs.
+    """
+    if rng.random() >= STRETCHED:
+        return np.eye(2)
+    longer, sheared = rng.normal(0, STRETCH, 2)
+    return np.array([[math.exp(longer), sheared], [0.0, math.exp(-longer)]])
+
+
+def crop_from_image(roi: Roi, side: int, mirrored: bool, stretched: FloatArray | None = None) -> FloatArray:
+    """(2, 3) affine from image pixels to crop pixels; mirrored and `stretched` about the crop's middle."""
+    linear = np.diag([-1.0 if mirrored else 1.0, 1.0])
+    linear = linear if stretched is None else linear @ stretched
+    middle = np.full(2, side / 2)
+    affine = linear @ invert(image_from_crop(roi, side))
+    affine[:, 2] += middle - linear @ middle
     return affine
 
 
@@ -83,17 +96,19 @@ class Look:
     strength: float = 1.0
 
     def changed(self, picture: Image, rng: Random) -> Image:
-        """Exposure, contrast, white balance, saturation, blur, noise, JPEG, something in the way."""
+        """Exposure, contrast, white balance, haze, saturation, blur, noise, JPEG."""
         s = self.strength
         if s == 0:
             return picture
         x = self._toned(picture, rng)
+        if rng.random() < 0.2 * s:
+            x = _hazed(x, rng)
         if rng.random() < 0.4 * s:
             keep = rng.uniform(0, 1.3)
             mixed = keep * np.eye(3) + (1 - keep) * np.tile(LUMA, (3, 1))
             x = np.asarray(cv2.transform(x, mixed), np.uint8)
-        if rng.random() < 0.3 * s:
-            x = _blurred(x, rng)
+        if rng.random() < 0.3:
+            x = _blurred(x, s, rng)
         if rng.random() < 0.5 * s:
             x = _grained(x, rng.uniform(1, 14), rng)
         if rng.random() < 0.3 * s:
@@ -102,10 +117,12 @@ class Look:
         return x
 
     def _toned(self, picture: Image, rng: Random) -> Image:
-        """Exposure, white balance and contrast: one table of 256 values per channel."""
+        """Exposure, white balance, contrast, darkness: one table of 256 values per channel."""
         s = self.strength
         gain = np.exp(rng.normal(0, 0.12 * s, 3) + rng.normal(0, 0.25 * s))
         tones = np.arange(256)[:, None] * gain
+        if rng.random() < 0.3 * s:  # before a window a hand sinks into the dark; cameras and phones also lift it
+            tones = 255 * (np.arange(256)[:, None] / 255) ** np.exp(rng.uniform(-0.5, 0.9)) * gain
         if rng.random() < 0.5 * s:
             mean = float(np.mean(np.multiply(cv2.mean(picture)[:3], gain)))
             tones = (tones - mean) * np.exp(rng.normal(0, 0.25)) + mean
@@ -127,11 +144,21 @@ def _grained(x: Image, deviation: float, rng: Random) -> Image:
     return np.asarray(cv2.addWeighted(x, 1.0, piece, deviation / 32, -128 * deviation / 32), np.uint8)
 
 
-def _blurred(x: Image, rng: Random) -> Image:
-    """Defocus, or motion along a line."""
+def _hazed(x: Image, rng: Random) -> Image:
+    """Light that falls into the lens: a veil of one colour, thickest at one place in or near the picture."""
+    height, width = x.shape[:2]
+    rows, columns = np.mgrid[0:1:9j, 0:1:9j] - rng.uniform(-0.3, 1.3, (2, 1, 1))
+    thickness = rng.uniform(0.15, 0.6) * np.exp(-(rows**2 + columns**2) / (2 * rng.uniform(0.3, 1.5) ** 2))
+    veil = np.asarray(cv2.resize(thickness.astype(np.float32), (width, height)))[..., None]
+    colour = np.clip(rng.uniform(150, 255) * np.exp(rng.normal(0, 0.08, 3)), 0, 255).astype(np.float32)
+    return np.asarray(x * (1 - veil) + colour * veil, np.uint8)
+
+
+def _blurred(x: Image, strength: float, rng: Random) -> Image:
+    """Defocus, or motion along a line; as far as `strength` lets it."""
     if rng.random() < 0.5:
-        return np.asarray(cv2.GaussianBlur(x, (0, 0), rng.uniform(0.5, 2.5)), np.uint8)
-    length = int(rng.integers(3, 12))
+        return np.asarray(cv2.GaussianBlur(x, (0, 0), 0.5 + rng.uniform(0, 2 * strength)), np.uint8)
+    length = int(rng.integers(3, 4 + round(8 * strength)))
     kernel = np.zeros((length, length), np.float32)
     angle = rng.uniform(0, math.pi)
     middle = (length - 1) / 2

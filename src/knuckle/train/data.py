@@ -19,17 +19,29 @@ import torch
 from knuckle.errors import InputError
 from knuckle.evaluate.labels import file_of, open_image, read_dataset
 from knuckle.evaluate.labels.pictures import names_in, read_member, source_in
-from knuckle.evaluate.truth import HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
+from knuckle.evaluate.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
 from knuckle.geometry import apply, iou, whole_image
 from knuckle.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_hand
 from knuckle.images import Image
 from knuckle.results import FloatArray, Hand, Roi
-from knuckle.train.augment import Jitter, Look, Random, crop_from_image, cut, on_background, patch, world_in_crop
+from knuckle.train.augment import (
+    Jitter,
+    Look,
+    Random,
+    crop_from_image,
+    cut,
+    on_background,
+    patch,
+    stretch,
+    world_in_crop,
+)
 
 PRESENT = 0.6  # share of the landmarks inside the crop from which it holds a hand; below ABSENT it holds none
 ABSENT = 0.2
 SHOWN = 0.15  # share of them that must be visible: a fist from behind shows more, a hand behind a box less
 PALM_POINTS = [0, 5, 9, 13, 17]
+TIPS = [4, 8, 12, 16, 20]
+TIP_WEIGHT, HIDDEN_WEIGHT = 1.5, 0.5  # tips are what people look at; hidden points can only be guessed
 LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller, are left out
 MASK = ".mask.png"  # beside a shard's KEY.jpg: above 0 where a hand is
 Flags = npt.NDArray[np.bool_]
@@ -223,7 +235,8 @@ class HandCrops:
         self, image: Image, roi: Roi, hand: TrueHand | None, rng: Random, mask: Image | None = None
     ) -> dict[str, Any]:
         mirrored = self.augmented and rng.random() < 0.5
-        affine = crop_from_image(roi, self.side, mirrored)
+        stretched = stretch(rng) if self.augmented else np.eye(2)
+        affine = crop_from_image(roi, self.side, mirrored, stretched)
         picture = cut(image, affine, self.side, self.side / roi.size)
         if mask is not None:
             picture = on_background(picture, cut(mask, affine, self.side, self.side / roi.size), self._background(rng))
@@ -232,6 +245,8 @@ class HandCrops:
             picture, visible = self._changed(picture, hand, affine, rng)
         labels = no_labels() if hand is None else labels_of(hand, roi, affine, self.side, mirrored)
         labels["visibility"] *= visible
+        if not np.array_equal(stretched, np.eye(2)):
+            labels["world_weight"] = _one(0)  # nobody knows what a stretched hand is in space
         return {"picture": np.ascontiguousarray(picture.transpose(2, 0, 1)), **labels}
 
     def _background(self, rng: Random) -> Image:
@@ -328,6 +343,9 @@ def labels_of(hand: TrueHand, roi: Roi, affine: FloatArray, side: int, mirrored:
     inside = ((xy >= 0) & (xy < side)).all(axis=1) & known
     near = ((xy >= -0.25 * side) & (xy < 1.25 * side)).all(axis=1) & known
     out["landmark_weight"] = near.astype(np.float32)
+    out["landmark_weight"][TIPS] *= TIP_WEIGHT
+    if hand.visibility is not None:
+        out["landmark_weight"][hand.visibility == HIDDEN] *= HIDDEN_WEIGHT
     if hand.landmarks.shape[1] == 3 and np.isfinite(hand.landmarks[:, 2]).all():
         out["landmarks"][:, 2] = hand.landmarks[:, 2] * (side / roi.size) * Z_SCALE
         out["z_weight"] = out["landmark_weight"].copy()

@@ -16,7 +16,7 @@ from knuckle.evaluate.truth import VISIBLE, Shot, TrueHand
 from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import FloatArray
-from knuckle.train.augment import Look, Random
+from knuckle.train.augment import Look, Random, stretch
 from knuckle.train.data import decoded, place_of
 from knuckle.train.synth.labels import PALM_LANDMARKS, palm_of
 from knuckle.train.targets import AnchorGrid, AnchorTargets, targets
@@ -180,7 +180,7 @@ class PalmPictures:
             x, y, to_x, to_y = width / 2, height / 2, *rng.uniform(0.3 * side, 0.7 * side, 2)
         angle = rng.uniform(-math.pi, math.pi) if rng.random() < ANY_WAY_ROUND else rng.normal(0, 0.25)
         c, s = scale * math.cos(angle), scale * math.sin(angle)
-        linear = np.array([[c, -s], [s, c]]) @ np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0])
+        linear = np.array([[c, -s], [s, c]]) @ np.diag([-1.0 if rng.random() < 0.5 else 1.0, 1.0]) @ stretch(rng)
         middle = np.array([to_x, to_y]) + linear @ np.array([width / 2 - x, height / 2 - y])
         half = np.abs(linear) @ np.array([width / 2, height / 2])
         slack = OUT_OF_PHOTO * side
