@@ -1,6 +1,8 @@
-"""What each choice of the tracker is worth, in figures: the joints of the next region, motion, the filter, sampling.
+"""What each choice of the tracker is worth, in figures: the joints of the next region, motion, the filter, a second
+look, sampling.
 
     python benchmarks/variants.py tracking [--models NAME]    # made clips, clips of signing people, ti1k
+    python benchmarks/variants.py looks [--models NAME]       # photos
     python benchmarks/variants.py sampling [--models NAME]    # photos in mosaics, so that hands are small
 
 Reads the same photos and clips as `benchmarks/accuracy.py` and prints Markdown tables.
@@ -11,7 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,6 +43,7 @@ from knuckle.images import Image
 from knuckle.tracker import Networks, TrackerOptions
 
 CLIPS = ("still_hand", "moving_hand", "ti1k_clips", "asl_clips")
+PHOTOS = ("ti1k", "subhih", "lebanese_gestures", "asl_letters", "office_no_hands")
 SHOWN = (
     "hands found",
     "false hands per 1000 images",
@@ -56,6 +59,10 @@ SHOWN = (
     "lag",
     "smoothed from raw, hands above 4 palms a second",
     "time lost after a hand comes back",
+    "false alarms per 1000 images without hands",
+    "mean error of fingertips, found hands",
+    "median error, missed = infinite",
+    "overlap with the hand's box, missed = 0",
 )
 
 
@@ -82,6 +89,7 @@ TRACKING = (
     Variant("centre filtered like points", {}, exchanged(smooth, CENTRE_BETA_HZ_PER_SPEED=smooth.BETA_HZ_PER_SPEED)),
     Variant("every frame searched", {"search_every": 1}),
 )
+LOOKS = (Variant("one look", {"second_look": False}), Variant("two looks", {"second_look": True}))
 
 
 def varied(variant: Variant, networks: Networks) -> Candidate:
@@ -97,9 +105,17 @@ def varied(variant: Variant, networks: Networks) -> Candidate:
 
 
 def tracking(models: str, data: Path) -> list[str]:
+    return compared(TRACKING, CLIPS, models, data)
+
+
+def looks(models: str, data: Path) -> list[str]:
+    return compared(LOOKS, PHOTOS, models, data)
+
+
+def compared(variants: Sequence[Variant], names: Sequence[str], models: str, data: Path) -> list[str]:
     networks = knuckle.load(models)
-    candidates = [varied(variant, networks) for variant in TRACKING]
-    return [line for dataset in accuracy.datasets(data, CLIPS) for line in table(dataset, candidates, models)]
+    candidates = [varied(variant, networks) for variant in variants]
+    return [line for dataset in accuracy.datasets(data, names) for line in table(dataset, candidates, models)]
 
 
 def table(dataset: Dataset, candidates: list[Candidate], models: str) -> list[str]:
@@ -166,13 +182,13 @@ def area_letterbox(image: Image, side: int) -> Image:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=["tracking", "sampling"])
+    options.add_argument("what", choices=["tracking", "looks", "sampling"])
     options.add_argument("--models", default="mediapipe")
     options.add_argument("--data", type=Path, default=accuracy.DATA)
     chosen = options.parse_args()
     if not chosen.data.is_dir():
         sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
-    lines = {"tracking": tracking, "sampling": sampling}[chosen.what](chosen.models, chosen.data)
+    lines = {"tracking": tracking, "looks": looks, "sampling": sampling}[chosen.what](chosen.models, chosen.data)
     text_ = "\n".join(lines) + "\n"
     (accuracy.RESULTS.parent / f"variants_{chosen.what}.md").write_text(text_)
     print(text_)

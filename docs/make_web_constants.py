@@ -84,7 +84,8 @@ def default_options() -> dict[str, Any]:
 def default_bundle() -> dict[str, Any]:
     """What holds for a bundle that says nothing else, as in a `.task` file."""
     bundle = zoo.BUNDLES[zoo.DEFAULT]
-    names = ("palm_side", "hand_side", "palm_strides", "palm_outputs", "hand_outputs", "min_palm_score", "min_presence")
+    told = ("name", "palm", "hand", "licence", "source", "handedness", "folder")  # what a browser has no use for
+    names = [field.name for field in fields(zoo.Bundle) if field.name not in told]
     return {camel(name): getattr(bundle, name) for name in names}
 
 

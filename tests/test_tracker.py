@@ -13,8 +13,10 @@ from scene import TIPS, blank, draw_hand
 import knuckle
 from knuckle import HandTracker, InputError, Roi
 from knuckle.graph import Step
+from knuckle.hand import roi_from_hand
 from knuckle.images import Image
 from knuckle.results import Hand
+from knuckle.runtime import Outputs
 from knuckle.tracker import Networks
 
 
@@ -74,6 +76,34 @@ def test_mirroring_image_and_option_gives_the_same_hand() -> None:
 def test_the_tracker_s_first_frame_is_what_detect_finds(clip_frames: list[Image]) -> None:
     tracked, found = HandTracker()(clip_frames[0]), knuckle.detect(clip_frames[0])
     assert sorted(h.landmarks.tobytes() for h in tracked) == sorted(h.landmarks.tobytes() for h in found)
+
+
+@pytest.mark.parametrize("bundle", ["knuckle", "mediapipe"])
+def test_a_second_look_reads_hands_in_their_own_regions(clip_frames: list[Image], bundle: str) -> None:
+    """By hand: what one look found is read again where its landmarks are; ours is made for that, MediaPipe's is not."""
+    image = clip_frames[0]
+    once = knuckle.detect(image, bundle, second_look=False)
+    twice = knuckle.detect(image, bundle, second_look=True)
+    again = knuckle.landmarks_in(image, [roi_from_hand(hand) for hand in once], bundle)
+    assert len(once) == len(twice) == 2 and not same(once, twice)
+    for hand, expected, first in zip(twice, again, once, strict=True):
+        assert expected is not None and np.array_equal(hand.landmarks, expected.landmarks)
+        assert hand.roi == roi_from_hand(first) and hand.palm_score == first.palm_score
+    assert same(knuckle.detect(image, bundle), twice if bundle == "knuckle" else once)
+
+
+def test_a_hand_that_the_second_look_denies_is_none(networks: Networks, clip_frames: list[Image]) -> None:
+    looks = []
+
+    def doubtful(pictures: np.ndarray) -> Outputs:
+        looks.append(len(pictures))
+        raw = networks.hand(pictures)
+        return {**raw, "Identity_1": raw["Identity_1"] * (len(looks) % 2)}
+
+    options = {"smooth": False, "second_look": True}
+    doubting = replace(networks, hand=doubtful)
+    assert knuckle.detect(clip_frames[0], doubting, **options) == []
+    assert HandTracker(doubting, **options)(clip_frames[0]) == [] and looks == [2, 2, 2, 2]
 
 
 def test_two_hands_keep_their_ids_and_the_detector_rests(clip_frames: list[Image]) -> None:

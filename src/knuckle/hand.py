@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -71,6 +71,25 @@ class HandLandmarker:
             output="hands",
         )
 
+    def second_look(self) -> Graph:
+        """The subgraph: image, hands -> the same hands read anew, each in the region of its own landmarks.
+
+        A palm tells roughly where its hand is; the hand itself tells it twice as exactly. Those that the second look
+        does not take for hands are left out.
+        """
+        return Graph(
+            "second_look",
+            inputs=["image", "hands"],
+            nodes=[
+                Node(rois_from_hands, ("hands",), "rois"),
+                Node(self.prepare, ("image", "rois"), "pictures"),
+                Node(self.session, ("pictures",), "raw"),
+                Node(self.decode, ("raw", "rois"), "candidates"),
+                Node(self.confirm, ("hands", "candidates"), "confirmed_hands"),
+            ],
+            output="confirmed_hands",
+        )
+
     def prepare(self, image: Image, rois: Sequence[Roi]) -> Pictures:
         """One upright crop per region: (n, side, side, 3) uint8."""
         return np.stack([crop(image, roi, self.side) for roi in rois])
@@ -82,6 +101,11 @@ class HandLandmarker:
     def gate(self, hands: Sequence[Hand]) -> list[Hand]:
         """Those that are hands."""
         return [hand for hand in hands if hand.presence > self.min_presence]
+
+    def confirm(self, hands: Sequence[Hand], candidates: Sequence[Hand]) -> list[Hand]:
+        """Of each hand its second reading, with the palm's score of the first, where that is a hand too."""
+        pairs = zip(hands, candidates, strict=True)
+        return self.gate([replace(candidate, palm_score=hand.palm_score) for hand, candidate in pairs])
 
     def _hand(self, raw: Outputs, row: int, roi: Roi) -> Hand:
         model = self.model
@@ -99,6 +123,11 @@ class HandLandmarker:
             roi=roi,
             visibility=raw[model.visibility][row].reshape(21) if model.visibility else None,
         )
+
+
+def rois_from_hands(hands: Sequence[Hand]) -> list[Roi]:
+    """The region of each."""
+    return [roi_from_hand(hand) for hand in hands]
 
 
 def roi_from_hand(hand: Hand, joints: tuple[int, int, int] = MCP_JOINTS) -> Roi:

@@ -18,7 +18,7 @@ import numpy as np
 from knuckle.errors import InputError
 from knuckle.geometry import iou, square_box
 from knuckle.graph import Graph, Node
-from knuckle.hand import MCP_JOINTS, roi_from_hand
+from knuckle.hand import rois_from_hands
 from knuckle.images import Image
 from knuckle.palm import UPRIGHT_RAD, roi_from_palm
 from knuckle.results import FINGERS, FloatArray, Hand, Palm, Roi
@@ -207,11 +207,6 @@ def first(items: Sequence[T], count: int) -> list[T]:
 def rois_from_palms(palms: Sequence[Palm], upright_rad: float) -> list[Roi]:
     """A region for each palm."""
     return [roi_from_palm(palm, upright_rad) for palm in palms]
-
-
-def rois_from_hands(hands: Sequence[Hand]) -> list[Roi]:
-    """The next frame's region of each hand."""
-    return [roi_from_hand(hand, MCP_JOINTS) for hand in hands]
 
 
 def later_wins(palm_rois: Sequence[Roi], previous_rois: Sequence[Roi]) -> list[Roi]:

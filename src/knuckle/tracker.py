@@ -43,6 +43,8 @@ class TrackerOptions:
         remember_s: a lost hand that is found again within so many seconds keeps its id.
         upright_rad: angle of wrist to middle MCP that counts as upright when a palm is cut out; pi / 2 is
             straight, MediaPipe's Tasks API uses 90 (radians, by an oversight).
+        second_look: a hand that was found by its palm is read again in the region of its own landmarks; None is
+            what the bundle is made for.
     """
 
     max_hands: int = 2
@@ -56,6 +58,7 @@ class TrackerOptions:
     remove_duplicates: bool = True
     remember_s: float = 1.0
     upright_rad: float = UPRIGHT_RAD
+    second_look: bool | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_hands", "search_every"):
@@ -65,8 +68,9 @@ class TrackerOptions:
                 raise InputError(f"{name} must be a whole number from 1 up, got {value!r}")
         for name in ("min_palm_score", "min_presence"):
             _require_within(name, getattr(self, name), 0, 1)
-        for name in ("mirrored", "smooth", "predict_motion", "vote_handedness", "remove_duplicates"):
-            if not isinstance(getattr(self, name), bool):
+        for name in ("mirrored", "smooth", "predict_motion", "vote_handedness", "remove_duplicates", "second_look"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and not (name == "second_look" and value is None):
                 raise InputError(f"{name} must be True or False, got {getattr(self, name)!r}")
         _require_within("remember_s", self.remember_s, 0, math.inf)
         _require_within("upright_rad", self.upright_rad, -math.inf, math.inf)
@@ -225,8 +229,8 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
             Node(networks.palm_detector(options).graph(), ("image",), "palms", when="search"),
             Node(partial(rois_from_palms, options=options), ("palms", "kept_hands"), "found_rois", when="palms"),
             Node(hand_landmarks, ("image", "found_rois"), "found_hands", when="found_rois"),
-            Node(partial(merge, options=options), ("kept_hands", "found_hands", "palms"), "merged_hands"),
-            Node(partial(unique, options=options), ("merged_hands",), "unique_hands", when="merged_hands"),
+            *confirmed_hands(networks, options),
+            Node(partial(unique, options=options), ("kept_hands", "confirmed_hands"), "unique_hands"),
             Node(
                 partial(follow, remember_s=options.remember_s),
                 ("memory", "unique_hands", "search", "time_s"),
@@ -250,11 +254,28 @@ def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
             Node(networks.palm_detector(options).graph(), ("image",), "palms"),
             Node(partial(rois_from_palms, kept_hands=(), options=options), ("palms",), "rois", when="palms"),
             Node(networks.hand_landmarker(options).graph(), ("image", "rois"), "found_hands", when="rois"),
-            Node(partial(merge, (), options=options), ("found_hands", "palms"), "merged_hands", when="found_hands"),
-            Node(partial(unique, options=options), ("merged_hands",), "hands", when="merged_hands", otherwise=[]),
+            *confirmed_hands(networks, options),
+            Node(partial(unique, options=options), ("confirmed_hands",), "hands"),
         ],
         output="hands",
     )
+
+
+def confirmed_hands(networks: Networks, options: TrackerOptions) -> list[Node]:
+    """What both graphs do with hands that palms led to: image, found_hands, palms -> confirmed_hands.
+
+    With bundle `knuckle` the second look took fingertips on photos from 3.9 to 3.5 % of the hand's box; with
+    `mediapipe`, whose network is larger, it does nothing (`python benchmarks/variants.py looks`).
+    """
+    scored = partial(with_palm_scores, options=options)
+    looks_again = networks.bundle.second_look if options.second_look is None else options.second_look
+    if not looks_again:
+        return [Node(scored, ("found_hands", "palms"), "confirmed_hands", when="found_hands")]
+    again = networks.hand_landmarker(options).second_look()
+    return [
+        Node(scored, ("found_hands", "palms"), "scored_hands", when="found_hands"),
+        Node(again, ("image", "scored_hands"), "confirmed_hands", when="scored_hands"),
+    ]
 
 
 def too_few(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: TrackerOptions) -> bool:
@@ -281,17 +302,16 @@ def rois_from_palms(palms: Sequence[Palm], kept_hands: Sequence[Hand], options: 
     return [roi_from_palm(palm, options.upright_rad) for palm in new[: options.max_hands - len(kept_hands)]]
 
 
-def merge(
-    kept_hands: Sequence[Hand], found_hands: Sequence[Hand], palms: Sequence[Palm], options: TrackerOptions
-) -> list[Hand]:
-    """Held hands and found ones, these with the score of the palm that their region came from."""
+def with_palm_scores(found_hands: Sequence[Hand], palms: Sequence[Palm], options: TrackerOptions) -> list[Hand]:
+    """The hands with the score of the palm that their region came from."""
     scores = {roi_from_palm(palm, options.upright_rad): palm.score for palm in palms}
-    return [*kept_hands, *(replace(hand, palm_score=scores[hand.roi]) for hand in found_hands)]
+    return [replace(hand, palm_score=scores[hand.roi]) for hand in found_hands]
 
 
-def unique(hands: Sequence[Hand], options: TrackerOptions) -> list[Hand]:
-    """The hands without duplicates, where that is wanted."""
-    return without_duplicates(hands) if options.remove_duplicates else list(hands)
+def unique(*hands: Sequence[Hand], options: TrackerOptions) -> list[Hand]:
+    """All the hands, without duplicates where that is wanted; of two that are the same the first stays."""
+    together = [hand for some in hands for hand in some]
+    return without_duplicates(together) if options.remove_duplicates else together
 
 
 def detect(

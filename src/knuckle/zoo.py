@@ -54,6 +54,7 @@ class Bundle:
         palm_outputs, hand_outputs: output names by role.
         min_palm_score, min_presence: the thresholds it was made for.
         handedness: what the handedness output tells.
+        second_look: whether hands that palms led to are read twice; see `TrackerOptions`.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Bundle:
     min_palm_score: float = 0.5
     min_presence: float = 0.5
     handedness: str = "probability of 'Left' in a mirrored image"
+    second_look: bool = False
     folder: Path = field(default=Path(), compare=False)
 
     @property

@@ -21,6 +21,8 @@ export interface Bundle {
   /** The thresholds it was made for. */
   readonly minPalmScore: number;
   readonly minPresence: number;
+  /** Whether hands that palms led to are read twice. */
+  readonly secondLook: boolean;
 }
 
 /** A bundle with the bytes of its networks. */

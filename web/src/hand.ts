@@ -47,6 +47,39 @@ export class HandLandmarker {
     });
   }
 
+  /** Whether hands that palms led to are read twice. */
+  get looksTwice(): boolean {
+    return this.options.secondLook ?? this.bundle.secondLook;
+  }
+
+  /** The subgraph: image, hands -> the same hands read anew, each in the region of its own landmarks. */
+  secondLook(): Graph {
+    return new Graph({
+      name: "second_look",
+      inputs: ["image", "hands"],
+      nodes: [
+        { run: (hands: readonly Hand[]) => hands.map(roiFromHand), inputs: ["hands"], output: "rois" },
+        {
+          run: (image: Picture, rois: readonly Roi[]) => this.prepare(image, rois),
+          inputs: ["image", "rois"],
+          output: "pictures",
+        },
+        { run: (pictures: readonly Float32Array[]) => this.runAll(pictures), inputs: ["pictures"], output: "raw" },
+        {
+          run: (raw: readonly Outputs[], rois: readonly Roi[]) => this.decode(raw, rois),
+          inputs: ["raw", "rois"],
+          output: "candidates",
+        },
+        {
+          run: (hands: readonly Hand[], again: readonly Hand[]) => this.confirm(hands, again),
+          inputs: ["hands", "candidates"],
+          output: "confirmed_hands",
+        },
+      ],
+      output: "confirmed_hands",
+    });
+  }
+
   /** One hand per region, whatever its presence. */
   async read(image: Picture, rois: readonly Roi[]): Promise<Hand[]> {
     return this.decode(await this.runAll(await this.prepare(image, rois)), rois);
@@ -71,6 +104,12 @@ export class HandLandmarker {
   /** Whether the network is sure enough that this is a hand. */
   accepts(hand: Hand): boolean {
     return hand.presence > this.options.minPresence;
+  }
+
+  /** Of each hand its second reading, with the palm's score of the first, where that is a hand too. */
+  private confirm(hands: readonly Hand[], again: readonly Hand[]): Hand[] {
+    const both = again.map((candidate, i) => ({ ...candidate, palmScore: hands[i].palmScore }));
+    return both.filter((hand) => this.accepts(hand));
   }
 
   private async runAll(pictures: readonly Float32Array[]): Promise<Outputs[]> {

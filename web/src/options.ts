@@ -28,6 +28,8 @@ export interface TrackerOptions {
   rememberS: number;
   /** Angle of wrist to middle MCP that counts as upright when a palm is cut out. */
   uprightRad: number;
+  /** A hand that was found by its palm is read again in its own region; null is what the bundle is made for. */
+  secondLook: boolean | null;
 }
 
 /** The defaults with changes. @throws InputError for an option that does not exist or is out of range. */
@@ -48,8 +50,9 @@ export function withChanges(
     if (!Number.isInteger(value) || (value as number) < 1)
       throw new InputError(`${name} must be a whole number from 1 up, got ${String(value)}`);
   }
-  for (const name of ["mirrored", "smooth", "predictMotion", "voteHandedness", "removeDuplicates"] as const)
-    if (typeof chosen[name] !== "boolean")
+  const flags = ["mirrored", "smooth", "predictMotion", "voteHandedness", "removeDuplicates", "secondLook"] as const;
+  for (const name of flags)
+    if (typeof chosen[name] !== "boolean" && !(name === "secondLook" && chosen[name] === null))
       throw new InputError(`${name} must be true or false, got ${String(chosen[name])}`);
   requireWithin("minPalmScore", chosen.minPalmScore, 0, 1);
   requireWithin("minPresence", chosen.minPresence, 0, 1);

@@ -1,6 +1,6 @@
 /** The pipeline written out: the graph that follows hands through a video, and the one that looks at single images. */
 import { EAGER_S, FRAME_S, SEARCHES_PER_S } from "./constants.js";
-import { Graph } from "./graph.js";
+import { Graph, type Node } from "./graph.js";
 import type { HandLandmarker } from "./hand.js";
 import type { TrackerOptions } from "./options.js";
 import { type PalmDetector, roiFromPalm } from "./palm.js";
@@ -57,16 +57,11 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
         when: "palms",
       },
       { run: handLandmarks, inputs: ["image", "found_rois"], output: "found_hands", when: "found_rois" },
+      ...confirmedHands(landmarker, options),
       {
-        run: (kept: Hands, found: Hands, palms: Palms) => merge(kept, found, palms, options),
-        inputs: ["kept_hands", "found_hands", "palms"],
-        output: "merged_hands",
-      },
-      {
-        run: (hands: Hands) => unique(hands, options),
-        inputs: ["merged_hands"],
+        run: (kept: Hands, confirmed: Hands) => unique([...kept, ...confirmed], options),
+        inputs: ["kept_hands", "confirmed_hands"],
         output: "unique_hands",
-        when: "merged_hands",
       },
       {
         run: (memory: Memory, hands: Hands, searched: boolean, timeS: number) =>
@@ -94,21 +89,30 @@ export function handDetection(detector: PalmDetector, landmarker: HandLandmarker
       { run: detector.graph(), inputs: ["image"], output: "palms" },
       { run: (palms: Palms) => roisFromPalms(palms, [], options), inputs: ["palms"], output: "rois", when: "palms" },
       { run: landmarker.graph(), inputs: ["image", "rois"], output: "found_hands", when: "rois" },
-      {
-        run: (found: Hands, palms: Palms) => merge([], found, palms, options),
-        inputs: ["found_hands", "palms"],
-        output: "merged_hands",
-        when: "found_hands",
-      },
-      {
-        run: (hands: Hands) => unique(hands, options),
-        inputs: ["merged_hands"],
-        output: "hands",
-        when: "merged_hands",
-      },
+      ...confirmedHands(landmarker, options),
+      { run: (confirmed: Hands) => unique(confirmed, options), inputs: ["confirmed_hands"], output: "hands" },
     ],
     output: "hands",
   });
+}
+
+/** What both graphs do with hands that palms led to: image, found_hands, palms -> confirmed_hands. */
+function confirmedHands(landmarker: HandLandmarker, options: Options): Node[] {
+  const scored = {
+    run: (found: Hands, palms: Palms) => withPalmScores(found, palms, options),
+    inputs: ["found_hands", "palms"],
+    when: "found_hands",
+  };
+  if (!landmarker.looksTwice) return [{ ...scored, output: "confirmed_hands" }];
+  return [
+    { ...scored, output: "scored_hands" },
+    {
+      run: landmarker.secondLook(),
+      inputs: ["image", "scored_hands"],
+      output: "confirmed_hands",
+      when: "scored_hands",
+    },
+  ];
 }
 
 /**
@@ -132,14 +136,14 @@ export function roisFromPalms(palms: Palms, kept: Hands, options: Options): Roi[
     .map((palm) => roiFromPalm(palm, options.uprightRad));
 }
 
-/** Held hands and found ones, these with the score of the palm that their region came from. */
-function merge(kept: Hands, found: Hands, palms: Palms, options: Options): Hand[] {
+/** The hands with the score of the palm that their region came from. */
+function withPalmScores(found: Hands, palms: Palms, options: Options): Hand[] {
   const key = ({ x, y, size, angleRad }: Roi) => `${x} ${y} ${size} ${angleRad}`;
   const scores = new Map(palms.map((palm) => [key(roiFromPalm(palm, options.uprightRad)), palm.score]));
-  return [...kept, ...found.map((hand) => ({ ...hand, palmScore: scores.get(key(hand.roi)) ?? null }))];
+  return found.map((hand) => ({ ...hand, palmScore: scores.get(key(hand.roi)) ?? null }));
 }
 
-/** The hands without duplicates, where that is wanted. */
+/** The hands without duplicates, where that is wanted; of two that are the same the first stays. */
 function unique(hands: Hands, options: Options): Hand[] {
   return options.removeDuplicates ? withoutDuplicates(hands) : [...hands];
 }

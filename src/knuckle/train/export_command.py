@@ -22,7 +22,7 @@ from knuckle.train import landmarks, palm
 from knuckle.train.checkpoint import read_checkpoint
 from knuckle.train.data import HandCrops, Source
 from knuckle.train.export import FORMATS, Format, sample_pictures
-from knuckle.train.nets.hand_net import fold
+from knuckle.train.nets.hand_net import HandNet, fold
 from knuckle.train.nets.palm_net import PalmNetShape
 from knuckle.train.nets.reference_hand import load_reference_hand
 from knuckle.train.nets.reference_palm import load_reference_palm
@@ -201,7 +201,8 @@ def _exported(folder: Path, trained: Trained, role: str, form: Format, pictures:
     if role == "palm":
         strides = getattr(network, "strides")  # noqa: B009  of nn.Module
         return described | {"palm_strides": strides, "palm_outputs": {key: key for key in ("boxes", "scores")}}
-    return described | {"hand_outputs": {key: key for key in HAND_ROLES if key in differences}}
+    outputs = {key: key for key in HAND_ROLES if key in differences}
+    return described | {"hand_outputs": outputs, "second_look": isinstance(network, HandNet)}
 
 
 def _copied(folder: Path, bundle: zoo.Bundle, role: str) -> dict[str, Any]:
@@ -214,7 +215,7 @@ def _copied(folder: Path, bundle: zoo.Bundle, role: str) -> dict[str, Any]:
                 shutil.copy(file, folder)
     except OSError as error:
         raise SinkError(f"{folder} cannot be written: {error.strerror}") from error
-    names = (f"{role}_side", f"{role}_outputs", *(["palm_strides"] if role == "palm" else []))
+    names = (f"{role}_side", f"{role}_outputs", "palm_strides" if role == "palm" else "second_look")
     return {role: network} | {key: getattr(bundle, key) for key in names}
 
 
