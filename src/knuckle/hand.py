@@ -63,9 +63,7 @@ class HandLandmarker:
             "hand_landmarks",
             inputs=["image", "rois"],
             nodes=[
-                Node(self.prepare, ("image", "rois"), "pictures"),
-                Node(self.session, ("pictures",), "raw"),
-                Node(self.decode, ("raw", "rois"), "candidates"),
+                *self._reading(),
                 Node(self.gate, ("candidates",), "hands"),
             ],
             output="hands",
@@ -82,13 +80,19 @@ class HandLandmarker:
             inputs=["image", "hands"],
             nodes=[
                 Node(rois_from_hands, ("hands",), "rois"),
-                Node(self.prepare, ("image", "rois"), "pictures"),
-                Node(self.session, ("pictures",), "raw"),
-                Node(self.decode, ("raw", "rois"), "candidates"),
+                *self._reading(),
                 Node(self.confirm, ("hands", "candidates"), "confirmed_hands"),
             ],
             output="confirmed_hands",
         )
+
+    def _reading(self) -> list[Node]:
+        """image, rois -> candidates."""
+        return [
+            Node(self.prepare, ("image", "rois"), "pictures"),
+            Node(self.session, ("pictures",), "raw"),
+            Node(self.decode, ("raw", "rois"), "candidates"),
+        ]
 
     def prepare(self, image: Image, rois: Sequence[Roi]) -> Pictures:
         """One upright crop per region: (n, side, side, 3) uint8."""

@@ -4,7 +4,7 @@ import { ROI_JOINTS, STEADY, Z_SCALE } from "./constants.js";
 import type { Network, Outputs } from "./engine.js";
 import type { Picture } from "./frame.js";
 import { crop, cropArea, imageFromCrop, turn, wrapAngle } from "./geometry.js";
-import { Graph } from "./graph.js";
+import { Graph, type Node } from "./graph.js";
 import type { TrackerOptions } from "./options.js";
 import type { Hand, Roi } from "./results.js";
 
@@ -26,17 +26,7 @@ export class HandLandmarker {
       name: "hand_landmarks",
       inputs: ["image", "rois"],
       nodes: [
-        {
-          run: (image: Picture, rois: readonly Roi[]) => this.prepare(image, rois),
-          inputs: ["image", "rois"],
-          output: "pictures",
-        },
-        { run: (pictures: readonly Float32Array[]) => this.runAll(pictures), inputs: ["pictures"], output: "raw" },
-        {
-          run: (raw: readonly Outputs[], rois: readonly Roi[]) => this.decode(raw, rois),
-          inputs: ["raw", "rois"],
-          output: "candidates",
-        },
+        ...this.reading(),
         {
           run: (hands: readonly Hand[]) => hands.filter((hand) => this.accepts(hand)),
           inputs: ["candidates"],
@@ -59,17 +49,7 @@ export class HandLandmarker {
       inputs: ["image", "hands"],
       nodes: [
         { run: (hands: readonly Hand[]) => hands.map(roiFromHand), inputs: ["hands"], output: "rois" },
-        {
-          run: (image: Picture, rois: readonly Roi[]) => this.prepare(image, rois),
-          inputs: ["image", "rois"],
-          output: "pictures",
-        },
-        { run: (pictures: readonly Float32Array[]) => this.runAll(pictures), inputs: ["pictures"], output: "raw" },
-        {
-          run: (raw: readonly Outputs[], rois: readonly Roi[]) => this.decode(raw, rois),
-          inputs: ["raw", "rois"],
-          output: "candidates",
-        },
+        ...this.reading(),
         {
           run: (hands: readonly Hand[], again: readonly Hand[]) => this.confirm(hands, again),
           inputs: ["hands", "candidates"],
@@ -104,6 +84,23 @@ export class HandLandmarker {
   /** Whether the network is sure enough that this is a hand. */
   accepts(hand: Hand): boolean {
     return hand.presence > this.options.minPresence;
+  }
+
+  /** image, rois -> candidates. */
+  private reading(): Node[] {
+    return [
+      {
+        run: (image: Picture, rois: readonly Roi[]) => this.prepare(image, rois),
+        inputs: ["image", "rois"],
+        output: "pictures",
+      },
+      { run: (pictures: readonly Float32Array[]) => this.runAll(pictures), inputs: ["pictures"], output: "raw" },
+      {
+        run: (raw: readonly Outputs[], rois: readonly Roi[]) => this.decode(raw, rois),
+        inputs: ["raw", "rois"],
+        output: "candidates",
+      },
+    ];
   }
 
   /** Of each hand its second reading, with the palm's score of the first, where that is a hand too. */
