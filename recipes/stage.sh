@@ -1,6 +1,7 @@
-# Sourced by the recipes: one stage of training. Needs $work and $check, the labels to judge by.
+# Sourced by the recipes: one stage of training, and the mean of several. Needs $work and $check, the labels to judge by.
 #
 #     stage TASK NAME STEPS OPTIONS
+#     mean OUT NAME...
 #
 # What follows a stage begins from its last step, so where it stops before (150 minutes), the recipe ends.
 stage() {
@@ -9,4 +10,15 @@ stage() {
     knuckle train "$task" "$@" --steps "$steps" --out "$work/$name" --check "$check" --workers 1 --save-every 500 \
         --minutes 150
     [ "$(tail -n 1 "$work/$name/train.csv" | cut -d, -f1)" = "$steps" ] || { echo "$name: run this again"; exit 0; }
+}
+
+mean() {
+    out=$1
+    shift
+    mkdir -p "$work/$out"
+    for name; do
+        set -- "$@" "$work/$name/checkpoint.pt"
+        shift
+    done
+    python recipes/average_weights.py "$work/$out/checkpoint.pt" "$@"
 }
