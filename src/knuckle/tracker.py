@@ -264,7 +264,7 @@ def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
 def confirmed_hands(networks: Networks, options: TrackerOptions) -> list[Node]:
     """What both graphs do with hands that palms led to: image, found_hands, palms -> confirmed_hands.
 
-    With bundle `knuckle` the second look took fingertips on photos from 3.9 to 3.5 % of the hand's box; with
+    With bundle `knuckle` the second look took fingertips on photos from 3.9 to 3.1 % of the hand's box; with
     `mediapipe`, whose network is larger, it does nothing (`python benchmarks/variants.py looks`).
     """
     scored = partial(with_palm_scores, options=options)
