@@ -190,7 +190,8 @@ def main() -> None:
         sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
     lines = {"tracking": tracking, "looks": looks, "sampling": sampling}[chosen.what](chosen.models, chosen.data)
     text_ = "\n".join(lines) + "\n"
-    (accuracy.RESULTS.parent / f"variants_{chosen.what}.md").write_text(text_)
+    name = f"variants_{chosen.what}.{Path(chosen.models).name}.md"
+    (accuracy.RESULTS.parent / name).write_text(text_)
     print(text_)
 
 

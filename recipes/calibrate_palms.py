@@ -3,9 +3,9 @@
     python recipes/calibrate_palms.py RUN/checkpoint.pt --data PHOTOS/train.jsonl --data FREE.jsonl
 
 Focal loss leaves scores low: background anchors outnumber palms by hundreds. The new zero of the logit is the one at
-which F2 is highest (precision and recall, the latter counting twice: the landmark network refuses what is no hand) and,
-where it is level, the lowest; on whole photos as the run time sees them, all of whose palms are known. Writes
-RUN/calibrated.pt.
+which F2 is highest (precision and recall, the latter counting twice: the landmark network refuses what is no hand), or
+the lowest that is hardly worse (`LEVEL`); on whole photos as the run time sees them, all of whose palms are known.
+Writes RUN/calibrated.pt.
 """
 
 from __future__ import annotations

@@ -4,17 +4,18 @@
 #
 #     sh recipes/landmarks_cpu.sh PHOTOS/index.jsonl WORK/
 #
-# It ends after at most 150 minutes of a stage; run it again with the same folder until it has exported a bundle, and
+# Beside the index lies photos/indoor_no_hands, which is drawn behind some renders. It ends after at most 150 minutes of a stage; run it again with the same folder until it has exported a bundle, and
 # every step goes on where it was. One thread trains and one process prepares samples: where a processor multiplies
 # bfloat16 in hardware (AMX), two threads that wait for each other are no faster.
 set -eu
-index=$1 work=$2
+index=$1 work=$2 rooms=$(dirname "$1")/photos/indoor_no_hands
+[ -d "$rooms" ] || { echo "there is no $rooms: photos without hands"; exit 1; }
 
 sh recipes/landmark_photos.sh "$index" "$work"
 knuckle synth hands "$work/renders" --count 16000 --side 256 --margin 1.4 --masks --seed 11 --workers 2
 knuckle synth hands "$work/pinches" --pose pinching --count 5000 --side 256 --margin 1.4 --seed 61 --workers 2
 knuckle synth hands "$work/pinches_in_rooms" --pose pinching --count 5000 --side 256 --margin 1.4 --masks --seed 64 \
-    --backgrounds "$(dirname "$index")/photos/indoor_no_hands" --workers 2
+    --backgrounds "$rooms" --workers 2
 real=$work/real/train.jsonl free=$work/real/free.jsonl hard=$work/hard/hard.jsonl palms=$work/palms
 
 export OMP_NUM_THREADS=1

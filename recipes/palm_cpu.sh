@@ -49,6 +49,6 @@ stage palm longer 16000 --init "$work/two/checkpoint.pt" --warmup 200 --batch 32
     --evaluate-every 2500 "$@"
 release longer bundle
 # The same weights, on pictures of 320 px.
-stage palm far 1200 --init "$work/longer/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 --seed 74 \
+stage palm longer_far 1200 --init "$work/longer/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 --seed 74 \
     --evaluate-every 1200 "$@"
-release far bundle_far
+release longer_far bundle_far

@@ -78,6 +78,13 @@ def test_the_tracker_s_first_frame_is_what_detect_finds(clip_frames: list[Image]
     assert sorted(h.landmarks.tobytes() for h in tracked) == sorted(h.landmarks.tobytes() for h in found)
 
 
+@pytest.mark.parametrize("wrong", [1, "yes"])
+def test_a_second_look_is_asked_for_by_true_false_or_none(wrong: object) -> None:
+    assert knuckle.TrackerOptions(second_look=None).second_look is None
+    with pytest.raises(InputError, match="second_look must be True or False"):
+        HandTracker(second_look=wrong)
+
+
 @pytest.mark.parametrize("bundle", ["knuckle", "mediapipe"])
 def test_a_second_look_reads_hands_in_their_own_regions(clip_frames: list[Image], bundle: str) -> None:
     """By hand: what one look found is read again where its landmarks are; ours is made for that, MediaPipe's is not."""

@@ -251,7 +251,7 @@ def recording(networks: Networks, answers: Answers) -> Networks:
 def assert_decides_the_same(page: Any, networks: Networks, frames: list[tuple[Image, float]], **options: Any) -> int:
     """Track frames here, then there with the same answers of the networks; gives the number of hands."""
     names = {"max_hands": "maxHands", "search_every": "searchEvery", "predict_motion": "predictMotion"}
-    names |= {"vote_handedness": "voteHandedness", "remember_s": "rememberS"}
+    names |= {"vote_handedness": "voteHandedness", "remember_s": "rememberS", "second_look": "secondLook"}
     answers: Answers = []
     calls, found = list[Answers](), list[list[Hand]]()
     tracker = knuckle.HandTracker(recording(networks, answers), **options)
@@ -278,6 +278,7 @@ def assert_decides_the_same(page: Any, networks: Networks, frames: list[tuple[Im
     [
         {},
         {"max_hands": 1},
+        {"second_look": True},
         {"search_every": 3, "smooth": False, "predict_motion": False, "vote_handedness": False, "mirrored": True},
     ],
     ids=str,

@@ -168,6 +168,14 @@ def test_a_damaged_cache_is_never_used(cache: Path, offline: None, networks: Net
         assert not (cache / "mediapipe").exists()
 
 
+@pytest.mark.parametrize("said", ["false", 1, None])
+def test_a_second_look_is_true_or_false(tmp_path: Path, networks: Networks, said: object) -> None:
+    fields = json.loads(networks.bundle.to_json())
+    (tmp_path / "bundle.json").write_text(json.dumps({**fields, "second_look": said}))
+    with pytest.raises(BundleError, match="second_look must be true or false"):
+        zoo.open_folder(tmp_path)
+
+
 def test_a_damaged_bundle_of_the_user_s_own_is_named(tmp_path: Path, networks: Networks) -> None:
     folder = tmp_path / "own"
     shutil.copytree(networks.bundle.folder, folder)

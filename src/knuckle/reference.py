@@ -1,6 +1,6 @@
 """MediaPipe's own two tracking graphs, wired from our nodes: what `knuckle.solutions` and `knuckle.tasks` run.
 
-They differ from `knuckle.tracker` on purpose: no smoothing, no prediction, no ids, no second look in the frame that
+They differ from `knuckle.tracker` on purpose: no smoothing, no prediction, no ids, no search in the frame that
 lost a hand, the palm detector on every frame that has fewer than `max_hands`, regions compared as upright squares.
 """
 

@@ -265,7 +265,7 @@ def confirmed_hands(networks: Networks, options: TrackerOptions) -> list[Node]:
     """What both graphs do with hands that palms led to: image, found_hands, palms -> confirmed_hands.
 
     With bundle `knuckle` the second look took fingertips on photos from 3.9 to 3.1 % of the hand's box; with
-    `mediapipe`, whose network is larger, it does nothing (`python benchmarks/variants.py looks`).
+    `mediapipe`, whose network is larger, it does nothing (`python benchmarks/variants.py looks --models …`).
     """
     scored = partial(with_palm_scores, options=options)
     looks_again = networks.bundle.second_look if options.second_look is None else options.second_look

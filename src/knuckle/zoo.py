@@ -186,6 +186,8 @@ def _opened(path: Path) -> Bundle:
         fields["palm"], fields["hand"] = Network(**fields["palm"]), Network(**fields["hand"])
         fields["palm_strides"] = tuple((int(s), int(n)) for s, n in fields["palm_strides"])
         bundle = Bundle(**fields, folder=folder.resolve())
+        if not isinstance(bundle.second_look, bool):
+            raise ValueError(f"second_look must be true or false, got {bundle.second_look!r}")
     except FileNotFoundError as error:
         raise BundleError(f"{folder} is no bundle: it has no {path.name}") from error
     except (ValueError, TypeError, KeyError) as error:

@@ -93,6 +93,7 @@ export function parseBundle(text: string, name: string): { bundle: Bundle; files
   const bundle: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(DEFAULT_BUNDLE))
     bundle[key] = fields[key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] ?? value;
+  if (typeof bundle.secondLook !== "boolean") throw new BundleError(`second_look of ${name} must be true or false`);
   return { bundle: bundle as unknown as Bundle, files };
 }
 

@@ -20,6 +20,7 @@ describe("options", () => {
     { minPresence: Number.NaN },
     { rememberS: -1 },
     { smooth: 1 },
+    { secondLook: 1 },
     { hands: 2 },
   ])("are refused out of range: %o", (changes) => {
     expect(() => withChanges(undefined, changes as unknown as Partial<TrackerOptions>)).toThrow(InputError);

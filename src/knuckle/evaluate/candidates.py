@@ -84,7 +84,9 @@ def of_networks(name: str, networks: Networks, options: TrackerOptions | None = 
         yield _follow(networks, chosen) if video else _detect(networks, chosen)
 
     bundle = networks.bundle
-    shown = {"palm": bundle.palm.sha256, "hand": bundle.hand.sha256, "options": asdict(base), "code": _code()}
+    looks = bundle.second_look
+    shown = {"palm": bundle.palm.sha256, "hand": bundle.hand.sha256, "second_look": looks, "options": asdict(base)}
+    shown["code"] = _code()
     return Candidate(name, shown, opened)
 
 

