@@ -88,7 +88,7 @@ def page(datasets: list[dict[str, Any]]) -> str:
     """The whole document."""
     parts = [HEAD, summary(datasets), *map(section, datasets)]
     for name, (title, text) in CHOICES.items():
-        figures = (RESULTS / f"variants_{name}.md").read_text()
+        figures = (RESULTS / f"variants_{name}.mediapipe.md").read_text()
         parts.append(f"## {title}\n\n{text} By `python benchmarks/variants.py {name}`.\n\n{figures}")
     return "\n".join(part.strip() + "\n" for part in parts)
 
