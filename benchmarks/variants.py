@@ -115,7 +115,8 @@ def looks(models: str, data: Path) -> list[str]:
 def compared(variants: Sequence[Variant], names: Sequence[str], models: str, data: Path) -> list[str]:
     networks = knuckle.load(models)
     candidates = [varied(variant, networks) for variant in variants]
-    return [line for dataset in accuracy.datasets(data, names) for line in table(dataset, candidates, Path(models).name)]
+    name = Path(models).name
+    return [line for dataset in accuracy.datasets(data, names) for line in table(dataset, candidates, name)]
 
 
 def table(dataset: Dataset, candidates: list[Candidate], models: str) -> list[str]:
