@@ -4,8 +4,9 @@
 #
 #     sh recipes/landmarks_cpu.sh PHOTOS/index.jsonl WORK/
 #
-# Beside the index lies photos/indoor_no_hands, which is drawn behind some renders. It ends after at most 150 minutes of a stage; run it again with the same folder until it has exported a bundle, and
-# every step goes on where it was. One thread trains and one process prepares samples: where a processor multiplies
+# Beside the index lies photos/indoor_no_hands, which is drawn behind some renders. This ends after at most 150
+# minutes of a stage; run it again with the same folder until it has exported a bundle, and every step goes on where it
+# was. One thread trains and one process prepares samples: where a processor multiplies
 # bfloat16 in hardware (AMX), two threads that wait for each other are no faster.
 set -eu
 index=$1 work=$2 rooms=$(dirname "$1")/photos/indoor_no_hands

@@ -19,6 +19,7 @@ import torch
 from knuckle.errors import InputError
 from knuckle.evaluate.labels import file_of, open_image, read_dataset
 from knuckle.evaluate.labels.pictures import names_in, read_member, source_in
+from knuckle.evaluate.metrics_landmarks import FINGERTIPS
 from knuckle.evaluate.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
 from knuckle.geometry import apply, iou, whole_image
 from knuckle.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_hand
@@ -40,7 +41,7 @@ PRESENT = 0.6  # share of the landmarks inside the crop from which it holds a ha
 ABSENT = 0.2
 SHOWN = 0.15  # share of them that must be visible: a fist from behind shows more, a hand behind a box less
 PALM_POINTS = [0, 5, 9, 13, 17]
-TIPS = [4, 8, 12, 16, 20]
+TIPS = [int(tip) for tip in FINGERTIPS]
 TIP_WEIGHT, HIDDEN_WEIGHT = 1.5, 0.5  # tips are what people look at; hidden points can only be guessed
 LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller, are left out
 MASK = ".mask.png"  # beside a shard's KEY.jpg: above 0 where a hand is

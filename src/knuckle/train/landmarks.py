@@ -17,7 +17,7 @@ from knuckle.errors import InputError
 from knuckle.results import FloatArray
 from knuckle.train import checkpoint, losses
 from knuckle.train.augment import Look
-from knuckle.train.data import HandCrops, Source
+from knuckle.train.data import TIPS, HandCrops, Source
 from knuckle.train.loop import Batch, LoopOptions, Task
 from knuckle.train.nets.hand_net import HandNet, HandNetShape
 from knuckle.train.nets.reference_hand import FULL, LITE, ReferenceHandNet, load_reference_hand
@@ -241,7 +241,7 @@ def figures_of(out: dict[str, Any], sample: dict[str, Any]) -> dict[str, float]:
     distance = np.hypot(*(out["landmarks"].reshape(21, 3)[:, :2] - sample["landmarks"][:, :2]).T)
     known = sample["landmark_weight"] > 0
     percent = 100 * distance / sample["palm_size"][0]
-    tips = known & np.isin(np.arange(21), (4, 8, 12, 16, 20))
+    tips = known & np.isin(np.arange(21), TIPS)
     world = np.linalg.norm(out["world"].reshape(21, 3) - sample["world"], axis=1)
     return {
         "error": float(percent[known].mean()) if known.any() else np.nan,
