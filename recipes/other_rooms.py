@@ -4,8 +4,10 @@
 
 Most photos of whole people show the same few, so a palm detector learns their walls and their black shirts by
 heart. Here the same hands come before other rooms: the wall is a smooth colour (a quadratic surface), so what differs
-from it is the person; GrabCut (Rother et al. 2004) finds the edge. Photos where it cuts off part of a hand are left
-out. Landmarks move with the person. Writes OUT/train.jsonl, for `knuckle train palm --data`.
+from it is the person; GrabCut (Rother et al. 2004) finds the edge. Where clips were filmed in one place that is no
+plain wall, `--place` is a picture of it (clip_hands.py writes one), and what differs from it is the person. Photos
+where the edge cuts off part of a hand are left out. Landmarks move with the person. Writes OUT/train.jsonl, for
+`knuckle train palm --data`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +42,15 @@ def main() -> None:
     options.add_argument("out", type=Path)
     options.add_argument("--source", required=True, help="of `people`, only photos of this source")
     options.add_argument("--rooms-source", help="of `rooms`, likewise")
+    options.add_argument("--place", type=Path, help="where they were filmed, with nobody or anybody before it")
     options.add_argument("--count", type=int, default=2000)
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
     known = [row for row in rows_of(chosen.people) if row["source"] == chosen.source and is_known(row)]
-    people = [cut for row in track(known, "people") if (cut := cut_out(chosen.people.parent, row))]
+    find: Callable[[Image], Image] = person_in
+    if chosen.place:
+        find = partial(person_before, read(chosen.place))
+    people = [cut for row in track(known, "people") if (cut := cut_out(chosen.people.parent, row, find))]
     rooms = [
         row for row in rows_of(chosen.rooms) if not row["hands"] and chosen.rooms_source in (None, row.get("source"))
     ]
@@ -75,9 +82,11 @@ def write(
             file.write(json.dumps({**origin, "image": name, **size, "complete": True, "hands": hands}) + "\n")
 
 
-def cut_out(folder: Path, row: dict[str, Any]) -> tuple[dict[str, Any], Image] | None:
+def cut_out(folder: Path, row: dict[str, Any], find: Callable[[Image], Image]) -> tuple[dict[str, Any], Image] | None:
     """The row and where its person is, or None where that holds less than nine tenths of a hand's landmarks."""
-    mask = person_in(read(folder / row["image"]))
+    mask = find(read(folder / row["image"]))
+    if not mask.any():
+        return None
     for hand in (hand for hand in row["hands"] if hand.get("landmarks")):
         x, y = np.rint(np.array(hand["landmarks"])[:, :2]).astype(int).T
         inside = (x >= 0) & (x < mask.shape[1]) & (y >= 0) & (y < mask.shape[0])
@@ -147,6 +156,30 @@ def person_in(photo: Image) -> Image:
     guess[near] = cv2.GC_PR_BGD
     guess[near & (away > 0.55 * NOT_WALL)] = cv2.GC_PR_FGD
     guess[cv2.erode(body, np.ones((5, 5))) > 0] = cv2.GC_FGD
+    return edged(photo, guess)
+
+
+def person_before(place: Image, photo: Image) -> Image:
+    """(height, width) uint8, 255 where the person in the middle is, who stands before a known place.
+
+    People who always stand there are in its picture too, so what is of the colour of the wall above them is wall.
+    """
+    height, width = photo.shape[:2]
+    left, right = int(0.16 * width), int(0.72 * width)
+    lab = lab_of(photo)
+    wall = np.median(lab[: height // 2, left : int(0.24 * width)].reshape(-1, 3), axis=0)
+    differs = (np.linalg.norm(lab - wall, axis=2) > 1.2 * NOT_WALL) & (
+        np.linalg.norm(lab - lab_of(place), axis=2) > 0.7 * NOT_WALL
+    )
+    guess = np.where(differs, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    guess[int(0.55 * height) :, int(0.36 * width) : int(0.52 * width)] = cv2.GC_FGD
+    guess[: int(0.03 * height)] = guess[:, :left] = guess[:, right:] = cv2.GC_BGD
+    found = edged(photo, guess)
+    return np.asarray(cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((15, 15))), np.uint8)
+
+
+def edged(photo: Image, guess: Image) -> Image:
+    """(height, width) uint8, 255 where GrabCut finds the foreground that it is told, its largest part."""
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(photo, guess, (0, 0, 0, 0), *models, iterCount=3, mode=cv2.GC_INIT_WITH_MASK)

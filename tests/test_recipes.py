@@ -1,4 +1,5 @@
-"""People and hands put into other pictures (recipes/other_rooms.py, pasted_hands.py): what is cut out, labels move."""
+"""People and hands put into other pictures (recipes/other_rooms.py, pasted_hands.py), and hands of clips
+(clip_hands.py): what is cut out, labels move, what both directions say."""
 
 from __future__ import annotations
 
@@ -14,10 +15,11 @@ from PIL import Image as pillow
 
 from knuckle.evaluate.labels import read_dataset
 from knuckle.evaluate.truth import Shot
-from knuckle.results import HAND_CONNECTIONS
+from knuckle.results import HAND_CONNECTIONS, Hand, Roi
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
+import clip_hands
 import other_rooms
 import pasted_hands
 
@@ -41,6 +43,18 @@ def test_who_stands_before_a_wall_is_cut_out(photo: tuple[np.ndarray, np.ndarray
     image, true = photo
     found = other_rooms.person_in(image) > 0
     assert (found & true).sum() / (found | true).sum() > 0.97
+
+
+def test_who_stands_before_a_known_place_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
+    image, true = photo
+    true[186:, 100:220] = True  # down to the lower edge, as people before cameras are
+    image[186:, 100:220] = SHIRT
+    place = image.copy()
+    place[true] = (200, 200, 195)
+    board = (slice(20, 120), slice(236, 316))  # the same colour as the shirt, and beside whoever stands there
+    image[board] = place[board] = (25, 25, 28)
+    found = other_rooms.person_before(place, image) > 0
+    assert (found & true).sum() / (found | true).sum() > 0.93
 
 
 def test_clothes_change_and_the_wall_does_not(photo: tuple[np.ndarray, np.ndarray]) -> None:
@@ -127,6 +141,33 @@ def test_a_hand_that_leaves_the_photo_is_not_cut_out(hand: tuple[np.ndarray, np.
     image, _, label = hand
     away = [[x, y - 60, z] for x, y, z in label["landmarks"]]
     assert pasted_hands.cut_out(image, label | {"landmarks": away}) is None
+
+
+def placed_hand(x: float, y: float, handedness: str = "Left") -> Hand:
+    """A hand whose palm is about 40 pixels wide."""
+    landmarks = np.zeros((21, 3), np.float32)
+    landmarks[:, :2] = np.array(MARKS) * (0.5, 4) + (x, y)
+    return Hand(landmarks, landmarks / 1000, handedness, 1.0, 1.0, Roi(x, y, 100), landmarks_raw=landmarks)
+
+
+def test_hands_that_both_directions_see_are_labelled_and_others_are_boxes() -> None:
+    steady, before, after = placed_hand(0, 0), placed_hand(200, 0), placed_hand(260, 0)
+    close = placed_hand(2, 2)
+    known, *boxes = clip_hands.agreed([steady, before], [after, close])
+    assert np.allclose(known["landmarks"], (steady.landmarks + close.landmarks) / 2, atol=0.01)
+    assert known["handedness"] == "Left" and "handedness" not in boxes[0]
+    assert [box["box"] for box in boxes] == [np.round(hand.box.astype(float), 1).tolist() for hand in (before, after)]
+    other_side = placed_hand(2, 2, "Right")
+    assert "handedness" not in clip_hands.agreed([steady], [other_side])[0]
+    assert len(clip_hands.agreed([before], [])) == 1 and clip_hands.agreed([], []) == []
+
+
+def test_held_out_clips_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = [str(tmp_path), "asl_bird.mkv", "--source", "x", "--licence", "MIT"]
+    monkeypatch.setattr(sys, "argv", ["clip_hands.py", *arguments])
+    with pytest.raises(SystemExit, match="asl_bird"):
+        clip_hands.main()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_mirrored_label_changes_hands_and_turns_back() -> None:

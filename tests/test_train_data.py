@@ -196,6 +196,32 @@ def test_stretched_samples_keep_their_area_and_teach_nothing_in_space(monkeypatc
         assert all(np.linalg.det(augment.stretch(rng)) == pytest.approx(1) for _ in range(20))
 
 
+def test_only_what_shows_no_hand_gets_other_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, hand = drawn_hand(np.random.default_rng(4))
+    room = np.random.default_rng(0).integers(0, 255, image.shape).astype(np.uint8)
+    shards = shard(tmp_path / "a", [hand], image), shard(tmp_path / "b", [], room)
+    sources = [Source.read(str(path)) for path in shards]
+    looks = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(data, "STRANGE", share)
+        crops = HandCrops(sources, SIDE, 0, STILL, Look(1), empty=0)
+        looks[share] = [crops._sample(image, region(hand, MCP_JOINTS), hand, np.random.default_rng(1))]
+        looks[share] += [crops._sample(room, Roi(120, 120, 150), None, np.random.default_rng(1))]
+    same = [np.array_equal(plain["picture"], other["picture"]) for plain, other in zip(*looks.values(), strict=True)]
+    assert same == [True, False]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_strange_pictures_keep_their_edges(seed: int) -> None:
+    """Colours change, shapes do not: where a picture is even, it stays so."""
+    picture = np.zeros((40, 60, 3), np.uint8)
+    picture[:, 30:] = (200, 120, 60)
+    changed = augment.strange(picture, picture, np.random.default_rng(seed))
+    assert changed.shape == picture.shape and changed.dtype == np.uint8
+    assert np.ptp(changed[:, :30], axis=(0, 1)).max() <= 1 and np.ptp(changed[:, 30:], axis=(0, 1)).max() <= 1
+    assert np.abs(changed[0, 0].astype(int) - changed[0, 59]).max() > 20
+
+
 def test_absence_is_not_taught_where_another_hand_may_be(tmp_path: Path) -> None:
     _, hand = drawn_hand(np.random.default_rng(4))
     other = replace(hand, landmarks=hand.landmarks + np.array([60, 0, 0]))

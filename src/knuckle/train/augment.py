@@ -18,6 +18,7 @@ from knuckle.results import FloatArray, Roi
 
 Random = np.random.Generator
 LUMA = (0.299, 0.587, 0.114)
+STRANGE = 0.6  # share of pictures without hands that get other colours, or parts of another one
 STRETCHED, STRETCH = 0.3, 0.1  # share of pictures that are stretched, and standard deviation of how far
 
 
@@ -128,6 +129,32 @@ class Look:
             tones = (tones - mean) * np.exp(rng.normal(0, 0.25)) + mean
         table = np.clip(tones, 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
+
+
+def strange(picture: Image, other: Image, rng: Random) -> Image:
+    """A picture without hands in which still none is: colours mixed at will, shades of skin, parts of another one.
+
+    Few rooms are at hand, and what looks like a hand in others must be met before. Hands would not stand this.
+
+    Args:
+        picture, other: two pictures without hands, of one size.
+    """
+    if rng.random() < 0.4:
+        noise = rng.normal(0, 1, (int(rng.integers(2, 7)),) * 2).astype(np.float32)
+        cover = cv2.resize(noise, picture.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        cover = np.clip(0.5 + cover * rng.uniform(0.5, 8), 0, 1)[..., None]
+        picture = np.asarray(picture * cover + other * (1 - cover), np.uint8)
+    kind = rng.random()
+    if kind < 0.4:
+        mixed = np.abs(rng.dirichlet((0.5, 0.5, 0.5), 3))
+        return np.asarray(cv2.transform(picture, mixed), np.uint8)
+    if kind < 0.7:
+        grey = np.arange(256)[:, None] / 255
+        skin = rng.uniform((190, 130, 95), (255, 225, 205)) * grey ** rng.uniform((0.5, 0.7, 0.8), (0.9, 1.2, 1.5))
+        tinted = np.clip(skin, 0, 255).astype(np.uint8)[cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)]
+        strength = rng.uniform(0.3, 1)
+        return np.asarray(cv2.addWeighted(tinted, strength, picture, 1 - strength, 0), np.uint8)
+    return picture
 
 
 @functools.cache

@@ -26,6 +26,7 @@ from knuckle.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_hand
 from knuckle.images import Image
 from knuckle.results import FloatArray, Hand, Roi
 from knuckle.train.augment import (
+    STRANGE,
     Jitter,
     Look,
     Random,
@@ -33,6 +34,7 @@ from knuckle.train.augment import (
     cut,
     on_background,
     patch,
+    strange,
     stretch,
     world_in_crop,
 )
@@ -241,6 +243,8 @@ class HandCrops:
         picture = cut(image, affine, self.side, self.side / roi.size)
         if mask is not None:
             picture = on_background(picture, cut(mask, affine, self.side, self.side / roi.size), self._background(rng))
+        if hand is None and self.backgrounds and self.augmented and rng.random() < STRANGE * self.look.strength:
+            picture = strange(picture, self._background(rng), rng)
         visible = np.ones(21, np.float32)
         if self.augmented:
             picture, visible = self._changed(picture, hand, affine, rng)

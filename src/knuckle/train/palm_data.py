@@ -16,7 +16,7 @@ from knuckle.evaluate.truth import VISIBLE, Shot, TrueHand
 from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import FloatArray
-from knuckle.train.augment import Look, Random, stretch
+from knuckle.train.augment import STRANGE, Look, Random, strange, stretch
 from knuckle.train.data import decoded, place_of
 from knuckle.train.synth.labels import PALM_LANDMARKS, palm_of
 from knuckle.train.targets import AnchorGrid, AnchorTargets, targets
@@ -119,12 +119,18 @@ class PalmPictures:
     Attributes:
         grid: the anchors of the network.
         look: see `knuckle.train.augment`.
+        free: the pictures of all sources that show no hand.
     """
 
     sources: Sequence[PalmSource]
     grid: AnchorGrid
     seed: int = 0
     look: Look = field(default_factory=Look)
+    free: Sequence[Shot] = field(init=False)
+
+    def __post_init__(self) -> None:
+        free = [shot for source in self.sources for shot in source.shots if not shot.hands]
+        object.__setattr__(self, "free", free)
 
     def __call__(self, number: int) -> dict[str, Any]:
         rng = np.random.default_rng((self.seed, number))
@@ -159,6 +165,10 @@ class PalmPictures:
         hands = shot.hands or ()
         affine = self._affine(image, hands, side, rng)
         picture = sampled(image, affine, side, not hands, rng)
+        if not hands and self.free and rng.random() < STRANGE * self.look.strength:
+            behind = decoded(self.free[int(rng.integers(len(self.free)))].source)
+            other = sampled(behind, self._affine(behind, (), side, rng), side, True, rng)
+            picture = strange(picture, other, rng)
         seen = (in_view(hand, affine, (image.shape[1], image.shape[0]), side) for hand in hands)
         return picture, [hand for hand in seen if hand is not None]
 
