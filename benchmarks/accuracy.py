@@ -36,6 +36,8 @@ SCRATCH = HERE / "scratch" / "accuracy"
 RESULTS = HERE / "results" / "accuracy.json"
 RENDERS = ("hands", "--count", "2000", "--side", "256", "--margin", "1.4", "--seed", "999", "--workers", "2")
 SIGNERS = HERE / "labels" / "asl_hands.jsonl"
+# Clips of the two signers whom no network of ours was trained on; recipes/clip_hands.py refuses them.
+UNSEEN_CLIPS = ("asl_bird", "asl_night", "asl_please", "asl_sister")
 STILL_PHOTOS = 12
 UNKNOWN_NOISE, ROUNDING = 0.05, 1e-5
 # Times depend on what else the machine does: `make bench` measures them.
@@ -58,6 +60,7 @@ def main() -> None:
     if chosen.bundle:
         candidates = [candidate(name) for name in (chosen.bundle, "mediapipe", "mediapipe-lite")]
         against = {candidates[0].name: "mediapipe"}
+        scored = [unseen(one) if one.name == "asl_clips" else one for one in scored]
         scored.append(held_out_renders())
     scores, made = [], {}
     for dataset in scored:
@@ -108,6 +111,12 @@ def signers(dataset: Dataset) -> Dataset:
         "among detections at low thresholds, added where none was; frames with hands mostly out of view are left out"
     )
     return replace(dataset, clips=clips, labelled_by="people", note=note)
+
+
+def unseen(dataset: Dataset) -> Dataset:
+    """The clips of those signers whom our own networks were not trained on."""
+    clips = tuple(clip for clip in dataset.clips if Path(clip.source).stem in UNSEEN_CLIPS)
+    return replace(dataset, clips=clips, note=dataset.note.replace("five signing people", "two signing people"))
 
 
 def with_labels(clip: Clip, rows: list[dict[str, Any]]) -> Clip:

@@ -42,7 +42,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "networks.json"
 NAMES = ("mediapipe", "mediapipe-lite", "knuckle")
 TRACKED = Jitter(any_angle=0, lost=0)  # as regions of a followed hand are off
-PER_PHOTO, ROUNDS, RUNS = 40, 15, 20
+PER_PHOTO, ROUNDS, RUNS = 200, 15, 20
 TILE = 200
 TIPS = [4, 8, 12, 16, 20]
 

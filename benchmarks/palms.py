@@ -5,11 +5,11 @@
         [--models mediapipe mediapipe-lite knuckle]
 
 `--boxes` are photos whose hands people boxed and that nothing was trained on; `--signers` is the folder of the clips
-that benchmarks/labels/asl_hands.jsonl labels, of people further away; `--scenes` are renders of another seed;
-`--free` are folders and clips without any hand. Palms without a hand are counted twice: what the palm network
-says, and what is left of it after the bundle's landmark network was asked. Times are taken in turn, as medians of
-ratios to the first network within each round. Figures go to benchmarks/results/palms.json; docs/make_tables.py makes
-tables of them.
+that benchmarks/labels/asl_hands.jsonl labels, of people further away; those whom training never saw are taken;
+`--scenes` are renders of another seed; `--free` are folders and clips without any hand. Palms without a hand are
+counted twice: what the palm network says, and what is left of it after the bundle's landmark network was asked. Times
+are taken in turn, as medians of ratios to the first network within each round. Figures go to
+benchmarks/results/palms.json; docs/make_tables.py makes tables of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy import signers
+from accuracy import signers, unseen
 from networks import images_in, in_turn
 from rich.progress import track
 
@@ -59,7 +59,7 @@ def main() -> None:
     for shot in read_dataset(chosen.boxes).shots:
         by_source[shot.slices[0] if shot.slices else "photos"].append(shot)
     clips = tuple(Clip(str(path)) for path in sorted(chosen.signers.glob("asl_*")))
-    signed = [shot for clip in signers(Dataset("asl_clips", clips=clips)).clips for shot in clip.shots]
+    signed = [shot for clip in unseen(signers(Dataset("asl_clips", clips=clips))).clips for shot in clip.shots]
     by_source["asl_clips"] = [shot for shot in signed if shot.complete]  # elsewhere a palm may be a hand's
     time = in_turn(chosen.models, palm_session)
     boxed = {name: {who: ranked(one, shots) for who, one in networks.items()} for name, shots in by_source.items()}

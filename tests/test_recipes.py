@@ -17,8 +17,9 @@ from knuckle.evaluate.labels import read_dataset
 from knuckle.evaluate.truth import Shot
 from knuckle.results import HAND_CONNECTIONS, Hand, Roi
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("recipes", "benchmarks")]
 
+import accuracy
 import clip_hands
 import other_rooms
 import pasted_hands
@@ -160,6 +161,10 @@ def test_hands_that_both_directions_see_are_labelled_and_others_are_boxes() -> N
     other_side = placed_hand(2, 2, "Right")
     assert "handedness" not in clip_hands.agreed([steady], [other_side])[0]
     assert len(clip_hands.agreed([before], [])) == 1 and clip_hands.agreed([], []) == []
+
+
+def test_held_out_clips_are_those_that_networks_are_judged_on() -> None:
+    assert clip_hands.HELD_OUT == accuracy.UNSEEN_CLIPS
 
 
 def test_held_out_clips_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
