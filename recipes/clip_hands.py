@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as pillow
-from pseudo_palms import MAYBE_PALM_SCORE, PALM, SAME_HAND, Eyes, with_maybes
+from pseudo_palms import PALM, SAME_HAND
 from rich.progress import track
 
 import knuckle
@@ -48,7 +48,6 @@ def main() -> None:
     if held_out := [clip.name for clip in chosen.clips if clip.stem in HELD_OUT]:
         sys.exit(f"{', '.join(held_out)}: held out of training, see HELD_OUT in recipes/clip_hands.py")
     (chosen.out / "images").mkdir(parents=True, exist_ok=True)
-    keen = Eyes.of(knuckle.load(chosen.models), MAYBE_PALM_SCORE)
     counts: Counter[str] = Counter()
     seen: list[Image] = []
     with (chosen.out / "train.jsonl").open("w") as file:
@@ -58,9 +57,11 @@ def main() -> None:
             ways = both_ways(frames, chosen.models, chosen.hands)
             for frame, forwards, backwards in list(zip(frames, *ways, strict=True))[:: chosen.every]:
                 height, width = frame.image.shape[:2]
-                hands = with_maybes(agreed(forwards, backwards), frame.image, keen, chosen.hands)
+                hands = agreed(forwards, backwards)
                 known = sum("landmarks" in hand for hand in hands)
                 counts.update(frames=1, palms=known, unknown=len(hands) - known)
+                if known < chosen.hands:
+                    hands.append({"box": [0.0, 0.0, float(width), float(height)]})
                 name = f"images/{clip.stem}_{frame.index:04d}.png"
                 pillow.fromarray(frame.image).save(chosen.out / name, compress_level=1)
                 row = {"image": name, "source": chosen.source, "licence": chosen.licence, "labelled_by": "mediapipe"}

@@ -5,10 +5,9 @@
 #
 # Close hands; people in rooms, whose hands are small and whose faces and clothes are not hands; digits on plain walls;
 # people before plain walls put into other rooms and clothes; the hands that showed digits, small, in rooms and before
-# people. Beside the index lies video/, clips of signing people; two of the four people are trained on, as they are and
-# in other rooms.
+# people.
 set -eu
-index=$1 work=$2 video=$(dirname "$1")/video
+index=$1 work=$2
 
 label() {
     name=$1
@@ -29,14 +28,4 @@ label digits sign_digits
     python recipes/pasted_hands.py "$work/digits/train.jsonl" "$work/pasted" --rooms "$work/hands/train.jsonl" \
         --rooms "$work/rooms/train.jsonl" --count 3000 --seed 1
     touch "$work/pasted/done"
-}
-[ -f "$work/signing/done" ] || {
-    python recipes/clip_hands.py "$work/signing" "$video/asl_brother.mkv" "$video/asl_help.mkv" "$video/asl_learn.mkv" \
-        "$video/asl_student.mkv" "$video/asl_walk.mkv" "$video/asl_yes.mkv" --source asl_clips --licence CC-BY-4.0
-    touch "$work/signing/done"
-}
-[ -f "$work/signing_rooms/done" ] || {
-    python recipes/other_rooms.py "$work/signing/train.jsonl" "$work/hands/train.jsonl" "$work/signing_rooms" \
-        --source asl_clips --rooms-source indoor_no_hands --place "$work/signing/place.png" --count 1200 --seed 6
-    touch "$work/signing_rooms/done"
 }

@@ -6,9 +6,7 @@ Palms are searched in the whole photo, in its quarters and in four directions, w
 from the twelve turned, scaled and shifted crops of `pseudo_labels.py`; where these agree on the palm, their median is
 the label. A box that people drew and no such hand lies in is searched again, cropped, turned and scaled. What stays
 unknown, a box without a palm or a palm that the crops do not agree on, becomes a hand with a box alone: training leaves
-it out of the score's loss, so it teaches neither hand nor background. Where nobody drew boxes and fewer hands are known
-than the photos of a source show, every place in which a palm is likelier than `MAYBE_PALM_SCORE` is unknown; faces and
-clothes teach background all the same.
+it out of the score's loss, so it teaches neither hand nor background.
 
 OUT/train.jsonl and OUT/held_out.jsonl (the same rows with a `split` field) name copies of the photos in OUT/images;
 OUT/held_out_boxes.jsonl has people's own boxes of the latter. Of the sources in `HELD_OUT` a third is held out, by
@@ -44,13 +42,11 @@ from knuckle.tracker import Networks, TrackerOptions
 from knuckle.train.synth.labels import PALM_LANDMARKS
 
 NEVER = ("ti1k", "gestures40", "office_no_hands")
-# Hands that a photo shows at least, where nobody drew boxes. Where fewer are known the others may be anywhere: in any
-# faint palm, or, where there are too few of these, anywhere in the photo, which then teaches no background. With no
-# known hand a photo is left out.
+# Hands that a photo shows at least, where nobody drew boxes. With fewer known ones the whole photo becomes a hand with
+# a box alone, or the others would be taught as background; with none it is left out.
 HANDS_SHOWN = {"sign_digits": 1, "lab_gestures": 2, "rf100_signers": 2}
 MIN_PALM_SCORE = 0.25  # of palms that are looked at
 SURE_PALM_SCORE = 0.5  # a palm above it that the crops do not agree on is unknown; below it, nothing
-MAYBE_PALM_SCORE = 0.1  # at which MediaPipe sees 95 to 98 % of the hands of signing people
 LEAST_VIEWS = 9  # of the twelve crops that must hold a hand
 DEVIATION, FURTHEST = 0.06, 0.2  # of the palm: how far its points may be from their median, in the middle and at most
 SAME_HAND = 0.4  # overlap from which two boxes are one hand
@@ -70,8 +66,7 @@ def main() -> None:
     chosen = options.parse_args()
     rows = [json.loads(line) for line in chosen.index.read_text().splitlines()]
     rows = [row for row in rows if row["source"] not in NEVER and row["source"] in (chosen.sources or [row["source"]])]
-    networks = knuckle.load(chosen.models)
-    eyes, keen = Eyes.of(networks), Eyes.of(networks, MAYBE_PALM_SCORE)
+    eyes = Eyes.of(knuckle.load(chosen.models))
     (chosen.out / "images").mkdir(parents=True, exist_ok=True)
     counts: Counter[tuple[str, str]] = Counter()
     with ExitStack() as stack:
@@ -86,8 +81,8 @@ def main() -> None:
             if row.get("hand_boxes") is None and not known:
                 counts.update({(row["source"], "left out"): 1})
                 continue
-            if row.get("hand_boxes") is None:
-                hands = with_maybes(hands, image, keen, HANDS_SHOWN.get(row["source"], 1))
+            if row.get("hand_boxes") is None and known < HANDS_SHOWN.get(row["source"], 1):
+                hands.append({"box": [0.0, 0.0, float(image.shape[1]), float(image.shape[0])]})
             name = f"images/{row['source']}_{Path(row['image']).name}"
             shutil.copyfile(chosen.index.parent / row["image"], chosen.out / name)
             split = split_of(row)
@@ -117,8 +112,8 @@ class Eyes:
         self.detector, self.find, self.landmarker = detector, detector.graph(), landmarker
 
     @classmethod
-    def of(cls, networks: Networks, least: float = MIN_PALM_SCORE) -> Eyes:
-        options = TrackerOptions(min_palm_score=least)
+    def of(cls, networks: Networks) -> Eyes:
+        options = TrackerOptions(min_palm_score=MIN_PALM_SCORE)
         return cls(networks.palm_detector(options), networks.hand_landmarker(options))
 
     def palms_in(self, image: Image, roi: Roi) -> list[Palm]:
@@ -184,36 +179,6 @@ def label(image: Image, boxes: list[list[float]] | None, eyes: Eyes) -> list[dic
             left.append(box)
     labelled = [_row_of(hand) for hand in known]
     return labelled + [{"box": np.round(box.astype(float), 1).tolist()} for box in left]
-
-
-def with_maybes(hands: list[dict[str, Any]], image: Image, keen: Eyes, shown: int) -> list[dict[str, Any]]:
-    """The `hands` of a photo that shows at least so many, with the places where those that are not known may be.
-
-    Args:
-        keen: finds faint palms too.
-    """
-    known = [hand for hand in hands if "landmarks" in hand]
-    if len(known) >= shown:
-        return hands
-    taken = [extent_of(hand) for hand in hands]
-    for palm in everywhere(image, keen):
-        if not _holds(taken, palm.box) and _touches(hand_box(palm), image):
-            taken.append(hand_box(palm))
-    maybes = [{"box": np.round(box.astype(float), 1).tolist()} for box in taken[len(hands) :]]
-    return [*hands, *maybes, *([whole(image)] if len(taken) < shown else [])]
-
-
-def whole(image: Image) -> dict[str, Any]:
-    """A hand that may be anywhere."""
-    return {"box": [0.0, 0.0, float(image.shape[1]), float(image.shape[0])]}
-
-
-def extent_of(hand: dict[str, Any]) -> FloatArray:
-    """(4,) box around what is known of a hand of a row."""
-    if "landmarks" not in hand:
-        return np.array(hand["box"], np.float32)
-    points = np.array(hand["landmarks"], np.float32)[:, :2]
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
 def _row_of(hand: Hand) -> dict[str, Any]:

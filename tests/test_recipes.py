@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from PIL import Image as pillow
 
 from knuckle.evaluate.labels import read_dataset
 from knuckle.evaluate.truth import Shot
-from knuckle.results import HAND_CONNECTIONS, Hand, Palm, Roi
+from knuckle.results import HAND_CONNECTIONS, Hand, Roi
 
 sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("recipes", "benchmarks")]
 
@@ -24,7 +23,6 @@ import accuracy
 import clip_hands
 import other_rooms
 import pasted_hands
-import pseudo_palms
 
 SKIN, SHIRT = (224, 172, 150), (25, 25, 28)
 MARKS = [(100 + 4 * k, 118 + 2 * (k % 5)) for k in range(21)]  # a hand's landmarks, all on the left sleeve
@@ -163,39 +161,6 @@ def test_hands_that_both_directions_see_are_labelled_and_others_are_boxes() -> N
     other_side = placed_hand(2, 2, "Right")
     assert "handedness" not in clip_hands.agreed([steady], [other_side])[0]
     assert len(clip_hands.agreed([before], [])) == 1 and clip_hands.agreed([], []) == []
-
-
-@dataclass
-class Eyes:
-    """Sees given palms in a whole photo, nothing in parts of it."""
-
-    palms: list[Palm]
-
-    def find(self, image: np.ndarray) -> list[Palm]:
-        return self.palms
-
-    def palms_in(self, image: np.ndarray, roi: Roi) -> list[Palm]:
-        return []
-
-
-def faint_palm(x: float, y: float) -> Palm:
-    box = np.array([x - 10, y - 10, x + 10, y + 10], np.float32)
-    points = np.array(
-        [[x, y + 9], [x - 6, y - 8], [x, y - 9], [x + 5, y - 8], [x + 9, y - 6], [x - 6, y], [x - 9, y - 3]]
-    )
-    return Palm(box, points.astype(np.float32), 0.15)
-
-
-def test_hands_that_are_not_known_may_be_in_any_faint_palm_or_anywhere() -> None:
-    photo = np.zeros((240, 320, 3), np.uint8)
-    known = {"landmarks": [[x - 90, y - 100, 0.0] for x, y in MARKS]}
-    again, other, outside = faint_palm(50, 25), faint_palm(200, 150), faint_palm(200, 400)
-    maybes = pseudo_palms.with_maybes([known], photo, Eyes([again, other, outside]), 2)  # type: ignore[arg-type]
-    assert maybes[0] == known and len(maybes) == 2
-    x0, y0, x1, y1 = maybes[1]["box"]
-    assert x0 < 190 and y0 < 140 and x1 > 210 and y1 > 160 and x1 - x0 < 100
-    assert pseudo_palms.with_maybes([known], photo, Eyes([other]), 1) == [known]  # type: ignore[arg-type]
-    assert pseudo_palms.with_maybes([known], photo, Eyes([]), 2)[1:] == [{"box": [0.0, 0.0, 320.0, 240.0]}]  # type: ignore[arg-type]
 
 
 def test_held_out_clips_are_those_that_networks_are_judged_on() -> None:
