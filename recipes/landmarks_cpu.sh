@@ -65,7 +65,19 @@ stage landmarks longer 15300 --init "$work/before/checkpoint.pt" --rate 0.001 --
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.4" --data "$palms/rooms/train.jsonl:0.8" \
     --data "$palms/pasted/train.jsonl:1.5" --data "$work/renders:4" --data "$work/pinches:1.5" \
     --data "$work/pinches_in_rooms:2.5" --data "$free:1" --data "$hard:1.2"
-# One part of what was before and two of this; and the zero of the presence logit, where tracking needs it.
-mean released before longer longer
+# One part of what was before and two of this.
+mean three_more before longer longer
+# Signing people, more hands, and crops without hands in strange colours.
+knuckle synth hands "$work/others" --count 5000 --side 256 --margin 1.4 --masks --seed 111 --workers 2
+knuckle synth hands "$work/other_pinches" --pose pinching --count 4000 --side 256 --margin 1.4 --masks --seed 164 \
+    --backgrounds "$rooms" --workers 2
+stage landmarks signing 7800 --init "$work/three_more/checkpoint.pt" --rate 0.0008 --warmup 200 --seed 93 \
+    --weight-presence 1 --look 0.8 --evaluate-every 1500 --data "$real:4" --data "$palms/hands/train.jsonl:2" \
+    --data "$palms/people/train.jsonl:2" --data "$palms/signing/train.jsonl:1.5" \
+    --data "$palms/signing_rooms/train.jsonl:0.7" --data "$palms/digits/train.jsonl:0.4" \
+    --data "$palms/rooms/train.jsonl:0.8" --data "$palms/pasted/train.jsonl:1.5" --data "$work/others:3.5" \
+    --data "$work/other_pinches:3.5" --data "$free:1.2" --data "$hard:0.4"
+# Their mean; and the zero of the presence logit, where tracking needs it.
+mean released three_more signing
 python recipes/calibrate_presence.py "$work/released/checkpoint.pt" --hands "$real" --free "$real"
 knuckle export "$work/released/calibrated.pt" --out "$work/bundle" --licence Apache-2.0

@@ -16,6 +16,7 @@ knuckle synth hands "$work/pinches" --pose pinching --count 20000 --side 256 --m
 knuckle train landmarks --init new --teacher mediapipe --side 128 --steps 60000 --batch 512 --rate 0.004 --warmup 1000 \
     --minutes 25 --workers "$cores" --data "$work/real/train.jsonl:2" --data "$work/palms/hands/train.jsonl:1" \
     --data "$work/palms/people/train.jsonl:1" --data "$work/palms/rooms/train.jsonl:0.4" \
+    --data "$work/palms/signing/train.jsonl:0.6" --data "$work/palms/signing_rooms/train.jsonl:0.3" \
     --data "$work/palms/pasted/train.jsonl:0.7" --data "$work/renders:3" --data "$work/pinches:0.8" \
     --check "$work/real/held_out.jsonl" --out "$work/run"
 # What looks like hands, for recipes/palm_gpu.sh.

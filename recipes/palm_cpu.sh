@@ -20,8 +20,8 @@ check=$photos/hands/held_out.jsonl
 . recipes/stage.sh
 # NAME BUNDLE: scores to where 0.5 divides best, and the tflite.
 release() {
-    python recipes/calibrate_palms.py "$work/$1/checkpoint.pt" --data "$photos/hands/train.jsonl" \
-        --data "$landmarks/real/free.jsonl"
+    python recipes/calibrate_palms.py "$work/$1/checkpoint.pt" --free "$photos/hands/train.jsonl" \
+        --data "$photos/hands/train.jsonl"
     knuckle export "$work/$1/calibrated.pt" --hand knuckle --out "$work/$2" --licence Apache-2.0
 }
 
@@ -47,8 +47,19 @@ mean two taught pasted
 # Time: without a teacher a step takes two thirds as long.
 stage palm longer 16000 --init "$work/two/checkpoint.pt" --warmup 200 --batch 32 --rate 0.0008 --seed 71 \
     --evaluate-every 2500 "$@"
-release longer bundle
+# Signing people, other scenes, and pictures without hands in strange colours.
+knuckle synth scenes "$work/others" --count 4000 --side 384 --seed 133 --workers 2
+set -- --data "$photos/hands/train.jsonl:1.3" --data "$photos/people/train.jsonl:0.7" \
+    --data "$photos/rooms/train.jsonl:0.7" --data "$photos/pasted/train.jsonl:0.9" \
+    --data "$photos/signing/train.jsonl:0.5" --data "$photos/signing_rooms/train.jsonl:0.5" \
+    --data "$photos/digits/train.jsonl:0.12" --data "$work/others:0.9" --data "$landmarks/real/free.jsonl:0.8" \
+    --data "$landmarks/hard/hard.jsonl:0.15"
+stage palm signing 9200 --init "$work/longer/checkpoint.pt" --warmup 200 --batch 32 --rate 0.0008 --seed 97 \
+    --evaluate-every 2500 "$@"
+# Two parts of what was before and one of this.
+mean released longer longer signing
+release released bundle
 # The same weights, on pictures of 320 px.
-stage palm longer_far 1200 --init "$work/longer/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 --seed 74 \
-    --evaluate-every 1200 "$@"
-release longer_far bundle_far
+stage palm far 600 --init "$work/released/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 --seed 98 \
+    --evaluate-every 600 "$@"
+release far bundle_far
