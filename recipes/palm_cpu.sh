@@ -47,6 +47,9 @@ mean two taught pasted
 # Time: without a teacher a step takes two thirds as long.
 stage palm longer 16000 --init "$work/two/checkpoint.pt" --warmup 200 --batch 32 --rate 0.0008 --seed 71 \
     --evaluate-every 2500 "$@"
+# The same weights, on pictures of 320 px.
+stage palm longer_far 1200 --init "$work/longer/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 --seed 74 \
+    --evaluate-every 1200 "$@"
 # Signing people, other scenes, and pictures without hands in strange colours.
 knuckle synth scenes "$work/others" --count 4000 --side 384 --seed 133 --workers 2
 set -- --data "$photos/hands/train.jsonl:1.3" --data "$photos/people/train.jsonl:0.7" \
@@ -56,10 +59,10 @@ set -- --data "$photos/hands/train.jsonl:1.3" --data "$photos/people/train.jsonl
     --data "$landmarks/hard/hard.jsonl:0.15"
 stage palm signing 9200 --init "$work/longer/checkpoint.pt" --warmup 200 --batch 32 --rate 0.0008 --seed 97 \
     --evaluate-every 2500 "$@"
-# Two parts of what was before and one of this.
-mean released longer longer signing
+# Means with what was before find more than either where as few palms are made up.
+mean released longer signing
 release released bundle
-# The same weights, on pictures of 320 px.
-stage palm far 600 --init "$work/released/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 --seed 98 \
-    --evaluate-every 600 "$@"
+stage palm signing_far 600 --init "$work/released/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 \
+    --seed 98 --evaluate-every 600 "$@"
+mean far longer_far signing_far
 release far bundle_far
