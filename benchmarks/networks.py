@@ -43,6 +43,7 @@ RESULTS = HERE / "results" / "networks.json"
 NAMES = ("mediapipe", "mediapipe-lite", "knuckle")
 TRACKED = Jitter(any_angle=0, lost=0)  # as regions of a followed hand are off
 PER_PHOTO, ROUNDS, RUNS = 200, 15, 20
+FAR_PX = (64, 32)  # sides of the regions of hands further away
 TILE = 200
 TIPS = [4, 8, 12, 16, 20]
 
@@ -143,13 +144,25 @@ def images_in(paths: Sequence[Path]) -> Iterator[Image]:
 
 
 def on_renders(networks: dict[str, HandLandmarker], source: Source) -> dict[str, Any]:
-    """By slice and network: medians of the error in the image (% of palm), of tips, of space (mm); shares (%)."""
+    """By slice and network: medians of the error in the image (% of palm), of tips, of space (mm); shares (%).
+
+    Slices `region of N px` have all hands again, as far away as that.
+    """
     rows: list[dict[str, Any]] = []
     for shot, image, roi, true in crops_of(source):
-        said = {name: figures_of(read(network, image, [roi])[0], true) for name, network in networks.items()}
-        rows.append({"slices": ("all", *shot.slices), "said": said})
+        looks = {("all", *shot.slices): image}
+        looks |= {(f"region of {pixels} px",): further(image, pixels / roi.size) for pixels in FAR_PX}
+        for slices, look in looks.items():
+            said = {name: figures_of(read(network, look, [roi])[0], true) for name, network in networks.items()}
+            rows.append({"slices": slices, "said": said})
     slices = sorted({name for row in rows for name in row["slices"]}, key=lambda name: (name != "all", name))
     return {name: summary([row["said"] for row in rows if name in row["slices"]]) for name in slices}
+
+
+def further(image: Image, scale: float) -> Image:
+    """An image of the same size with the detail of a smaller one."""
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def crops_of(source: Source) -> Iterator[tuple[Shot, Image, Roi, TrueHand]]:
