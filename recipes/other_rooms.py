@@ -162,10 +162,10 @@ def person_in(photo: Image) -> Image:
 def person_before(place: Image, photo: Image) -> Image:
     """(height, width) uint8, 255 where the person in the middle is, who stands before a known place.
 
-    People who always stand there are in its picture too, so what is of the colour of the wall above them is wall.
+    People who always stand there are in its picture too, so what has the colour of the wall beside their heads is wall.
     """
     height, width = photo.shape[:2]
-    left, right = int(0.16 * width), int(0.72 * width)
+    left, right = int(0.16 * width), int(0.72 * width)  # beside these there is no person
     lab = lab_of(photo)
     wall = np.median(lab[: height // 2, left : int(0.24 * width)].reshape(-1, 3), axis=0)
     differs = (np.linalg.norm(lab - wall, axis=2) > 1.2 * NOT_WALL) & (

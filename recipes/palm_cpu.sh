@@ -18,7 +18,7 @@ knuckle synth scenes "$work/more" --count 2000 --side 384 --seed 21 --workers 2
 export OMP_NUM_THREADS=1
 check=$photos/hands/held_out.jsonl
 . recipes/stage.sh
-# NAME BUNDLE: scores to where 0.5 divides best, and the tflite.
+# NAME BUNDLE: scores to where few palms are made up, and the tflite.
 release() {
     python recipes/calibrate_palms.py "$work/$1/checkpoint.pt" --free "$photos/hands/train.jsonl" \
         --data "$photos/hands/train.jsonl"
