@@ -5,8 +5,8 @@
 Focal loss leaves scores low: background anchors outnumber palms by hundreds. The new zero of the logit is the lowest
 one at which, in the pictures without hands and in their quarters, at most `SHARE` as many palms are seen as MediaPipe's
 network sees there. It was trained on none of them, ours on all: in rooms that neither has seen ours makes up about
-twice as many, so half of MediaPipe's. `--data` are photos with all their palms labelled, of which it tells the share
-found. Writes RUN/calibrated.pt.
+twice as many, so less than half of MediaPipe's. `--data` are photos with all their palms labelled, of which it
+tells the share found. Writes RUN/calibrated.pt.
 """
 
 from __future__ import annotations

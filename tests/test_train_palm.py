@@ -230,7 +230,8 @@ def test_the_export_runs_in_the_tracker_and_trains_on(trained: Path, tmp_path: P
     assert bundle.palm_side == 64 and bundle.palm_strides == ((8, 1), (16, 1))
     image = draw_hand(blank(160, 120), 80, 60, 70)
     tracker = knuckle.HandTracker(models=out, min_palm_score=0.1)
-    assert all(np.isfinite(hand.landmarks).all() for hand in tracker(image, 0.0))
+    hands = tracker(image, 0.0)  # of a network of a few steps: as many as it may give, and real numbers
+    assert len(hands) <= 2 and all(np.isfinite(hand.landmarks).all() for hand in hands)
     network, _ = load_palm_network(trained)
     grid, detector = grid_of(network), PalmDetector(FakeSession({}, 64), 64)
     (expected,) = palms_of(network, [(detector.prepare(image)[0], (160, 120))], grid, 0.2)
