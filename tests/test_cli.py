@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +18,11 @@ from conftest import two_hands, write_clip
 from PIL import Image as pillow
 from pyarrow import parquet
 
+from knuckle.cli import Job
 from knuckle.images import Image
-from knuckle.sources import read
+from knuckle.results import Frame
+from knuckle.sources import Reader, read
+from knuckle.tracker import Networks, TrackerOptions
 
 KNUCKLE = (sys.executable, "-m", "knuckle.cli")
 
@@ -118,6 +123,33 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path, clip_frames: list[Image]) -> 
     frames = len(list(read(tmp_path / "o.mp4")))
     assert 0 < frames < 2400 and f"frames   {frames}" in out
     assert max(row["frame"] for row in rows) == frames - 1
+
+
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
+def test_ctrl_c_waits_until_a_frame_is_in_all_files_and_counted(networks: Networks, handler: Any) -> None:
+    class Recorder:
+        path = Path("none")
+        frames = 0
+
+        def __init__(self, interrupted: bool) -> None:
+            self.interrupted = interrupted
+
+        def write(self, frame: Frame, hands: list[Any]) -> None:
+            if self.interrupted:
+                signal.raise_signal(signal.SIGINT)
+            self.frames += 1
+
+    reader = Reader("nothing", "video", lambda reader: iter(()))
+    files = [Recorder(False), Recorder(True), Recorder(False)]
+    job = Job(reader, networks, TrackerOptions(), sinks=files)  # type: ignore[arg-type]
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with nullcontext() if handler == signal.SIG_IGN else pytest.raises(KeyboardInterrupt):
+            job.sink(Frame(two_hands(0.0), 0, 0.0, "nothing"), [])
+        assert signal.getsignal(signal.SIGINT) == handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [job.frames, *(file.frames for file in files)] == [1, 1, 1, 1]
 
 
 def test_a_full_disk_is_one_line_and_exit_code_1(tmp_path: Path, clip_frames: list[Image]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -179,18 +180,36 @@ class Job:
     def sink(self, frame: Frame, found: list[Any], picture: Image | None = None) -> bool:
         """Hand results to files and window, count them; False when the user quits."""
         drawn = frame if picture is None else replace(frame, image=picture)
-        for sink in self.sinks:
-            sink.write(drawn, found)
-        self.frames += 1
-        self.found += len(found)
-        self.frames_with += bool(found)
-        self.ids |= {hand.track_id for hand in found if isinstance(hand, Hand) and hand.track_id is not None}
+        with _uninterrupted():
+            for sink in self.sinks:
+                sink.write(drawn, found)
+            self.frames += 1
+            self.found += len(found)
+            self.frames_with += bool(found)
+            self.ids |= {hand.track_id for hand in found if isinstance(hand, Hand) and hand.track_id is not None}
         return self.window is None or self.window.show(drawn.image)
 
     def observe(self, step: Step) -> None:
         """Time the finding alone, for the report."""
         if step.path == ("main", self.what):
             self.find_s += step.seconds
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits for the end of this, so that all files hold the same frames and the report counts them."""
+    asked: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    except ValueError:  # not the main thread, where signals come
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if asked:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _open_sinks(job: Job, out: Path | None, save: Path | None) -> list[sinks.Sink]:
