@@ -24,9 +24,11 @@ from rich.progress import track
 
 from knuckle.images import Image
 from knuckle.results import HAND_CONNECTIONS
+from knuckle.train.augment import backlit
 
 Mask = npt.NDArray[np.bool_]
 CUT_SIDE = 160  # the longer side of a hand's photo while it is cut out, pixels
+BACKLIT = 0.2  # share of hands that the light stands behind
 SMALLEST, LARGEST = 0.05, 0.45  # a hand's longer side, as a part of the picture's
 
 
@@ -145,11 +147,14 @@ def pasted(picture: Image, hands: list[dict[str, Any]], cut: Cut, rng: Random) -
 
 
 def blended(picture: Image, cut: Cut, affine: Floats, rng: Random) -> Image:
-    """The cut-out laid over the picture in the light of the place, lighter or darker, warmer or colder."""
+    """The cut-out laid over the picture in the light of the place, lighter or darker, warmer or colder; or backlit."""
     hand, cover = warped(cut.photo, cut.mask, affine, picture.shape[1::-1])
     there = cover[..., 0] > 0.5
     if not there.any():
         return picture
+    if rng.random() < BACKLIT:
+        hand, picture = backlit(np.asarray(hand, np.uint8), there.astype(np.uint8) * 255, picture, rng)
+        return np.asarray(np.rint(hand * cover + picture * (1 - cover)), np.uint8)
     place = cv2.blur(picture, (81, 81))[there].mean(axis=0)
     light = (place.mean() / max(float(hand[there].mean()), 1.0)) ** rng.uniform(0, 0.5)
     light = float(np.clip(light * np.exp(rng.normal(-0.15, 0.3)), 0.2, 1.6))

@@ -222,6 +222,40 @@ def test_strange_pictures_keep_their_edges(seed: int) -> None:
     assert np.abs(changed[0, 0].astype(int) - changed[0, 59]).max() > 20
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_crop_from_afar_keeps_its_place_and_light_and_loses_what_is_fine(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    picture = dotted(70.0, 90.0, 12)[:SIDE, :SIDE]
+    noisy = np.clip(picture + rng.normal(0, 30, picture.shape), 0, 255).astype(np.uint8)
+    far = augment.from_afar(picture, Look(0), np.random.default_rng(seed))
+    assert far.shape == picture.shape and np.abs(found_dot(far) - [70, 90]).max() < 1
+    assert far.mean() == pytest.approx(picture.mean(), abs=1)
+    rough = augment.from_afar(noisy, Look(0), np.random.default_rng(seed))
+    assert (
+        np.abs(np.diff(rough.astype(float), axis=0)).mean() < 0.6 * np.abs(np.diff(noisy.astype(float), axis=0)).mean()
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_light_from_behind_darkens_the_hand_and_brightens_what_is_round_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    picture, room = (rng.integers(100, 200, (SIDE, SIDE, 3)).astype(np.uint8) for _ in range(2))
+    hand = np.zeros((SIDE, SIDE), np.uint8)
+    hand[60:100, 40:90] = 255
+    dark, bright = augment.backlit(picture, hand, room, rng)
+    assert dark[70:90, 55:75].mean() < picture[70:90, 55:75].mean() - 15
+    assert (bright >= room.astype(int) - 1).all() and bright.dtype == dark.dtype == np.uint8
+    near, far = (bright - room.astype(float))[hand > 0], (bright - room.astype(float))[:20, -20:]
+    assert near.mean() >= far.mean()
+
+
+def test_half_of_the_regions_are_as_near_as_those_of_followed_hands() -> None:
+    rng, roi = np.random.default_rng(0), Roi(0, 0, 1)
+    far, near = (Jitter(any_angle=0, lost=0, followed=share) for share in (0.0, 1.0))
+    spread = [np.std([r.x for r in (jitter.moved(roi, rng) for _ in range(3000))]) for jitter in (far, near)]
+    assert spread[0] == pytest.approx(0.07, rel=0.1) and spread[1] == pytest.approx(0.55 * 0.07, rel=0.1)
+
+
 def test_absence_is_not_taught_where_another_hand_may_be(tmp_path: Path) -> None:
     _, hand = drawn_hand(np.random.default_rng(4))
     other = replace(hand, landmarks=hand.landmarks + np.array([60, 0, 0]))

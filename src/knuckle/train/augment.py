@@ -19,6 +19,7 @@ from knuckle.results import FloatArray, Roi
 Random = np.random.Generator
 LUMA = (0.299, 0.587, 0.114)
 STRANGE = 0.6  # share of pictures without hands that get other colours, or parts of another one
+AFAR, AFAR_LOOK = (0.18, 0.6), 0.5  # side of a distant hand's crop as a part of the full one; how far its look changes
 STRETCHED, STRETCH = 0.3, 0.1  # share of pictures that are stretched, and standard deviation of how far
 
 
@@ -28,8 +29,8 @@ class Jitter:
 
     Measured against `roi_from_hand` of the true landmarks, regions of followed hands are off by (standard
     deviations) 4 % of their side in place, 6 % in size, 6 degrees; those from palms by 8 %, 12 % and 10 degrees.
-    Training takes the wider, and two tails: crops that are turned at will, and crops that lost the hand, cut it off
-    or hold none of it, from which presence is learned.
+    Half of training's are as far off as the first, half as the second; and there are two tails: crops that are turned
+    at will, and crops that lost the hand, cut it off or hold none of it, from which presence is learned.
     """
 
     shift: float = 0.07
@@ -38,14 +39,17 @@ class Jitter:
     any_angle: float = 0.1
     lost: float = 0.06
     lost_shift: float = 0.45
+    followed: float = 0.5
+    followed_part: float = 0.55
 
     def moved(self, roi: Roi, rng: Random) -> Roi:
         """A region near `roi`."""
         free = rng.random() < self.any_angle
-        angle = rng.uniform(-math.pi, math.pi) if free else roi.angle_rad + rng.normal(0, self.angle_rad)
-        shift = self.lost_shift if rng.random() < self.lost else self.shift
+        part = self.followed_part if rng.random() < self.followed else 1.0
+        angle = rng.uniform(-math.pi, math.pi) if free else roi.angle_rad + rng.normal(0, part * self.angle_rad)
+        shift = self.lost_shift if rng.random() < self.lost else part * self.shift
         dx, dy = rng.normal(0, shift, 2) * roi.size
-        return Roi(roi.x + dx, roi.y + dy, roi.size * math.exp(rng.normal(0, self.scale)), angle)
+        return Roi(roi.x + dx, roi.y + dy, roi.size * math.exp(rng.normal(0, part * self.scale)), angle)
 
 
 def stretch(rng: Random) -> FloatArray:
@@ -131,6 +135,37 @@ class Look:
         return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
 
 
+def from_afar(picture: Image, look: Look, rng: Random) -> Image:
+    """A crop whose look was changed where it was small, as that of a distant hand is: few pixels, then enlarged.
+
+    Its labels stay as exact as they were, which nobody could draw on such a crop.
+    """
+    height, width = picture.shape[:2]
+    share = math.exp(rng.uniform(*np.log(AFAR)))
+    kind = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR  # the other as cameras of phones do
+    small = cv2.resize(picture, (max(8, round(share * width)), max(8, round(share * height))), interpolation=kind)
+    small = Look(AFAR_LOOK * look.strength).changed(np.asarray(small, np.uint8), rng)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def backlit(picture: Image, hand: Image, background: Image, rng: Random) -> tuple[Image, Image]:
+    """The same hand and background with the light behind the hand: that one dark and pale, this one bright.
+
+    Args:
+        picture, background: (side, side, 3). hand: (side, side), 255 where the hand is.
+    """
+    grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=-1)
+    shade, colour = rng.uniform(0.15, 0.7), rng.uniform(0.3, 1.0)
+    dark = cv2.addWeighted(picture, shade * colour, grey, shade * (1 - colour), rng.uniform(0, 25))
+    place = np.argwhere(hand > 0).mean(axis=0) / hand.shape if hand.any() else np.full(2, 0.5)
+    shine = rng.uniform(0, 0.9) * _glow(background, place[::-1] + rng.normal(0, 0.1, 2), rng.uniform(0.15, 0.8))
+    light = np.asarray(255 - (255 - background.astype(np.float32)) * (1 - shine), np.uint8)
+    if rng.random() < 0.5:  # light creeps round the edges
+        cover = cv2.GaussianBlur(hand, (0, 0), rng.uniform(1, 5)).astype(np.float32)[..., None] / 255
+        dark = np.asarray(dark * cover + light * (1 - cover), np.uint8)
+    return np.asarray(dark, np.uint8), light
+
+
 def strange(picture: Image, other: Image, rng: Random) -> Image:
     """A picture without hands in which still none is: colours mixed at will, shades of skin, parts of another one.
 
@@ -171,12 +206,17 @@ def _grained(x: Image, deviation: float, rng: Random) -> Image:
     return np.asarray(cv2.addWeighted(x, 1.0, piece, deviation / 32, -128 * deviation / 32), np.uint8)
 
 
+def _glow(x: Image, middle: FloatArray, spread: float) -> FloatArray:
+    """(height, width, 1) a bell of height 1 over the picture; its `middle` (x, y) and `spread` in sides of it."""
+    height, width = x.shape[:2]
+    rows, columns = np.mgrid[0:1:17j, 0:1:17j] - middle[::-1, None, None]
+    bell = np.exp(-(rows**2 + columns**2) / (2 * spread**2)).astype(np.float32)
+    return np.asarray(cv2.resize(bell, (width, height)))[..., None]
+
+
 def _hazed(x: Image, rng: Random) -> Image:
     """Light that falls into the lens: a veil of one colour, thickest at one place in or near the picture."""
-    height, width = x.shape[:2]
-    rows, columns = np.mgrid[0:1:9j, 0:1:9j] - rng.uniform(-0.3, 1.3, (2, 1, 1))
-    thickness = rng.uniform(0.15, 0.6) * np.exp(-(rows**2 + columns**2) / (2 * rng.uniform(0.3, 1.5) ** 2))
-    veil = np.asarray(cv2.resize(thickness.astype(np.float32), (width, height)))[..., None]
+    veil = rng.uniform(0.15, 0.6) * _glow(x, rng.uniform(-0.3, 1.3, 2), rng.uniform(0.3, 1.5))
     colour = np.clip(rng.uniform(150, 255) * np.exp(rng.normal(0, 0.08, 3)), 0, 255).astype(np.float32)
     return np.asarray(x * (1 - veil) + colour * veil, np.uint8)
 

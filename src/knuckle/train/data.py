@@ -30,8 +30,10 @@ from knuckle.train.augment import (
     Jitter,
     Look,
     Random,
+    backlit,
     crop_from_image,
     cut,
+    from_afar,
     on_background,
     patch,
     strange,
@@ -46,6 +48,7 @@ PALM_POINTS = [0, 5, 9, 13, 17]
 TIPS = [int(tip) for tip in FINGERTIPS]
 TIP_WEIGHT, HIDDEN_WEIGHT = 1.5, 0.5  # tips are what people look at; hidden points can only be guessed
 LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller, are left out
+FROM_AFAR, BACKLIT = 0.2, 0.3  # shares of crops that show few pixels, and of new backgrounds that the light comes from
 MASK = ".mask.png"  # beside a shard's KEY.jpg: above 0 where a hand is
 Flags = npt.NDArray[np.bool_]
 
@@ -242,7 +245,10 @@ class HandCrops:
         affine = crop_from_image(roi, self.side, mirrored, stretched)
         picture = cut(image, affine, self.side, self.side / roi.size)
         if mask is not None:
-            picture = on_background(picture, cut(mask, affine, self.side, self.side / roi.size), self._background(rng))
+            cover, background = cut(mask, affine, self.side, self.side / roi.size), self._background(rng)
+            if rng.random() < BACKLIT * self.look.strength:
+                picture, background = backlit(picture, cover, background, rng)
+            picture = on_background(picture, cover, background)
         if hand is None and self.backgrounds and self.augmented and rng.random() < STRANGE * self.look.strength:
             picture = strange(picture, self._background(rng), rng)
         visible = np.ones(21, np.float32)
@@ -267,7 +273,8 @@ class HandCrops:
     ) -> tuple[Image, FloatArray]:
         """Look changed, sometimes with a plain or noisy patch in the way; landmarks behind it are hidden."""
         visible = np.ones(21, np.float32)
-        picture = self.look.changed(picture, rng)
+        afar = rng.random() < FROM_AFAR * self.look.strength
+        picture = from_afar(picture, self.look, rng) if afar else self.look.changed(picture, rng)
         if rng.random() < 0.15 * self.look.strength:
             rows, columns = patch(self.side, rng)
             picture = picture.copy()
