@@ -77,7 +77,20 @@ stage landmarks signing 7800 --init "$work/three_more/checkpoint.pt" --rate 0.00
     --data "$palms/signing_rooms/train.jsonl:0.7" --data "$palms/digits/train.jsonl:0.4" \
     --data "$palms/rooms/train.jsonl:0.8" --data "$palms/pasted/train.jsonl:1.5" --data "$work/others:3.5" \
     --data "$work/other_pinches:3.5" --data "$free:1.2" --data "$hard:0.4"
+mean before_far three_more signing
+# Distant hands with exact labels, hands against the light, more hands; half of the crops as regions of followed hands.
+knuckle synth hands "$work/far" --count 5000 --side 256 --margin 1.4 --masks --seed 211 --workers 2
+knuckle synth hands "$work/far_pinches" --pose pinching --count 2500 --side 256 --margin 1.4 --masks --seed 264 \
+    --backgrounds "$rooms" --workers 2
+stage landmarks far_hands 8000 --init "$work/before_far/checkpoint.pt" --rate 0.0008 --warmup 200 --seed 113 \
+    --weight-presence 1 --weight-handedness 0.5 --look 0.8 --evaluate-every 1500 --data "$real:4" \
+    --data "$palms/hands/train.jsonl:2" --data "$palms/people/train.jsonl:2" --data "$palms/signing/train.jsonl:1.5" \
+    --data "$palms/signing_rooms/train.jsonl:0.7" --data "$palms/digits/train.jsonl:0.4" \
+    --data "$palms/rooms/train.jsonl:0.8" --data "$palms/pasted/train.jsonl:0.7" \
+    --data "$palms/pasted_more/train.jsonl:0.7" --data "$palms/pasted_close/train.jsonl:1.2" --data "$work/far:3" \
+    --data "$work/others:1.5" --data "$work/far_pinches:1.5" --data "$work/other_pinches:1.5" --data "$free:1.2" \
+    --data "$hard:0.4"
 # Their mean; and the zero of the presence logit, where tracking needs it.
-mean released three_more signing
+mean released before_far far_hands
 python recipes/calibrate_presence.py "$work/released/checkpoint.pt" --hands "$real" --free "$real"
 knuckle export "$work/released/calibrated.pt" --out "$work/bundle" --licence Apache-2.0

@@ -95,10 +95,13 @@ def cut_out(folder: Path, row: dict[str, Any], find: Callable[[Image], Image]) -
     return row, mask
 
 
-def joined(row: dict[str, Any], other: dict[str, Any]) -> dict[str, str]:
-    """Where a picture made of two comes from."""
-    both = {key: sorted({str(one.get(key, "unknown")) for one in (row, other)}) for key in ("source", "licence")}
-    return {key: " + ".join(names) for key, names in both.items()} | {"labelled_by": str(row.get("labelled_by", ""))}
+def joined(*rows: dict[str, Any]) -> dict[str, str]:
+    """Where a picture made of several comes from, and who labelled the first."""
+    parts = {
+        key: sorted({part for row in rows for part in str(row.get(key, "unknown")).split(" + ")})
+        for key in ("source", "licence")
+    }
+    return {key: " + ".join(part) for key, part in parts.items()} | {"labelled_by": str(rows[0].get("labelled_by", ""))}
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

@@ -60,9 +60,23 @@ set -- --data "$photos/hands/train.jsonl:1.3" --data "$photos/people/train.jsonl
 stage palm signing 9200 --init "$work/longer/checkpoint.pt" --warmup 200 --batch 32 --rate 0.0008 --seed 97 \
     --evaluate-every 2500 "$@"
 # Means with what was before find more than either where as few palms are made up.
-mean released longer signing
-release released bundle
-stage palm signing_far 600 --init "$work/released/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 \
+mean two_more longer signing
+stage palm signing_far 600 --init "$work/two_more/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 \
     --seed 98 --evaluate-every 600 "$@"
-mean far longer_far signing_far
+mean two_far longer_far signing_far
+# More hands that were cut out, some against the light; still other scenes.
+knuckle synth scenes "$work/still_others" --count 4000 --side 384 --seed 233 --workers 2
+set -- --data "$photos/hands/train.jsonl:1.3" --data "$photos/people/train.jsonl:0.7" \
+    --data "$photos/rooms/train.jsonl:0.7" --data "$photos/pasted/train.jsonl:0.5" \
+    --data "$photos/pasted_more/train.jsonl:0.5" --data "$photos/pasted_close/train.jsonl:0.5" \
+    --data "$photos/signing/train.jsonl:0.5" --data "$photos/signing_rooms/train.jsonl:0.5" \
+    --data "$photos/digits/train.jsonl:0.12" --data "$work/still_others:0.6" --data "$work/others:0.4" \
+    --data "$landmarks/real/free.jsonl:0.8" --data "$landmarks/hard/hard.jsonl:0.15"
+stage palm backlit 11000 --init "$work/two_more/checkpoint.pt" --warmup 200 --batch 32 --rate 0.0008 --seed 117 \
+    --evaluate-every 2500 "$@"
+mean released two_more backlit
+release released bundle
+stage palm backlit_far 600 --init "$work/released/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 \
+    --seed 118 --evaluate-every 600 "$@"
+mean far two_far backlit_far
 release far bundle_far

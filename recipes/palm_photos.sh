@@ -4,10 +4,10 @@
 #     sh recipes/palm_photos.sh PHOTOS/index.jsonl WORK/
 #
 # Close hands; people in rooms, whose hands are small and whose faces and clothes are not hands; digits on plain walls;
-# people before plain walls put into other rooms and clothes; the hands that showed digits, small, in rooms and before
-# people.
+# people before plain walls put into other rooms and clothes; the hands that showed digits, and close hands, small, in
+# rooms and before people; people who sign, of whom clips lie in PHOTOS/video, as they are and in other rooms.
 set -eu
-index=$1 work=$2
+index=$1 work=$2 video=$(dirname "$1")/video
 
 label() {
     name=$1
@@ -24,8 +24,23 @@ label digits sign_digits
         --source rf100_signers --rooms-source indoor_no_hands --count 1600 --seed 5
     touch "$work/rooms/done"
 }
-[ -f "$work/pasted/done" ] || {
-    python recipes/pasted_hands.py "$work/digits/train.jsonl" "$work/pasted" --rooms "$work/hands/train.jsonl" \
-        --rooms "$work/rooms/train.jsonl" --count 3000 --seed 1
-    touch "$work/pasted/done"
+# NAME HANDS COUNT SEED: those hands, small, in rooms and before people.
+paste() {
+    [ -f "$work/$1/done" ] && return
+    python recipes/pasted_hands.py "$work/$2/train.jsonl" "$work/$1" --rooms "$work/hands/train.jsonl" \
+        --rooms "$work/rooms/train.jsonl" --count "$3" --seed "$4"
+    touch "$work/$1/done"
+}
+paste pasted digits 3000 1
+paste pasted_more digits 1600 9
+paste pasted_close hands 1600 8
+[ -f "$work/signing/done" ] || {
+    python recipes/clip_hands.py "$work/signing" "$video/asl_brother.mkv" "$video/asl_help.mkv" "$video/asl_learn.mkv" \
+        "$video/asl_student.mkv" "$video/asl_walk.mkv" "$video/asl_yes.mkv" --source asl_clips --licence CC-BY-4.0
+    touch "$work/signing/done"
+}
+[ -f "$work/signing_rooms/done" ] || {
+    python recipes/other_rooms.py "$work/signing/train.jsonl" "$work/hands/train.jsonl" "$work/signing_rooms" \
+        --source asl_clips --rooms-source indoor_no_hands --place "$work/signing/place.png" --count 1200 --seed 6
+    touch "$work/signing_rooms/done"
 }

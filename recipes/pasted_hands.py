@@ -28,6 +28,7 @@ from knuckle.train.augment import backlit
 
 Mask = npt.NDArray[np.bool_]
 CUT_SIDE = 160  # the longer side of a hand's photo while it is cut out, pixels
+SHARES = [0.4, 0.3, 0.2, 0.1]  # of pictures with one, two, three and five more hands
 BACKLIT = 0.2  # share of hands that the light stands behind
 SMALLEST, LARGEST = 0.05, 0.45  # a hand's longer side, as a part of the picture's
 
@@ -52,7 +53,7 @@ def main() -> None:
     chosen = options.parse_args()
     photos = [row for row in rows_of(chosen.hands) if [bool(hand.get("landmarks")) for hand in row["hands"]] == [True]]
     cuts = [
-        cut
+        (cut, row)
         for row in track(photos, "hands")
         if (cut := cut_out(read(chosen.hands.parent / row["image"]), *row["hands"]))
     ]
@@ -68,9 +69,10 @@ def main() -> None:
     def draw(rng: Random) -> tuple[Image, list[dict[str, Any]], dict[str, str]]:
         folder, row = rooms[int(rng.integers(len(rooms)))]
         picture, hands = background(read(folder / row["image"]), row["hands"])
-        for _ in range(int(rng.choice([1, 2, 3, 5], p=[0.4, 0.3, 0.2, 0.1]))):
-            picture, hands = pasted(picture, hands, cuts[int(rng.integers(len(cuts)))], rng)
-        return picture, hands, joined(photos[0], row)
+        chosen_cuts = [cuts[int(rng.integers(len(cuts)))] for _ in range(int(rng.choice([1, 2, 3, 5], p=SHARES)))]
+        for cut, _ in chosen_cuts:
+            picture, hands = pasted(picture, hands, cut, rng)
+        return picture, hands, joined(*(of for _, of in chosen_cuts), row)
 
     write(chosen.out, chosen.count, chosen.seed, draw)
     print(f"{chosen.count} pictures with {len(cuts)} of {len(photos)} hands on {len(rooms)} backgrounds")

@@ -6,12 +6,16 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 from scene import blank, draw_hand
 
 import knuckle
 from knuckle.images import Image
 from knuckle.results import Hand, Roi
 from knuckle.tracker import Networks
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no wrong answer
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from knuckle.evaluate.metrics_video import TrackedFrame
 from knuckle.results import FloatArray
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 NAN = float("nan")
 
 

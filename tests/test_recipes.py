@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,24 @@ def test_a_mirrored_label_changes_hands_and_turns_back() -> None:
     assert other_rooms.moved(there, cv2.invertAffineTransform(mirror)) == label
 
 
+def test_pasted_hands_against_the_light_are_dark_before_a_bright_room(
+    hand: tuple[np.ndarray, np.ndarray, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = pasted_hands.cut_out(hand[0], hand[2])
+    assert cut is not None
+    room, affine = np.full((320, 320, 3), 120, np.uint8), np.array([[1.0, 0, 80], [0, 1.0, 80]])
+    shown = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(pasted_hands, "BACKLIT", share)
+        shown[share] = np.mean(
+            [pasted_hands.blended(room, cut, affine, np.random.default_rng(k)) for k in range(20)], 0
+        )
+    there = np.zeros((320, 320), bool)
+    there[80:240, 80:240] = cv2.erode(cut.mask, np.ones((9, 9))) > 0
+    assert shown[1.0][there].mean() < 0.8 * shown[0.0][there].mean()
+    assert shown[1.0][~cv2.dilate(there.astype(np.uint8), np.ones((25, 25))).astype(bool)].mean() > 125
+
+
 def test_pasted_hands_keep_their_labels_and_their_distance(
     hand: tuple[np.ndarray, np.ndarray, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,11 +209,13 @@ def test_pasted_hands_keep_their_labels_and_their_distance(
     pillow.fromarray(image).save(tmp_path / "hand.png")
     pillow.fromarray(np.full((240, 320, 3), (120, 126, 128), np.uint8)).save(tmp_path / "room.png")
     row = {"source": "x", "licence": "MIT", "complete": True}
-    (tmp_path / "hands.jsonl").write_text(json.dumps(row | {"image": "hand.png", "hands": [label]}) + "\n")
+    cut_from = row | {"source": "y", "licence": "CC0", "image": "hand.png", "hands": [label]}
+    (tmp_path / "hands.jsonl").write_text(json.dumps(cut_from) + "\n")
     there = [{"box": [100, 80, 180, 160]}]
     (tmp_path / "rooms.jsonl").write_text(json.dumps(row | {"image": "room.png", "hands": there}) + "\n")
     arguments = [str(tmp_path / "hands.jsonl"), str(tmp_path / "out"), "--rooms", str(tmp_path / "rooms.jsonl")]
     monkeypatch.setattr(sys, "argv", ["pasted_hands.py", *arguments, "--count", "8"])
+    monkeypatch.setattr(pasted_hands, "BACKLIT", 0.0)
     pasted_hands.main()
     rows = other_rooms.rows_of(tmp_path / "out" / "train.jsonl")
     for hands in (row["hands"] for row in rows):
@@ -202,4 +223,15 @@ def test_pasted_hands_keep_their_labels_and_their_distance(
         apart = [pasted_hands.overlap(one, other) for n, one in enumerate(hands) for other in hands[:n]]
         assert not any(apart)
     assert {hand["handedness"] for row in rows for hand in row["hands"][1:]} == {"Left", "Right"}
+    assert {(row["source"], row["licence"]) for row in rows} == {("x + y", "CC0 + MIT")}
     assert skin_under_landmarks(tmp_path / "out" / "train.jsonl", 8) > 100
+
+
+def test_recipes_train_on_photos_that_recipes_make() -> None:
+    recipes = Path(other_rooms.__file__).parent
+    made = re.findall(
+        r"^(?:label|paste) (\w+)|\$work/(\w+)/done", (recipes / "palm_photos.sh").read_text(), re.MULTILINE
+    )
+    for name in ("landmarks_cpu.sh", "landmarks_gpu.sh", "palm_cpu.sh", "palm_gpu.sh"):
+        wanted = set(re.findall(r"(?:palms|photos)/(\w+)/train.jsonl", (recipes / name).read_text()))
+        assert wanted and wanted <= {one or other for one, other in made}, name

@@ -116,7 +116,7 @@ def test_folded_fingers_lie_in_the_palm(name: str) -> None:
         assert points[tip, 2] < 0 and np.linalg.norm(points[tip] - points[9] * 0.75) < 0.55 * palm
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**31), st.floats(0, 1))
 def test_bones_keep_their_lengths(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)

@@ -55,7 +55,7 @@ SIZE = st.floats(np.log(0.018), np.log(0.6)).map(np.exp)
 
 
 @pytest.mark.parametrize("grid", [OURS, LARGE, THEIRS], ids=["ours", "320 px", "reference"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(palms=st.lists(st.tuples(PLACE, PLACE, SIZE), min_size=1, max_size=6))
 def test_the_decoder_reads_back_what_the_targets_say(grid: AnchorGrid, palms: list[tuple[float, float, float]]) -> None:
     """All palms that suppression does not take for one another come back, and nothing else."""
