@@ -7,8 +7,8 @@
 `--boxes` are photos whose hands people boxed and that nothing was trained on; `--signers` is the folder of the clips
 that benchmarks/labels/asl_hands.jsonl labels, of people further away; those whom training never saw are taken;
 `--scenes` are renders of another seed; `--free` are folders and clips without any hand. Palms without a hand are
-counted twice: what the palm network says, and what is left of it after the bundle's landmark network was asked. Times
-are taken in turn, as medians of ratios to the first network within each round. Figures go to
+counted three times: what the palm network says, what the tracker tries (`faint_palms`), and what `knuckle.detect`
+makes hands of. Times are taken in turn, as medians of ratios to the first network within each round. Figures go to
 benchmarks/results/palms.json; docs/make_tables.py makes tables of them.
 """
 
@@ -32,11 +32,11 @@ from knuckle.evaluate.intervals import bootstrap
 from knuckle.evaluate.labels import open_image, read_dataset
 from knuckle.evaluate.truth import Clip, Dataset, Shot
 from knuckle.images import Image
-from knuckle.palm import roi_from_palm
+from knuckle.options import TrackerOptions
 from knuckle.results import Palm
 from knuckle.runtime import Session
 from knuckle.sources import read
-from knuckle.tracker import Networks, TrackerOptions
+from knuckle.tracker import Networks, hand_detection, palm_candidates
 from knuckle.train.palm import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figures_of, rank
 
 HERE = Path(__file__).resolve().parent
@@ -128,18 +128,20 @@ def by_size(found: Sequence[Ranked]) -> dict[str, Any]:
 
 
 def alarms(networks: dict[str, Networks], places: Sequence[Path]) -> dict[str, Any]:
-    """Palms where no hand is, per place and network: by the palm network alone, and those that get landmarks."""
+    """Palms where no hand is, per place and network: those given, those tried, and those that become hands."""
     counts: dict[str, Any] = {}
     for place in places:
         pictures = list(pictures_of(place))
         counts[place.name] = {"pictures": len(pictures)}
         for name, one in networks.items():
-            options = TrackerOptions()
-            find, landmarks = one.palm_detector(options).graph(), one.hand_landmarker(options).graph()
-            palms = [find(picture) for picture in pictures]
-            pairs = zip(pictures, palms, strict=True)
-            hands = [landmarks(picture, [roi_from_palm(palm) for palm in seen]) for picture, seen in pairs if seen]
-            counts[place.name][name] = {"palms": sum(map(len, palms)), "hands": sum(map(len, hands))}
+            options = one.completed(TrackerOptions())
+            palms, hands = palm_candidates(one, options), hand_detection(one, options)
+            tried = [palms(picture) for picture in pictures]
+            counts[place.name][name] = {
+                "palms": sum(palm.score >= options.min_palm_score for seen in tried for palm in seen),
+                "tried": sum(map(len, tried)),
+                "hands": sum(len(hands(picture)) for picture in pictures),
+            }
     return counts
 
 

@@ -1,8 +1,9 @@
 """What each choice of the tracker is worth, in figures: the joints of the next region, motion, the filter, a second
-look, sampling.
+look, faint palms, sampling.
 
     python benchmarks/variants.py tracking [--models NAME]    # made clips, clips of signing people, ti1k
     python benchmarks/variants.py looks [--models NAME]       # photos
+    python benchmarks/variants.py faint [--models NAME]       # photos, clips of signing people
     python benchmarks/variants.py sampling [--models NAME]    # photos in mosaics, so that hands are small
 
 Reads the same photos and clips as `benchmarks/accuracy.py` and prints Markdown tables.
@@ -40,7 +41,8 @@ from knuckle.evaluate.truth import Dataset, Shot
 from knuckle.geometry import letterbox
 from knuckle.hand import PIP_JOINTS, roi_from_hand
 from knuckle.images import Image
-from knuckle.tracker import Networks, TrackerOptions
+from knuckle.options import TrackerOptions
+from knuckle.tracker import Networks
 
 CLIPS = ("still_hand", "moving_hand", "ti1k_clips", "asl_clips")
 PHOTOS = ("ti1k", "subhih", "lebanese_gestures", "asl_letters", "office_no_hands")
@@ -90,6 +92,7 @@ TRACKING = (
     Variant("every frame searched", {"search_every": 1}),
 )
 LOOKS = (Variant("one look", {"second_look": False}), Variant("two looks", {"second_look": True}))
+FAINT = (Variant("none fainter", {"faint_palms": 1.0}), *(Variant(f"{k}", {"faint_palms": k}) for k in (0.8, 0.6, 0.4)))
 
 
 def varied(variant: Variant, networks: Networks) -> Candidate:
@@ -112,11 +115,18 @@ def looks(models: str, data: Path) -> list[str]:
     return compared(LOOKS, PHOTOS, models, data)
 
 
+def faint(models: str, data: Path) -> list[str]:
+    return compared(FAINT, (*PHOTOS, "asl_clips"), models, data)
+
+
 def compared(variants: Sequence[Variant], names: Sequence[str], models: str, data: Path) -> list[str]:
     networks = knuckle.load(models)
     candidates = [varied(variant, networks) for variant in variants]
     name = Path(models).name
-    return [line for dataset in accuracy.datasets(data, names) for line in table(dataset, candidates, name)]
+    found = accuracy.datasets(data, names)
+    if networks.bundle.name.startswith("knuckle"):
+        found = [accuracy.unseen(one) if one.name == "asl_clips" else one for one in found]
+    return [line for dataset in found for line in table(dataset, candidates, name)]
 
 
 def table(dataset: Dataset, candidates: list[Candidate], models: str) -> list[str]:
@@ -183,13 +193,14 @@ def area_letterbox(image: Image, side: int) -> Image:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=["tracking", "looks", "sampling"])
+    options.add_argument("what", choices=["tracking", "looks", "faint", "sampling"])
     options.add_argument("--models", default="mediapipe")
     options.add_argument("--data", type=Path, default=accuracy.DATA)
     chosen = options.parse_args()
     if not chosen.data.is_dir():
         sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
-    lines = {"tracking": tracking, "looks": looks, "sampling": sampling}[chosen.what](chosen.models, chosen.data)
+    kinds = {"tracking": tracking, "looks": looks, "faint": faint, "sampling": sampling}
+    lines = kinds[chosen.what](chosen.models, chosen.data)
     text_ = "\n".join(lines) + "\n"
     name = f"variants_{chosen.what}.{Path(chosen.models).name}.md"
     (accuracy.RESULTS.parent / name).write_text(text_)

@@ -157,13 +157,12 @@ def scenes(found: dict[str, Any]) -> str:
 
 
 def alarms(found: dict[str, Any], models: list[str]) -> str:
-    """Palms where no hand is, per 1000 pictures: of the palm network alone, and after the landmark network."""
+    """Palms where no hand is, per 1000 pictures: as they are given, those that are tried, those that become hands."""
     lines = [f"| | pictures | {' | '.join(f'`{name}`' for name in models)} |", f"|---|---|{'---|' * len(models)}"]
     for place, entry in found.items():
         count = entry["pictures"]
-        cells = [
-            f"{1000 * entry[name]['palms'] / count:.0f}, {1000 * entry[name]['hands'] / count:.0f}" for name in models
-        ]
+        kinds = ("palms", "tried", "hands")
+        cells = [", ".join(f"{1000 * entry[name][kind] / count:.0f}" for kind in kinds) for name in models]
         lines.append(f"| {place} | {count} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from knuckle import fetch, hand, palm, results, smooth, tracker, tracks, zoo
+from knuckle import fetch, hand, options, palm, results, smooth, tracker, tracks, zoo
 
 TARGET = Path(__file__).resolve().parents[1] / "web" / "src" / "constants.ts"
 
@@ -62,6 +62,8 @@ def numbers() -> list[tuple[str, str, Any]]:
         ("SEARCHES_PER_S", "Searches a second while more hands are allowed.", tracker.SEARCHES_PER_S),
         ("FRAME_S", "Time from frame to frame where none is given.", tracker.FRAME_S),
         ("EAGER_S", "Every frame is searched for this long after a change.", tracker.EAGER_S),
+        ("TRIES", "So many times as many palms as there is room for are tried where faint ones are.", tracker.TRIES),
+        ("FAINT_PRESENCE", "What a faint palm led to is a hand above this presence.", tracker.FAINT_PRESENCE),
         ("TASK_MEMBERS", "The networks inside a `.task` file.", fetch.TASK_MEMBERS),
         ("LANDMARK_NAMES", "The 21 landmarks in order.", [point.name.lower() for point in results.HandLandmark]),
         ("FINGERS", "Landmarks of each finger, base to tip.", dict(results.FINGERS)),
@@ -78,7 +80,7 @@ def default_joints() -> Any:
 
 def default_options() -> dict[str, Any]:
     """The fields of TrackerOptions with their defaults, in camelCase."""
-    return {camel(field.name): field.default for field in fields(tracker.TrackerOptions)}
+    return {camel(field.name): field.default for field in fields(options.TrackerOptions)}
 
 
 def default_bundle() -> dict[str, Any]:

@@ -29,7 +29,7 @@ from knuckle.train.checkpoint import read_checkpoint
 from knuckle.train.palm import LEAST_SCORE, PalmJudge, grid_of, load_palm_network, palms_of
 from knuckle.train.palm_data import PalmSource, is_labelled
 
-SHARE = 0.2
+SHARE = 0.15
 
 
 def main() -> None:

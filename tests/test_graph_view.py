@@ -27,9 +27,10 @@ from knuckle.draw import hand_renderer
 from knuckle.graph import Graph, Node
 from knuckle.graph_page import _place, _rails, _rows, as_html, as_svg
 from knuckle.graph_view import Box, Diagram, Port, as_mermaid, as_text, diagram_of, diagrams_of
+from knuckle.options import TrackerOptions
 from knuckle.profile import Profile
 from knuckle.results import Frame, Hand
-from knuckle.tracker import Networks, TrackerOptions
+from knuckle.tracker import Networks
 from knuckle.views import FORMATS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -25,7 +25,7 @@ LAYERS = (
     {"graph_page", "pbtxt"},
     {"views"},
     {"palm", "hand", "smooth"},
-    {"tracks"},
+    {"options", "tracks"},
     {"tracker"},
     {"reference", "app"},
 )

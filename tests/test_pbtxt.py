@@ -14,8 +14,9 @@ from knuckle.app import main_graph
 from knuckle.errors import InputError, SourceError
 from knuckle.graph import Graph, Node
 from knuckle.graph_view import Box, Diagram, Port, as_text, diagram_of
+from knuckle.options import TrackerOptions
 from knuckle.pbtxt import LOOPBACK, Word, as_pbtxt, parse, read_pbtxt
-from knuckle.tracker import Networks, TrackerOptions
+from knuckle.tracker import Networks
 
 COUNTER = """
 # Counts what passes.

@@ -15,6 +15,7 @@ from knuckle import HandTracker, InputError, Roi
 from knuckle.graph import Step
 from knuckle.hand import roi_from_hand
 from knuckle.images import Image
+from knuckle.palm import anchors
 from knuckle.results import Hand
 from knuckle.runtime import Outputs
 from knuckle.tracker import Networks
@@ -111,6 +112,67 @@ def test_a_hand_that_the_second_look_denies_is_none(networks: Networks, clip_fra
     doubting = replace(networks, hand=doubtful)
     assert knuckle.detect(clip_frames[0], doubting, **options) == []
     assert HandTracker(doubting, **options)(clip_frames[0]) == [] and looks == [2, 2, 2, 2]
+
+
+def faintly(networks: Networks, image: Image, score: float, false_palms: int) -> Networks:
+    """The networks, whose palms in this picture all have one score, behind so many palms in empty corners."""
+    side, strides = networks.bundle.palm_side, networks.bundle.palm_strides
+    corners = anchors(side, strides)[:, 1].argsort(kind="stable")[: 2 * side // strides[0][0] : 2]
+    sizes = np.zeros((len(anchors(side, strides)), 18), np.float32)
+    sizes[:, 2:4] = side / 40
+    sizes[:, 5] = 3
+
+    def palms(pictures: np.ndarray) -> Outputs:
+        raw = networks.palm(pictures)
+        boxes, scores = raw["Identity"].copy(), raw["Identity_1"].copy()
+        scores = np.where(scores > 0, np.float32(math.log(score / (1 - score))), np.float32(-20))
+        scores[0, corners[:false_palms]] = 3
+        boxes[0, corners[:false_palms]] = sizes[corners[:false_palms]]
+        return {"Identity": boxes, "Identity_1": scores}
+
+    return replace(networks, palm=palms)
+
+
+def test_faint_palms_are_hands_where_the_landmark_network_says_so(networks: Networks, clip_frames: list[Image]) -> None:
+    faint = faintly(networks, clip_frames[0], 0.3, 0)
+    assert knuckle.detect_palms(clip_frames[0], faint, faint_palms=0.5) == []
+    assert knuckle.detect(clip_frames[0], faint) == [] == knuckle.detect(clip_frames[0], faint, faint_palms=0.7)
+    for hands in (
+        knuckle.detect(clip_frames[0], faint, faint_palms=0.5),
+        HandTracker(faint, smooth=False, faint_palms=0.5)(clip_frames[0]),
+        knuckle.detect(clip_frames[0], replace(faint, bundle=replace(faint.bundle, faint_palms=0.5))),
+    ):
+        assert len(hands) == 2 and all(hand.palm_score == pytest.approx(0.3) for hand in hands)
+    assert knuckle.detect(blank(640, 480), faint, faint_palms=0.5) == []
+
+
+def test_false_palms_do_not_take_the_place_of_faint_ones(networks: Networks, clip_frames: list[Image]) -> None:
+    crowded = faintly(networks, clip_frames[0], 0.6, 2)
+    assert len(knuckle.detect_palms(clip_frames[0], crowded)) == 4
+    assert knuckle.detect(clip_frames[0], crowded) == []
+    assert len(knuckle.detect(clip_frames[0], crowded, faint_palms=0.9)) == 2
+    assert (
+        len(knuckle.detect(clip_frames[0], faintly(networks, clip_frames[0], 0.6, 0), max_hands=1, faint_palms=0.9))
+        == 1
+    )
+
+
+def test_what_a_faint_palm_led_to_must_be_clearly_a_hand(networks: Networks, clip_frames: list[Image]) -> None:
+    def doubtful(pictures: np.ndarray) -> Outputs:
+        raw = networks.hand(pictures)
+        return {**raw, "Identity_1": np.full_like(raw["Identity_1"], 0.8)}
+
+    counts = {}
+    for score in (0.3, 0.7):
+        faint = replace(faintly(networks, clip_frames[0], score, 0), hand=doubtful)
+        counts[score] = len(knuckle.detect(clip_frames[0], faint, faint_palms=0.5))
+    assert counts == {0.3: 0, 0.7: 2}
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, "all", True])
+def test_faint_palms_are_a_part_of_one_or_none(wrong: object) -> None:
+    with pytest.raises(InputError, match="faint_palms must be a number from 0 to 1"):
+        HandTracker(faint_palms=wrong)
 
 
 def test_two_hands_keep_their_ids_and_the_detector_rests(clip_frames: list[Image]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from conftest import make_hand
 from hypothesis import given
@@ -111,6 +113,14 @@ def test_a_hand_found_twice_comes_out_once_and_neighbours_stay() -> None:
     hands = [make_hand(100), make_hand(102), make_hand(160)]
     kept = without_duplicates(hands)
     assert kept == [hands[0], hands[2]]
+
+
+def test_what_a_faint_palm_sees_within_a_hand_is_that_hand() -> None:
+    hand, within, beside = make_hand(100), make_hand(115), make_hand(300)
+    for score, kept in ((None, 3), (0.6, 3), (0.3, 2)):
+        others = [replace(other, palm_score=score) for other in (within, beside)]
+        found = without_duplicates([hand, *others], min_palm_score=0.5)
+        assert len(found) == kept and found[-1] is others[1]
 
 
 @given(st.lists(st.tuples(st.floats(0, 600), st.floats(0, 400)), max_size=6))

@@ -252,6 +252,7 @@ def assert_decides_the_same(page: Any, networks: Networks, frames: list[tuple[Im
     """Track frames here, then there with the same answers of the networks; gives the number of hands."""
     names = {"max_hands": "maxHands", "search_every": "searchEvery", "predict_motion": "predictMotion"}
     names |= {"vote_handedness": "voteHandedness", "remember_s": "rememberS", "second_look": "secondLook"}
+    names |= {"faint_palms": "faintPalms"}
     answers: Answers = []
     calls, found = list[Answers](), list[list[Hand]]()
     tracker = knuckle.HandTracker(recording(networks, answers), **options)
@@ -279,6 +280,7 @@ def assert_decides_the_same(page: Any, networks: Networks, frames: list[tuple[Im
         {},
         {"max_hands": 1},
         {"second_look": True},
+        {"faint_palms": 0.1, "max_hands": 1},
         {"search_every": 3, "smooth": False, "predict_motion": False, "vote_handedness": False, "mirrored": True},
     ],
     ids=str,
@@ -293,10 +295,13 @@ def test_the_pipeline_decides_the_same_on_a_drawn_clip(
 
 @needs_browser
 @pytest.mark.parametrize("sign", ["bird", "night", "sister", "walk"])
-def test_the_pipeline_decides_the_same_on_real_clips(page: Any, networks: Networks, shared: Path, sign: str) -> None:
+@pytest.mark.parametrize("faint_palms", [None, 0.3])
+def test_the_pipeline_decides_the_same_on_real_clips(
+    page: Any, networks: Networks, shared: Path, sign: str, faint_palms: float | None
+) -> None:
     """With the same answers of the networks: a tracker feeds back, so the rounding of another engine grows."""
     frames = [(f.image, f.time_s) for f in knuckle.read(shared / "data" / "video" / f"asl_{sign}.mkv")]
-    assert assert_decides_the_same(page, networks, frames) > 40
+    assert assert_decides_the_same(page, networks, frames, faint_palms=faint_palms) > 40
 
 
 @needs_browser

@@ -176,6 +176,14 @@ def test_a_second_look_is_true_or_false(tmp_path: Path, networks: Networks, said
         zoo.open_folder(tmp_path)
 
 
+@pytest.mark.parametrize("said", [-0.1, 1.5, "0.6", None])
+def test_faint_palms_are_a_part_of_one(tmp_path: Path, networks: Networks, said: object) -> None:
+    fields = json.loads(networks.bundle.to_json())
+    (tmp_path / "bundle.json").write_text(json.dumps({**fields, "faint_palms": said}))
+    with pytest.raises(BundleError, match=r"bundle\.json cannot be read.*(faint_palms|not supported)"):
+        zoo.open_folder(tmp_path)
+
+
 def test_a_damaged_bundle_of_the_user_s_own_is_named(tmp_path: Path, networks: Networks) -> None:
     folder = tmp_path / "own"
     shutil.copytree(networks.bundle.folder, folder)

@@ -10,9 +10,10 @@ from knuckle.errors import (
     SinkError,
     SourceError,
 )
+from knuckle.options import TrackerOptions
 from knuckle.results import FINGERS, HAND_CONNECTIONS, Frame, Hand, HandLandmark, Palm, Roi
 from knuckle.sources import read
-from knuckle.tracker import HandTracker, TrackerOptions, detect, detect_palms, landmarks_in, load
+from knuckle.tracker import HandTracker, detect, detect_palms, landmarks_in, load
 
 __version__ = "0.1.0"
 

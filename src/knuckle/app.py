@@ -8,8 +8,9 @@ from functools import partial
 from knuckle.draw import draw_palms, hand_renderer
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
+from knuckle.options import TrackerOptions
 from knuckle.results import Frame
-from knuckle.tracker import Networks, TrackerOptions, hand_detection, hand_tracking
+from knuckle.tracker import Networks, hand_detection, hand_tracking
 
 Sink = Callable[..., bool]
 

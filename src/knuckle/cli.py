@@ -25,12 +25,13 @@ from knuckle.errors import Error, InputError, MissingExtraError
 from knuckle.graph import Graph, Step
 from knuckle.graph_view import Diagram, diagrams_of
 from knuckle.images import Image
+from knuckle.options import TrackerOptions
 from knuckle.pbtxt import read_pbtxt
 from knuckle.profile import Profile
 from knuckle.results import Frame, Hand
 from knuckle.runtime import default_threads
 from knuckle.sources import IMAGE_SUFFIXES, Reader, in_background, read
-from knuckle.tracker import Networks, TrackerOptions, load
+from knuckle.tracker import Networks, load
 from knuckle.views import FORMATS, save
 from knuckle.window import Window
 

@@ -20,9 +20,10 @@ from knuckle.geometry import iou, square_box
 from knuckle.graph import Graph, Node
 from knuckle.hand import rois_from_hands
 from knuckle.images import Image
+from knuckle.options import TrackerOptions
 from knuckle.palm import UPRIGHT_RAD, roi_from_palm
 from knuckle.results import FINGERS, FloatArray, Hand, Palm, Roi
-from knuckle.tracker import Networks, TrackerOptions
+from knuckle.tracker import Networks
 from knuckle.tracks import without_duplicates
 
 SAME_REGION = 0.5

@@ -15,7 +15,8 @@ from knuckle.errors import InputError
 from knuckle.graph import Graph, Node, Observer
 from knuckle.hand import HandLandmarker, HandModel
 from knuckle.images import as_rgb
-from knuckle.palm import UPRIGHT_RAD, PalmDetector, PalmModel, roi_from_palm
+from knuckle.options import TrackerOptions
+from knuckle.palm import PalmDetector, PalmModel, roi_from_palm
 from knuckle.results import Hand, Palm, Roi
 from knuckle.runtime import Outputs, Pictures, Session
 from knuckle.tracks import Memory, expected_rois, follow, is_palm_of, visible_hands, without_duplicates
@@ -23,70 +24,7 @@ from knuckle.tracks import Memory, expected_rois, follow, is_palm_of, visible_ha
 SEARCHES_PER_S = 5
 FRAME_S = 1 / 30
 EAGER_S = 0.2
-
-
-@dataclass(frozen=True)
-class TrackerOptions:
-    """What can be chosen; every field is also a keyword of `HandTracker`, `detect` and `detect_palms`.
-
-    Attributes:
-        max_hands: never more hands than this come out.
-        min_palm_score: weaker palms are not looked at, 0..1.
-        min_presence: crops of which the network is less sure hold no hand, 0..1.
-        mirrored: the image is a mirror image, as a selfie camera shows it; left and right follow.
-        search_every: while some but not all of `max_hands` are held, look for more every so many frames;
-            1 is what MediaPipe does; None is about 5 times a second, and every frame just after a change.
-        smooth: One-Euro filter on landmarks and world landmarks in video.
-        predict_motion: move each held hand's region on by its last motion.
-        vote_handedness: left or right by the whole track and not by the frame alone.
-        remove_duplicates: one hand that was found twice comes out once.
-        remember_s: a lost hand that is found again within so many seconds keeps its id.
-        upright_rad: angle of wrist to middle MCP that counts as upright when a palm is cut out; pi / 2 is
-            straight, MediaPipe's Tasks API uses 90 (radians, by an oversight).
-        second_look: a hand that was found by its palm is read again in the region of its own landmarks; None is
-            what the bundle is made for.
-    """
-
-    max_hands: int = 2
-    min_palm_score: float = 0.5
-    min_presence: float = 0.5
-    mirrored: bool = False
-    search_every: int | None = None
-    smooth: bool = True
-    predict_motion: bool = True
-    vote_handedness: bool = True
-    remove_duplicates: bool = True
-    remember_s: float = 1.0
-    upright_rad: float = UPRIGHT_RAD
-    second_look: bool | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("max_hands", "search_every"):
-            value = getattr(self, name)
-            optional = name == "search_every" and value is None
-            if not optional and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise InputError(f"{name} must be a whole number from 1 up, got {value!r}")
-        for name in ("min_palm_score", "min_presence"):
-            _require_within(name, getattr(self, name), 0, 1)
-        for name in ("mirrored", "smooth", "predict_motion", "vote_handedness", "remove_duplicates", "second_look"):
-            value = getattr(self, name)
-            if not isinstance(value, bool) and not (name == "second_look" and value is None):
-                raise InputError(f"{name} must be True or False, got {getattr(self, name)!r}")
-        _require_within("remember_s", self.remember_s, 0, math.inf)
-        _require_within("upright_rad", self.upright_rad, -math.inf, math.inf)
-
-    @classmethod
-    def of(cls, options: TrackerOptions | None, changes: dict[str, Any]) -> TrackerOptions:
-        """The options with the keyword changes; an unknown keyword is an InputError that lists the known."""
-        if unknown := set(changes) - set(cls.__dataclass_fields__):
-            known = ", ".join(cls.__dataclass_fields__)
-            raise InputError(f"no option called {', '.join(sorted(unknown))}; there are: {known}")
-        return replace(options or cls(), **changes)
-
-
-def _require_within(name: str, value: object, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise InputError(f"{name} must be a number from {low} to {high}, got {value!r}")
+TRIES, FAINT_PRESENCE = 2, 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +39,15 @@ class Networks:
     def __reduce__(self) -> tuple[Any, ...]:
         return load, self.key
 
-    def palm_detector(self, options: TrackerOptions) -> PalmDetector:
+    def completed(self, options: TrackerOptions) -> TrackerOptions:
+        """The options with what the bundle is made for where they are None."""
+        names = [name for name in ("second_look", "faint_palms") if getattr(options, name) is None]
+        return replace(options, **{name: getattr(self.bundle, name) for name in names})
+
+    def palm_detector(self, options: TrackerOptions, least: float = 1.0) -> PalmDetector:
+        """Of palms from this part of `min_palm_score` on."""
         model = PalmModel(self.bundle.palm_strides, **self.bundle.palm_outputs)
-        return PalmDetector(self.palm, self.bundle.palm_side, model, options.min_palm_score)
+        return PalmDetector(self.palm, self.bundle.palm_side, model, least * options.min_palm_score)
 
     def hand_landmarker(self, options: TrackerOptions) -> HandLandmarker:
         model = HandModel(**self.bundle.hand_outputs)
@@ -217,6 +161,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
     Held hands are read first, in the regions that the previous frame foretells; the palm detector runs only
     where too few are left, and finds a hand that was lost in the very frame that lost it.
     """
+    options = networks.completed(options)
     hand_landmarks = networks.hand_landmarker(options).graph()
     return Graph(
         "hand_tracking",
@@ -226,7 +171,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
             Node(hand_landmarks, ("image", "held_rois"), "held_hands", when="held_rois"),
             Node(partial(unique, options=options), ("held_hands",), "kept_hands", when="held_hands"),
             Node(partial(too_few, options=options), ("memory", "kept_hands", "time_s"), "search"),
-            Node(networks.palm_detector(options).graph(), ("image",), "palms", when="search"),
+            Node(palm_candidates(networks, options), ("image",), "palms", when="search"),
             Node(partial(rois_from_palms, options=options), ("palms", "kept_hands"), "found_rois", when="palms"),
             Node(hand_landmarks, ("image", "found_rois"), "found_hands", when="found_rois"),
             *confirmed_hands(networks, options),
@@ -247,11 +192,12 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
 
 def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
     """The graph for single images: image -> hands, the best palm's first. It remembers nothing."""
+    options = networks.completed(options)
     return Graph(
         "hand_detection",
         inputs=["image"],
         nodes=[
-            Node(networks.palm_detector(options).graph(), ("image",), "palms"),
+            Node(palm_candidates(networks, options), ("image",), "palms"),
             Node(partial(rois_from_palms, kept_hands=(), options=options), ("palms",), "rois", when="palms"),
             Node(networks.hand_landmarker(options).graph(), ("image", "rois"), "found_hands", when="rois"),
             *confirmed_hands(networks, options),
@@ -261,6 +207,16 @@ def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
     )
 
 
+def palm_candidates(networks: Networks, options: TrackerOptions) -> Graph:
+    """image -> palms that may lead to hands.
+
+    The landmark network makes up fewer hands than any palm network makes up palms. With bundle `knuckle`, whose palms
+    of distant hands score low, fainter palms are tried too: PLACEHOLDER
+    """
+    assert options.faint_palms is not None
+    return networks.palm_detector(options, options.faint_palms).graph()
+
+
 def confirmed_hands(networks: Networks, options: TrackerOptions) -> list[Node]:
     """What both graphs do with hands that palms led to: image, found_hands, palms -> confirmed_hands.
 
@@ -268,14 +224,14 @@ def confirmed_hands(networks: Networks, options: TrackerOptions) -> list[Node]:
     `mediapipe`, whose network is larger, it does nothing (`python benchmarks/variants.py looks --models …`).
     """
     scored = partial(with_palm_scores, options=options)
-    looks_again = networks.bundle.second_look if options.second_look is None else options.second_look
-    if not looks_again:
-        return [Node(scored, ("found_hands", "palms"), "confirmed_hands", when="found_hands")]
-    again = networks.hand_landmarker(options).second_look()
-    return [
-        Node(scored, ("found_hands", "palms"), "scored_hands", when="found_hands"),
-        Node(again, ("image", "scored_hands"), "confirmed_hands", when="scored_hands"),
-    ]
+    nodes = [Node(scored, ("found_hands", "palms"), "scored_hands", when="found_hands")]
+    if options.second_look:
+        again = networks.hand_landmarker(options).second_look()
+        nodes.append(Node(again, ("image", nodes[-1].output), "reread_hands", when=nodes[-1].output))
+    if options.faint_palms != 1:
+        sure = partial(sure_hands, options=options)
+        nodes.append(Node(sure, (nodes[-1].output,), "sure_hands", when=nodes[-1].output))
+    return [*nodes[:-1], replace(nodes[-1], output="confirmed_hands")]
 
 
 def too_few(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: TrackerOptions) -> bool:
@@ -297,9 +253,14 @@ def too_few(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: 
 
 
 def rois_from_palms(palms: Sequence[Palm], kept_hands: Sequence[Hand], options: TrackerOptions) -> list[Roi]:
-    """Regions of the best palms that are no palm of a hand already held, as many as there is room for."""
+    """Regions of the best palms that are no palm of a hand already held.
+
+    As many as there is room for; `TRIES` times as many where faint palms are tried, of which many are none.
+    """
     new = [palm for palm in palms if not any(is_palm_of(palm, hand) for hand in kept_hands)]
-    return [roi_from_palm(palm, options.upright_rad) for palm in new[: options.max_hands - len(kept_hands)]]
+    room = options.max_hands - len(kept_hands)
+    tried = room if options.faint_palms in (None, 1) else TRIES * room
+    return [roi_from_palm(palm, options.upright_rad) for palm in new[:tried]]
 
 
 def with_palm_scores(found_hands: Sequence[Hand], palms: Sequence[Palm], options: TrackerOptions) -> list[Hand]:
@@ -308,10 +269,21 @@ def with_palm_scores(found_hands: Sequence[Hand], palms: Sequence[Palm], options
     return [replace(hand, palm_score=scores[hand.roi]) for hand in found_hands]
 
 
+def sure_hands(hands: Sequence[Hand], options: TrackerOptions) -> list[Hand]:
+    """The hands, without those that a faint palm led to and that are not clearly hands."""
+    return [
+        hand
+        for hand in hands
+        if hand.presence > FAINT_PRESENCE or hand.palm_score is None or hand.palm_score >= options.min_palm_score
+    ]
+
+
 def unique(*hands: Sequence[Hand], options: TrackerOptions) -> list[Hand]:
-    """All the hands, without duplicates where that is wanted; of two that are the same the first stays."""
+    """The first `max_hands`, without duplicates where that is wanted; of two that are the same the first stays."""
     together = [hand for some in hands for hand in some]
-    return without_duplicates(together) if options.remove_duplicates else together
+    if options.remove_duplicates:
+        together = without_duplicates(together, options.min_palm_score)
+    return together[: options.max_hands]
 
 
 def detect(

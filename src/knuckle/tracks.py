@@ -112,17 +112,24 @@ def baseline(hand: Hand) -> float:
     return max(math.dist(wrist, index), math.dist(index, pinky), math.dist(pinky, wrist), 1e-3)
 
 
-def without_duplicates(hands: Sequence[Hand]) -> list[Hand]:
+def without_duplicates(hands: Sequence[Hand], min_palm_score: float = 0.0) -> list[Hand]:
     """Leave out a hand that an earlier one already is.
 
     The same hand: 10 of 21 landmarks within 0.2 of the larger palm baseline, and boxes that overlap by more
-    than 0.2 (the rule of MediaPipe's Tasks API).
+    than 0.2 (the rule of MediaPipe's Tasks API). A hand whose palm scored less than `min_palm_score` is also left out
+    where the middle of its palm lies in the box of an earlier one: it is a part of that one.
     """
     kept: list[Hand] = []
     for hand in hands:
-        if not any(_same(hand, other) for other in kept):
+        faint = hand.palm_score is not None and hand.palm_score < min_palm_score
+        if not any(_same(hand, other) or (faint and _lies_in(hand, other)) for other in kept):
             kept.append(hand)
     return kept
+
+
+def _lies_in(hand: Hand, other: Hand) -> bool:
+    middle = hand.landmarks_raw[PALM_LANDMARKS, :2].mean(axis=0)
+    return bool((other.box[:2] <= middle).all() and (middle <= other.box[2:]).all())
 
 
 def _same(one: Hand, other: Hand) -> bool:

@@ -55,6 +55,7 @@ class Bundle:
         min_palm_score, min_presence: the thresholds it was made for.
         handedness: what the handedness output tells.
         second_look: whether hands that palms led to are read twice; see `TrackerOptions`.
+        faint_palms: how much fainter palms are tried than are given; see `TrackerOptions`.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Bundle:
     min_presence: float = 0.5
     handedness: str = "probability of 'Left' in a mirrored image"
     second_look: bool = False
+    faint_palms: float = 1.0
     folder: Path = field(default=Path(), compare=False)
 
     @property
@@ -188,6 +190,8 @@ def _opened(path: Path) -> Bundle:
         bundle = Bundle(**fields, folder=folder.resolve())
         if not isinstance(bundle.second_look, bool):
             raise ValueError(f"second_look must be true or false, got {bundle.second_look!r}")
+        if not 0 <= bundle.faint_palms <= 1:
+            raise ValueError(f"faint_palms must be a number from 0 to 1, got {bundle.faint_palms!r}")
     except FileNotFoundError as error:
         raise BundleError(f"{folder} is no bundle: it has no {path.name}") from error
     except (ValueError, TypeError, KeyError) as error:

@@ -23,6 +23,8 @@ export interface Bundle {
   readonly minPresence: number;
   /** Whether hands that palms led to are read twice. */
   readonly secondLook: boolean;
+  /** How much fainter palms are tried than are given, 0..1. */
+  readonly faintPalms: number;
 }
 
 /** A bundle with the bytes of its networks. */
@@ -94,6 +96,8 @@ export function parseBundle(text: string, name: string): { bundle: Bundle; files
   for (const [key, value] of Object.entries(DEFAULT_BUNDLE))
     bundle[key] = fields[key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] ?? value;
   if (typeof bundle.secondLook !== "boolean") throw new BundleError(`second_look of ${name} must be true or false`);
+  if (!((bundle.faintPalms as number) >= 0 && (bundle.faintPalms as number) <= 1))
+    throw new BundleError(`faint_palms of ${name} must be a number from 0 to 1`);
   return { bundle: bundle as unknown as Bundle, files };
 }
 

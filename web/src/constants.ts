@@ -60,6 +60,12 @@ export const FRAME_S = 0.03333333333333333;
 /** Every frame is searched for this long after a change. */
 export const EAGER_S = 0.2;
 
+/** So many times as many palms as there is room for are tried where faint ones are. */
+export const TRIES = 2;
+
+/** What a faint palm led to is a hand above this presence. */
+export const FAINT_PRESENCE = 0.9;
+
 /** The networks inside a `.task` file. */
 export const TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"} as const;
 
@@ -79,7 +85,7 @@ export const PALM_CONNECTIONS = [[0, 1], [0, 5], [5, 9], [9, 13], [13, 17], [0, 
 export const HAND_CONNECTIONS = [[0, 1], [0, 5], [5, 9], [9, 13], [13, 17], [0, 17], [1, 2], [2, 3], [3, 4], [5, 6], [6, 7], [7, 8], [9, 10], [10, 11], [11, 12], [13, 14], [14, 15], [15, 16], [17, 18], [18, 19], [19, 20]] as const;
 
 /** What `HandTracker` does unless told otherwise. */
-export const DEFAULT_OPTIONS = {"maxHands": 2, "minPalmScore": 0.5, "minPresence": 0.5, "mirrored": false, "searchEvery": null, "smooth": true, "predictMotion": true, "voteHandedness": true, "removeDuplicates": true, "rememberS": 1.0, "uprightRad": 1.5707963267948966, "secondLook": null} as const;
+export const DEFAULT_OPTIONS = {"maxHands": 2, "minPalmScore": 0.5, "minPresence": 0.5, "mirrored": false, "searchEvery": null, "smooth": true, "predictMotion": true, "voteHandedness": true, "removeDuplicates": true, "rememberS": 1.0, "uprightRad": 1.5707963267948966, "secondLook": null, "faintPalms": null} as const;
 
 /** Sides, grids and outputs of a bundle that says nothing else. */
-export const DEFAULT_BUNDLE = {"palmSide": 192, "handSide": 224, "palmStrides": [[8, 2], [16, 6]], "palmOutputs": {"boxes": "Identity", "scores": "Identity_1"}, "handOutputs": {"landmarks": "Identity", "presence": "Identity_1", "handedness": "Identity_2", "world": "Identity_3"}, "minPalmScore": 0.5, "minPresence": 0.5, "secondLook": false} as const;
+export const DEFAULT_BUNDLE = {"palmSide": 192, "handSide": 224, "palmStrides": [[8, 2], [16, 6]], "palmOutputs": {"boxes": "Identity", "scores": "Identity_1"}, "handOutputs": {"landmarks": "Identity", "presence": "Identity_1", "handedness": "Identity_2", "world": "Identity_3"}, "minPalmScore": 0.5, "minPresence": 0.5, "secondLook": false, "faintPalms": 1.0} as const;

@@ -5,7 +5,7 @@ import { InputError } from "./errors.js";
 export interface TrackerOptions {
   /** Never more hands than this come out. */
   maxHands: number;
-  /** Weaker palms are not looked at, 0..1. */
+  /** Weaker palms are none, 0..1; see also `faintPalms`. */
   minPalmScore: number;
   /** Crops of which the network is less sure hold no hand, 0..1. */
   minPresence: number;
@@ -30,6 +30,11 @@ export interface TrackerOptions {
   uprightRad: number;
   /** A hand that was found by its palm is read again in its own region; null is what the bundle is made for. */
   secondLook: boolean | null;
+  /**
+   * Where hands are looked for, palms from this part of `minPalmScore` on are tried too, and are hands where the landmark
+   * network says so, 0..1; 1 tries none more, null is what the bundle is made for.
+   */
+  faintPalms: number | null;
 }
 
 /** The defaults with changes. @throws InputError for an option that does not exist or is out of range. */
@@ -56,6 +61,7 @@ export function withChanges(
       throw new InputError(`${name} must be true or false, got ${String(chosen[name])}`);
   requireWithin("minPalmScore", chosen.minPalmScore, 0, 1);
   requireWithin("minPresence", chosen.minPresence, 0, 1);
+  if (chosen.faintPalms !== null) requireWithin("faintPalms", chosen.faintPalms, 0, 1);
   requireWithin("rememberS", chosen.rememberS, 0, Infinity);
   requireWithin("uprightRad", chosen.uprightRad, -Infinity, Infinity);
   return chosen;

@@ -45,8 +45,13 @@ export class PalmDetector {
     this.picture = new Float32Array(bundle.palmSide * bundle.palmSide * 3);
   }
 
-  /** The subgraph: image -> palms, best first. */
-  graph(): Graph {
+  /** How much fainter palms are tried than are given. */
+  get faintPalms(): number {
+    return this.options.faintPalms ?? this.bundle.faintPalms;
+  }
+
+  /** The subgraph: image -> palms from this part of `minPalmScore` on, best first. */
+  graph(least = 1): Graph {
     return new Graph({
       name: "palm_detection",
       inputs: ["image"],
@@ -54,7 +59,7 @@ export class PalmDetector {
         { run: (image: Picture) => this.prepare(image), inputs: ["image"], output: "pictures" },
         { run: (picture: Float32Array) => this.network.run(picture), inputs: ["pictures"], output: "raw" },
         {
-          run: (raw: Outputs, image: Picture) => this.decode(raw, image),
+          run: (raw: Outputs, image: Picture) => this.decode(raw, image, least * this.options.minPalmScore),
           inputs: ["raw", "image"],
           output: "candidates",
         },
@@ -72,11 +77,10 @@ export class PalmDetector {
   }
 
   /** Raw outputs to palms in image pixels, those that pass the threshold; nothing is computed for the others. */
-  decode(raw: Outputs, image: { width: number; height: number }): Palm[] {
+  decode(raw: Outputs, image: { width: number; height: number }, min = this.options.minPalmScore): Palm[] {
     const { palmSide, palmOutputs } = this.bundle;
     const logits = raw[palmOutputs.scores];
     const values = raw[palmOutputs.boxes];
-    const min = this.options.minPalmScore;
     const least = min > 0 && min < 1 ? Math.log(min / (1 - min)) : -Infinity;
     const frame = wholeImage(image.width, image.height);
     const scale = frame.size / palmSide;

@@ -1,5 +1,5 @@
 /** The pipeline written out: the graph that follows hands through a video, and the one that looks at single images. */
-import { EAGER_S, FRAME_S, SEARCHES_PER_S } from "./constants.js";
+import { EAGER_S, FAINT_PRESENCE, FRAME_S, SEARCHES_PER_S, TRIES } from "./constants.js";
 import { Graph, type Node } from "./graph.js";
 import type { HandLandmarker } from "./hand.js";
 import type { TrackerOptions } from "./options.js";
@@ -49,15 +49,15 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
         inputs: ["memory", "kept_hands", "time_s"],
         output: "search",
       },
-      { run: detector.graph(), inputs: ["image"], output: "palms", when: "search" },
+      { run: detector.graph(detector.faintPalms), inputs: ["image"], output: "palms", when: "search" },
       {
-        run: (palms: Palms, kept: Hands) => roisFromPalms(palms, kept, options),
+        run: (palms: Palms, kept: Hands) => roisFromPalms(palms, kept, options, detector.faintPalms),
         inputs: ["palms", "kept_hands"],
         output: "found_rois",
         when: "palms",
       },
       { run: handLandmarks, inputs: ["image", "found_rois"], output: "found_hands", when: "found_rois" },
-      ...confirmedHands(landmarker, options),
+      ...confirmedHands(detector, landmarker, options),
       {
         run: (kept: Hands, confirmed: Hands) => unique([...kept, ...confirmed], options),
         inputs: ["kept_hands", "confirmed_hands"],
@@ -86,10 +86,15 @@ export function handDetection(detector: PalmDetector, landmarker: HandLandmarker
     name: "hand_detection",
     inputs: ["image"],
     nodes: [
-      { run: detector.graph(), inputs: ["image"], output: "palms" },
-      { run: (palms: Palms) => roisFromPalms(palms, [], options), inputs: ["palms"], output: "rois", when: "palms" },
+      { run: detector.graph(detector.faintPalms), inputs: ["image"], output: "palms" },
+      {
+        run: (palms: Palms) => roisFromPalms(palms, [], options, detector.faintPalms),
+        inputs: ["palms"],
+        output: "rois",
+        when: "palms",
+      },
       { run: landmarker.graph(), inputs: ["image", "rois"], output: "found_hands", when: "rois" },
-      ...confirmedHands(landmarker, options),
+      ...confirmedHands(detector, landmarker, options),
       { run: (confirmed: Hands) => unique(confirmed, options), inputs: ["confirmed_hands"], output: "hands" },
     ],
     output: "hands",
@@ -97,22 +102,22 @@ export function handDetection(detector: PalmDetector, landmarker: HandLandmarker
 }
 
 /** What both graphs do with hands that palms led to: image, found_hands, palms -> confirmed_hands. */
-function confirmedHands(landmarker: HandLandmarker, options: Options): Node[] {
-  const scored = {
-    run: (found: Hands, palms: Palms) => withPalmScores(found, palms, options),
-    inputs: ["found_hands", "palms"],
-    when: "found_hands",
-  };
-  if (!landmarker.looksTwice) return [{ ...scored, output: "confirmed_hands" }];
-  return [
-    { ...scored, output: "scored_hands" },
+function confirmedHands(detector: PalmDetector, landmarker: HandLandmarker, options: Options): Node[] {
+  const nodes: Node[] = [
     {
-      run: landmarker.secondLook(),
-      inputs: ["image", "scored_hands"],
-      output: "confirmed_hands",
-      when: "scored_hands",
+      run: (found: Hands, palms: Palms) => withPalmScores(found, palms, options),
+      inputs: ["found_hands", "palms"],
+      output: "scored_hands",
+      when: "found_hands",
     },
   ];
+  const add = (run: Node["run"], output: string, ...inputs: string[]) => {
+    const before = nodes[nodes.length - 1].output;
+    nodes.push({ run, inputs: [...inputs, before], output, when: before });
+  };
+  if (landmarker.looksTwice) add(landmarker.secondLook(), "reread_hands", "image");
+  if (detector.faintPalms !== 1) add((hands: Hands) => sureHands(hands, options), "sure_hands");
+  return [...nodes.slice(0, -1), { ...nodes[nodes.length - 1], output: "confirmed_hands" }];
 }
 
 /**
@@ -128,12 +133,14 @@ export function tooFew(memory: Memory, kept: Hands, timeS: number, options: Opti
   return timeS - memory.changedS < EAGER_S || timeS - memory.searchedS > 1 / SEARCHES_PER_S - FRAME_S / 4;
 }
 
-/** Regions of the best palms that are no palm of a hand already held, as many as there is room for. */
-export function roisFromPalms(palms: Palms, kept: Hands, options: Options): Roi[] {
+/**
+ * Regions of the best palms that are no palm of a hand already held: as many as there is room for, `TRIES` times as many
+ * where faint palms are tried, of which many are none.
+ */
+export function roisFromPalms(palms: Palms, kept: Hands, options: Options, faintPalms: number): Roi[] {
   const fresh = palms.filter((palm) => !kept.some((hand) => isPalmOf(palm, hand)));
-  return fresh
-    .slice(0, Math.max(options.maxHands - kept.length, 0))
-    .map((palm) => roiFromPalm(palm, options.uprightRad));
+  const room = Math.max(options.maxHands - kept.length, 0);
+  return fresh.slice(0, faintPalms < 1 ? TRIES * room : room).map((palm) => roiFromPalm(palm, options.uprightRad));
 }
 
 /** The hands with the score of the palm that their region came from. */
@@ -143,7 +150,15 @@ function withPalmScores(found: Hands, palms: Palms, options: Options): Hand[] {
   return found.map((hand) => ({ ...hand, palmScore: scores.get(key(hand.roi)) ?? null }));
 }
 
-/** The hands without duplicates, where that is wanted; of two that are the same the first stays. */
+/** The hands, without those that a faint palm led to and that are not clearly hands. */
+function sureHands(hands: Hands, options: Options): Hand[] {
+  return hands.filter(
+    (hand) => hand.presence > FAINT_PRESENCE || hand.palmScore === null || hand.palmScore >= options.minPalmScore,
+  );
+}
+
+/** The first `maxHands`, without duplicates where that is wanted; of two that are the same the first stays. */
 function unique(hands: Hands, options: Options): Hand[] {
-  return options.removeDuplicates ? withoutDuplicates(hands) : [...hands];
+  const different = options.removeDuplicates ? withoutDuplicates(hands, options.minPalmScore) : hands;
+  return different.slice(0, options.maxHands);
 }

@@ -102,10 +102,21 @@ export function baseline(hand: Hand): number {
  * Leave out a hand that an earlier one already is: 10 of 21 landmarks within 0.2 of the larger palm baseline, and boxes
  * that overlap by more than 0.2 (the rule of MediaPipe's Tasks API).
  */
-export function withoutDuplicates(hands: readonly Hand[]): Hand[] {
+export function withoutDuplicates(hands: readonly Hand[], minPalmScore = 0): Hand[] {
   const kept: Hand[] = [];
-  for (const hand of hands) if (!kept.some((other) => isSame(hand, other))) kept.push(hand);
+  for (const hand of hands) {
+    const faint = hand.palmScore !== null && hand.palmScore < minPalmScore;
+    if (!kept.some((other) => isSame(hand, other) || (faint && liesIn(hand, other)))) kept.push(hand);
+  }
   return kept;
+}
+
+/** Whether the middle of a hand's palm lies in another's box. */
+function liesIn(hand: Hand, other: Hand): boolean {
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [0, 1].map((axis) => mean(PALM_LANDMARKS.map((i) => hand.landmarksRaw[3 * i + axis])));
+  const [x0, y0, x1, y1] = boxAround(other.landmarks);
+  return x0 <= x && x <= x1 && y0 <= y && y <= y1;
 }
 
 function isSame(one: Hand, other: Hand): boolean {

@@ -15,7 +15,8 @@ from knuckle.errors import InputError
 from knuckle.evaluate import external, worker
 from knuckle.graph import Step
 from knuckle.images import Image
-from knuckle.tracker import HandTracker, Networks, TrackerOptions, hand_detection, load
+from knuckle.options import TrackerOptions
+from knuckle.tracker import HandTracker, Networks, hand_detection, load
 
 # Palms of stills are kept down to this score, for precision-recall curves; hands come from those above 0.5.
 MIN_PALM_SCORE = 0.1
@@ -84,8 +85,8 @@ def of_networks(name: str, networks: Networks, options: TrackerOptions | None = 
         yield _follow(networks, chosen) if video else _detect(networks, chosen)
 
     bundle = networks.bundle
-    looks = bundle.second_look
-    shown = {"palm": bundle.palm.sha256, "hand": bundle.hand.sha256, "second_look": looks, "options": asdict(base)}
+    asked = asdict(networks.completed(base))
+    shown: dict[str, Any] = {"palm": bundle.palm.sha256, "hand": bundle.hand.sha256, "options": asked}
     shown["code"] = _code()
     return Candidate(name, shown, opened)
 

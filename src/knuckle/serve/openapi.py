@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 import knuckle
+from knuckle.options import TrackerOptions
 from knuckle.serve.detect import OPTIONS, TYPES
-from knuckle.tracker import TrackerOptions
 
 REFUSALS = {
     "400": "an option or picture that cannot be used",
@@ -26,7 +26,7 @@ REFUSALS = {
 }
 MEANINGS = {
     "max_hands": "never more hands than this",
-    "min_palm_score": "weaker palms are not looked at, 0..1",
+    "min_palm_score": "weaker palms are none, 0..1",
     "min_presence": "less certain hands are dropped, 0..1",
     "mirrored": "the picture is a mirror image, as a selfie camera shows it",
     "remove_duplicates": "one hand that was found twice comes out once",

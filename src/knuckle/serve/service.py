@@ -14,9 +14,10 @@ import numpy as np
 from starlette.responses import JSONResponse
 
 from knuckle import zoo
+from knuckle.options import TrackerOptions
 from knuckle.runtime import Outputs, Pictures, Session, default_threads
 from knuckle.serve.limits import Limits, Places, Rates, Refused, host_of, is_loopback, require_token, same_token
-from knuckle.tracker import Networks, TrackerOptions, load
+from knuckle.tracker import Networks, load
 
 MAX_HANDS = 16  # of one picture, so that a picture full of hands is not dear
 

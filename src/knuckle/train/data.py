@@ -211,9 +211,7 @@ class HandCrops:
     def __call__(self, number: int) -> dict[str, Any]:
         rng = np.random.default_rng((self.seed, number))
         weights = np.array([source.weight for source in self.sources])
-        source = (
-            self.sources[rng.choice(len(weights), p=weights / weights.sum())] if self.augmented else self.sources[0]
-        )
+        source = self.sources[rng.choice(len(weights), p=weights / weights.sum()) if self.augmented else 0]
         place = int(rng.integers(len(source.shots))) if self.augmented else number % len(source.shots)
         shot = source.shots[place]
         image = decoded(shot.source)

@@ -23,7 +23,7 @@ from knuckle.train.checkpoint import read_checkpoint
 from knuckle.train.data import HandCrops, Source
 from knuckle.train.export import FORMATS, Format, sample_pictures
 from knuckle.train.nets.hand_net import HandNet, fold
-from knuckle.train.nets.palm_net import PalmNetShape
+from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.nets.reference_hand import load_reference_hand
 from knuckle.train.nets.reference_palm import load_reference_palm
 from knuckle.train.task_file import write_task
@@ -31,6 +31,7 @@ from knuckle.train.task_file import write_task
 HAND_ROLES = ("landmarks", "presence", "handedness", "world", "visibility")
 TASK = "task"
 NETWORK = ("task", "network", "shape", "hidden")  # what a run's config says of its network
+FAINT_PALMS = 0.6  # of our palm networks: see `knuckle.tracker.palm_candidates`
 CALIBRATION = 64  # crops that int8 ranges are measured on
 
 
@@ -200,7 +201,9 @@ def _exported(folder: Path, trained: Trained, role: str, form: Format, pictures:
     described = {role: zoo.Network(path.name, _sha256(path)), f"{role}_side": side}
     if role == "palm":
         strides = getattr(network, "strides")  # noqa: B009  of nn.Module
-        return described | {"palm_strides": strides, "palm_outputs": {key: key for key in ("boxes", "scores")}}
+        outputs = {key: key for key in ("boxes", "scores")}
+        faint = FAINT_PALMS if isinstance(network, PalmNet) else 1.0
+        return described | {"palm_strides": strides, "palm_outputs": outputs, "faint_palms": faint}
     outputs = {key: key for key in HAND_ROLES if key in differences}
     return described | {"hand_outputs": outputs, "second_look": isinstance(network, HandNet)}
 
@@ -215,7 +218,8 @@ def _copied(folder: Path, bundle: zoo.Bundle, role: str) -> dict[str, Any]:
                 shutil.copy(file, folder)
     except OSError as error:
         raise SinkError(f"{folder} cannot be written: {error.strerror}") from error
-    names = (f"{role}_side", f"{role}_outputs", "palm_strides" if role == "palm" else "second_look")
+    own = {"palm": ("palm_strides", "faint_palms"), "hand": ("second_look",)}
+    names = (f"{role}_side", f"{role}_outputs", *own[role])
     return {role: network} | {key: getattr(bundle, key) for key in names}
 
 
