@@ -41,7 +41,7 @@ from knuckle.train.data import Source, elsewhere, is_taught, region
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "networks.json"
 NAMES = ("mediapipe", "mediapipe-lite", "knuckle")
-TRACKED = Jitter(any_angle=0, lost=0)  # as regions of a followed hand are off
+TRACKED = Jitter(any_angle=0, lost=0, followed=0)  # as regions that palms led to are off
 PER_PHOTO, ROUNDS, RUNS = 200, 15, 20
 FAR_PX = (64, 32)  # sides of the regions of hands further away
 TILE = 200

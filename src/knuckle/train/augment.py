@@ -45,7 +45,7 @@ class Jitter:
     def moved(self, roi: Roi, rng: Random) -> Roi:
         """A region near `roi`."""
         free = rng.random() < self.any_angle
-        part = self.followed_part if rng.random() < self.followed else 1.0
+        part = self.followed_part if self.followed and rng.random() < self.followed else 1.0
         angle = rng.uniform(-math.pi, math.pi) if free else roi.angle_rad + rng.normal(0, part * self.angle_rad)
         shift = self.lost_shift if rng.random() < self.lost else part * self.shift
         dx, dy = rng.normal(0, shift, 2) * roi.size
