@@ -155,6 +155,7 @@ def test_networks_of_two_bundles_become_one(checkpoint: Path, tmp_path: Path) ->
     assert CliRunner().invoke(export_command, command, catch_exceptions=False).exit_code == 0
     mixed, ours, theirs = zoo.open_folder(out), zoo.find("knuckle"), zoo.find("mediapipe")
     assert mixed.palm == theirs.palm and mixed.palm_strides == theirs.palm_strides and mixed.hand_side == ours.hand_side
+    assert (mixed.faint_palms, mixed.second_look) == (theirs.faint_palms, ours.second_look) == (1, True)
     result = CliRunner().invoke(export_command, [str(checkpoint), "--hand", "mediapipe", "--out", str(out)])
     assert isinstance(result.exception, InputError) and "already" in str(result.exception)
     for number, command in enumerate(([str(checkpoint), "--licence", "MIT"], [str(tmp_path / "0")])):

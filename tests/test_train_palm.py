@@ -228,6 +228,7 @@ def test_the_export_runs_in_the_tracker_and_trains_on(trained: Path, tmp_path: P
     assert result.exit_code == 0
     bundle = zoo.open_folder(out)
     assert bundle.palm_side == 64 and bundle.palm_strides == ((8, 1), (16, 1))
+    assert bundle.faint_palms == zoo.find("knuckle").faint_palms < 1
     image = draw_hand(blank(160, 120), 80, 60, 70)
     tracker = knuckle.HandTracker(models=out, min_palm_score=0.1)
     hands = tracker(image, 0.0)  # of a network of a few steps: as many as it may give, and real numbers

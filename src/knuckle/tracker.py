@@ -261,7 +261,7 @@ def rois_from_palms(palms: Sequence[Palm], kept_hands: Sequence[Hand], options: 
     """
     new = [palm for palm in palms if not any(is_palm_of(palm, hand) for hand in kept_hands)]
     room = options.max_hands - len(kept_hands)
-    tried = room if options.faint_palms in (None, 1) else TRIES * room
+    tried = room if options.faint_palms == 1 else TRIES * room
     return [roi_from_palm(palm, options.upright_rad) for palm in new[:tried]]
 
 
