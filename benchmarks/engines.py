@@ -21,7 +21,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 import knuckle
-from knuckle.runtime import default_threads
+from knuckle.models.session import default_threads
 
 CROPS = np.random.default_rng(0).random((2, 224, 224, 3), dtype=np.float32)
 

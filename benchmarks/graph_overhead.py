@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from knuckle import TrackerOptions, zoo
+from knuckle import TrackerOptions
 from knuckle.app import main_graph
 from knuckle.graph import Graph, Node
+from knuckle.models import catalogue
 from knuckle.profile import Profile
 from knuckle.tracker import Networks
 
@@ -49,7 +50,7 @@ def microseconds(call: Callable[[], object], calls: int) -> list[float]:
 
 def main() -> None:
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    networks = Networks(nothing, nothing, zoo.BUNDLES[zoo.DEFAULT])
+    networks = Networks(nothing, nothing, catalogue.BUNDLES[catalogue.DEFAULT])
     graph = emptied(main_graph(iter(()), networks, TrackerOptions(), nothing))
     profile = Profile()
     runs = {"plain": lambda: graph.run([]), "observed": lambda: graph.run([], nothing)}

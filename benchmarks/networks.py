@@ -23,7 +23,6 @@ import numpy as np
 from PIL import Image as pillow
 from rich.progress import track
 
-from knuckle import zoo
 from knuckle.draw import draw_hands
 from knuckle.errors import SourceError
 from knuckle.evaluate.intervals import bootstrap
@@ -32,8 +31,9 @@ from knuckle.evaluate.truth import Shot, TrueHand
 from knuckle.geometry import crop
 from knuckle.hand import MCP_JOINTS, HandLandmarker, HandModel
 from knuckle.images import Image
+from knuckle.models import catalogue
+from knuckle.models.session import Session, default_threads
 from knuckle.results import Hand, Roi
-from knuckle.runtime import Session, default_threads
 from knuckle.sources import load_image
 from knuckle.train.augment import Jitter
 from knuckle.train.data import Source, elsewhere, is_taught, region
@@ -69,7 +69,7 @@ def main() -> None:
 
 def landmarker(name: str) -> HandLandmarker:
     """A bundle's landmark network with its presence gate open."""
-    bundle = zoo.find(name)
+    bundle = catalogue.find(name)
     model = HandModel(**bundle.hand_outputs)
     return HandLandmarker(Session(bundle.hand_path), bundle.hand_side, model, min_presence=-1.0)
 
@@ -81,7 +81,7 @@ def read(network: HandLandmarker, image: Image, rois: Sequence[Roi]) -> list[Han
 
 def hand_session(name: str, threads: int) -> tuple[Session, int]:
     """A bundle's landmark network and its side."""
-    bundle = zoo.find(name)
+    bundle = catalogue.find(name)
     return Session(bundle.hand_path, threads), bundle.hand_side
 
 

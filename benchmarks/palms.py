@@ -32,9 +32,9 @@ from knuckle.evaluate.intervals import bootstrap
 from knuckle.evaluate.labels import open_image, read_dataset
 from knuckle.evaluate.truth import Clip, Dataset, Shot
 from knuckle.images import Image
+from knuckle.models.session import Session
 from knuckle.options import TrackerOptions
 from knuckle.results import Palm
-from knuckle.runtime import Session
 from knuckle.sources import read
 from knuckle.tracker import Networks, hand_detection, palm_candidates
 from knuckle.train.palm import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figures_of, rank
@@ -80,7 +80,7 @@ def main() -> None:
 
 def palm_session(name: str, threads: int) -> tuple[Session, int]:
     """A bundle's palm network and its side."""
-    bundle = knuckle.zoo.find(name)
+    bundle = knuckle.models.catalogue.find(name)
     return Session(bundle.palm_path, threads), bundle.palm_side
 
 

@@ -18,8 +18,8 @@ import torch
 from networks import hand_session, in_turn, ratios
 from torch import nn
 
-from knuckle import zoo
-from knuckle.runtime import Session
+from knuckle.models import catalogue
+from knuckle.models.session import Session
 from knuckle.train.export import export, sample_pictures
 from knuckle.train.nets.hand_net import HandNet, HandNetShape, fold
 
@@ -90,7 +90,7 @@ def main() -> None:
 
 def in_browser(files: Mapping[str, Path], rounds: int = 20, runs: int = 10) -> dict[str, Any]:
     """The same networks in Chromium, times as `in_turn` gives them."""
-    shutil.copyfile(zoo.find(REFERENCE).hand_path, SCRATCH / "reference.tflite")
+    shutil.copyfile(catalogue.find(REFERENCE).hand_path, SCRATCH / "reference.tflite")
     names = {REFERENCE: "/files/reference.tflite", **{name: f"/files/{path.name}" for name, path in files.items()}}
     (SCRATCH / "index.html").write_text(PAGE)
     times: dict[str, Any] = {name: {} for name in names}

@@ -28,7 +28,7 @@ import numpy as np
 from PIL import Image
 
 import knuckle
-from knuckle import fetch, zoo
+from knuckle.models import catalogue, fetch
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -160,11 +160,11 @@ def prepare(data: Path, most: int) -> None:
         write_frames(case.name, clip_frames(data / "video", case, most))
     photos = sorted((data / "photos" / "gestures40").glob("*.jpg"))
     write_frames("photos", (np.asarray(Image.open(photo).convert("RGB")) for photo in photos))
-    bundle = zoo.find(zoo.DEFAULT)
+    bundle = catalogue.find(catalogue.DEFAULT)
     with zipfile.ZipFile(SCRATCH / TASK, "w", zipfile.ZIP_STORED) as task:
         task.write(bundle.palm_path, fetch.TASK_MEMBERS["palm"])
         task.write(bundle.hand_path, fetch.TASK_MEMBERS["hand"])
-    own, folder = zoo.find("knuckle"), SCRATCH / OWN
+    own, folder = catalogue.find("knuckle"), SCRATCH / OWN
     folder.mkdir(exist_ok=True)
     for path in (own.palm_path, own.hand_path):
         shutil.copyfile(path, folder / path.name)

@@ -13,7 +13,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from knuckle import fetch, hand, options, palm, results, smooth, tracker, tracks, zoo
+from knuckle import hand, options, palm, results, smooth, tracker, tracks
+from knuckle.models import catalogue, fetch
 
 TARGET = Path(__file__).resolve().parents[1] / "web" / "src" / "constants.ts"
 
@@ -85,9 +86,9 @@ def default_options() -> dict[str, Any]:
 
 def default_bundle() -> dict[str, Any]:
     """What holds for a bundle that says nothing else, as in a `.task` file."""
-    bundle = zoo.BUNDLES[zoo.DEFAULT]
+    bundle = catalogue.BUNDLES[catalogue.DEFAULT]
     told = ("name", "palm", "hand", "licence", "source", "handedness", "folder")  # what a browser has no use for
-    names = [field.name for field in fields(zoo.Bundle) if field.name not in told]
+    names = [field.name for field in fields(catalogue.Bundle) if field.name not in told]
     return {camel(name): getattr(bundle, name) for name in names}
 
 

@@ -1,8 +1,8 @@
-"""The visibility heads in src/knuckle/visibility: features of MediaPipe's networks on renders, a perceptron on them.
+"""The visibility heads in src/knuckle/models/networks: features of MediaPipe's networks on renders, a perceptron on them.
 
     knuckle synth hands renders/train --count 16000 --side 256 --margin 1.4 --seed 11
     knuckle synth hands renders/check --count 2000 --side 256 --margin 1.4 --seed 999
-    python recipes/visibility_head.py --data renders/train --check renders/check --out src/knuckle/visibility
+    python recipes/visibility_head.py --data renders/train --check renders/check --out src/knuckle/models/networks
 
 Features are kept in OUT_FEATURES (an .npz per network and part), so that the head can be trained again in seconds.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from knuckle import zoo
+from knuckle.models import catalogue
 from knuckle.train.augment import Jitter, Look
 from knuckle.train.data import HandCrops, Source
 from knuckle.train.visibility import Features, HeadOptions, judge, read_features, train_head
@@ -42,7 +42,7 @@ def main() -> None:
         train = features_of(name, chosen.data, chosen.count, chosen.features / f"{name}-train.npz", HandCrops)
         check = features_of(name, [chosen.check], 2000, chosen.features / f"{name}-check.npz", TRACKED)
         head = train_head(train, HeadOptions())
-        path = chosen.out / f"{'lite' if 'lite' in name else 'full'}.npz"
+        path = chosen.out / f"visibility_{'lite' if 'lite' in name else 'full'}.npz"
         path.write_bytes(head.to_bytes())
         print(f"{name}: {path}, {path.stat().st_size} bytes")
         for part, joints in {"all": tuple(range(21)), **GROUPS}.items():
@@ -57,7 +57,9 @@ def features_of(name: str, data: list[str], count: int, kept: Path, make: Callab
     crops = make([Source.read(text) for text in data], SIDE, empty=0)
     with Progress() as progress:
         bar = progress.add_task(kept.stem, total=count)
-        found = read_features(zoo.find(name).hand_path, crops, count, lambda done: progress.update(bar, completed=done))
+        found = read_features(
+            catalogue.find(name).hand_path, crops, count, lambda done: progress.update(bar, completed=done)
+        )
     kept.parent.mkdir(parents=True, exist_ok=True)
     np.savez(kept, features=found.features.astype(np.float16), visible=found.visible, weight=found.weight)
     return found

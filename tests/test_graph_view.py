@@ -21,12 +21,12 @@ from PIL import Image as pillow
 from scene import blank, draw_hand
 
 import knuckle
-from knuckle import zoo
 from knuckle.app import main_graph
 from knuckle.draw import hand_renderer
 from knuckle.graph import Graph, Node
 from knuckle.graph_page import _place, _rails, _rows, as_html, as_svg
 from knuckle.graph_view import Box, Diagram, Port, as_mermaid, as_text, diagram_of, diagrams_of
+from knuckle.models import catalogue
 from knuckle.options import TrackerOptions
 from knuckle.profile import Profile
 from knuckle.results import Frame, Hand
@@ -43,7 +43,7 @@ def no_network(pictures: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def main_diagram() -> Diagram:
-    networks = Networks(no_network, no_network, zoo.BUNDLES[zoo.DEFAULT])
+    networks = Networks(no_network, no_network, catalogue.BUNDLES[catalogue.DEFAULT])
     return diagram_of(main_graph(iter(()), networks, TrackerOptions(), no_network))
 
 

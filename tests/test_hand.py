@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from knuckle import Roi
 from knuckle.hand import HandLandmarker, roi_from_hand
+from knuckle.models.session import FakeSession
 from knuckle.results import Hand, HandLandmark
-from knuckle.runtime import FakeSession
 
 IMAGE = np.zeros((100, 200, 3), np.uint8)
 

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knuckle.models.session import FakeSession
 from knuckle.palm import PalmDetector, PalmModel, anchors, roi_from_palm, suppress
 from knuckle.results import Palm
-from knuckle.runtime import FakeSession
 
 STRIDES = PalmModel().strides
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knuckle import zoo
 from knuckle.app import main_graph
 from knuckle.errors import InputError, SourceError
 from knuckle.graph import Graph, Node
 from knuckle.graph_view import Box, Diagram, Port, as_text, diagram_of
+from knuckle.models import catalogue
 from knuckle.options import TrackerOptions
 from knuckle.pbtxt import LOOPBACK, Word, as_pbtxt, parse, read_pbtxt
 from knuckle.tracker import Networks
@@ -175,7 +175,7 @@ def test_any_fields_go_round(fields: Any) -> None:
 
 
 def test_a_graph_without_networks_can_be_written() -> None:
-    networks = Networks(bool, bool, zoo.BUNDLES[zoo.DEFAULT])
+    networks = Networks(bool, bool, catalogue.BUNDLES[catalogue.DEFAULT])
     tracking = diagram_of(main_graph(iter(()), networks, TrackerOptions(max_hands=4), bool)).boxes[3].inside
     assert tracking is not None
     text = as_pbtxt(tracking)

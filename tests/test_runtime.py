@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from knuckle import EngineError, InputError
-from knuckle.runtime import LiteRtAccelerator, Session
+from knuckle.models.session import LiteRtAccelerator, Session
 from knuckle.tracker import Networks
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), np.uint8)
@@ -42,7 +42,7 @@ def test_a_forked_process_runs_the_networks_of_its_parent(hand_file: Path) -> No
     code = f"""
 import multiprocessing, numpy as np
 from pathlib import Path
-from knuckle.runtime import Session
+from knuckle.models.session import Session
 session, pictures = Session(Path({str(hand_file)!r}), 2), np.zeros((2, 224, 224, 3), np.uint8)
 session(pictures)
 def run(these): return len(session(these)["Identity"])
@@ -84,7 +84,7 @@ def test_the_accelerated_engine_gives_what_the_interpreter_gives(hand_file: Path
 
 
 def test_loading_writes_nothing_to_the_terminal(hand_file: Path) -> None:
-    code = f"from pathlib import Path; from knuckle.runtime import Session; Session(Path({str(hand_file)!r}))"
+    code = f"from pathlib import Path; from knuckle.models.session import Session; Session(Path({str(hand_file)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 

@@ -18,11 +18,11 @@ from conftest import make_hand, two_hands
 
 import knuckle
 import knuckle.solutions as mp_solutions
-from knuckle import zoo
 from knuckle.errors import MissingExtraError
 from knuckle.images import Image
+from knuckle.models import catalogue
+from knuckle.models.session import FakeSession
 from knuckle.reference import RefusedError
-from knuckle.runtime import FakeSession
 from knuckle.solutions import drawing_styles, drawing_utils, hands, messages
 from knuckle.sources import load_image
 from knuckle.tracker import Networks
@@ -44,7 +44,7 @@ def networks_that_see(frames: list[list[float]], presences: list[float]) -> Netw
     outputs["Identity_1"] = [np.array([presence], np.float32) for presence in presences]
     outputs["Identity_2"] = [np.array([0.75], np.float32)]
     palm = FakeSession({"Identity": [boxes], "Identity_1": scores}, 192)
-    return Networks(palm, FakeSession(outputs, 224), zoo.BUNDLES["mediapipe"])
+    return Networks(palm, FakeSession(outputs, 224), catalogue.BUNDLES["mediapipe"])
 
 
 @pytest.fixture

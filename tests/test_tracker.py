@@ -15,9 +15,9 @@ from knuckle import HandTracker, InputError, Roi
 from knuckle.graph import Step
 from knuckle.hand import roi_from_hand
 from knuckle.images import Image
+from knuckle.models.session import Outputs
 from knuckle.palm import anchors
 from knuckle.results import Hand
-from knuckle.runtime import Outputs
 from knuckle.tracker import Networks
 
 

@@ -20,8 +20,8 @@ from knuckle.errors import InputError, SourceError
 from knuckle.evaluate.truth import HIDDEN, OUTSIDE, VISIBLE, TrueHand
 from knuckle.geometry import apply, crop
 from knuckle.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandModel, roi_from_hand
+from knuckle.models.session import FakeSession
 from knuckle.results import Hand, Roi
-from knuckle.runtime import FakeSession
 from knuckle.train import augment, data
 from knuckle.train.augment import Jitter, Look, crop_from_image, cut
 from knuckle.train.data import HandCrops, PictureCache, Source, labels_of, region

@@ -15,9 +15,9 @@ pytest.importorskip("litert_torch")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
 
 import knuckle  # noqa: E402
-from knuckle import zoo  # noqa: E402
 from knuckle.errors import EngineError, InputError, SinkError  # noqa: E402
-from knuckle.runtime import Session  # noqa: E402
+from knuckle.models import catalogue  # noqa: E402
+from knuckle.models.session import Session  # noqa: E402
 from knuckle.train import export as exporting  # noqa: E402
 from knuckle.train.checkpoint import read_checkpoint  # noqa: E402
 from knuckle.train.export import TOLERANCE, compare, export, sample_pictures  # noqa: E402
@@ -131,9 +131,9 @@ def test_a_checkpoint_becomes_a_bundle_that_runs_and_trains_on(checkpoint: Path,
     out = tmp_path / "bundle"
     result = CliRunner().invoke(export_command, [str(checkpoint), "--out", str(out)], catch_exceptions=False)
     assert result.exit_code == 0 and f"--models {out}" in result.output
-    bundle = zoo.open_folder(out)
+    bundle = catalogue.open_folder(out)
     assert bundle.hand_side == 64 and bundle.hand_outputs["visibility"] == "visibility"
-    assert bundle.palm.sha256 == zoo.find("mediapipe").palm.sha256
+    assert bundle.palm.sha256 == catalogue.find("mediapipe").palm.sha256
     networks = knuckle.load(out)
     image, _ = drawn_hand(np.random.default_rng(0))
     palm = knuckle.detect_palms(image, models=networks)[0]
@@ -153,7 +153,7 @@ def test_networks_of_two_bundles_become_one(checkpoint: Path, tmp_path: Path) ->
     out = tmp_path / "mixed"
     command = ["knuckle", "--palm", "mediapipe", "--out", str(out)]
     assert CliRunner().invoke(export_command, command, catch_exceptions=False).exit_code == 0
-    mixed, ours, theirs = zoo.open_folder(out), zoo.find("knuckle"), zoo.find("mediapipe")
+    mixed, ours, theirs = catalogue.open_folder(out), catalogue.find("knuckle"), catalogue.find("mediapipe")
     assert mixed.palm == theirs.palm and mixed.palm_strides == theirs.palm_strides and mixed.hand_side == ours.hand_side
     assert (mixed.faint_palms, mixed.second_look) == (theirs.faint_palms, ours.second_look) == (1, True)
     result = CliRunner().invoke(export_command, [str(checkpoint), "--hand", "mediapipe", "--out", str(out)])
@@ -163,7 +163,7 @@ def test_networks_of_two_bundles_become_one(checkpoint: Path, tmp_path: Path) ->
         assert (
             CliRunner().invoke(export_command, [*command, "--out", str(folder)], catch_exceptions=False).exit_code == 0
         )
-        assert zoo.open_folder(folder).licence == "hand: MIT; palm: Apache-2.0"
+        assert catalogue.open_folder(folder).licence == "hand: MIT; palm: Apache-2.0"
 
 
 def test_int8_asks_for_real_pictures(checkpoint: Path, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_int8_asks_for_real_pictures(checkpoint: Path, tmp_path: Path) -> None:
     labels = f"{write_yolo(tmp_path / 'labels', 2)}@val"
     command = [str(checkpoint), "--format", "int8", "--pictures", labels, "--out", str(tmp_path / "x")]
     assert CliRunner().invoke(export_command, command, catch_exceptions=False).exit_code == 0
-    assert zoo.open_folder(tmp_path / "x").hand_side == 64
+    assert catalogue.open_folder(tmp_path / "x").hand_side == 64
 
 
 def test_what_is_no_checkpoint_is_named(tmp_path: Path) -> None:

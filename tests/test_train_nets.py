@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from knuckle import zoo  # noqa: E402
 from knuckle.errors import BundleError  # noqa: E402
-from knuckle.runtime import Session  # noqa: E402
+from knuckle.models import catalogue  # noqa: E402
+from knuckle.models.session import Session  # noqa: E402
 from knuckle.train.nets.layers import load_tflite  # noqa: E402
 from knuckle.train.nets.reference_hand import ReferenceHandNet, load_reference_hand  # noqa: E402
 from knuckle.train.nets.reference_palm import load_reference_palm  # noqa: E402
@@ -36,7 +36,7 @@ def in_torch(network: torch.nn.Module, images: np.ndarray) -> dict[str, np.ndarr
 
 @pytest.mark.parametrize("name", ["mediapipe", "mediapipe-lite"])
 def test_reference_landmark_network_equals_its_tflite_file(name: str) -> None:
-    bundle = zoo.find(name)
+    bundle = catalogue.find(name)
     images = pictures(224)
     ours, theirs = in_torch(load_reference_hand(bundle.hand_path), images), Session(bundle.hand_path)(images)
     for role, output in HAND.items():
@@ -46,7 +46,7 @@ def test_reference_landmark_network_equals_its_tflite_file(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["mediapipe", "mediapipe-lite"])
 def test_reference_palm_network_equals_its_tflite_file(name: str) -> None:
-    bundle = zoo.find(name)
+    bundle = catalogue.find(name)
     images = pictures(192, 1)
     ours, theirs = in_torch(load_reference_palm(bundle.palm_path), images), Session(bundle.palm_path)(images)
     np.testing.assert_allclose(ours["boxes"] / 192, theirs[PALM["boxes"]] / 192, atol=1e-4)
@@ -54,7 +54,7 @@ def test_reference_palm_network_equals_its_tflite_file(name: str) -> None:
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
-    bundle = zoo.find("mediapipe")
+    bundle = catalogue.find("mediapipe")
     with pytest.raises(BundleError, match="layers with weights"):
         load_tflite(ReferenceHandNet(), bundle.palm_path)
     (tmp_path / "x.tflite").write_bytes(b"no network at all")

@@ -18,12 +18,13 @@ from scene import blank, draw_hand
 torch = pytest.importorskip("torch")
 
 import knuckle  # noqa: E402
-from knuckle import cli, zoo  # noqa: E402
+from knuckle import cli
 from knuckle.errors import InputError  # noqa: E402
 from knuckle.evaluate.truth import Shot, TrueHand  # noqa: E402
+from knuckle.models import catalogue  # noqa: E402
+from knuckle.models.session import FakeSession  # noqa: E402
 from knuckle.palm import PalmDetector, PalmModel, suppress  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
-from knuckle.runtime import FakeSession  # noqa: E402
 from knuckle.train.augment import Look  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
@@ -79,7 +80,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_reference_in_torch_finds_what_the_bundle_finds(clip_frames: list[np.ndarray]) -> None:
-    bundle = zoo.find("mediapipe")
+    bundle = catalogue.find("mediapipe")
     network = load_reference_palm(bundle.palm_path).eval()
     grid = grid_of(network)
     detector = PalmDetector(FakeSession({}, 192), 192)
@@ -226,9 +227,9 @@ def test_the_export_runs_in_the_tracker_and_trains_on(trained: Path, tmp_path: P
     out = tmp_path / "bundle"
     result = CliRunner().invoke(export, [str(trained), "--out", str(out)], catch_exceptions=False)
     assert result.exit_code == 0
-    bundle = zoo.open_folder(out)
+    bundle = catalogue.open_folder(out)
     assert bundle.palm_side == 64 and bundle.palm_strides == ((8, 1), (16, 1))
-    assert bundle.faint_palms == zoo.find("knuckle").faint_palms < 1
+    assert bundle.faint_palms == catalogue.find("knuckle").faint_palms < 1
     image = draw_hand(blank(160, 120), 80, 60, 70)
     tracker = knuckle.HandTracker(models=out, min_palm_score=0.1)
     hands = tracker(image, 0.0)  # of a network of a few steps: as many as it may give, and real numbers

@@ -14,11 +14,11 @@ torch = pytest.importorskip("torch")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from knuckle import zoo  # noqa: E402
 from knuckle.evaluate.metrics import iou_matrix  # noqa: E402
+from knuckle.models import catalogue  # noqa: E402
+from knuckle.models.session import FakeSession, Session  # noqa: E402
 from knuckle.palm import PalmDetector, PalmModel  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
-from knuckle.runtime import FakeSession, Session  # noqa: E402
 from knuckle.sources import load_image  # noqa: E402
 from knuckle.train.nets import palm_net, reference_palm  # noqa: E402
 from knuckle.train.targets import AnchorGrid, AnchorTargets, targets  # noqa: E402
@@ -110,7 +110,7 @@ def test_the_reference_fires_where_its_targets_say(shared: Path) -> None:
     """The spans of its anchors, which were read off photos, hold on others."""
     rows = [json.loads(line) for line in (shared / "data" / "index.jsonl").read_text().splitlines()]
     rows = [row for row in rows if row["source"] in ("subhih", "asl_letters")][::90]
-    session = Session(zoo.find("mediapipe").palm_path, 1)
+    session = Session(catalogue.find("mediapipe").palm_path, 1)
     detector = PalmDetector(session, SIDE)
     agree = fires = 0
     for row in rows:

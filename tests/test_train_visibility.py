@@ -9,18 +9,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from knuckle import visibility, zoo  # noqa: E402
 from knuckle.errors import BundleError  # noqa: E402
-from knuckle.runtime import Session  # noqa: E402
+from knuckle.models import (
+    catalogue,  # noqa: E402
+    visibility_head,
+)
+from knuckle.models.session import Session  # noqa: E402
+from knuckle.models.visibility_head import Head, with_features, with_visibility  # noqa: E402
 from knuckle.train.export import sample_pictures  # noqa: E402
 from knuckle.train.nets.reference_hand import load_reference_hand, visibility_head  # noqa: E402
 from knuckle.train.visibility import Features, HeadOptions, folded, judge, say, train_head  # noqa: E402
-from knuckle.visibility import Head, with_features, with_visibility  # noqa: E402
 
 
 def published(name: str) -> bytes:
     """A known bundle's landmark network as its publisher made it."""
-    return (zoo.find(name).folder / zoo.BUNDLES[name].hand.file).read_bytes()
+    return (catalogue.find(name).folder / catalogue.BUNDLES[name].hand.file).read_bytes()
 
 
 def random_head(features: int, hidden: int = 12) -> Head:
@@ -50,7 +53,7 @@ def test_a_head_in_the_file_is_a_head_on_the_features(name: str, wide: int, tmp_
 
 
 def test_other_files_are_refused() -> None:
-    palm, hand = zoo.find("mediapipe").palm_path.read_bytes(), published("mediapipe")
+    palm, hand = catalogue.find("mediapipe").palm_path.read_bytes(), published("mediapipe")
     with pytest.raises(BundleError, match="no tflite file"):
         with_visibility(b"something else", random_head(1152))
     with pytest.raises(BundleError, match="not MediaPipe's landmark network"):
@@ -107,8 +110,8 @@ def test_a_head_is_stored_and_read_and_the_shipped_ones_are_small() -> None:
     head = random_head(672)
     again = Head.from_bytes(head.to_bytes())
     np.testing.assert_allclose(again.first, head.first, rtol=1e-3)
-    shipped = [visibility.shipped_head(wide) for wide in visibility.HEADS]
+    shipped = [visibility.shipped_head(wide) for wide in visibility_head.HEADS]
     assert [head.first.shape[1] for head in shipped] == list(visibility.HEADS)
     assert sum(len(head.to_bytes()) for head in shipped) < 200_000
     with pytest.raises(BundleError, match="no visibility head"):
-        visibility.shipped_head(7)
+        visibility_head.shipped_head(7)

@@ -18,12 +18,12 @@ from PIL import Image as Picture
 from scene import blank, draw_hand
 
 import knuckle
-from knuckle import fetch, zoo
 from knuckle.geometry import crop, letterbox
 from knuckle.images import Image
+from knuckle.models import catalogue, fetch
+from knuckle.models.session import Outputs, Pictures
 from knuckle.palm import anchors
 from knuckle.results import Hand, Roi
-from knuckle.runtime import Outputs, Pictures
 from knuckle.tracker import Networks
 
 sys.path.insert(0, str(WEB.parent / "docs"))
@@ -85,7 +85,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, networks: Networks) -> Ite
         task.write(networks.bundle.palm_path, fetch.TASK_MEMBERS["palm"])
         task.write(networks.bundle.hand_path, fetch.TASK_MEMBERS["hand"])
     (folder / "broken.task").write_bytes((folder / "stored.task").read_bytes()[:100_000])
-    models = zoo.cache_folder()
+    models = catalogue.cache_folder()
     with serve_folders({"/lib/": WEB / "dist", "/models/": models, "/": folder}) as address:
         yield address
 

@@ -10,7 +10,7 @@ import pytest
 from chromium import WEB, WITHOUT_WEBGL, open_browser, raw, serve_folders, why_not
 
 import knuckle
-from knuckle import zoo
+from knuckle.models import catalogue
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -26,9 +26,9 @@ window.detect = async ({ rgba, width, height }) => {
 </script>"""
 
 
-@pytest.mark.parametrize("name", zoo.PACKAGED)
+@pytest.mark.parametrize("name", catalogue.PACKAGED)
 def test_a_photo_gives_the_same_hands_as_here(name: str, tmp_path: Path) -> None:
-    bundle, own = zoo.find(name), tmp_path / "own"
+    bundle, own = catalogue.find(name), tmp_path / "own"
     own.mkdir()
     (own / "bundle.json").write_text(bundle.to_json())
     for path in (bundle.palm_path, bundle.hand_path):

@@ -13,8 +13,9 @@ import pytest
 from scene import blank, draw_hand
 
 import knuckle
-from knuckle import BundleError, fetch, visibility, zoo
-from knuckle.runtime import Session
+from knuckle import BundleError
+from knuckle.models import catalogue, fetch, visibility_head
+from knuckle.models.session import Session
 from knuckle.tracker import Networks
 
 
@@ -39,13 +40,13 @@ def task_file(networks: Networks, tmp_path: Path) -> Path:
     path = tmp_path / "hand_landmarker.task"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.write(networks.bundle.palm_path, fetch.TASK_MEMBERS["palm"])
-        archive.write(networks.bundle.folder / zoo.BUNDLES["mediapipe"].hand.file, fetch.TASK_MEMBERS["hand"])
+        archive.write(networks.bundle.folder / catalogue.BUNDLES["mediapipe"].hand.file, fetch.TASK_MEMBERS["hand"])
     return path
 
 
-def cache_as_published(cache: Path, found: zoo.Bundle) -> Path:
+def cache_as_published(cache: Path, found: catalogue.Bundle) -> Path:
     """A bundle as versions without the visibility head left it in the cache."""
-    folder, published = cache / found.name, zoo.BUNDLES[found.name]
+    folder, published = cache / found.name, catalogue.BUNDLES[found.name]
     folder.mkdir(parents=True)
     for network in (published.palm, published.hand):
         shutil.copy(found.folder / network.file, folder)
@@ -69,24 +70,24 @@ def test_a_task_file_is_a_bundle(cache: Path, task_file: Path) -> None:
 
 def test_a_folder_is_a_bundle_and_can_be_imported_by_name(cache: Path, networks: Networks) -> None:
     folder = networks.bundle.folder
-    assert zoo.find(folder) == networks.bundle
-    assert zoo.import_folder(folder, "mine").name == "mine"
-    assert zoo.find("mine").folder == cache / "mine"
-    zoo.remove("mine")
+    assert catalogue.find(folder) == networks.bundle
+    assert catalogue.import_folder(folder, "mine").name == "mine"
+    assert catalogue.find("mine").folder == cache / "mine"
+    catalogue.remove("mine")
     assert not (cache / "mine").exists()
     with pytest.raises(BundleError, match="mine"):
-        zoo.remove("mine")
+        catalogue.remove("mine")
 
 
 @pytest.fixture(params=["mediapipe", "mediapipe-lite"], scope="module")
-def found(request: pytest.FixtureRequest) -> zoo.Bundle:
+def found(request: pytest.FixtureRequest) -> catalogue.Bundle:
     """Each known bundle in the user's own cache, where it has its head already."""
-    return zoo.find(request.param)
+    return catalogue.find(request.param)
 
 
-def test_a_head_adds_one_output_and_leaves_the_others_as_they_were_published(found: zoo.Bundle) -> None:
-    published = found.folder / zoo.BUNDLES[found.name].hand.file
-    assert hashlib.sha256(published.read_bytes()).hexdigest() == zoo.BUNDLES[found.name].hand.sha256
+def test_a_head_adds_one_output_and_leaves_the_others_as_they_were_published(found: catalogue.Bundle) -> None:
+    published = found.folder / catalogue.BUNDLES[found.name].hand.file
+    assert hashlib.sha256(published.read_bytes()).hexdigest() == catalogue.BUNDLES[found.name].hand.sha256
     pictures = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
     ours, theirs = Session(found.hand_path, 1)(pictures), Session(published, 1)(pictures)
     seen = ours.pop(found.hand_outputs["visibility"])
@@ -97,43 +98,43 @@ def test_a_head_adds_one_output_and_leaves_the_others_as_they_were_published(fou
 
 
 def test_a_bundle_that_an_older_version_cached_gets_the_head_once(
-    cache: Path, offline: None, found: zoo.Bundle, monkeypatch: pytest.MonkeyPatch
+    cache: Path, offline: None, found: catalogue.Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = cache_as_published(cache, found)
-    bundle = zoo.find(found.name)
+    bundle = catalogue.find(found.name)
     assert bundle == found and bundle.folder == folder and "visibility" in bundle.hand_outputs
     assert bundle.hand_path.read_bytes() == found.hand_path.read_bytes()
-    monkeypatch.setattr(visibility, "with_visibility", lambda network: pytest.fail("made again"))
-    assert zoo.open_folder(folder) == zoo.find(found.name) == zoo.available()[found.name] == bundle
+    monkeypatch.setattr(visibility_head, "with_visibility", lambda network: pytest.fail("made again"))
+    assert catalogue.open_folder(folder) == catalogue.find(found.name) == catalogue.available()[found.name] == bundle
 
 
 def test_a_newer_head_takes_the_place_of_an_older_one(
-    cache: Path, offline: None, found: zoo.Bundle, monkeypatch: pytest.MonkeyPatch
+    cache: Path, offline: None, found: catalogue.Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache_as_published(cache, found)
-    monkeypatch.setattr(visibility, "version", lambda: "0" * 12)
-    monkeypatch.setattr(visibility, "with_visibility", lambda network: network + b"older")
-    assert zoo.find(found.name).hand_path.read_bytes().endswith(b"older")
+    monkeypatch.setattr(visibility_head, "version", lambda: "0" * 12)
+    monkeypatch.setattr(visibility_head, "with_visibility", lambda network: network + b"older")
+    assert catalogue.find(found.name).hand_path.read_bytes().endswith(b"older")
     monkeypatch.undo()
     monkeypatch.setenv("KNUCKLE_CACHE", str(cache.parent))
-    assert zoo.find(found.name) == found
+    assert catalogue.find(found.name) == found
 
 
-def test_processes_that_upgrade_at_once_all_get_the_head(cache: Path, found: zoo.Bundle) -> None:
+def test_processes_that_upgrade_at_once_all_get_the_head(cache: Path, found: catalogue.Bundle) -> None:
     folder = cache_as_published(cache, found)
     code = f"from knuckle import zoo; print(zoo.find({found.name!r}).hand.sha256)"
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert {run.communicate()[0].strip() for run in runs} == {found.hand.sha256}
-    assert zoo.find(found.name) == found and not list(folder.glob(".unfinished-*"))
+    assert catalogue.find(found.name) == found and not list(folder.glob(".unfinished-*"))
 
 
 def test_a_network_of_somebody_else_is_left_alone(cache: Path, networks: Networks, tmp_path: Path) -> None:
-    hand = (networks.bundle.folder / zoo.BUNDLES["mediapipe"].hand.file).read_bytes() + b"tuned"
+    hand = (networks.bundle.folder / catalogue.BUNDLES["mediapipe"].hand.file).read_bytes() + b"tuned"
     path = tmp_path / "tuned.task"
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(networks.bundle.palm_path, fetch.TASK_MEMBERS["palm"])
         archive.writestr(fetch.TASK_MEMBERS["hand"], hand)
-    bundle = zoo.find(path)
+    bundle = catalogue.find(path)
     assert "visibility" not in bundle.hand_outputs and bundle.hand_path.read_bytes() == hand
 
 
@@ -145,14 +146,14 @@ def test_a_cache_that_cannot_be_written_serves_the_published_network_and_says_so
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(zoo, "_replace", refuse)
-    assert zoo.find("mediapipe").hand == zoo.BUNDLES["mediapipe"].hand
+    monkeypatch.setattr(catalogue, "_replace", refuse)
+    assert catalogue.find("mediapipe").hand == catalogue.BUNDLES["mediapipe"].hand
     assert "cannot be written (Permission denied)" in caplog.text
 
 
 def test_offline_without_a_cache_one_message_says_what_to_run(cache: Path, offline: None) -> None:
     with pytest.raises(BundleError, match=r"knuckle models pull mediapipe.*hand_landmarker\.task") as caught:
-        zoo.find("mediapipe")
+        catalogue.find("mediapipe")
     assert "\n" not in str(caught.value)
     assert not list(cache.glob("mediapipe*")) and not list(cache.glob(".unfinished-*"))
 
@@ -160,11 +161,11 @@ def test_offline_without_a_cache_one_message_says_what_to_run(cache: Path, offli
 def test_a_damaged_cache_is_never_used(cache: Path, offline: None, networks: Networks) -> None:
     for kind in ("palm", "hand", "published hand"):
         cache_as_published(cache, networks.bundle)
-        bundle = zoo.BUNDLES["mediapipe"] if kind == "published hand" else zoo.find("mediapipe")
+        bundle = catalogue.BUNDLES["mediapipe"] if kind == "published hand" else catalogue.find("mediapipe")
         damaged = cache / "mediapipe" / (bundle.palm if kind == "palm" else bundle.hand).file
         damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
         with pytest.raises(BundleError, match="cannot be fetched"):
-            zoo.find("mediapipe")
+            catalogue.find("mediapipe")
         assert not (cache / "mediapipe").exists()
 
 
@@ -173,7 +174,7 @@ def test_a_second_look_is_true_or_false(tmp_path: Path, networks: Networks, said
     fields = json.loads(networks.bundle.to_json())
     (tmp_path / "bundle.json").write_text(json.dumps({**fields, "second_look": said}))
     with pytest.raises(BundleError, match="second_look must be true or false"):
-        zoo.open_folder(tmp_path)
+        catalogue.open_folder(tmp_path)
 
 
 @pytest.mark.parametrize("said", [-0.1, 1.5, "0.6", None])
@@ -181,7 +182,7 @@ def test_faint_palms_are_a_part_of_one(tmp_path: Path, networks: Networks, said:
     fields = json.loads(networks.bundle.to_json())
     (tmp_path / "bundle.json").write_text(json.dumps({**fields, "faint_palms": said}))
     with pytest.raises(BundleError, match=r"bundle\.json cannot be read.*(faint_palms|not supported)"):
-        zoo.open_folder(tmp_path)
+        catalogue.open_folder(tmp_path)
 
 
 def test_a_damaged_bundle_of_the_user_s_own_is_named(tmp_path: Path, networks: Networks) -> None:
@@ -190,13 +191,13 @@ def test_a_damaged_bundle_of_the_user_s_own_is_named(tmp_path: Path, networks: N
     hand = folder / networks.bundle.hand.file
     hand.write_bytes(b"")
     with pytest.raises(BundleError, match=networks.bundle.hand.file):
-        zoo.find(folder)
+        catalogue.find(folder)
     hand.unlink()
     with pytest.raises(BundleError, match="missing"):
-        zoo.find(folder)
+        catalogue.find(folder)
     (folder / "bundle.json").write_text(json.dumps({"name": "own"}))
     with pytest.raises(BundleError, match=r"bundle\.json"):
-        zoo.find(folder)
+        catalogue.find(folder)
 
 
 def test_the_official_address_is_verified_and_used_first(
@@ -205,13 +206,13 @@ def test_the_official_address_is_verified_and_used_first(
     monkeypatch.setattr(fetch, "TASK_URL", task_file.as_uri())
     monkeypatch.setattr(fetch, "WHEEL", "mediapipe==0.0.0")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert zoo.pull("mediapipe").folder == cache / "mediapipe"
-    zoo.remove("mediapipe")
+    assert catalogue.pull("mediapipe").folder == cache / "mediapipe"
+    catalogue.remove("mediapipe")
     with zipfile.ZipFile(task_file, "w", zipfile.ZIP_STORED) as archive:
         for member in fetch.TASK_MEMBERS.values():
             archive.writestr(member, b"something else")
     with pytest.raises(BundleError, match="sha256"):
-        zoo.pull("mediapipe")
+        catalogue.pull("mediapipe")
     assert not (cache / "mediapipe").exists()
 
 
@@ -238,14 +239,14 @@ def test_an_unknown_name_lists_the_known_ones(cache: Path) -> None:
         knuckle.detect(blank(), "mediapype")
 
 
-@pytest.mark.parametrize("name", zoo.PACKAGED)
+@pytest.mark.parametrize("name", catalogue.PACKAGED)
 def test_our_bundles_need_neither_cache_nor_network(
     name: str, cache: Path, offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).mkdir()  # a folder of this name is not what is meant
-    bundle = zoo.find(name)
-    assert bundle.folder == zoo.OWN and zoo.available()[name] == bundle
+    bundle = catalogue.find(name)
+    assert bundle.folder == catalogue.OWN and catalogue.available()[name] == bundle
     assert bundle.palm_path.stat().st_size <= 2_500_000 and bundle.hand_path.stat().st_size <= 6_000_000
     assert all(path.with_suffix(".pt").is_file() for path in (bundle.palm_path, bundle.hand_path))
     assert knuckle.detect(blank(), name) == []
@@ -254,7 +255,7 @@ def test_our_bundles_need_neither_cache_nor_network(
 
 def test_our_bundles_keep_their_names(cache: Path, networks: Networks) -> None:
     with pytest.raises(BundleError, match="choose another"):
-        zoo.import_folder(networks.bundle.folder, "knuckle")
+        catalogue.import_folder(networks.bundle.folder, "knuckle")
 
 
 def test_our_landmark_network_agrees_with_mediapipe_s_on_a_clip(networks: Networks) -> None:

@@ -19,17 +19,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import knuckle
-from knuckle import sinks, zoo
+from knuckle import sinks
 from knuckle.app import main_graph
 from knuckle.errors import Error, InputError, MissingExtraError
 from knuckle.graph import Graph, Step
 from knuckle.graph_view import Diagram, diagrams_of
 from knuckle.images import Image
+from knuckle.models import catalogue
+from knuckle.models.session import default_threads
 from knuckle.options import TrackerOptions
 from knuckle.pbtxt import read_pbtxt
 from knuckle.profile import Profile
 from knuckle.results import Frame, Hand
-from knuckle.runtime import default_threads
 from knuckle.sources import IMAGE_SUFFIXES, Reader, in_background, read
 from knuckle.tracker import Networks, load
 from knuckle.views import FORMATS, save
@@ -90,7 +91,7 @@ def cli() -> None:
 @click.option("--save", type=click.Path(path_type=Path), help="Data: .parquet, .csv, .jsonl; a folder gets Parquet.")
 @click.option("--show", is_flag=True, help="Open a window: q quits, space pauses, m mirrors.")
 @click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Never more hands than this.")
-@click.option("--models", default=zoo.DEFAULT, show_default=True, help="Bundle, folder or .task file.")
+@click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle, folder or .task file.")
 @click.option("--detect-only", is_flag=True, help="Palms only: no landmarks, no ids.")
 @click.option("--mirrored", is_flag=True, help="The picture is a mirror image, as a selfie camera shows it.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, gpu; cuda, directml, coreml for ONNX bundles.")
@@ -315,7 +316,7 @@ def _ranges(ids: set[int]) -> str:
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), help="[default: what --out ends with, else text]")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write; a folder gets one .pbtxt per graph.")
 @click.option("--profile", "source", help="Run on this photo or clip, show what each node costs, write a trace.")
-@click.option("--models", default=zoo.DEFAULT, show_default=True, help="Bundle, folder or .task file.")
+@click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle, folder or .task file.")
 def show_graph(name: str, form: str | None, out: Path | None, source: str | None, models: str) -> None:
     """Show the graph that runs: main, hand_tracking, hand_landmarks, palm_detection, hand_renderer, hand_detection.
 

@@ -11,8 +11,8 @@ import numpy as np
 from knuckle.geometry import apply, crop, image_from_crop, turn, wrap_angle
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
+from knuckle.models.session import Outputs, Pictures
 from knuckle.results import Hand, Roi
-from knuckle.runtime import Outputs, Pictures
 
 # The network's z is 0.4 of the scale of its x and y (normalize_z of the reference's decoder).
 Z_SCALE = 0.4

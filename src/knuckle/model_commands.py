@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from knuckle import zoo
+from knuckle.models import catalogue
 
 
 @click.group()
@@ -19,10 +19,10 @@ def models() -> None:
 @models.command("list")
 def models_list() -> None:
     """Show all bundles and where they are."""
-    for name, bundle in zoo.available().items():
-        shown = bundle or zoo.BUNDLES[name]
-        place = "in the package" if name in zoo.PACKAGED else "in the cache" if bundle else "not fetched"
-        notes = ["default"] * (name == zoo.DEFAULT) + [place, shown.licence]
+    for name, bundle in catalogue.available().items():
+        shown = bundle or catalogue.BUNDLES[name]
+        place = "in the package" if name in catalogue.PACKAGED else "in the cache" if bundle else "not fetched"
+        notes = ["default"] * (name == catalogue.DEFAULT) + [place, shown.licence]
         click.echo(f"{name}: {', '.join(notes)}\n    {shown.source}")
 
 
@@ -30,16 +30,16 @@ def models_list() -> None:
 @click.argument("names", nargs=-1)
 def models_pull(names: tuple[str, ...]) -> None:
     """Fetch known bundles into the cache (all of them when none is named)."""
-    for name in names or tuple(zoo.BUNDLES):
-        there = name in zoo.BUNDLES or name in zoo.PACKAGED
-        click.echo((zoo.find if there else zoo.pull)(name).folder)
+    for name in names or tuple(catalogue.BUNDLES):
+        there = name in catalogue.BUNDLES or name in catalogue.PACKAGED
+        click.echo((catalogue.find if there else catalogue.pull)(name).folder)
 
 
 @models.command("info")
 @click.argument("name")
 def models_info(name: str) -> None:
     """Print all that is known of a bundle, as JSON."""
-    bundle = zoo.find(name)
+    bundle = catalogue.find(name)
     click.echo(json.dumps({**asdict(bundle), "folder": str(bundle.folder)}, indent=2))
 
 
@@ -48,7 +48,7 @@ def models_info(name: str) -> None:
 @click.option("--name", help="What to call it.  [default: the file's own name]")
 def models_import(path: Path, name: str | None) -> None:
     """Copy a hand_landmarker.task file or a bundle folder into the cache, to be used by name."""
-    take = zoo.import_folder if path.is_dir() else zoo.import_task
+    take = catalogue.import_folder if path.is_dir() else catalogue.import_task
     click.echo(take(path, name or path.stem).folder)
 
 
@@ -56,5 +56,5 @@ def models_import(path: Path, name: str | None) -> None:
 @click.argument("name")
 def models_remove(name: str) -> None:
     """Delete a bundle from the cache."""
-    zoo.remove(name)
+    catalogue.remove(name)
     click.echo(f"removed {name}")

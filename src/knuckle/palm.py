@@ -16,8 +16,8 @@ import numpy as np
 from knuckle.geometry import iou, letterbox, turn, whole_image, wrap_angle
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
+from knuckle.models.session import Outputs, Pictures
 from knuckle.results import FloatArray, Palm, Roi
-from knuckle.runtime import Outputs, Pictures
 
 SUPPRESS_IOU = 0.3
 UPRIGHT_RAD = math.pi / 2

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
-from knuckle import zoo
 from knuckle.errors import InputError
 from knuckle.graph import Graph, Node, Observer
 from knuckle.hand import HandLandmarker, HandModel
 from knuckle.images import as_rgb
+from knuckle.models import catalogue
+from knuckle.models.session import Outputs, Pictures, Session
 from knuckle.options import TrackerOptions
 from knuckle.palm import PalmDetector, PalmModel, roi_from_palm
 from knuckle.results import Hand, Palm, Roi
-from knuckle.runtime import Outputs, Pictures, Session
 from knuckle.tracks import Memory, expected_rois, follow, is_palm_of, visible_hands, without_duplicates
 
 SEARCHES_PER_S = 5
@@ -33,7 +33,7 @@ class Networks:
 
     palm: Callable[[Pictures], Outputs]
     hand: Callable[[Pictures], Outputs]
-    bundle: zoo.Bundle
+    bundle: catalogue.Bundle
     key: tuple[str, int | None, str] = field(default=("", None, "cpu"))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -58,11 +58,11 @@ Models = str | os.PathLike[str] | Networks
 _load_lock = threading.Lock()
 
 
-def load(models: Models = zoo.DEFAULT, threads: int | None = None, device: str = "cpu") -> Networks:
+def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device: str = "cpu") -> Networks:
     """Load a bundle: its name, its folder or a `.task` file. The same arguments give the same networks.
 
     Args:
-        models: see `knuckle.zoo.find`; loaded networks come back as they are.
+        models: see `knuckle.models.catalogue.find`; loaded networks come back as they are.
         threads: of the inference engine, None for as many as there are cores, at most 4.
         device: "cpu", "gpu", or a device of ONNX Runtime for bundles of ONNX files.
 
@@ -79,7 +79,7 @@ def load(models: Models = zoo.DEFAULT, threads: int | None = None, device: str =
 
 @lru_cache(maxsize=8)
 def _load(models: str, threads: int | None, device: str) -> Networks:
-    bundle = zoo.find(models)
+    bundle = catalogue.find(models)
     palm, hand = (Session(path, threads, device) for path in (bundle.palm_path, bundle.hand_path))
     return Networks(palm, hand, bundle, (models, threads, device))
 
@@ -102,7 +102,7 @@ class HandTracker:
 
     def __init__(
         self,
-        models: Models = zoo.DEFAULT,
+        models: Models = catalogue.DEFAULT,
         options: TrackerOptions | None = None,
         *,
         threads: int | None = None,
@@ -290,7 +290,7 @@ def unique(*hands: Sequence[Hand], options: TrackerOptions) -> list[Hand]:
 
 def detect(
     image: Any,
-    models: Models = zoo.DEFAULT,
+    models: Models = catalogue.DEFAULT,
     options: TrackerOptions | None = None,
     *,
     threads: int | None = None,
@@ -308,7 +308,7 @@ def detect(
 
 def detect_palms(
     image: Any,
-    models: Models = zoo.DEFAULT,
+    models: Models = catalogue.DEFAULT,
     options: TrackerOptions | None = None,
     *,
     threads: int | None = None,
@@ -324,7 +324,7 @@ def detect_palms(
 def landmarks_in(
     image: Any,
     rois: Sequence[Roi],
-    models: Models = zoo.DEFAULT,
+    models: Models = catalogue.DEFAULT,
     options: TrackerOptions | None = None,
     *,
     threads: int | None = None,

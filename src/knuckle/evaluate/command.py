@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from knuckle import zoo
 from knuckle.errors import InputError
 from knuckle.evaluate.candidates import Candidate, candidate, reference
 from knuckle.evaluate.external import COMPLEXITY
 from knuckle.evaluate.labels import KINDS, read_dataset
 from knuckle.evaluate.predict import count_images, predict
 from knuckle.evaluate.truth import Dataset, Predictions
+from knuckle.models import catalogue
 
 LABELLED_BY = ("people", "mediapipe", "renderer", "nobody")
 
@@ -25,7 +25,7 @@ LABELLED_BY = ("people", "mediapipe", "renderer", "nobody")
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option(
-    "--models", multiple=True, help=f"Bundle, folder, .task file or module:function.  [default: {zoo.DEFAULT}]"
+    "--models", multiple=True, help=f"Bundle, folder, .task file or module:function.  [default: {catalogue.DEFAULT}]"
 )
 @click.option("--reference", "references", multiple=True, type=click.Choice(list(COMPLEXITY)), help="The real package.")
 @click.option("--reference-python", help="A Python that has mediapipe 0.10.21.  [default: one is made, through pip]")
@@ -55,7 +55,7 @@ def evaluate(
     knuckle evaluate coco/ --models my_package.my_module:my_tracker
     """
     labels = read_dataset(dataset, **reading)
-    candidates, against = _candidates(models or (zoo.DEFAULT,), references, reference_python)
+    candidates, against = _candidates(models or (catalogue.DEFAULT,), references, reference_python)
     folder = out or Path("out") / "evaluate" / _file_name(labels.name)
     made = run(labels, candidates, folder, fullest(labels) if max_hands is None else max_hands)
     from knuckle.evaluate.report import terminal, write_report  # draws, so it is imported when there is something to

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from knuckle import zoo
 from knuckle.errors import InputError, MissingExtraError
-from knuckle.runtime import default_threads
+from knuckle.models import catalogue
+from knuckle.models.session import default_threads
 
 if TYPE_CHECKING:
     import uvicorn
@@ -29,7 +29,7 @@ SHUTDOWN_S = 5
     show_envvar=True,
     help="What clients of the API must show; the variable keeps it out of the list of processes.",
 )
-@click.option("--models", default=zoo.DEFAULT, show_default=True, help="Bundle, folder or .task file.")
+@click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle, folder or .task file.")
 @click.option("--allow-origin", "origins", multiple=True, help="Web origin that may use the API, like https://a.org.")
 @click.option("--certificate", type=click.Path(exists=True, dir_okay=False), help="PEM file: serve https and wss.")
 @click.option("--key", type=click.Path(exists=True, dir_okay=False), help="PEM file of its private key.")

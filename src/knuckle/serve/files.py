@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
-from knuckle import zoo
+from knuckle.models import catalogue
 from knuckle.serve.limits import Refused
 from knuckle.serve.service import Service, refusal
 
@@ -66,11 +66,13 @@ def _labelled(response: Response, name: str, encoding: str | None) -> Response:
     return response
 
 
-def public_bundles(service: Service) -> dict[str, zoo.Bundle]:
+def public_bundles(service: Service) -> dict[str, catalogue.Bundle]:
     """What the page may load: the server's own bundle, the published ones that are in the cache, and ours."""
     own = service.networks.bundle
-    there = zoo.available()
-    published = {name: bundle for name in (*zoo.BUNDLES, *zoo.PACKAGED) if (bundle := there.get(name)) is not None}
+    there = catalogue.available()
+    published = {
+        name: bundle for name in (*catalogue.BUNDLES, *catalogue.PACKAGED) if (bundle := there.get(name)) is not None
+    }
     return {own.name: own, **published}
 
 

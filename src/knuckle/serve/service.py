@@ -13,9 +13,9 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from starlette.responses import JSONResponse
 
-from knuckle import zoo
+from knuckle.models import catalogue
+from knuckle.models.session import Outputs, Pictures, Session, default_threads
 from knuckle.options import TrackerOptions
-from knuckle.runtime import Outputs, Pictures, Session, default_threads
 from knuckle.serve.limits import Limits, Places, Rates, Refused, host_of, is_loopback, require_token, same_token
 from knuckle.tracker import Networks, load
 
@@ -48,7 +48,7 @@ class Copies:
 
 def load_copies(models: str, copies: int) -> Networks:
     """A bundle's networks, `copies` times."""
-    bundle = zoo.find(models)
+    bundle = catalogue.find(models)
     palm, hand = (
         Copies([Session(path, threads=1) for _ in range(copies)]) for path in (bundle.palm_path, bundle.hand_path)
     )
@@ -72,7 +72,7 @@ class Service:
         BundleError: the models cannot be had.
     """
 
-    models: str = zoo.DEFAULT
+    models: str = catalogue.DEFAULT
     host: str = "127.0.0.1"
     token: str | None = None
     origins: tuple[str, ...] = ()

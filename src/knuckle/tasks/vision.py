@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
-from knuckle import zoo
 from knuckle.errors import BundleError, InputError
 from knuckle.images import Image as Pixels
 from knuckle.images import as_rgb
+from knuckle.models import catalogue
 from knuckle.reference import (
     FINGER_CONNECTIONS,
     PALM_CONNECTIONS,
@@ -323,7 +323,7 @@ def _bundle_of(task: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "buffer.task")
         path.write_bytes(task)
-        return zoo.import_task(path, name).name
+        return catalogue.import_task(path, name).name
 
 
 def _pixels(image: Image) -> Pixels:

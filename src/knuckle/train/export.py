@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from knuckle.errors import EngineError, MissingExtraError, SinkError
-from knuckle.runtime import Session, quiet_stderr
-from knuckle.tflite_file import add_operator, add_tensor, kinds_of, opened, packed
+from knuckle.models.session import Session, quiet_stderr
+from knuckle.models.tflite import add_operator, add_tensor, kinds_of, opened, packed
 
 Format = Literal["fp16", "fp32", "int8", "onnx"]
 FORMATS: tuple[Format, ...] = ("fp16", "fp32", "int8", "onnx")

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from knuckle import zoo
 from knuckle.errors import InputError, SinkError
+from knuckle.models import catalogue
 from knuckle.train import export as exporting
 from knuckle.train import landmarks, palm
 from knuckle.train.checkpoint import read_checkpoint
@@ -85,35 +85,37 @@ def export(
         raise InputError("int8 measures the ranges of numbers on real hands: give --pictures, a labelled dataset")
     path = Path(what)
     others = {"palm": palm_from, "hand": hand_from}
-    found: dict[str, Trained | zoo.Bundle] = {role: zoo.find(name) for role, name in others.items() if name}
+    found: dict[str, Trained | catalogue.Bundle] = {role: catalogue.find(name) for role, name in others.items() if name}
     if path.suffix == ".pt":
         role, trained = _trained(path)
         if others[role]:
             raise InputError(f"--{role} {others[role]}: {what} is the {role} network already")
         other = "hand" if role == "palm" else "palm"
-        found = {other: zoo.find(zoo.DEFAULT), **found, role: trained}
+        found = {other: catalogue.find(catalogue.DEFAULT), **found, role: trained}
         licences = {role: licence}
     else:
-        licences = {role: licence_of(zoo.find(what), role) for role in others}
-        found = {**{role: _from_bundle(zoo.find(what), role) for role in others}, **found}
+        licences = {role: licence_of(catalogue.find(what), role) for role in others}
+        found = {**{role: _from_bundle(catalogue.find(what), role) for role in others}, **found}
     default = path.stem if path.suffix != ".pt" else path.resolve().parent.name
     if form == "task":
         _write_task(out or Path(f"{default}.task"), found)
         return
     folder = out or Path(f"{default}-{form}")
-    licences |= {role: licence_of(entry, role) for role, entry in found.items() if isinstance(entry, zoo.Bundle)}
+    licences |= {role: licence_of(entry, role) for role, entry in found.items() if isinstance(entry, catalogue.Bundle)}
     write_bundle(folder, found, form, pictures, name or folder.resolve().name, what, licences)
 
 
-def licence_of(bundle: zoo.Bundle, role: str) -> str:
+def licence_of(bundle: catalogue.Bundle, role: str) -> str:
     """A bundle's licence, or one network's where they differ ("hand: …; palm: …", as `write_bundle` says it)."""
     parts = dict(part.split(": ", 1) for part in bundle.licence.split("; ") if ": " in part)
     return parts.get(role, bundle.licence)
 
 
-def _write_task(path: Path, found: dict[str, Trained | zoo.Bundle]) -> None:
+def _write_task(path: Path, found: dict[str, Trained | catalogue.Bundle]) -> None:
     """Both networks as one file for MediaPipe's own HandLandmarker."""
-    trained = {role: _from_bundle(each, role) if isinstance(each, zoo.Bundle) else each for role, each in found.items()}
+    trained = {
+        role: _from_bundle(each, role) if isinstance(each, catalogue.Bundle) else each for role, each in found.items()
+    }
     palms, hands = (fold(trained[role].network) for role in ("palm", "hand"))
     sides = {role: int(getattr(net, "side")) for role, net in (("palm", palms), ("hand", hands))}  # noqa: B009
     write_task(path, palms, hands, {role: sample_pictures(side) for role, side in sides.items()})
@@ -124,7 +126,7 @@ def _write_task(path: Path, found: dict[str, Trained | zoo.Bundle]) -> None:
 
 def write_bundle(
     folder: Path,
-    found: dict[str, Trained | zoo.Bundle],
+    found: dict[str, Trained | catalogue.Bundle],
     form: Format,
     pictures: str | None,
     name: str,
@@ -147,19 +149,19 @@ def write_bundle(
         raise SinkError(f"{folder} cannot be made: {error.strerror}") from error
     for role in ("palm", "hand"):
         entry = found[role]
-        if isinstance(entry, zoo.Bundle):
+        if isinstance(entry, catalogue.Bundle):
             stored = entry.palm_path if role == "palm" else entry.hand_path
             if form != "onnx" or stored.suffix == ".onnx":
                 fields |= _copied(folder, entry, role)
                 continue
             entry = _from_bundle(entry, role)
         fields |= _exported(folder, entry, role, form, pictures)
-    text = zoo.Bundle(**fields).to_json()
+    text = catalogue.Bundle(**fields).to_json()
     try:
         (folder / "bundle.json").write_text(text + "\n")
     except OSError as error:
         raise SinkError(f"{folder / 'bundle.json'} cannot be written: {error.strerror}") from error
-    zoo.open_folder(folder)
+    catalogue.open_folder(folder)
     click.echo(f"written  {folder}  (knuckle track SOURCE --models {folder})")
 
 
@@ -173,7 +175,7 @@ def _trained(path: Path) -> tuple[str, Trained]:
     return "hand", Trained(network, config)
 
 
-def _from_bundle(bundle: zoo.Bundle, role: str) -> Trained:
+def _from_bundle(bundle: catalogue.Bundle, role: str) -> Trained:
     """A bundle's network: its checkpoint beside the file, or the reference's out of the file."""
     stored = bundle.palm_path if role == "palm" else bundle.hand_path
     beside = stored.with_suffix(".pt")
@@ -198,7 +200,7 @@ def _exported(folder: Path, trained: Trained, role: str, form: Format, pictures:
     worst = max(differences, key=lambda key: differences[key])
     size = path.stat().st_size / 1e6
     click.echo(f"{role:<8} {path.name}, {size:.1f} MB; largest difference {100 * differences[worst]:.2g} % ({worst})")
-    described = {role: zoo.Network(path.name, _sha256(path)), f"{role}_side": side}
+    described = {role: catalogue.Network(path.name, _sha256(path)), f"{role}_side": side}
     if role == "palm":
         strides = getattr(network, "strides")  # noqa: B009  of nn.Module
         outputs = {key: key for key in ("boxes", "scores")}
@@ -208,7 +210,7 @@ def _exported(folder: Path, trained: Trained, role: str, form: Format, pictures:
     return described | {"hand_outputs": outputs, "second_look": isinstance(network, HandNet)}
 
 
-def _copied(folder: Path, bundle: zoo.Bundle, role: str) -> dict[str, Any]:
+def _copied(folder: Path, bundle: catalogue.Bundle, role: str) -> dict[str, Any]:
     """A bundle's network as it is; the fields of `Bundle` that describe it."""
     network = bundle.palm if role == "palm" else bundle.hand
     stored = bundle.palm_path if role == "palm" else bundle.hand_path

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from knuckle import zoo
 from knuckle.errors import InputError
+from knuckle.models import catalogue
 from knuckle.results import FloatArray
 from knuckle.train import checkpoint, losses
 from knuckle.train.augment import Look
@@ -128,7 +128,7 @@ def start_network(init: str, shape: HandNetShape) -> tuple[nn.Module, dict[str, 
         return HandNet(shape), {"network": "knuckle", "shape": dataclasses.asdict(shape), "init": init}
     path = Path(init)
     if path.suffix != ".pt":
-        bundle = zoo.find(init)
+        bundle = catalogue.find(init)
         path = bundle.hand_path.with_suffix(".pt")
         if not path.is_file():
             reference = load_reference_hand(bundle.hand_path)
@@ -180,7 +180,7 @@ def landmark_task(
     samples = HandCrops(sources, side, options.seed, look=Look(look))
     if teacher is None:
         return Task(network, samples, lambda net, batch: hand_losses(net, batch, weights), judge, config)
-    taught = Teacher(load_reference_hand(zoo.find(teacher).hand_path), network, teacher_share)
+    taught = Teacher(load_reference_hand(catalogue.find(teacher).hand_path), network, teacher_share)
     config |= {"teacher": teacher, "teacher_share": teacher_share}
     return Task(
         network, samples, lambda net, batch: hand_losses(net, batch, weights, taught), judge, config, taught.adapters

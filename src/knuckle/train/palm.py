@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from knuckle import zoo
 from knuckle.errors import InputError
 from knuckle.evaluate import metrics
 from knuckle.evaluate.labels import open_image
 from knuckle.evaluate.truth import Shot, TrueHand
 from knuckle.geometry import letterbox
+from knuckle.models import catalogue
+from knuckle.models.session import FakeSession
 from knuckle.palm import PalmDetector, PalmModel, suppress
 from knuckle.results import FloatArray, Palm
-from knuckle.runtime import FakeSession
 from knuckle.train import losses
 from knuckle.train.augment import Look
 from knuckle.train.checkpoint import restored
@@ -128,7 +128,7 @@ def start_palm_network(init: str, shape: PalmNetShape, side: int | None = None) 
         return PalmNet(shape), {"network": "knuckle", "shape": dataclasses.asdict(shape), "init": init}
     path = Path(init)
     if path.suffix != ".pt":
-        bundle = zoo.find(init)
+        bundle = catalogue.find(init)
         path = bundle.palm_path.with_suffix(".pt")
         if not path.is_file():
             network: nn.Module = load_reference_palm(bundle.palm_path)
@@ -187,7 +187,7 @@ def palm_task(
     config |= {"weights": dataclasses.asdict(weights)}
     if teacher is None:
         return Task(network, samples, lambda net, batch: palm_losses(net, batch, weights, score_loss), judge, config)
-    taught = Teacher(load_reference_palm(zoo.find(teacher).palm_path), network, teacher_share)
+    taught = Teacher(load_reference_palm(catalogue.find(teacher).palm_path), network, teacher_share)
     config |= {"teacher": teacher, "teacher_share": teacher_share}
     return Task(
         network,

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from knuckle.errors import EngineError, InputError, SinkError
-from knuckle.fetch import TASK_MEMBERS
+from knuckle.models.fetch import TASK_MEMBERS
+from knuckle.models.tflite import add_buffer, opened, packed
 from knuckle.palm import anchors
-from knuckle.tflite_file import add_buffer, opened, packed
 from knuckle.train import export as exporting
 
 PALM_SIDE, PALM_STRIDES = 192, ((8, 2), (16, 6))  # of the anchors that the graph makes itself

@@ -17,13 +17,13 @@ import torch
 from torch import nn
 
 from knuckle.errors import InputError
+from knuckle.models.session import Session
+from knuckle.models.visibility_head import Head, with_features
 from knuckle.results import FloatArray
-from knuckle.runtime import Session
 from knuckle.train import losses
 from knuckle.train.data import HandCrops
 from knuckle.train.landmarks import auroc
 from knuckle.train.nets.reference_hand import visibility_head
-from knuckle.visibility import Head, with_features
 
 
 @dataclass(frozen=True, eq=False)

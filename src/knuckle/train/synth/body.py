@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import BundleError, InputError, SinkError
+from knuckle.models.catalogue import cache_folder
 from knuckle.train.synth import mould
 from knuckle.train.synth.anatomy import bone_turns, clamp, hand_frame, joints_of, landmarks_after
 from knuckle.train.synth.mesh import Mesh
 from knuckle.train.synth.mould_hand import capped, quad_normals
 from knuckle.train.synth.refine import ordered, smooth
-from knuckle.zoo import cache_folder
 
 Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]

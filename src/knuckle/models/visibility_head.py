@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from knuckle.errors import BundleError
+from knuckle.models.tflite import add_operator, add_tensor, kinds_of, opened, packed
 from knuckle.results import FloatArray
-from knuckle.tflite_file import add_operator, add_tensor, kinds_of, opened, packed
 
 OUTPUT = "visibility"
-HEADS = {1152: "full.npz", 672: "lite.npz"}  # by number of features
+HEADS = {1152: "visibility_full.npz", 672: "visibility_lite.npz"}  # by number of features
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +58,13 @@ def shipped_head(features: int) -> Head:
     """
     if features not in HEADS:
         raise BundleError(f"there is no visibility head for a network with {features} pooled features")
-    return Head.from_bytes((resources.files(__name__) / HEADS[features]).read_bytes())
+    return Head.from_bytes((resources.files("knuckle.models") / "networks" / HEADS[features]).read_bytes())
 
 
 @lru_cache
 def version() -> str:
     """Twelve hexadecimal digits that change with the shipped heads."""
-    files = [(resources.files(__name__) / name).read_bytes() for name in HEADS.values()]
+    files = [(resources.files("knuckle.models") / "networks" / name).read_bytes() for name in HEADS.values()]
     return hashlib.sha256(b"".join(files)).hexdigest()[:12]
 
 

@@ -2,7 +2,7 @@
 
 A bundle on disk is a folder with `bundle.json`, a palm network and a landmark network, verified by sha256 every time
 they are opened. Ours are part of the package. MediaPipe's are fetched once into the user's cache folder, where their
-landmark networks are given a visibility head (`knuckle.visibility`).
+landmark networks are given a visibility head (`knuckle.models.visibility_head`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pathlib import Path
 
 import platformdirs
 
-from knuckle import fetch
 from knuckle.errors import BundleError
+from knuckle.models import fetch
 
 logger = logging.getLogger("knuckle")
 
@@ -307,7 +307,7 @@ def _open_cached(name: str) -> Bundle:
     The published file stays beside the one with the head, which is made from it once for every version of the head.
     `bundle.json` is replaced last and in one step, so whoever opens the bundle meanwhile finds it whole.
     """
-    from knuckle.visibility import OUTPUT, version, with_visibility
+    from knuckle.models.visibility_head import OUTPUT, version, with_visibility
 
     bundle = open_folder(cache_folder() / name)
     published = bundle.folder / _WITH_HEAD.sub("", bundle.hand.file)
