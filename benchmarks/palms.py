@@ -32,10 +32,10 @@ from knuckle.evaluate.intervals import bootstrap
 from knuckle.evaluate.labels import open_image, read_dataset
 from knuckle.evaluate.truth import Clip, Dataset, Shot
 from knuckle.images import Image
+from knuckle.media.sources import read
 from knuckle.models.session import Session
 from knuckle.options import TrackerOptions
 from knuckle.results import Palm
-from knuckle.sources import read
 from knuckle.tracker import Networks, hand_detection, palm_candidates
 from knuckle.train.palm import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figures_of, rank
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import knuckle
 from knuckle import Frame, HandTracker
-from knuckle.sinks import InBackground, Sink, VideoSink, data_sink
-from knuckle.sources import in_background
+from knuckle.media.sinks import InBackground, Sink, VideoSink, data_sink
+from knuckle.media.sources import in_background
 
 
 def drawn(frame: Frame, hands: list[knuckle.Hand]) -> Frame:

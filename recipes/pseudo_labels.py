@@ -29,10 +29,10 @@ import knuckle
 from knuckle.geometry import iou
 from knuckle.hand import HandLandmarker, roi_from_hand
 from knuckle.images import Image
+from knuckle.media.sources import load_image
 from knuckle.options import TrackerOptions
 from knuckle.palm import roi_from_palm
 from knuckle.results import FloatArray, Hand, Roi
-from knuckle.sources import load_image
 from knuckle.tracker import Networks
 
 VIEWS = [(angle, scale) for angle in (-25, 0, 25) for scale in (0.85, 1.0, 1.2, 1.4)]  # degrees, of the region's side

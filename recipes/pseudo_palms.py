@@ -35,10 +35,10 @@ from knuckle.evaluate.metrics import centredness, iou_matrix
 from knuckle.geometry import apply, crop, image_from_crop
 from knuckle.hand import HandLandmarker, roi_from_hand
 from knuckle.images import Image
+from knuckle.media.sources import load_image
 from knuckle.options import TrackerOptions
 from knuckle.palm import PalmDetector, roi_from_palm, suppress
 from knuckle.results import FloatArray, Hand, Palm, Roi
-from knuckle.sources import load_image
 from knuckle.tracker import Networks
 from knuckle.train.synth.labels import PALM_LANDMARKS
 

@@ -20,9 +20,9 @@ from pyarrow import parquet
 
 from knuckle.cli import Job
 from knuckle.images import Image
+from knuckle.media.sources import Reader, read
 from knuckle.options import TrackerOptions
 from knuckle.results import Frame
-from knuckle.sources import Reader, read
 from knuckle.tracker import Networks
 
 KNUCKLE = (sys.executable, "-m", "knuckle.cli")

@@ -42,7 +42,7 @@ def test_the_readme_s_five_lines_run(clip: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_every_column_of_the_tables_is_documented() -> None:
-    from knuckle.tables import hand_schema
+    from knuckle.media.columns import hand_schema
 
     text = (ROOT / "docs" / "formats.md").read_text()
     for name in hand_schema().names:

@@ -15,13 +15,13 @@ from PIL import Image as pillow
 from scene import blank
 
 import knuckle
-from knuckle import tables
 from knuckle.errors import EngineError, InputError, SourceError
 from knuckle.evaluate import external
 from knuckle.evaluate.candidates import Candidate, candidate, of_networks, reference
 from knuckle.evaluate.predict import STILLS_PER_PART, count_images, predict, seen_of
 from knuckle.evaluate.predictions import prediction_schema, read_predictions
 from knuckle.evaluate.truth import Clip, Dataset, Seen, Shot
+from knuckle.media import columns
 from knuckle.results import Frame, Hand
 from knuckle.tracker import Networks
 
@@ -90,7 +90,7 @@ def test_predictions_are_what_the_tracker_says_and_empty_images_are_known(
     made = predict(of_networks("ours", networks), dataset, tmp_path / "p.parquet")
     assert len(made.seen) == count_images(dataset) == 3 + 30
     for photo in photos:
-        said = knuckle.detect(knuckle.sources.load_image(photo), networks)
+        said = knuckle.detect(knuckle.media.sources.load_image(photo), networks)
         assert len(said) == len(made.seen[photo, 0].hands)
         for one, other in zip(said, made.seen[photo, 0].hands, strict=True):
             same_hand(one, other)
@@ -111,7 +111,7 @@ def test_palms_of_stills_go_below_the_threshold_and_hold_those_above_it(
 ) -> None:
     made = predict(of_networks("ours", networks), dataset_of(photos), tmp_path / "p.parquet")
     for photo in photos:
-        strong = knuckle.detect_palms(knuckle.sources.load_image(photo), networks)
+        strong = knuckle.detect_palms(knuckle.media.sources.load_image(photo), networks)
         palms = made.seen[photo, 0].palms
         assert palms is not None and len([p for p in palms if p.score >= 0.5]) == len(strong)
 
@@ -119,7 +119,7 @@ def test_palms_of_stills_go_below_the_threshold_and_hold_those_above_it(
 def test_the_file_has_the_columns_of_tables_first(photos: tuple[str, ...], networks: Networks, tmp_path: Path) -> None:
     predict(of_networks("ours", networks), dataset_of(photos), tmp_path / "p.parquet")
     columns = pq.read_schema(tmp_path / "p.parquet").names
-    assert columns[: len(tables.hand_schema())] == tables.hand_schema().names and columns == prediction_schema().names
+    assert columns[: len(columns.hand_schema())] == columns.hand_schema().names and columns == prediction_schema().names
     assert [path.name for path in tmp_path.iterdir()] == ["p.parquet"]
 
 

@@ -22,10 +22,10 @@ from scene import blank, draw_hand
 
 import knuckle
 from knuckle.app import main_graph
-from knuckle.draw import hand_renderer
 from knuckle.graph import Graph, Node
 from knuckle.graph_page import _place, _rails, _rows, as_html, as_svg
 from knuckle.graph_view import Box, Diagram, Port, as_mermaid, as_text, diagram_of, diagrams_of
+from knuckle.media.draw import hand_renderer
 from knuckle.models import catalogue
 from knuckle.options import TrackerOptions
 from knuckle.profile import Profile

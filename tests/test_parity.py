@@ -10,7 +10,7 @@ import pytest
 
 import knuckle
 from knuckle import HandTracker
-from knuckle.sources import load_image
+from knuckle.media.sources import load_image
 
 
 @pytest.mark.parametrize(("complexity", "models"), [(1, "mediapipe"), (0, "mediapipe-lite")])

@@ -13,10 +13,10 @@ from pyarrow import csv, parquet
 
 import knuckle
 from knuckle import InputError, SinkError
+from knuckle.media.columns import HANDS_FORMAT
+from knuckle.media.sinks import ImageSink, InBackground, VideoSink, data_sink
+from knuckle.media.sources import read
 from knuckle.results import Frame, Hand, HandLandmark, Palm
-from knuckle.sinks import ImageSink, InBackground, VideoSink, data_sink
-from knuckle.sources import read
-from knuckle.tables import HANDS_FORMAT
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 FRAMES = [

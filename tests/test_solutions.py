@@ -20,11 +20,11 @@ import knuckle
 import knuckle.solutions as mp_solutions
 from knuckle.errors import MissingExtraError
 from knuckle.images import Image
+from knuckle.media.sources import load_image
 from knuckle.models import catalogue
 from knuckle.models.session import FakeSession
 from knuckle.reference import RefusedError
 from knuckle.solutions import drawing_styles, drawing_utils, hands, messages
-from knuckle.sources import load_image
 from knuckle.tracker import Networks
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"

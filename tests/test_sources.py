@@ -12,8 +12,8 @@ from PIL import Image as pillow
 import knuckle
 from knuckle import SourceError
 from knuckle.images import Image
+from knuckle.media.sources import in_background, load_image, read
 from knuckle.results import Frame
-from knuckle.sources import in_background, load_image, read
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 

@@ -13,8 +13,8 @@ import pytest
 import knuckle
 from knuckle.errors import InputError
 from knuckle.geometry import apply, crop, image_from_crop
+from knuckle.media.sources import load_image
 from knuckle.results import Roi
-from knuckle.sources import load_image
 from knuckle.train.synth import crops, labels
 from knuckle.train.synth.labels import Visibility
 from knuckle.train.synth.mesh import Camera, Picture

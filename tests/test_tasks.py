@@ -18,9 +18,9 @@ from scene import blank, draw_hand
 from test_solutions import networks_that_see
 
 import knuckle
+from knuckle.media.sources import load_image
 from knuckle.palm import UPRIGHT_RAD
 from knuckle.reference import tasks_detection, tasks_tracking
-from knuckle.sources import load_image
 from knuckle.tasks import (
     BaseOptions,
     HandLandmark,

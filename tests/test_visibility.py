@@ -11,8 +11,9 @@ from conftest import make_hand
 from scene import blank, draw_hand
 
 import knuckle
-from knuckle import tables, tasks
-from knuckle.draw import draw_hands
+from knuckle import tasks
+from knuckle.media import columns
+from knuckle.media.draw import draw_hands
 from knuckle.results import FINGERS, Hand, HandLandmark
 from knuckle.solutions import hands as legacy
 from knuckle.tracker import Networks
@@ -33,7 +34,7 @@ def test_the_default_bundles_tell_which_landmarks_can_be_seen(name: str) -> None
 def test_a_tracker_tells_it_too_and_tables_have_a_column_each(networks: Networks) -> None:
     (hand,) = knuckle.HandTracker(networks)(PHOTO)
     assert hand.visibility is not None
-    row = tables.hand_row(0, hand)
+    row = columns.hand_row(0, hand)
     assert [row[f"{point.name.lower()}_visibility"] for point in HandLandmark] == hand.visibility.tolist()
 
 

@@ -19,7 +19,7 @@ from conftest import two_hands
 from PIL import Image as PillowImage
 
 import knuckle
-from knuckle import tables
+from knuckle.media import columns
 from knuckle.results import Hand
 
 pytest.importorskip("uvicorn")
@@ -159,7 +159,7 @@ def test_a_photo_gives_the_hands_that_python_gives(browser: Any, server: Running
         np.testing.assert_allclose(Hand.from_dict(given).landmarks, hand.landmarks, atol=0.5)
         np.testing.assert_allclose(Hand.from_dict(given).world, hand.world, atol=0.002)
     table = list(csv.DictReader(io.StringIO(offered[".csv"].decode())))
-    assert list(table[0]) == tables.hand_schema().names
+    assert list(table[0]) == columns.hand_schema().names
     assert float(table[0]["wrist_x_px"]) == pytest.approx(row["hands"][0]["landmarks"][0][0])
     assert PillowImage.open(io.BytesIO(offered[".png"])).size == (640, 480)
 
@@ -264,7 +264,7 @@ def test_palms_only_shows_palms_and_no_hands(browser: Any, server: Running, phot
     expected = knuckle.detect_palms(np.asarray(PillowImage.open(photo)))
     for given, palm in zip(palms, expected, strict=True):
         np.testing.assert_allclose(given["box"], palm.box, atol=1)
-    assert next(csv.reader(io.StringIO(offered[".csv"].decode()))) == tables.palm_schema().names
+    assert next(csv.reader(io.StringIO(offered[".csv"].decode()))) == columns.palm_schema().names
 
 
 def test_settings_change_what_is_found_and_are_kept(browser: Any, server: Running, photo: Path) -> None:

@@ -1,6 +1,5 @@
 """Knuckle: real-time hand tracking on a CPU: 21 3D landmarks per hand, handedness and ids."""
 
-from knuckle.draw import draw_hands, draw_palms, draw_rois
 from knuckle.errors import (
     BundleError,
     EngineError,
@@ -10,9 +9,10 @@ from knuckle.errors import (
     SinkError,
     SourceError,
 )
+from knuckle.media.draw import draw_hands, draw_palms, draw_rois
+from knuckle.media.sources import read
 from knuckle.options import TrackerOptions
 from knuckle.results import FINGERS, HAND_CONNECTIONS, Frame, Hand, HandLandmark, Palm, Roi
-from knuckle.sources import read
 from knuckle.tracker import HandTracker, detect, detect_palms, landmarks_in, load
 
 __version__ = "0.1.0"

@@ -19,8 +19,8 @@ from knuckle.evaluate.candidates import MIN_PALM_SCORE, Answer, Ask, Candidate
 from knuckle.evaluate.labels import file_of, open_image
 from knuckle.evaluate.predictions import file_key, merge_parts, read_predictions, write_seen
 from knuckle.evaluate.truth import Clip, Dataset, Predictions, Seen
+from knuckle.media.sources import read
 from knuckle.results import Frame, Hand, Palm
-from knuckle.sources import read
 
 STILLS_PER_PART = 64
 UNKNOWN_WORLD = np.full((21, 3), np.nan, np.float32)

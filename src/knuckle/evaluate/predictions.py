@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from knuckle import tables
 from knuckle.errors import SourceError
 from knuckle.evaluate.truth import Predictions, Seen
+from knuckle.media import columns
 from knuckle.results import Hand, Palm, Roi
 
 
@@ -26,11 +26,11 @@ def prediction_schema() -> Any:
 
     numbers = pa.list_(pa.float32())
     more = {"ms": pa.float32(), "searched": pa.bool_(), "palms": pa.list_(numbers), "raw_px": numbers, "roi": numbers}
-    return pa.schema([*tables.hand_schema(), *(pa.field(name, kind) for name, kind in more.items())])
+    return pa.schema([*columns.hand_schema(), *(pa.field(name, kind) for name, kind in more.items())])
 
 
 def _rows(seen: Seen) -> list[dict[str, Any]]:
-    shared = {"format": tables.HANDS_FORMAT, "source": seen.source, "frame": seen.frame, "time_s": seen.time_s}
+    shared = {"format": columns.HANDS_FORMAT, "source": seen.source, "frame": seen.frame, "time_s": seen.time_s}
     shared |= {"width_px": seen.size[0], "height_px": seen.size[1]}
     rows = [shared | _hand_row(place, hand) for place, hand in enumerate(seen.hands)] or [shared]
     rows[0] |= {"ms": seen.ms, "searched": seen.searched}
@@ -41,7 +41,7 @@ def _rows(seen: Seen) -> list[dict[str, Any]]:
 
 def _hand_row(place: int, hand: Hand) -> dict[str, Any]:
     roi = [hand.roi.x, hand.roi.y, hand.roi.size, hand.roi.angle_rad]
-    return tables.hand_row(place, hand) | {"raw_px": hand.landmarks_raw.ravel().tolist(), "roi": roi}
+    return columns.hand_row(place, hand) | {"raw_px": hand.landmarks_raw.ravel().tolist(), "roi": roi}
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -86,7 +86,7 @@ def _palm_of(numbers: Any) -> Palm:
 
 
 def _hand_of(row: dict[str, Any]) -> Hand:
-    visibility = [row[f"{name}_visibility"] for name in tables.NAMES]
+    visibility = [row[f"{name}_visibility"] for name in columns.NAMES]
     return Hand(
         landmarks=_points(row, "_px"),
         world=_points(row, "_m", "_world"),
@@ -102,7 +102,7 @@ def _hand_of(row: dict[str, Any]) -> Hand:
 
 
 def _points(row: dict[str, Any], unit: str, space: str = "") -> Any:
-    return np.array([[row[f"{name}{space}_{axis}{unit}"] for axis in "xyz"] for name in tables.NAMES], np.float32)
+    return np.array([[row[f"{name}{space}_{axis}{unit}"] for axis in "xyz"] for name in columns.NAMES], np.float32)
 
 
 def write_seen(path: Path, seen: Iterable[Seen]) -> None:

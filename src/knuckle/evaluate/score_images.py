@@ -13,8 +13,8 @@ from knuckle.errors import InputError
 from knuckle.evaluate import metrics, metrics_landmarks
 from knuckle.evaluate.metrics import IntArray
 from knuckle.evaluate.truth import HIDDEN, VISIBLE, Predictions, Seen, Shot, TrueHand
+from knuckle.media.columns import NAMES
 from knuckle.results import FloatArray
-from knuckle.tables import NAMES
 
 JOINTS = NAMES
 # A hand counts as found when the box around its landmarks and the labelled one overlap so much. Labelled boxes are

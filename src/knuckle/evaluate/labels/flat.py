@@ -34,7 +34,7 @@ from knuckle.evaluate.labels.rows import (
     visibility_by_flag,
 )
 from knuckle.evaluate.truth import Dataset, LabelledBy, Shot, TrueHand
-from knuckle.sources import IMAGE_SUFFIXES
+from knuckle.media.sources import IMAGE_SUFFIXES
 
 COCO_WRISTS = {"left": 9, "right": 10}  # of the 17 body points
 

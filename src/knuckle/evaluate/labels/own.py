@@ -25,8 +25,8 @@ from knuckle.evaluate.labels.rows import (
     tips,
 )
 from knuckle.evaluate.truth import HIDDEN, OUTSIDE, VISIBLE, Clip, Dataset, LabelledBy, Shot, TrueHand
+from knuckle.media.sources import VIDEO_SUFFIXES
 from knuckle.results import FloatArray
-from knuckle.sources import VIDEO_SUFFIXES
 
 # 0 visible, 1 hidden by the same hand, 2 hidden by something else, 3 outside of the image
 VISIBILITY_MEANS = np.array([VISIBLE, HIDDEN, HIDDEN, OUTSIDE], np.float32)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from knuckle.errors import SourceError
 from knuckle.images import Image, as_rgb
-from knuckle.sources import load_image
+from knuckle.media.sources import load_image
 
 MARK = ".tar#"  # "shards/000.tar#00012.jpg"
 

@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from knuckle.draw import DETECTION_COLOUR, FINGER_COLOURS, OUTLINE, PALM_COLOUR
 from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
+from knuckle.media.draw import DETECTION_COLOUR, FINGER_COLOURS, OUTLINE, PALM_COLOUR
 from knuckle.results import FINGERS, PALM_CONNECTIONS
 from knuckle.train.synth.labels import HandLabel, Visibility
 

@@ -21,8 +21,8 @@ import cv2
 
 from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
+from knuckle.media.columns import frame_columns, hand_row, hand_schema, palm_row, palm_schema
 from knuckle.results import Frame, Hand, Palm
-from knuckle.tables import frame_columns, hand_row, hand_schema, palm_row, palm_schema
 
 ROWS_AT_ONCE = 2000
 CLOCK = 90_000  # ticks per second of written video: holds every usual frame rate, and uneven ones
