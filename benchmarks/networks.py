@@ -28,12 +28,12 @@ from knuckle.evaluate.intervals import bootstrap
 from knuckle.evaluate.labels import open_image
 from knuckle.evaluate.truth import Shot, TrueHand
 from knuckle.geometry import crop
-from knuckle.hand import MCP_JOINTS, HandLandmarker, HandModel
 from knuckle.images import Image
 from knuckle.media.draw import draw_hands
 from knuckle.media.sources import load_image
 from knuckle.models import catalogue
 from knuckle.models.session import Session, default_threads
+from knuckle.pipeline.hand import MCP_JOINTS, HandLandmarker, HandModel
 from knuckle.results import Hand, Roi
 from knuckle.train.augment import Jitter
 from knuckle.train.data import Source, elsewhere, is_taught, region

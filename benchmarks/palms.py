@@ -34,9 +34,9 @@ from knuckle.evaluate.truth import Clip, Dataset, Shot
 from knuckle.images import Image
 from knuckle.media.sources import read
 from knuckle.models.session import Session
-from knuckle.options import TrackerOptions
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import Networks, hand_detection, palm_candidates
 from knuckle.results import Palm
-from knuckle.tracker import Networks, hand_detection, palm_candidates
 from knuckle.train.palm import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figures_of, rank
 
 HERE = Path(__file__).resolve().parent

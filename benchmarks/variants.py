@@ -28,7 +28,6 @@ import cv2
 import numpy as np
 
 import knuckle
-from knuckle import palm, smooth, tracks
 from knuckle.evaluate.candidates import Ask, Candidate, of_networks
 from knuckle.evaluate.intervals import bootstrap_ratio, bootstrap_ratio_difference
 from knuckle.evaluate.labels import open_image, sample_datasets
@@ -39,10 +38,11 @@ from knuckle.evaluate.score import score
 from knuckle.evaluate.score_images import FOUND_IOU
 from knuckle.evaluate.truth import Dataset, Shot
 from knuckle.geometry import letterbox
-from knuckle.hand import PIP_JOINTS, roi_from_hand
 from knuckle.images import Image
-from knuckle.options import TrackerOptions
-from knuckle.tracker import Networks
+from knuckle.pipeline import memory, palm, smooth
+from knuckle.pipeline.hand import PIP_JOINTS, roi_from_hand
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import Networks
 
 CLIPS = ("still_hand", "moving_hand", "ti1k_clips", "asl_clips")
 PHOTOS = ("ti1k", "subhih", "lebanese_gestures", "asl_letters", "office_no_hands")
@@ -83,10 +83,10 @@ def exchanged(module: ModuleType, **values: Any) -> Callable[[], contextlib.Abst
 
 TRACKING = (
     Variant("default", {}),
-    Variant("PIP joints", {}, exchanged(tracks, roi_from_hand=partial(roi_from_hand, joints=PIP_JOINTS))),
+    Variant("PIP joints", {}, exchanged(memory, roi_from_hand=partial(roi_from_hand, joints=PIP_JOINTS))),
     Variant("no motion", {"predict_motion": False}),
-    Variant("all motion", {}, exchanged(tracks, CALM_PER_S=0.0)),
-    Variant("motion above 3", {}, exchanged(tracks, CALM_PER_S=3.0)),
+    Variant("all motion", {}, exchanged(memory, CALM_PER_S=0.0)),
+    Variant("motion above 3", {}, exchanged(memory, CALM_PER_S=3.0)),
     Variant("no filter", {"smooth": False}),
     Variant("centre filtered like points", {}, exchanged(smooth, CENTRE_BETA_HZ_PER_SPEED=smooth.BETA_HZ_PER_SPEED)),
     Variant("every frame searched", {"search_every": 1}),

@@ -65,7 +65,7 @@ def side_by_solutions(image: np.ndarray) -> str:
 
 def side_by_tasks(image: np.ndarray) -> str:
     """What the Tasks API calls the one hand."""
-    from knuckle.palm import UPRIGHT_RAD
+    from knuckle.pipeline.palm import UPRIGHT_RAD
     from knuckle.tasks import BaseOptions, HandLandmarker, HandLandmarkerOptions, Image, ImageFormat
 
     # Straight crops: a drawn hand is not so natural that a turned one would do.

@@ -13,8 +13,9 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from knuckle import hand, options, palm, results, smooth, tracker, tracks
+from knuckle import results
 from knuckle.models import catalogue, fetch
+from knuckle.pipeline import hand, memory, options, palm, smooth, tracker
 
 TARGET = Path(__file__).resolve().parents[1] / "web" / "src" / "constants.ts"
 
@@ -48,14 +49,14 @@ def numbers() -> list[tuple[str, str, Any]]:
         ("Z_SCALE", "The landmark network's z is this much of the scale of its x and y.", hand.Z_SCALE),
         ("STEADY", "Landmarks that stay put while fingers bend.", hand.STEADY),
         ("ROI_JOINTS", "Index, middle and ring joints that tell where a hand points to.", default_joints()),
-        ("REACH", "Palm baselines within which a hand is found again at once.", tracks.REACH),
-        ("REACH_PER_S", "The same, for each second unseen.", tracks.REACH_PER_S),
-        ("WRONG_SIDE", "A hand of the other side counts as this many baselines further away.", tracks.WRONG_SIDE),
-        ("VOTES", "Handedness is the mean over about this many frames.", tracks.VOTES),
-        ("CALM_PER_S", "Motion below this many palm baselines a second is noise.", tracks.CALM_PER_S),
-        ("COAST_S", "Motion is carried on for this long after a hand was lost.", tracks.COAST_S),
-        ("SLOWEST_S", "Frames further apart than this show hands that cannot be told the same.", tracks.SLOWEST_S),
-        ("PALM_LANDMARKS", "The palm detector's key points as hand landmarks.", tracks.PALM_LANDMARKS),
+        ("REACH", "Palm baselines within which a hand is found again at once.", memory.REACH),
+        ("REACH_PER_S", "The same, for each second unseen.", memory.REACH_PER_S),
+        ("WRONG_SIDE", "A hand of the other side counts as this many baselines further away.", memory.WRONG_SIDE),
+        ("VOTES", "Handedness is the mean over about this many frames.", memory.VOTES),
+        ("CALM_PER_S", "Motion below this many palm baselines a second is noise.", memory.CALM_PER_S),
+        ("COAST_S", "Motion is carried on for this long after a hand was lost.", memory.COAST_S),
+        ("SLOWEST_S", "Frames further apart than this show hands that cannot be told the same.", memory.SLOWEST_S),
+        ("PALM_LANDMARKS", "The palm detector's key points as hand landmarks.", memory.PALM_LANDMARKS),
         ("MIN_CUTOFF_HZ", "One-Euro: cutoff of a still hand.", smooth.MIN_CUTOFF_HZ),
         ("BETA_HZ_PER_SPEED", "One-Euro: cutoff gained per hand size a second.", smooth.BETA_HZ_PER_SPEED),
         ("CENTRE_BETA_HZ_PER_SPEED", "The same for a hand's centre.", smooth.CENTRE_BETA_HZ_PER_SPEED),

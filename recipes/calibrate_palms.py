@@ -24,7 +24,7 @@ import knuckle
 from knuckle.evaluate.labels import open_image
 from knuckle.geometry import letterbox
 from knuckle.images import Image
-from knuckle.options import TrackerOptions
+from knuckle.pipeline.options import TrackerOptions
 from knuckle.train.checkpoint import read_checkpoint
 from knuckle.train.palm import LEAST_SCORE, PalmJudge, grid_of, load_palm_network, palms_of
 from knuckle.train.palm_data import PalmSource, is_labelled

@@ -19,8 +19,8 @@ import torch
 from rich.progress import track
 
 from knuckle.evaluate.labels import open_image
-from knuckle.hand import MCP_JOINTS
 from knuckle.images import Image
+from knuckle.pipeline.hand import MCP_JOINTS
 from knuckle.results import FloatArray
 from knuckle.train.augment import Jitter, crop_from_image, cut
 from knuckle.train.checkpoint import read_checkpoint

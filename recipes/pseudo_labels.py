@@ -27,13 +27,13 @@ from rich.progress import track
 
 import knuckle
 from knuckle.geometry import iou
-from knuckle.hand import HandLandmarker, roi_from_hand
 from knuckle.images import Image
 from knuckle.media.sources import load_image
-from knuckle.options import TrackerOptions
-from knuckle.palm import roi_from_palm
+from knuckle.pipeline.hand import HandLandmarker, roi_from_hand
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.palm import roi_from_palm
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import FloatArray, Hand, Roi
-from knuckle.tracker import Networks
 
 VIEWS = [(angle, scale) for angle in (-25, 0, 25) for scale in (0.85, 1.0, 1.2, 1.4)]  # degrees, of the region's side
 SHIFT = 0.06

@@ -33,13 +33,13 @@ from rich.progress import track
 import knuckle
 from knuckle.evaluate.metrics import centredness, iou_matrix
 from knuckle.geometry import apply, crop, image_from_crop
-from knuckle.hand import HandLandmarker, roi_from_hand
 from knuckle.images import Image
 from knuckle.media.sources import load_image
-from knuckle.options import TrackerOptions
-from knuckle.palm import PalmDetector, roi_from_palm, suppress
+from knuckle.pipeline.hand import HandLandmarker, roi_from_hand
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.palm import PalmDetector, roi_from_palm, suppress
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import FloatArray, Hand, Palm, Roi
-from knuckle.tracker import Networks
 from knuckle.train.synth.labels import PALM_LANDMARKS
 
 NEVER = ("ti1k", "gestures40", "office_no_hands")

@@ -11,8 +11,8 @@ from scene import blank, draw_hand
 
 import knuckle
 from knuckle.images import Image
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import Hand, Roi
-from knuckle.tracker import Networks
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no wrong answer
 settings.load_profile("patient")

@@ -21,9 +21,9 @@ from pyarrow import parquet
 from knuckle.cli import Job
 from knuckle.images import Image
 from knuckle.media.sources import Reader, read
-from knuckle.options import TrackerOptions
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import Frame
-from knuckle.tracker import Networks
 
 KNUCKLE = (sys.executable, "-m", "knuckle.cli")
 

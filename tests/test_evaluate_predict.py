@@ -22,8 +22,8 @@ from knuckle.evaluate.predict import STILLS_PER_PART, count_images, predict, see
 from knuckle.evaluate.predictions import prediction_schema, read_predictions
 from knuckle.evaluate.truth import Clip, Dataset, Seen, Shot
 from knuckle.media import columns
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import Frame, Hand
-from knuckle.tracker import Networks
 
 ELSEWHERE = """
 def steady(video, max_hands, argument="7"):

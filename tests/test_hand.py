@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knuckle import Roi
-from knuckle.hand import HandLandmarker, roi_from_hand
 from knuckle.models.session import FakeSession
+from knuckle.pipeline.hand import HandLandmarker, roi_from_hand
 from knuckle.results import Hand, HandLandmark
 
 IMAGE = np.zeros((100, 200, 3), np.uint8)

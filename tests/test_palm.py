@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knuckle.models.session import FakeSession
-from knuckle.palm import PalmDetector, PalmModel, anchors, roi_from_palm, suppress
+from knuckle.pipeline.palm import PalmDetector, PalmModel, anchors, roi_from_palm, suppress
 from knuckle.results import Palm
 
 STRIDES = PalmModel().strides

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knuckle.app import main_graph
 from knuckle.errors import InputError, SourceError
-from knuckle.graph import Graph, Node
 from knuckle.graph_view import Box, Diagram, Port, as_text, diagram_of
 from knuckle.models import catalogue
-from knuckle.options import TrackerOptions
 from knuckle.pbtxt import LOOPBACK, Word, as_pbtxt, parse, read_pbtxt
-from knuckle.tracker import Networks
+from knuckle.pipeline.graph import Graph, Node
+from knuckle.pipeline.main_graph import main_graph
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import Networks
 
 COUNTER = """
 # Counts what passes.

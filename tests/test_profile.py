@@ -15,10 +15,10 @@ from test_graph_view import knuckle_graph
 import knuckle
 from knuckle import profile as profile_module
 from knuckle.errors import SinkError
-from knuckle.graph import Graph, Node
 from knuckle.images import Image
+from knuckle.pipeline.graph import Graph, Node
+from knuckle.pipeline.tracker import Networks
 from knuckle.profile import Profile
-from knuckle.tracker import Networks
 
 
 def nap(seconds: float) -> float:

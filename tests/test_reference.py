@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knuckle import Palm, Roi
-from knuckle.hand import MCP_JOINTS, roi_from_hand
+from knuckle.pipeline.hand import MCP_JOINTS, roi_from_hand
 from knuckle.reference import earlier_wins, later_wins, overlap_of, turned, turned_back
 
 ROIS = st.builds(Roi, st.floats(0, 100), st.floats(0, 100), st.floats(1, 80), st.floats(-3, 3))

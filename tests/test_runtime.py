@@ -10,7 +10,7 @@ import pytest
 
 from knuckle import EngineError, InputError
 from knuckle.models.session import LiteRtAccelerator, Session
-from knuckle.tracker import Networks
+from knuckle.pipeline.tracker import Networks
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), np.uint8)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from knuckle.smooth import SmoothedHand, smooth_hand
+from knuckle.pipeline.smooth import SmoothedHand, smooth_hand
 
 RNG = np.random.default_rng(0)
 

@@ -23,9 +23,9 @@ from knuckle.images import Image
 from knuckle.media.sources import load_image
 from knuckle.models import catalogue
 from knuckle.models.session import FakeSession
+from knuckle.pipeline.tracker import Networks
 from knuckle.reference import RefusedError
 from knuckle.solutions import drawing_styles, drawing_utils, hands, messages
-from knuckle.tracker import Networks
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 FRAME = np.zeros((100, 200, 3), np.uint8)

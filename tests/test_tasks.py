@@ -19,7 +19,8 @@ from test_solutions import networks_that_see
 
 import knuckle
 from knuckle.media.sources import load_image
-from knuckle.palm import UPRIGHT_RAD
+from knuckle.pipeline.palm import UPRIGHT_RAD
+from knuckle.pipeline.tracker import Networks
 from knuckle.reference import tasks_detection, tasks_tracking
 from knuckle.tasks import (
     BaseOptions,
@@ -34,7 +35,6 @@ from knuckle.tasks import (
     RunningMode,
     vision,
 )
-from knuckle.tracker import Networks
 
 FRAME = Image(ImageFormat.SRGB, np.zeros((100, 200, 3), np.uint8))
 MODELS = BaseOptions(model_asset_path="mediapipe")

@@ -12,13 +12,13 @@ from scene import TIPS, blank, draw_hand
 
 import knuckle
 from knuckle import HandTracker, InputError, Roi
-from knuckle.graph import Step
-from knuckle.hand import roi_from_hand
 from knuckle.images import Image
 from knuckle.models.session import Outputs
-from knuckle.palm import anchors
+from knuckle.pipeline.graph import Step
+from knuckle.pipeline.hand import roi_from_hand
+from knuckle.pipeline.palm import anchors
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import Hand
-from knuckle.tracker import Networks
 
 
 def same(one: list[Hand], other: list[Hand]) -> bool:

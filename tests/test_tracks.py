@@ -7,8 +7,7 @@ from conftest import make_hand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knuckle.results import Hand, Palm
-from knuckle.tracks import (
+from knuckle.pipeline.memory import (
     CALM_PER_S,
     PALM_LANDMARKS,
     Memory,
@@ -19,6 +18,7 @@ from knuckle.tracks import (
     visible_hands,
     without_duplicates,
 )
+from knuckle.results import Hand, Palm
 
 FPS = 30
 

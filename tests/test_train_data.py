@@ -19,8 +19,8 @@ pytest.importorskip("torch")
 from knuckle.errors import InputError, SourceError
 from knuckle.evaluate.truth import HIDDEN, OUTSIDE, VISIBLE, TrueHand
 from knuckle.geometry import apply, crop
-from knuckle.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandModel, roi_from_hand
 from knuckle.models.session import FakeSession
+from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandModel, roi_from_hand
 from knuckle.results import Hand, Roi
 from knuckle.train import augment, data
 from knuckle.train.augment import Jitter, Look, crop_from_image, cut

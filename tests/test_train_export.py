@@ -138,7 +138,7 @@ def test_a_checkpoint_becomes_a_bundle_that_runs_and_trains_on(checkpoint: Path,
     image, _ = drawn_hand(np.random.default_rng(0))
     palm = knuckle.detect_palms(image, models=networks)[0]
     hands = networks.hand_landmarker(knuckle.TrackerOptions(min_presence=0.0)).graph()(
-        image, [knuckle.palm.roi_from_palm(palm)]
+        image, [knuckle.pipeline.palm.roi_from_palm(palm)]
     )
     assert hands[0].visibility is not None and hands[0].visibility.shape == (21,)
     network, config = start_network(str(out), HandNetShape())

@@ -23,7 +23,7 @@ from knuckle.errors import InputError  # noqa: E402
 from knuckle.evaluate.truth import Shot, TrueHand  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.models.session import FakeSession  # noqa: E402
-from knuckle.palm import PalmDetector, PalmModel, suppress  # noqa: E402
+from knuckle.pipeline.palm import PalmDetector, PalmModel, suppress  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
 from knuckle.train.augment import Look  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402

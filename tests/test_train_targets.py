@@ -18,7 +18,7 @@ from knuckle.evaluate.metrics import iou_matrix  # noqa: E402
 from knuckle.media.sources import load_image  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.models.session import FakeSession, Session  # noqa: E402
-from knuckle.palm import PalmDetector, PalmModel  # noqa: E402
+from knuckle.pipeline.palm import PalmDetector, PalmModel  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
 from knuckle.train.nets import palm_net, reference_palm  # noqa: E402
 from knuckle.train.targets import AnchorGrid, AnchorTargets, targets  # noqa: E402

@@ -14,9 +14,9 @@ import knuckle
 from knuckle import tasks
 from knuckle.media import columns
 from knuckle.media.draw import draw_hands
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import FINGERS, Hand, HandLandmark
 from knuckle.solutions import hands as legacy
-from knuckle.tracker import Networks
 
 PHOTO = draw_hand(blank(), 300, 220, 240)
 

@@ -22,9 +22,9 @@ from knuckle.geometry import crop, letterbox
 from knuckle.images import Image
 from knuckle.models import catalogue, fetch
 from knuckle.models.session import Outputs, Pictures
-from knuckle.palm import anchors
+from knuckle.pipeline.palm import anchors
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import Hand, Roi
-from knuckle.tracker import Networks
 
 sys.path.insert(0, str(WEB.parent / "docs"))
 
@@ -179,7 +179,7 @@ def test_a_still_gives_the_same_hands_from_every_source(page: Any) -> None:
           const found = { "no worker": await here.detect(data) };
           here.close();
           for (const [name, source] of Object.entries(sources)) found[name] = await tracker.detect(source);
-          return Object.fromEntries(Object.entries(found).map(([k, hands]) => [k, hands.map(knuckle.handToJson)]));
+          return Object.fromEntries(Object.entries(found).map(([k, hands]) => [k, hands.map(knuckle.pipeline.handToJson)]));
         }""",
         raw(drawn()),
     )
@@ -195,8 +195,8 @@ def test_palms_and_landmarks_in_given_regions_are_the_same(page: Any) -> None:
     sent = [{"x": roi.x, "y": roi.y, "size": roi.size, "angleRad": roi.angle_rad} for roi in regions]
     palms, hands = page.evaluate(
         """async ([raw, rois]) => [
-          (await tracker.detectPalms(image(raw))).map(knuckle.palmToJson),
-          (await tracker.landmarksIn(image(raw), rois)).map((hand) => hand && knuckle.handToJson(hand)),
+          (await tracker.detectPalms(image(raw))).map(knuckle.pipeline.palmToJson),
+          (await tracker.landmarksIn(image(raw), rois)).map((hand) => hand && knuckle.pipeline.handToJson(hand)),
         ]""",
         [raw(drawn()), sent],
     )
@@ -216,7 +216,9 @@ def test_real_photos_give_the_same_hands(page: Any, shared: Path) -> None:
     for photo in photos:
         image = np.asarray(Picture.open(photo).convert("RGB"))
         ours = knuckle.detect(image)
-        theirs = page.evaluate("async (raw) => (await tracker.detect(image(raw))).map(knuckle.handToJson)", raw(image))
+        theirs = page.evaluate(
+            "async (raw) => (await tracker.detect(image(raw))).map(knuckle.pipeline.handToJson)", raw(image)
+        )
         assert_same(ours, theirs, 0.5)
 
 
@@ -224,7 +226,7 @@ def test_real_photos_give_the_same_hands(page: Any, shared: Path) -> None:
 def test_jpeg_files_give_the_same_hands(page: Any, shared: Path) -> None:
     """The browser's own JPEG decoder rounds otherwise, so this is looser."""
     for photo in sorted((shared / "data" / "photos" / "gestures40").glob("*.jpg"))[1:20:4]:
-        code = "async (file) => (await tracker.detect(new Blob([bytes(file)]))).map(knuckle.handToJson)"
+        code = "async (file) => (await tracker.detect(new Blob([bytes(file)]))).map(knuckle.pipeline.handToJson)"
         theirs = page.evaluate(code, base64.b64encode(photo.read_bytes()).decode())
         assert_same(knuckle.detect(np.asarray(Picture.open(photo).convert("RGB"))), theirs, 2)
 
@@ -309,7 +311,7 @@ def test_a_clip_keeps_its_ids_with_the_browsers_own_engine(page: Any, clip_frame
     tracker, differences = knuckle.HandTracker(), list[float]()
     page.evaluate("tracker.reset()")
     for k, image in enumerate(clip_frames[:16]):
-        code = "async ([raw, timeS]) => (await tracker.track(image(raw), timeS)).map(knuckle.handToJson)"
+        code = "async ([raw, timeS]) => (await tracker.track(image(raw), timeS)).map(knuckle.pipeline.handToJson)"
         theirs = page.evaluate(code, [raw(image), k / 15])
         ours = tracker(image, k / 15)
         assert [hand.track_id for hand in ours] == [hand["track_id"] for hand in theirs]
@@ -492,7 +494,7 @@ def test_webgpu_gives_the_same_hands(page: Any, address: str) -> None:
         device, theirs = page.evaluate(
             """async (raw) => {
               const one = await create({ engine: "webgpu" });
-              return [one.device, (await one.detect(image(raw))).map(knuckle.handToJson)];
+              return [one.device, (await one.detect(image(raw))).map(knuckle.pipeline.handToJson)];
             }""",
             raw(drawn()),
         )

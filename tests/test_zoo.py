@@ -16,7 +16,7 @@ import knuckle
 from knuckle import BundleError
 from knuckle.models import catalogue, fetch, visibility_head
 from knuckle.models.session import Session
-from knuckle.tracker import Networks
+from knuckle.pipeline.tracker import Networks
 
 
 @pytest.fixture

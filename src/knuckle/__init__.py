@@ -11,9 +11,9 @@ from knuckle.errors import (
 )
 from knuckle.media.draw import draw_hands, draw_palms, draw_rois
 from knuckle.media.sources import read
-from knuckle.options import TrackerOptions
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import HandTracker, detect, detect_palms, landmarks_in, load
 from knuckle.results import FINGERS, HAND_CONNECTIONS, Frame, Hand, HandLandmark, Palm, Roi
-from knuckle.tracker import HandTracker, detect, detect_palms, landmarks_in, load
 
 __version__ = "0.1.0"
 

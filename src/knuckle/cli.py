@@ -19,9 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import knuckle
-from knuckle.app import main_graph
 from knuckle.errors import Error, InputError, MissingExtraError
-from knuckle.graph import Graph, Step
 from knuckle.graph_view import Diagram, diagrams_of
 from knuckle.images import Image
 from knuckle.media import sinks
@@ -29,11 +27,13 @@ from knuckle.media.sources import IMAGE_SUFFIXES, Reader, in_background, read
 from knuckle.media.window import Window
 from knuckle.models import catalogue
 from knuckle.models.session import default_threads
-from knuckle.options import TrackerOptions
 from knuckle.pbtxt import read_pbtxt
+from knuckle.pipeline.graph import Graph, Step
+from knuckle.pipeline.main_graph import main_graph
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import Networks, load
 from knuckle.profile import Profile
 from knuckle.results import Frame, Hand
-from knuckle.tracker import Networks, load
 from knuckle.views import FORMATS, save
 
 DEFAULTS = TrackerOptions()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any, Literal
 
-from knuckle.graph import Graph, Node
+from knuckle.pipeline.graph import Graph, Node
 from knuckle.profile import Cost, NodePath, Profile
 
 PREVIOUS = "previous_call"  # the box that stands for a graph's feedback

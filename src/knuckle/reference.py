@@ -1,6 +1,6 @@
 """MediaPipe's own two tracking graphs, wired from our nodes: what `knuckle.solutions` and `knuckle.tasks` run.
 
-They differ from `knuckle.tracker` on purpose: no smoothing, no prediction, no ids, no search in the frame that
+They differ from `knuckle.pipeline.tracker` on purpose: no smoothing, no prediction, no ids, no search in the frame that
 lost a hand, the palm detector on every frame that has fewer than `max_hands`, regions compared as upright squares.
 """
 
@@ -17,14 +17,14 @@ import numpy as np
 
 from knuckle.errors import InputError
 from knuckle.geometry import iou, square_box
-from knuckle.graph import Graph, Node
-from knuckle.hand import rois_from_hands
 from knuckle.images import Image
-from knuckle.options import TrackerOptions
-from knuckle.palm import UPRIGHT_RAD, roi_from_palm
+from knuckle.pipeline.graph import Graph, Node
+from knuckle.pipeline.hand import rois_from_hands
+from knuckle.pipeline.memory import without_duplicates
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.palm import UPRIGHT_RAD, roi_from_palm
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import FINGERS, FloatArray, Hand, Palm, Roi
-from knuckle.tracker import Networks
-from knuckle.tracks import without_duplicates
 
 SAME_REGION = 0.5
 # 90 degrees, read as radians: turns each region that comes from a palm by 26.6 degrees.

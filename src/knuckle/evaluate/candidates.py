@@ -13,10 +13,10 @@ from typing import Any
 import knuckle
 from knuckle.errors import InputError
 from knuckle.evaluate import external, worker
-from knuckle.graph import Step
 from knuckle.images import Image
-from knuckle.options import TrackerOptions
-from knuckle.tracker import HandTracker, Networks, hand_detection, load
+from knuckle.pipeline.graph import Step
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import HandTracker, Networks, hand_detection, load
 
 # Palms of stills are kept down to this score, for precision-recall curves; hands come from those above 0.5.
 MIN_PALM_SCORE = 0.1
@@ -45,7 +45,7 @@ class Candidate:
 def candidate(spec: str, options: TrackerOptions | None = None) -> Candidate:
     """A candidate by what a user types: a bundle's name, folder or `.task` file, or `module:function[:argument]`.
 
-    The function is called as `function(video, max_hands[, argument])` and gives `knuckle.tracker.Networks`, or a
+    The function is called as `function(video, max_hands[, argument])` and gives `knuckle.pipeline.tracker.Networks`, or a
     function (image, time_s) -> list of hands; hands are `knuckle.Hand` or mappings with "landmarks" (21 rows of
     pixels) and any other key of `Hand.to_dict`. A checkpoint is the argument of the function that loads it.
 

@@ -14,10 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from knuckle.errors import InputError
+from knuckle.pipeline.tracker import detect, detect_palms
 from knuckle.serve.limits import Refused
 from knuckle.serve.pictures import FORMATS, decode
 from knuckle.serve.service import Service, options_of, refusal
-from knuckle.tracker import detect, detect_palms
 
 TYPES = (*FORMATS.values(), "application/octet-stream", "multipart/form-data")
 WORDS = {"true": True, "1": True, "false": False, "0": False}

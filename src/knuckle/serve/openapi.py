@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 import knuckle
-from knuckle.options import TrackerOptions
+from knuckle.pipeline.options import TrackerOptions
 from knuckle.serve.detect import OPTIONS, TYPES
 
 REFUSALS = {

@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse
 
 from knuckle.models import catalogue
 from knuckle.models.session import Outputs, Pictures, Session, default_threads
-from knuckle.options import TrackerOptions
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import Networks, load
 from knuckle.serve.limits import Limits, Places, Rates, Refused, host_of, is_loopback, require_token, same_token
-from knuckle.tracker import Networks, load
 
 MAX_HANDS = 16  # of one picture, so that a picture full of hands is not dear
 

@@ -13,10 +13,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import knuckle
 from knuckle.errors import Error
+from knuckle.pipeline.tracker import HandTracker
 from knuckle.serve.limits import Bucket, Refused, pace
 from knuckle.serve.pictures import decode
 from knuckle.serve.service import Service, options_of, refusal
-from knuckle.tracker import HandTracker
 
 POLICY = 1008  # close code of RFC 6455 for clients that break a rule
 KEYS = {"token", "options", "time_s", "reset"}

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from knuckle.errors import InputError
-from knuckle.graph import Graph
 from knuckle.images import as_rgb
+from knuckle.pipeline.graph import Graph
+from knuckle.pipeline.tracker import load
 from knuckle.reference import (
     FINGER_CONNECTIONS,
     PALM_CONNECTIONS,
@@ -29,7 +30,6 @@ from knuckle.solutions.messages import (
     NormalizedLandmark,
     NormalizedLandmarkList,
 )
-from knuckle.tracker import load
 
 HAND_PALM_CONNECTIONS = PALM_CONNECTIONS
 HAND_THUMB_CONNECTIONS = FINGER_CONNECTIONS["thumb"]

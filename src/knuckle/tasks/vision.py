@@ -21,6 +21,7 @@ from knuckle.errors import BundleError, InputError
 from knuckle.images import Image as Pixels
 from knuckle.images import as_rgb
 from knuckle.models import catalogue
+from knuckle.pipeline.tracker import Networks, load
 from knuckle.reference import (
     FINGER_CONNECTIONS,
     PALM_CONNECTIONS,
@@ -34,7 +35,6 @@ from knuckle.reference import (
 from knuckle.results import Hand
 from knuckle.tasks.containers import BaseOptions, Category, ImageProcessingOptions, Landmark, NormalizedLandmark
 from knuckle.tasks.image import Image, ImageFormat
-from knuckle.tracker import Networks, load
 
 __all__ = [
     "HandLandmark",
@@ -112,7 +112,7 @@ class HandLandmarkerOptions:
         min_tracking_confidence: a palm whose region overlaps a held hand's by more than this is no new hand; above 0
             and up to 1 in video and live streams.
         result_callback: for live streams: gets the result, the image and its time stamp, in a thread of ours.
-        upright_rad: ours: `knuckle.palm.UPRIGHT_RAD` cuts straight where MediaPipe turns new hands by 26.6 degrees.
+        upright_rad: ours: `knuckle.pipeline.palm.UPRIGHT_RAD` cuts straight where MediaPipe turns new hands by 26.6 degrees.
     """
 
     base_options: BaseOptions

@@ -22,8 +22,8 @@ from knuckle.evaluate.labels.pictures import names_in, read_member, source_in
 from knuckle.evaluate.metrics_landmarks import FINGERTIPS
 from knuckle.evaluate.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
 from knuckle.geometry import apply, iou, whole_image
-from knuckle.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_hand
 from knuckle.images import Image
+from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_hand
 from knuckle.results import FloatArray, Hand, Roi
 from knuckle.train.augment import (
     STRANGE,

@@ -20,7 +20,7 @@ from knuckle.evaluate.truth import Shot, TrueHand
 from knuckle.geometry import letterbox
 from knuckle.models import catalogue
 from knuckle.models.session import FakeSession
-from knuckle.palm import PalmDetector, PalmModel, suppress
+from knuckle.pipeline.palm import PalmDetector, PalmModel, suppress
 from knuckle.results import FloatArray, Palm
 from knuckle.train import losses
 from knuckle.train.augment import Look

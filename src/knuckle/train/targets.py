@@ -1,4 +1,4 @@
-"""Which anchor should say what: palms onto the anchors of `knuckle.palm`, the ones that the run time decodes."""
+"""Which anchor should say what: palms onto the anchors of `knuckle.pipeline.palm`, the ones that the run time decodes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.palm import anchors
+from knuckle.pipeline.palm import anchors
 from knuckle.results import FloatArray
 
 # An anchor stands for a palm where it lies within NEAR palm sides of its centre, as the reference's own do (0.2 to 0.3
@@ -24,7 +24,7 @@ class AnchorGrid:
 
     Attributes:
         side: of the network's input, pixels.
-        strides: (stride, anchors per cell) of each grid, as `knuckle.palm.PalmModel` has them.
+        strides: (stride, anchors per cell) of each grid, as `knuckle.pipeline.palm.PalmModel` has them.
         spans: per grid and anchor of a cell, the least and the largest palm that it stands for, shares of the side.
     """
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from knuckle.errors import EngineError, InputError, SinkError
 from knuckle.models.fetch import TASK_MEMBERS
 from knuckle.models.tflite import add_buffer, opened, packed
-from knuckle.palm import anchors
+from knuckle.pipeline.palm import anchors
 from knuckle.train import export as exporting
 
 PALM_SIDE, PALM_STRIDES = 192, ((8, 2), (16, 6))  # of the anchors that the graph makes itself

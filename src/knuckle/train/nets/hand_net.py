@@ -104,7 +104,7 @@ class HandNet(nn.Module):
     """The landmark network.
 
     Input (n, 3, side, side) RGB 0..1. `forward` gives a dict:
-        landmarks (n, 63): x, y, z in pixels of the input, z as x and y times `knuckle.hand.Z_SCALE`.
+        landmarks (n, 63): x, y, z in pixels of the input, z as x and y times `knuckle.pipeline.hand.Z_SCALE`.
         world (n, 63): metres. presence (n, 1): 0..1. handedness (n, 1): probability of "Left" in a mirrored image.
         visibility (n, 21): 0..1. log_sigma (n, 21): natural log of the expected error of x and y, pixels.
     With `train_outputs=True` also what the losses take: x_logits and y_logits (n, 21, bins), map_logits (n, 21, cells),

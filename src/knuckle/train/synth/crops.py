@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from knuckle.geometry import apply, image_from_crop, invert, turn
-from knuckle.hand import roi_from_hand
-from knuckle.palm import roi_from_palm
+from knuckle.pipeline.hand import roi_from_hand
+from knuckle.pipeline.palm import roi_from_palm
 from knuckle.results import FloatArray, Hand, Palm, Roi
 from knuckle.train.synth.labels import palm_of
 from knuckle.train.synth.mesh import Camera, Picture

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from knuckle.errors import InputError
-from knuckle.palm import UPRIGHT_RAD
+from knuckle.pipeline.palm import UPRIGHT_RAD
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from knuckle.geometry import iou
-from knuckle.hand import STEADY, roi_from_hand
+from knuckle.pipeline.hand import STEADY, roi_from_hand
+from knuckle.pipeline.smooth import Smoothed, SmoothedHand, one_euro, smooth_hand
 from knuckle.results import FloatArray, Hand, Palm, Roi
-from knuckle.smooth import Smoothed, SmoothedHand, one_euro, smooth_hand
 
 # Where a hand may be found again: palm baselines from where it was expected, at once and per second unseen. An arm
 # that is raised fast moved 8 baselines in a quarter of a second; a hand of the other side does not get the second.

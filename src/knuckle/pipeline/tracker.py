@@ -11,15 +11,15 @@ from functools import lru_cache, partial
 from typing import Any
 
 from knuckle.errors import InputError
-from knuckle.graph import Graph, Node, Observer
-from knuckle.hand import HandLandmarker, HandModel
 from knuckle.images import as_rgb
 from knuckle.models import catalogue
 from knuckle.models.session import Outputs, Pictures, Session
-from knuckle.options import TrackerOptions
-from knuckle.palm import PalmDetector, PalmModel, roi_from_palm
+from knuckle.pipeline.graph import Graph, Node, Observer
+from knuckle.pipeline.hand import HandLandmarker, HandModel
+from knuckle.pipeline.memory import Memory, expected_rois, follow, is_palm_of, visible_hands, without_duplicates
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.palm import PalmDetector, PalmModel, roi_from_palm
 from knuckle.results import Hand, Palm, Roi
-from knuckle.tracks import Memory, expected_rois, follow, is_palm_of, visible_hands, without_duplicates
 
 SEARCHES_PER_S = 5
 FRAME_S = 1 / 30
