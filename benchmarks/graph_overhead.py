@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from knuckle import TrackerOptions
+from knuckle.inspect.profile import Profile
 from knuckle.models import catalogue
 from knuckle.pipeline.graph import Graph, Node
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.tracker import Networks
-from knuckle.profile import Profile
 
 WANTED_US = 50.0
 

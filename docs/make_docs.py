@@ -49,7 +49,7 @@ def command_line() -> str:
 def graph_page() -> None:
     """The Mermaid block of docs/graph.md."""
     from knuckle import HandTracker
-    from knuckle.graph_view import as_mermaid, diagram_of
+    from knuckle.inspect.diagram import as_mermaid, diagram_of
 
     path = DOCS / "graph.md"
     head, rest = path.read_text().split("```mermaid\n", 1)

@@ -118,8 +118,8 @@ def test_palms_of_stills_go_below_the_threshold_and_hold_those_above_it(
 
 def test_the_file_has_the_columns_of_tables_first(photos: tuple[str, ...], networks: Networks, tmp_path: Path) -> None:
     predict(of_networks("ours", networks), dataset_of(photos), tmp_path / "p.parquet")
-    columns = pq.read_schema(tmp_path / "p.parquet").names
-    assert columns[: len(columns.hand_schema())] == columns.hand_schema().names and columns == prediction_schema().names
+    names = pq.read_schema(tmp_path / "p.parquet").names
+    assert names[: len(columns.hand_schema())] == columns.hand_schema().names and names == prediction_schema().names
     assert [path.name for path in tmp_path.iterdir()] == ["p.parquet"]
 
 

@@ -13,12 +13,12 @@ import pytest
 from test_graph_view import knuckle_graph
 
 import knuckle
-from knuckle import profile as profile_module
 from knuckle.errors import SinkError
 from knuckle.images import Image
+from knuckle.inspect import profile as profile_module
+from knuckle.inspect.profile import Profile
 from knuckle.pipeline.graph import Graph, Node
 from knuckle.pipeline.tracker import Networks
-from knuckle.profile import Profile
 
 
 def nap(seconds: float) -> float:

@@ -122,7 +122,7 @@ def test_a_newer_head_takes_the_place_of_an_older_one(
 
 def test_processes_that_upgrade_at_once_all_get_the_head(cache: Path, found: catalogue.Bundle) -> None:
     folder = cache_as_published(cache, found)
-    code = f"from knuckle import zoo; print(zoo.find({found.name!r}).hand.sha256)"
+    code = f"from knuckle.models import catalogue; print(catalogue.find({found.name!r}).hand.sha256)"
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert {run.communicate()[0].strip() for run in runs} == {found.hand.sha256}
     assert catalogue.find(found.name) == found and not list(folder.glob(".unfinished-*"))
@@ -218,8 +218,8 @@ def test_the_official_address_is_verified_and_used_first(
 
 def test_processes_that_pull_at_once_all_get_a_whole_bundle(cache: Path, task_file: Path) -> None:
     code = (
-        "from knuckle import fetch, zoo; fetch.WHEEL = 'mediapipe==0.0.0'; "
-        f"fetch.TASK_URL = {task_file.as_uri()!r}; print(zoo.find('mediapipe').name)"
+        "from knuckle.models import fetch, catalogue; fetch.WHEEL = 'mediapipe==0.0.0'; "
+        f"fetch.TASK_URL = {task_file.as_uri()!r}; print(catalogue.find('mediapipe').name)"
     )
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
     assert [run.communicate()[0].strip() for run in runs] == ["mediapipe"] * 4

@@ -20,21 +20,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import knuckle
 from knuckle.errors import Error, InputError, MissingExtraError
-from knuckle.graph_view import Diagram, diagrams_of
 from knuckle.images import Image
+from knuckle.inspect.diagram import Diagram, diagrams_of
+from knuckle.inspect.formats import FORMATS, save
+from knuckle.inspect.pbtxt import read_pbtxt
+from knuckle.inspect.profile import Profile
 from knuckle.media import sinks
 from knuckle.media.sources import IMAGE_SUFFIXES, Reader, in_background, read
 from knuckle.media.window import Window
 from knuckle.models import catalogue
 from knuckle.models.session import default_threads
-from knuckle.pbtxt import read_pbtxt
 from knuckle.pipeline.graph import Graph, Step
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks, load
-from knuckle.profile import Profile
 from knuckle.results import Frame, Hand
-from knuckle.views import FORMATS, save
 
 DEFAULTS = TrackerOptions()
 STOPPED = 130  # what shells expect after Ctrl-C

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from knuckle.errors import InputError, SinkError
-from knuckle.graph_page import as_html, as_svg
-from knuckle.graph_view import Diagram, as_mermaid, as_text
-from knuckle.pbtxt import as_pbtxt
+from knuckle.inspect.diagram import Diagram, as_mermaid, as_text
+from knuckle.inspect.page import as_html, as_svg
+from knuckle.inspect.pbtxt import as_pbtxt
 
 FORMATS: dict[str, Callable[[Diagram], str]] = {
     "text": as_text,

@@ -1,6 +1,6 @@
 """A graph as a picture of boxes and wires that every format is made from, and its text and Mermaid forms.
 
-`diagram_of` reads a running Graph; `knuckle.pbtxt` reads and writes GraphConfig text; `knuckle.graph_page` draws.
+`diagram_of` reads a running Graph; `knuckle.inspect.pbtxt` reads and writes GraphConfig text; `knuckle.inspect.page` draws.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any, Literal
 
+from knuckle.inspect.profile import Cost, NodePath, Profile
 from knuckle.pipeline.graph import Graph, Node
-from knuckle.profile import Cost, NodePath, Profile
 
 PREVIOUS = "previous_call"  # the box that stands for a graph's feedback
 Fields = tuple[tuple[str, Any], ...]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from html import escape
 from importlib.resources import files
 
-from knuckle.graph_view import Box, Diagram, Port, milliseconds
-from knuckle.profile import Cost
+from knuckle.inspect.diagram import Box, Diagram, Port, milliseconds
+from knuckle.inspect.profile import Cost
 
 PITCH, PAD, GAP = 20, 14, 10  # pixels: between ports, above the first one, below a row
 LANE, BEND = 12, 6
@@ -168,7 +168,7 @@ def as_html(diagram: Diagram) -> str:
 
 
 def _template() -> str:
-    return files("knuckle").joinpath("graph_page.html").read_text(encoding="utf-8")
+    return files("knuckle.inspect").joinpath("page.html").read_text(encoding="utf-8")
 
 
 def _ports_width(rows: list[_Row]) -> int:

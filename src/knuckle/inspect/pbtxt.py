@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from knuckle.errors import Error, InputError, SourceError
-from knuckle.graph_view import PREVIOUS, Box, Diagram, Fields, Port
+from knuckle.inspect.diagram import PREVIOUS, Box, Diagram, Fields, Port
 
 LOOPBACK = "PreviousLoopbackCalculator"
 PORT_FIELDS = ("input_stream", "output_stream", "input_side_packet", "output_side_packet")

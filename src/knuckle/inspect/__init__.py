@@ -1,0 +1,1 @@
+"""A graph as text, picture, page or GraphConfig, and how long its nodes took."""
