@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knuckle import Palm, Roi
+from knuckle.mediapipe.graphs import earlier_wins, later_wins, overlap_of, turned, turned_back
 from knuckle.pipeline.hand import MCP_JOINTS, roi_from_hand
-from knuckle.reference import earlier_wins, later_wins, overlap_of, turned, turned_back
 
 ROIS = st.builds(Roi, st.floats(0, 100), st.floats(0, 100), st.floats(1, 80), st.floats(-3, 3))
 

@@ -21,10 +21,10 @@ import knuckle.solutions as mp_solutions
 from knuckle.errors import MissingExtraError
 from knuckle.images import Image
 from knuckle.media.sources import load_image
+from knuckle.mediapipe.graphs import RefusedError
 from knuckle.models import catalogue
 from knuckle.models.session import FakeSession
 from knuckle.pipeline.tracker import Networks
-from knuckle.reference import RefusedError
 from knuckle.solutions import drawing_styles, drawing_utils, hands, messages
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"

@@ -19,9 +19,9 @@ from test_solutions import networks_that_see
 
 import knuckle
 from knuckle.media.sources import load_image
+from knuckle.mediapipe.graphs import tasks_detection, tasks_tracking
 from knuckle.pipeline.palm import UPRIGHT_RAD
 from knuckle.pipeline.tracker import Networks
-from knuckle.reference import tasks_detection, tasks_tracking
 from knuckle.tasks import (
     BaseOptions,
     HandLandmark,

@@ -11,9 +11,9 @@ from conftest import make_hand
 from scene import blank, draw_hand
 
 import knuckle
-from knuckle import tasks
 from knuckle.media import columns
 from knuckle.media.draw import draw_hands
+from knuckle.mediapipe import tasks
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import FINGERS, Hand, HandLandmark
 from knuckle.solutions import hands as legacy

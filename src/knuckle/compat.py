@@ -16,32 +16,32 @@ _SOLUTIONS = {
     f"{root}{name}": source
     for root in ("mediapipe.solutions", "mediapipe.python.solutions")
     for name, source in {
-        "": "knuckle.solutions",
-        ".hands": "knuckle.solutions.hands",
-        ".hands_connections": "knuckle.solutions.hands",
-        ".drawing_utils": "knuckle.solutions.drawing_utils",
-        ".drawing_styles": "knuckle.solutions.drawing_styles",
+        "": "knuckle.mediapipe.solutions",
+        ".hands": "knuckle.mediapipe.solutions.hands",
+        ".hands_connections": "knuckle.mediapipe.solutions.hands",
+        ".drawing_utils": "knuckle.mediapipe.solutions.drawing_utils",
+        ".drawing_styles": "knuckle.mediapipe.solutions.drawing_styles",
     }.items()
 }
 _TASKS = {
     f"{root}{name}": source
     for root in ("mediapipe.tasks", "mediapipe.tasks.python")
     for name, source in {
-        "": "knuckle.tasks",
-        ".core.base_options": "knuckle.tasks.containers",
-        ".components.containers": "knuckle.tasks.containers",
-        ".components.containers.category": "knuckle.tasks.containers",
-        ".components.containers.landmark": "knuckle.tasks.containers",
-        ".vision": "knuckle.tasks.vision",
-        ".vision.hand_landmarker": "knuckle.tasks.vision",
-        ".vision.drawing_utils": "knuckle.solutions.drawing_utils",
-        ".vision.drawing_styles": "knuckle.solutions.drawing_styles",
-        ".vision.core.image": "knuckle.tasks.image",
+        "": "knuckle.mediapipe.tasks",
+        ".core.base_options": "knuckle.mediapipe.tasks.containers",
+        ".components.containers": "knuckle.mediapipe.tasks.containers",
+        ".components.containers.category": "knuckle.mediapipe.tasks.containers",
+        ".components.containers.landmark": "knuckle.mediapipe.tasks.containers",
+        ".vision": "knuckle.mediapipe.tasks.vision",
+        ".vision.hand_landmarker": "knuckle.mediapipe.tasks.vision",
+        ".vision.drawing_utils": "knuckle.mediapipe.solutions.drawing_utils",
+        ".vision.drawing_styles": "knuckle.mediapipe.solutions.drawing_styles",
+        ".vision.core.image": "knuckle.mediapipe.tasks.image",
     }.items()
 }
 _MESSAGES = {
-    "mediapipe.framework.formats.landmark_pb2": "knuckle.solutions.messages",
-    "mediapipe.framework.formats.classification_pb2": "knuckle.solutions.messages",
+    "mediapipe.framework.formats.landmark_pb2": "knuckle.mediapipe.solutions.messages",
+    "mediapipe.framework.formats.classification_pb2": "knuckle.mediapipe.solutions.messages",
 }
 
 
@@ -60,7 +60,7 @@ def install() -> None:
         public = {k: v for k, v in vars(importlib.import_module(source)).items() if not k.startswith("__")}
         vars(_module(name)).update(public)
     if absent:
-        tasks, own = importlib.import_module("knuckle.tasks"), importlib.import_module("knuckle")
+        tasks, own = importlib.import_module("knuckle.mediapipe.tasks"), importlib.import_module("knuckle")
         vars(mediapipe).update(Image=tasks.Image, ImageFormat=tasks.ImageFormat)
         vars(mediapipe).update(__version__=f"0.10.21+knuckle.{own.__version__}")
 

@@ -4,6 +4,6 @@ The names, arguments, results and errors are the old ones, so old scripts run; s
 off with `knuckle.HandTracker`.
 """
 
-from knuckle.solutions import drawing_styles, drawing_utils, hands
+from knuckle.mediapipe.solutions import drawing_styles, drawing_utils, hands
 
 __all__ = ["drawing_styles", "drawing_utils", "hands"]

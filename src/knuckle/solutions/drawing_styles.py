@@ -1,36 +1,8 @@
-"""MediaPipe's default colours of hands, BGR."""
+"""The import path that old scripts have: this *is* the module `knuckle.mediapipe.solutions.drawing_styles`."""
 
-from __future__ import annotations
+import sys
 
-from collections.abc import Mapping
+from knuckle.mediapipe.solutions import drawing_styles as _module
+from knuckle.mediapipe.solutions.drawing_styles import *  # noqa: F403  what type checkers see
 
-from knuckle.reference import FINGER_CONNECTIONS, PALM_CONNECTIONS, HandLandmark
-from knuckle.results import FINGERS
-from knuckle.solutions.drawing_utils import DrawingSpec
-
-_RED = (48, 48, 255)
-_GRAY = (128, 128, 128)
-_FINGERS = {
-    "thumb": (180, 229, 255),
-    "index": (128, 64, 128),
-    "middle": (0, 204, 255),
-    "ring": (48, 255, 48),
-    "pinky": (192, 101, 21),
-}
-_PALM = (0, 1, 5, 9, 13, 17)
-
-
-def get_default_hand_landmarks_style() -> Mapping[int, DrawingSpec]:
-    """A filled dot for each landmark: red for the palm, a colour for each finger."""
-    colors = dict.fromkeys(_PALM, _RED)
-    for finger, color in _FINGERS.items():
-        colors.update(dict.fromkeys(set(FINGERS[finger]) - set(_PALM), color))
-    return {HandLandmark(index): DrawingSpec(color, thickness=-1, circle_radius=5) for index, color in colors.items()}
-
-
-def get_default_hand_connections_style() -> Mapping[tuple[int, int], DrawingSpec]:
-    """A line for each connection: grey for the palm, a colour for each finger."""
-    style = {pair: DrawingSpec(_GRAY, thickness=3) for pair in PALM_CONNECTIONS}
-    for finger, color in _FINGERS.items():
-        style.update({pair: DrawingSpec(color, thickness=2) for pair in FINGER_CONNECTIONS[finger]})
-    return style
+sys.modules[__name__] = _module

@@ -4,10 +4,16 @@ The names, arguments, results and errors are those of MediaPipe 1.2.2; see docs/
 with `knuckle.HandTracker`.
 """
 
-from knuckle.tasks import vision
-from knuckle.tasks.containers import BaseOptions, Category, ImageProcessingOptions, Landmark, NormalizedLandmark
-from knuckle.tasks.image import Image, ImageFormat
-from knuckle.tasks.vision import (
+from knuckle.mediapipe.tasks import vision
+from knuckle.mediapipe.tasks.containers import (
+    BaseOptions,
+    Category,
+    ImageProcessingOptions,
+    Landmark,
+    NormalizedLandmark,
+)
+from knuckle.mediapipe.tasks.image import Image, ImageFormat
+from knuckle.mediapipe.tasks.vision import (
     HandLandmark,
     HandLandmarker,
     HandLandmarkerOptions,

@@ -1,0 +1,159 @@
+"""MediaPipe's legacy Hands: the same arguments, results and errors, on Knuckle's networks."""
+
+from __future__ import annotations
+
+import operator
+from itertools import chain
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from knuckle.errors import InputError
+from knuckle.images import as_rgb
+from knuckle.mediapipe.graphs import (
+    FINGER_CONNECTIONS,
+    PALM_CONNECTIONS,
+    HandLandmark,
+    RefusedError,
+    landmarks_unit,
+    legacy_tracking,
+)
+from knuckle.mediapipe.solutions.messages import (
+    Classification,
+    ClassificationList,
+    Landmark,
+    LandmarkList,
+    NormalizedLandmark,
+    NormalizedLandmarkList,
+)
+from knuckle.pipeline.graph import Graph
+from knuckle.pipeline.tracker import load
+from knuckle.results import Hand
+
+HAND_PALM_CONNECTIONS = PALM_CONNECTIONS
+HAND_THUMB_CONNECTIONS = FINGER_CONNECTIONS["thumb"]
+HAND_INDEX_FINGER_CONNECTIONS = FINGER_CONNECTIONS["index"]
+HAND_MIDDLE_FINGER_CONNECTIONS = FINGER_CONNECTIONS["middle"]
+HAND_RING_FINGER_CONNECTIONS = FINGER_CONNECTIONS["ring"]
+HAND_PINKY_FINGER_CONNECTIONS = FINGER_CONNECTIONS["pinky"]
+HAND_CONNECTIONS = frozenset({*PALM_CONNECTIONS, *chain(*FINGER_CONNECTIONS.values())})
+
+__all__ = ["HAND_CONNECTIONS", "HandLandmark", "Hands", "SolutionOutputs"]
+
+_BUNDLES = {0: "mediapipe-lite", 1: "mediapipe"}
+_LABELS = ("Left", "Right")
+
+
+class SolutionOutputs(NamedTuple):
+    """What `Hands.process` gives: per hand one message in each list, or None three times where there is no hand."""
+
+    multi_hand_landmarks: list[NormalizedLandmarkList] | None
+    multi_hand_world_landmarks: list[LandmarkList] | None
+    multi_handedness: list[ClassificationList] | None
+
+
+class Hands:
+    """Finds hands in single images or follows them through a video.
+
+    Args:
+        static_image_mode: every image stands for itself.
+        max_num_hands: how many palms are looked at; in video more hands may come out, as ever.
+        model_complexity: 0 is the bundle "mediapipe-lite", 1 "mediapipe".
+        min_detection_confidence: least score of a palm; not range-checked.
+        min_tracking_confidence: least presence of a hand in its region, also of a new one; not range-checked.
+
+    Raises:
+        InputError: `model_complexity` is neither 0 nor 1 (a ValueError).
+        TypeError: a number is none.
+        BundleError: the models cannot be had.
+    """
+
+    def __init__(
+        self,
+        static_image_mode: bool = False,
+        max_num_hands: int = 2,
+        model_complexity: int = 1,
+        min_detection_confidence: float = 0.5,
+        min_tracking_confidence: float = 0.5,
+    ) -> None:
+        complexity = operator.index(model_complexity)
+        if complexity not in _BUNDLES:
+            raise InputError(f"model_complexity must be 0 or 1, got {complexity}")
+        self._max_hands = operator.index(max_num_hands)
+        self._graph: Graph | None = legacy_tracking(
+            load(_BUNDLES[complexity]),
+            max_hands=self._max_hands,
+            min_palm_score=_number(min_detection_confidence),
+            min_presence=_number(min_tracking_confidence),
+            static=bool(static_image_mode),
+        )
+
+    def process(self, image: Any) -> SolutionOutputs:
+        """Hands of one image or of the next frame.
+
+        Args:
+            image: RGB uint8 (height, width, 3). Sides are right where it is a mirror image: flip a camera's first.
+
+        Raises:
+            ValueError: the image has no three channels, or `close` was called.
+            IndexError, AttributeError, TypeError: the image is two-dimensional; no array; not of 8 bits.
+            RefusedError: the image is empty, or `max_num_hands` is below 1 (a RuntimeError).
+        """
+        if self._graph is None:
+            raise InputError("_graph is None in SolutionBase")
+        if image.shape[2] != 3:
+            raise InputError("Input image must contain three channel rgb data.")
+        if self._max_hands < 1:
+            raise RefusedError(f"max_num_hands should be greater than or equal to 1, got {self._max_hands}")
+        if 0 in image.shape:
+            raise RefusedError(f"ROI width and height must be > 0, got an image of shape {image.shape}")
+        hands: list[Hand] = self._graph(as_rgb(image.astype(np.uint8, casting="safe", copy=False)))
+        return _outputs(hands, image.shape[1], image.shape[0])
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+        if self._graph is not None:
+            self._graph.reset()
+
+    def close(self) -> None:
+        """Give the networks back.
+
+        Raises:
+            ValueError: it is closed already.
+        """
+        if self._graph is None:
+            raise InputError("Closing SolutionBase._graph which is already None")
+        self._graph = None
+
+    def __enter__(self) -> Hands:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"must be real number, not {type(value).__name__}")
+    return float(value)
+
+
+def _outputs(hands: list[Hand], width: int, height: int) -> SolutionOutputs:
+    if not hands:
+        return SolutionOutputs(None, None, None)
+    return SolutionOutputs(
+        [NormalizedLandmarkList(landmark=_points(NormalizedLandmark, landmarks_unit(h, width, height))) for h in hands],
+        [LandmarkList(landmark=_points(Landmark, hand.world.tolist())) for hand in hands],
+        [ClassificationList(classification=[_side(hand)]) for hand in hands],
+    )
+
+
+def _points(kind: type[NormalizedLandmark], rows: list[list[float]]) -> list[NormalizedLandmark]:
+    return [kind(x=x, y=y, z=z) for x, y, z in rows]
+
+
+def _side(hand: Hand) -> Classification:
+    return Classification(index=_LABELS.index(hand.handedness), score=hand.handedness_score, label=hand.handedness)

@@ -1,0 +1,106 @@
+"""The image of the Tasks API: pixels and what they mean."""
+
+from __future__ import annotations
+
+import os
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.errors import InputError
+from knuckle.mediapipe.graphs import RefusedError
+
+
+class ImageFormat(IntEnum):
+    """What the numbers of a pixel mean."""
+
+    UNKNOWN = 0
+    SRGB = 1
+    SRGBA = 2
+    GRAY8 = 3
+    GRAY16 = 4
+    SRGB48 = 7
+    SRGBA64 = 8
+    VEC32F1 = 9
+    VEC32F2 = 12
+    VEC32F4 = 13
+
+
+_LAYOUTS: dict[ImageFormat, tuple[type[np.generic], int]] = {
+    ImageFormat.SRGB: (np.uint8, 3),
+    ImageFormat.SRGBA: (np.uint8, 4),
+    ImageFormat.GRAY8: (np.uint8, 1),
+    ImageFormat.GRAY16: (np.uint16, 1),
+    ImageFormat.SRGB48: (np.uint16, 3),
+    ImageFormat.SRGBA64: (np.uint16, 4),
+    ImageFormat.VEC32F1: (np.float32, 1),
+    ImageFormat.VEC32F2: (np.float32, 2),
+    ImageFormat.VEC32F4: (np.float32, 4),
+}
+
+
+class Image:
+    """A picture that does not change: it keeps a copy of the pixels.
+
+    Args:
+        image_format: what they are.
+        data: (height, width) or (height, width, channels) as the format says.
+
+    Raises:
+        InputError: `data` is not of that format.
+    """
+
+    def __init__(self, image_format: ImageFormat, data: npt.NDArray[Any]) -> None:
+        self.image_format = ImageFormat(image_format)
+        if self.image_format not in _LAYOUTS:
+            raise InputError(f"an Image cannot have the format {self.image_format!r}")
+        dtype, self.channels = _LAYOUTS[self.image_format]
+        pixels = np.array(data, order="C")
+        if pixels.ndim == 3 and pixels.shape[2] == 1:
+            pixels = pixels[:, :, 0]
+        if pixels.dtype != dtype or pixels.shape[2:] != ((self.channels,) if self.channels > 1 else ()):
+            expected = f"{self.image_format.name} takes {np.dtype(dtype)} with {self.channels} channels"
+            raise RefusedError(f"{expected}, got {pixels.dtype} {pixels.shape}")
+        pixels.flags.writeable = False
+        self._pixels = pixels
+
+    @classmethod
+    def create_from_file(cls, file_name: str | os.PathLike[str]) -> Image:
+        """Read an image file, its pixels as they are stored: the orientation that a camera noted is not applied.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            RefusedError: it is no image (a RuntimeError).
+        """
+        import PIL.Image
+
+        try:
+            with PIL.Image.open(file_name) as picture:
+                if picture.mode == "L":
+                    return cls(ImageFormat.GRAY8, np.asarray(picture))
+                has_alpha = "A" in picture.getbands() or "transparency" in picture.info
+                if has_alpha:
+                    return cls(ImageFormat.SRGBA, np.asarray(picture.convert("RGBA")))
+                return cls(ImageFormat.SRGB, np.asarray(picture.convert("RGB")))
+        except (PIL.UnidentifiedImageError, SyntaxError) as error:
+            raise RefusedError(f"Failed to load image from file {os.fspath(file_name)}: {error}") from error
+
+    @property
+    def width(self) -> int:
+        return int(self._pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self._pixels.shape[0])
+
+    def numpy_view(self) -> npt.NDArray[Any]:
+        """The pixels, not writable: (height, width, channels), or (height, width) where there is one channel."""
+        return self._pixels
+
+    def __getitem__(self, index: tuple[int, ...]) -> Any:
+        """One number: `image[row, column, channel]`, without channel where there is one."""
+        if len(index) != self._pixels.ndim:
+            raise InputError(f"Invalid index dimension: {len(index)}, expected {self._pixels.ndim}")
+        return self._pixels[index].item()
