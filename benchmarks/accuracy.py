@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 from made_clips import made_datasets
 
+from knuckle.datasets import read_dataset, sample_datasets
+from knuckle.datasets.truth import Clip, Dataset, Figure, Predictions, Score, Shot, TrueHand
 from knuckle.evaluate.candidates import Candidate, candidate, reference
 from knuckle.evaluate.command import fullest
-from knuckle.evaluate.labels import read_dataset, sample_datasets
 from knuckle.evaluate.predict import predict
 from knuckle.evaluate.report import write_report
 from knuckle.evaluate.score import score
-from knuckle.evaluate.truth import Clip, Dataset, Figure, Predictions, Score, Shot, TrueHand
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[1] / "shared" / "data"

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 import knuckle
-from knuckle.evaluate.truth import Clip, Dataset, Shot, TrueHand
+from knuckle.datasets.truth import Clip, Dataset, Shot, TrueHand
 from knuckle.images import Image
 from knuckle.results import FloatArray
 

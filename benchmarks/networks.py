@@ -23,10 +23,10 @@ import numpy as np
 from PIL import Image as pillow
 from rich.progress import track
 
+from knuckle.datasets import open_image
+from knuckle.datasets.truth import Shot, TrueHand
 from knuckle.errors import SourceError
 from knuckle.evaluate.intervals import bootstrap
-from knuckle.evaluate.labels import open_image
-from knuckle.evaluate.truth import Shot, TrueHand
 from knuckle.geometry import crop
 from knuckle.images import Image
 from knuckle.media.draw import draw_hands

@@ -28,9 +28,9 @@ from networks import images_in, in_turn
 from rich.progress import track
 
 import knuckle
+from knuckle.datasets import open_image, read_dataset
+from knuckle.datasets.truth import Clip, Dataset, Shot
 from knuckle.evaluate.intervals import bootstrap
-from knuckle.evaluate.labels import open_image, read_dataset
-from knuckle.evaluate.truth import Clip, Dataset, Shot
 from knuckle.images import Image
 from knuckle.media.sources import read
 from knuckle.models.session import Session

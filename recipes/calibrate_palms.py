@@ -21,7 +21,7 @@ import torch
 from rich.progress import track
 
 import knuckle
-from knuckle.evaluate.labels import open_image
+from knuckle.datasets import open_image
 from knuckle.geometry import letterbox
 from knuckle.images import Image
 from knuckle.pipeline.options import TrackerOptions

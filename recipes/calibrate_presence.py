@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from knuckle.evaluate.labels import open_image
+from knuckle.datasets import open_image
 from knuckle.images import Image
 from knuckle.pipeline.hand import MCP_JOINTS
 from knuckle.results import FloatArray

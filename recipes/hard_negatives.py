@@ -17,7 +17,7 @@ import torch
 from PIL import Image as pillow
 from rich.progress import track
 
-from knuckle.evaluate.labels import open_image
+from knuckle.datasets import open_image
 from knuckle.geometry import crop
 from knuckle.train.data import Source, elsewhere
 from knuckle.train.landmarks import load_network

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image as pillow
 from scene import DIGITS, blank, draw_hand
 
-from knuckle.evaluate.truth import TrueHand
+from knuckle.datasets.truth import TrueHand
 from knuckle.images import Image
 
 WRIST = (0.49, 0.97)

@@ -18,9 +18,9 @@ import pytest
 from conftest import make_hand, write_clip
 from PIL import Image
 
+from knuckle.datasets import KINDS, file_of, open_image, read_dataset, sample_datasets
+from knuckle.datasets.truth import HIDDEN, HIDDEN_UNKNOWN, OUTSIDE, VISIBLE, Dataset, TrueHand
 from knuckle.errors import Error, InputError, SourceError
-from knuckle.evaluate.labels import KINDS, file_of, open_image, read_dataset, sample_datasets
-from knuckle.evaluate.truth import HIDDEN, HIDDEN_UNKNOWN, OUTSIDE, VISIBLE, Dataset, TrueHand
 from knuckle.results import FINGERS, HandLandmark
 
 Array = npt.NDArray[np.floating[Any]]

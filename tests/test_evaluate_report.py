@@ -17,11 +17,7 @@ from conftest import make_hand
 from PIL import Image as Pillow
 from scene import blank
 
-from knuckle.errors import SinkError
-from knuckle.evaluate import report, report_sheet
-from knuckle.evaluate.report_plots import curve_svg, intervals_svg
-from knuckle.evaluate.report_tables import cells, counted, heading, headline, number, tally, terminal
-from knuckle.evaluate.truth import (
+from knuckle.datasets.truth import (
     Case,
     Clip,
     Curve,
@@ -36,6 +32,10 @@ from knuckle.evaluate.truth import (
     Table,
     TrueHand,
 )
+from knuckle.errors import SinkError
+from knuckle.evaluate import report, report_sheet
+from knuckle.evaluate.report_plots import curve_svg, intervals_svg
+from knuckle.evaluate.report_tables import cells, counted, heading, headline, number, tally, terminal
 from knuckle.images import Image
 from knuckle.results import Hand
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from conftest import make_hand
 
+from knuckle.datasets.truth import Clip, Dataset, Predictions, Row, Score, Seen, Shot, TrueHand
 from knuckle.errors import InputError
 from knuckle.evaluate.score import score
 from knuckle.evaluate.score_clips import link
-from knuckle.evaluate.truth import Clip, Dataset, Predictions, Row, Score, Seen, Shot, TrueHand
 from knuckle.results import Hand, Palm
 
 SIZE = (640, 480)

@@ -16,8 +16,8 @@ from PIL import Image as pillow
 
 pytest.importorskip("torch")
 
+from knuckle.datasets.truth import HIDDEN, OUTSIDE, VISIBLE, TrueHand
 from knuckle.errors import InputError, SourceError
-from knuckle.evaluate.truth import HIDDEN, OUTSIDE, VISIBLE, TrueHand
 from knuckle.geometry import apply, crop
 from knuckle.models.session import FakeSession
 from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandModel, roi_from_hand

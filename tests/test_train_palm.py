@@ -19,8 +19,8 @@ torch = pytest.importorskip("torch")
 
 import knuckle  # noqa: E402
 from knuckle import cli
+from knuckle.datasets.truth import Shot, TrueHand  # noqa: E402
 from knuckle.errors import InputError  # noqa: E402
-from knuckle.evaluate.truth import Shot, TrueHand  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.models.session import FakeSession  # noqa: E402
 from knuckle.pipeline.palm import PalmDetector, PalmModel, suppress  # noqa: E402

@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from knuckle.datasets.truth import Case, Dataset, Predictions, Seen, Shot
 from knuckle.errors import Error
-from knuckle.evaluate.truth import Case, Dataset, Predictions, Seen, Shot
 from knuckle.images import Image
 from knuckle.media.draw import draw_hands
 from knuckle.results import HAND_CONNECTIONS, FloatArray, Hand
@@ -199,7 +199,7 @@ def _address(tile: Image) -> str:
 
 def _reader(wanted: set[tuple[str, int]], clips: set[str]) -> ReadPicture:
     """Reads photos one by one and each clip once, up to the last frame that is wanted."""
-    from knuckle.evaluate.labels import open_image
+    from knuckle.datasets import open_image
     from knuckle.media.sources import read
 
     kept: dict[str, Mapping[int, Image]] = {}

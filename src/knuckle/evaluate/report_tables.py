@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from knuckle.evaluate.truth import Dataset, Figure, Row, Score, Table
+from knuckle.datasets.truth import Dataset, Figure, Row, Score, Table
 
 WAYS = {"higher": "↑", "lower": "↓", None: ""}
 VERDICTS = {"better": "▲", "worse": "▼", "same": "="}

@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from knuckle.datasets.truth import Clip, Predictions, Seen, Shot
 from knuckle.errors import InputError
 from knuckle.evaluate import metrics, metrics_video
 from knuckle.evaluate.metrics_landmarks import palm_size
 from knuckle.evaluate.metrics_video import TrackedFrame
 from knuckle.evaluate.score_images import FOUND_IOU, look
-from knuckle.evaluate.truth import Clip, Predictions, Seen, Shot
 from knuckle.results import FloatArray, Hand
 
 SLOW_PALMS_PER_S, FAST_PALMS_PER_S = (

@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
+from knuckle.datasets.truth import HIDDEN, VISIBLE, Predictions, Seen, Shot, TrueHand
 from knuckle.errors import InputError
 from knuckle.evaluate import metrics, metrics_landmarks
 from knuckle.evaluate.metrics import IntArray
-from knuckle.evaluate.truth import HIDDEN, VISIBLE, Predictions, Seen, Shot, TrueHand
 from knuckle.media.columns import NAMES
 from knuckle.results import FloatArray
 

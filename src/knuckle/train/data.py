@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from knuckle.datasets import file_of, open_image, read_dataset
+from knuckle.datasets.pictures import names_in, read_member, source_in
+from knuckle.datasets.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
 from knuckle.errors import InputError
-from knuckle.evaluate.labels import file_of, open_image, read_dataset
-from knuckle.evaluate.labels.pictures import names_in, read_member, source_in
 from knuckle.evaluate.metrics_landmarks import FINGERTIPS
-from knuckle.evaluate.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
 from knuckle.geometry import apply, iou, whole_image
 from knuckle.images import Image
 from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_hand

@@ -227,7 +227,7 @@ def _copied(folder: Path, bundle: catalogue.Bundle, role: str) -> dict[str, Any]
 
 def _pictures(text: str, side: int, role: str) -> list[npt.NDArray[np.uint8]]:
     """Real pictures as the network gets them: crops around hands, or whole images."""
-    from knuckle.evaluate.labels import open_image
+    from knuckle.datasets import open_image
     from knuckle.geometry import letterbox
 
     source = Source.read(text)

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from knuckle.datasets import open_image
+from knuckle.datasets.truth import Shot, TrueHand
 from knuckle.errors import InputError
 from knuckle.evaluate import metrics
-from knuckle.evaluate.labels import open_image
-from knuckle.evaluate.truth import Shot, TrueHand
 from knuckle.geometry import letterbox
 from knuckle.models import catalogue
 from knuckle.models.session import FakeSession

@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from knuckle.datasets import read_dataset
+from knuckle.datasets.truth import VISIBLE, Shot, TrueHand
 from knuckle.errors import InputError
-from knuckle.evaluate.labels import read_dataset
-from knuckle.evaluate.truth import VISIBLE, Shot, TrueHand
 from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import FloatArray

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from knuckle.datasets.boxes import read_ti1k_clips
+from knuckle.datasets.own import find_jsonl
+from knuckle.datasets.pictures import clip_header
+from knuckle.datasets.truth import Clip, Dataset, LabelledBy, Shot
 from knuckle.errors import InputError
-from knuckle.evaluate.labels.boxes import read_ti1k_clips
-from knuckle.evaluate.labels.own import find_jsonl
-from knuckle.evaluate.labels.pictures import clip_header
-from knuckle.evaluate.truth import Clip, Dataset, LabelledBy, Shot
 
 STRETCH = 50  # pictures of one capture with neighbouring numbers that count as one group
 

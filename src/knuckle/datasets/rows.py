@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.datasets.truth import HIDDEN, HIDDEN_UNKNOWN, OUTSIDE, VISIBLE, TrueHand
 from knuckle.errors import InputError, SourceError
-from knuckle.evaluate.truth import HIDDEN, HIDDEN_UNKNOWN, OUTSIDE, VISIBLE, TrueHand
 from knuckle.results import FloatArray
 
 LARGEST = 1e9  # of pixels, millimetres and the like: beyond it a number is damage

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
+from knuckle.datasets import boxes, coco, flat, own, spatial
+from knuckle.datasets.pictures import file_of, open_image
+from knuckle.datasets.sample import sample_datasets
+from knuckle.datasets.truth import Dataset, LabelledBy
 from knuckle.errors import InputError, SourceError
-from knuckle.evaluate.labels import boxes, coco, flat, own, spatial
-from knuckle.evaluate.labels.pictures import file_of, open_image
-from knuckle.evaluate.labels.sample import sample_datasets
-from knuckle.evaluate.truth import Dataset, LabelledBy
 
 __all__ = ["KINDS", "Kind", "file_of", "open_image", "read_dataset", "sample_datasets"]
 

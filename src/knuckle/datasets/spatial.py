@@ -12,8 +12,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.errors import InputError
-from knuckle.evaluate.labels.rows import (
+from knuckle.datasets.rows import (
     box_from_corner,
     files_of,
     folder_with,
@@ -27,7 +26,8 @@ from knuckle.evaluate.labels.rows import (
     row_of,
     visibility_of,
 )
-from knuckle.evaluate.truth import Dataset, Shot, TrueHand
+from knuckle.datasets.truth import Dataset, Shot, TrueHand
+from knuckle.errors import InputError
 from knuckle.results import FloatArray
 
 FREIHAND_SIZE, RHD_SIZE = (224, 224), (320, 320)  # all images of these sets

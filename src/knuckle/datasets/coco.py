@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from knuckle.errors import InputError
-from knuckle.evaluate.labels.rows import (
+from knuckle.datasets.rows import (
     box_from_corner,
     files_of,
     images_in,
@@ -22,7 +21,8 @@ from knuckle.evaluate.labels.rows import (
     row_of,
     visibility_by_flag,
 )
-from knuckle.evaluate.truth import Dataset, Shot, TrueHand
+from knuckle.datasets.truth import Dataset, Shot, TrueHand
+from knuckle.errors import InputError
 from knuckle.results import FINGERS, HandLandmark
 
 OTHER_KINDS = ("coco_wholebody_*.json", "onehand10k_*.json", "InterHand2.6M_*.json")

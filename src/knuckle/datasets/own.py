@@ -10,9 +10,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from knuckle.errors import InputError
-from knuckle.evaluate.labels.pictures import names_in, read_member, source_in
-from knuckle.evaluate.labels.rows import (
+from knuckle.datasets.pictures import names_in, read_member, source_in
+from knuckle.datasets.rows import (
     box_of,
     files_of,
     json_lines,
@@ -24,7 +23,8 @@ from knuckle.evaluate.labels.rows import (
     side_of,
     tips,
 )
-from knuckle.evaluate.truth import HIDDEN, OUTSIDE, VISIBLE, Clip, Dataset, LabelledBy, Shot, TrueHand
+from knuckle.datasets.truth import HIDDEN, OUTSIDE, VISIBLE, Clip, Dataset, LabelledBy, Shot, TrueHand
+from knuckle.errors import InputError
 from knuckle.media.sources import VIDEO_SUFFIXES
 from knuckle.results import FloatArray
 

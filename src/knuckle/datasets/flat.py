@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.errors import InputError, MissingExtraError
-from knuckle.evaluate.labels.rows import (
+from knuckle.datasets.rows import (
     blanked,
     box_from_corner,
     box_of,
@@ -33,7 +32,8 @@ from knuckle.evaluate.labels.rows import (
     unit_to_pixels,
     visibility_by_flag,
 )
-from knuckle.evaluate.truth import Dataset, LabelledBy, Shot, TrueHand
+from knuckle.datasets.truth import Dataset, LabelledBy, Shot, TrueHand
+from knuckle.errors import InputError, MissingExtraError
 from knuckle.media.sources import IMAGE_SUFFIXES
 
 COCO_WRISTS = {"left": 9, "right": 10}  # of the 17 body points

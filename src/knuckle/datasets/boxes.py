@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.errors import InputError
-from knuckle.evaluate.labels.pictures import clip_header
-from knuckle.evaluate.labels.rows import (
+from knuckle.datasets.pictures import clip_header
+from knuckle.datasets.rows import (
     box_of,
     files_of,
     folder_with,
@@ -25,7 +24,8 @@ from knuckle.evaluate.labels.rows import (
     tips,
     unit_to_pixels,
 )
-from knuckle.evaluate.truth import Clip, Dataset, Shot, TrueHand
+from knuckle.datasets.truth import Clip, Dataset, Shot, TrueHand
+from knuckle.errors import InputError
 
 HEAD_BYTES = 4096
 NO_GESTURE = "no_gesture"
