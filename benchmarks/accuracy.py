@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from made_clips import made_datasets
 
+from knuckle.cli.evaluate import fullest
 from knuckle.datasets import read_dataset, sample_datasets
 from knuckle.datasets.truth import Clip, Dataset, Figure, Predictions, Score, Shot, TrueHand
 from knuckle.evaluate.candidates import Candidate, candidate, reference
-from knuckle.evaluate.command import fullest
 from knuckle.evaluate.predict import predict
 from knuckle.evaluate.report import write_report
 from knuckle.evaluate.score import score

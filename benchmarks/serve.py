@@ -26,7 +26,7 @@ from PIL import Image as PillowImage
 from websockets.asyncio.client import connect
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-SERVE = "from knuckle.serve.command import serve; serve()"
+SERVE = "from knuckle.cli.serve import serve; serve()"
 
 
 @dataclass

@@ -18,7 +18,7 @@ from conftest import two_hands, write_clip
 from PIL import Image as pillow
 from pyarrow import parquet
 
-from knuckle.cli import Job
+from knuckle.cli.app import Job
 from knuckle.images import Image
 from knuckle.media.sources import Reader, read
 from knuckle.pipeline.options import TrackerOptions

@@ -12,8 +12,8 @@ from PIL import Image as pillow
 from scene import blank
 
 import knuckle
+from knuckle.cli.evaluate import evaluate, fullest
 from knuckle.datasets.truth import Dataset, Shot, TrueHand
-from knuckle.evaluate.command import evaluate, fullest
 
 TWO_FOUND = (0, 2, 4, 8, 10, 14)  # moments of the drawn clip where both hands are found
 HALF = """

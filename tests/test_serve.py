@@ -36,8 +36,8 @@ brotli = pytest.importorskip("brotli")
 client = pytest.importorskip("websockets.sync.client")
 from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: E402
 
+from knuckle.cli.serve import create_server, serve  # noqa: E402
 from knuckle.serve import files  # noqa: E402
-from knuckle.serve.command import create_server, serve  # noqa: E402
 from knuckle.serve.limits import Bucket, Limits, host_of, is_loopback, require_token  # noqa: E402
 from knuckle.serve.openapi import description  # noqa: E402
 from knuckle.serve.service import Service  # noqa: E402
@@ -590,7 +590,7 @@ def test_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_command_serves_until_it_is_told_to_stop() -> None:
-    code = "from knuckle.serve.command import serve; serve()"
+    code = "from knuckle.cli.serve import serve; serve()"
     with subprocess.Popen([sys.executable, "-u", "-c", code, "--port=0"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         told = process.stdout.readline()

@@ -15,13 +15,13 @@ pytest.importorskip("litert_torch")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
 
 import knuckle  # noqa: E402
+from knuckle.cli.export import export as export_command  # noqa: E402
 from knuckle.errors import EngineError, InputError, SinkError  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.models.session import Session  # noqa: E402
 from knuckle.train import export as exporting  # noqa: E402
 from knuckle.train.checkpoint import read_checkpoint  # noqa: E402
 from knuckle.train.export import TOLERANCE, compare, export, sample_pictures  # noqa: E402
-from knuckle.train.export_command import export as export_command  # noqa: E402
 from knuckle.train.landmarks import landmark_task, start_network  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.hand_net import ConvNorm, HandNet, HandNetShape, fold  # noqa: E402

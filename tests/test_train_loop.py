@@ -229,12 +229,12 @@ def test_two_processes_are_one_with_the_same_batch(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_leaves_a_checkpoint_that_can_be_resumed(labels: str, tmp_path: Path) -> None:
-    from knuckle.train.command import train as train_group
+    from knuckle.cli.train import train as train_group
 
     command = ["landmarks", "--init", "new", "--data", labels, "--out", str(tmp_path), "--steps", "100000"]
     command += ["--batch", "2", "--side", "64", "--token", "8", "--precision", "float32", "--log-every", "1"]
     command += ["--stem", "4", "--widths", "4", "4", "8", "8"]
-    code = "import sys; from knuckle.train.command import train as train_group; train_group(sys.argv[1:])"
+    code = "import sys; from knuckle.cli.train import train as train_group; train_group(sys.argv[1:])"
     running = subprocess.Popen(
         [sys.executable, "-c", code, *command, "--workers", "1"],
         stdout=subprocess.PIPE,
@@ -265,7 +265,7 @@ def test_every_flag_has_its_words() -> None:
 
 
 def test_shape_flags_belong_to_new_networks(labels: str) -> None:
-    from knuckle.train.command import train as train_group
+    from knuckle.cli.train import train as train_group
 
     result = CliRunner().invoke(train_group, ["landmarks", "--data", labels, "--token", "8"])
     assert isinstance(result.exception, InputError) and "--token shapes a new network" in str(result.exception)

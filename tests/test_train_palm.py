@@ -18,7 +18,7 @@ from scene import blank, draw_hand
 torch = pytest.importorskip("torch")
 
 import knuckle  # noqa: E402
-from knuckle import cli
+from knuckle.cli import app as cli
 from knuckle.datasets.truth import Shot, TrueHand  # noqa: E402
 from knuckle.errors import InputError  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
@@ -222,7 +222,7 @@ def test_a_tiny_run_lowers_the_loss_and_finds_the_drawn_palms(trained: Path, sce
 
 def test_the_export_runs_in_the_tracker_and_trains_on(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("litert_torch")
-    from knuckle.train.export_command import export
+    from knuckle.cli.export import export
 
     out = tmp_path / "bundle"
     result = CliRunner().invoke(export, [str(trained), "--out", str(out)], catch_exceptions=False)

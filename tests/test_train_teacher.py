@@ -151,7 +151,7 @@ def test_a_checkpoint_from_before_there_were_teachers_is_resumed(labels: str, tm
 
 
 def test_the_command_line_names_a_teacher(labels: str, tmp_path: Path) -> None:
-    from knuckle.train.command import train as train_group
+    from knuckle.cli.train import train as train_group
 
     flags = ["--data", labels, "--out", str(tmp_path / "run"), "--steps", "1", "--batch", "2", "--device", "cpu"]
     flags += ["--init", "new", "--side", "64", "--stem", "4", "--widths", "4", "4", "4", "4"]

@@ -15,7 +15,7 @@ from drawn import drawn_hand, write_yolo
 torch = pytest.importorskip("torch")
 pytest.importorskip("litert_torch")
 
-from knuckle import cli  # noqa: E402
+from knuckle.cli import app as cli  # noqa: E402
 from knuckle.errors import Error  # noqa: E402
 
 

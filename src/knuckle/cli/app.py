@@ -362,15 +362,11 @@ def _running_graph(name: str, networks: Networks, source: str | None, profile: P
 
 
 for later in (
-    Later("models", "knuckle.model_commands", "", "The networks: list, fetch, inspect, import and remove bundles."),
-    Later("evaluate", "knuckle.evaluate.command", "evaluate", "Score trackers on labelled photos or clips."),
-    Later("serve", "knuckle.serve.command", "serve", "Serve the browser page and an API."),
-    Later("synth", "knuckle.train.synth.command", "train", "Make pictures of hands whose every label is known."),
-    Later("train", "knuckle.train.command", "train", "Train or fine-tune networks on labelled photos."),
-    Later("export", "knuckle.train.export_command", "train", "Turn trained networks into a bundle."),
+    Later("models", "knuckle.cli.models", "", "The networks: list, fetch, inspect, import and remove bundles."),
+    Later("evaluate", "knuckle.cli.evaluate", "evaluate", "Score trackers on labelled photos or clips."),
+    Later("serve", "knuckle.cli.serve", "serve", "Serve the browser page and an API."),
+    Later("synth", "knuckle.cli.synth", "train", "Make pictures of hands whose every label is known."),
+    Later("train", "knuckle.cli.train", "train", "Train or fine-tune networks on labelled photos."),
+    Later("export", "knuckle.cli.export", "train", "Turn trained networks into a bundle."),
 ):
     cli.add_command(later)
-
-
-if __name__ == "__main__":
-    main()

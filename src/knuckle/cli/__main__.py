@@ -1,0 +1,5 @@
+"""`python -m knuckle.cli`."""
+
+from knuckle.cli import main
+
+main()
