@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from knuckle.train.synth.write import Recipe, write_shards
+from knuckle.synth.write.shards import Recipe, write_shards
 
 PRODUCTS = (("hands", 256, 400, 60.0), ("scenes", 384, 80, 8.0))  # side, samples, what is wanted per second
 

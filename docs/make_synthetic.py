@@ -26,12 +26,12 @@ import numpy as np
 import knuckle
 from knuckle.geometry import iou
 from knuckle.results import HandLandmark, Roi
-from knuckle.train.synth import casting, people
-from knuckle.train.synth.clips import ClipRecipe, write_clips
-from knuckle.train.synth.labels import HandLabel, Visibility
-from knuckle.train.synth.preview import contact_sheet, draw_labels, save_sheet
-from knuckle.train.synth.scene import Sample
-from knuckle.train.synth.write import Recipe, samples_of
+from knuckle.synth.camera.labels import HandLabel, Visibility
+from knuckle.synth.scene import arrangement, people
+from knuckle.synth.scene.studio import Sample
+from knuckle.synth.write.clips import ClipRecipe, write_clips
+from knuckle.synth.write.preview import contact_sheet, draw_labels, save_sheet
+from knuckle.synth.write.shards import Recipe, samples_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "synthetic.json"
@@ -204,7 +204,7 @@ _random_person = people.random_person
 
 def look_at_joints(numbers: range) -> list[Any]:
     """Per bare hand that the network finds: (21, 2) difference in pixels, (21, 2, 3) pixels per metre, visible."""
-    people.random_person, casting.HOLDS = bare_person, 0.0
+    people.random_person, arrangement.HOLDS = bare_person, 0.0
     networks, rows = knuckle.load(threads=1), []
     for sample in samples_of(Recipe("hands", 1, 256, seed=79), numbers):
         if not sample.hands or sample.camera["distortion"] or sample.scene["crop"]["kind"] == "wrong":

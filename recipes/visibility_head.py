@@ -1,4 +1,4 @@
-"""The visibility heads in src/knuckle/models/networks: features of MediaPipe's networks on renders, a perceptron on them.
+"""Train the visibility heads of MediaPipe's networks on renders: their features, a perceptron on top.
 
     knuckle synth hands renders/train --count 16000 --side 256 --margin 1.4 --seed 11
     knuckle synth hands renders/check --count 2000 --side 256 --margin 1.4 --seed 999

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from knuckle.errors import BundleError, InputError, MissingExtraError, SinkError
-from knuckle.train.synth import body as bodies
-from knuckle.train.synth import figures, grasps, mould, refine, together
-from knuckle.train.synth.anatomy import bone_turns, capsules
-from knuckle.train.synth.body import BodyModel, Shape, load_body
-from knuckle.train.synth.mesh import Mesh
-from knuckle.train.synth.poses import NAMED, random_pose
-from knuckle.train.synth.things import make
+from knuckle.synth.body import figures, grasps, subdivision, template, two_hands
+from knuckle.synth.body import model as bodies
+from knuckle.synth.body.anatomy import bone_turns, capsules
+from knuckle.synth.body.model import BodyModel, Shape, load_body
+from knuckle.synth.body.poses import NAMED, random_pose
+from knuckle.synth.render.mesh import Mesh
+from knuckle.synth.scene.objects import make
 
 
 @pytest.fixture(scope="session")
@@ -102,8 +102,8 @@ def test_a_small_change_of_pose_moves_the_skin_a_little(model: BodyModel, grown:
 
 def test_shapes_agree_with_anny(model: BodyModel) -> None:
     names = ("gender", "age", "muscle", "weight", "height", "proportions")
-    race = [mould.PROBE[name] for name in mould.RACES]
-    mine = model.shape(**{name: mould.PROBE[name] for name in names}, race=race)
+    race = [template.PROBE[name] for name in template.RACES]
+    mine = model.shape(**{name: template.PROBE[name] for name in names}, race=race)
     apart = np.abs(mine.points[: model.vertex_count] - model.arrays["probe"])
     assert apart.max() < 0.002 and apart.mean() < 0.0003
 
@@ -142,8 +142,8 @@ def test_masks_are_shares_and_cover_what_they_name(model: BodyModel, grown: Shap
 def test_refining_keeps_constants_and_flat_things_flat() -> None:
     cube = np.array([[0, 1, 2, 3], [4, 7, 6, 5], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]])
     for split in (np.ones((6, 4), bool), np.zeros((6, 4), bool)):
-        recipe = refine.refine(cube, 8, split)
-        ones = refine.smooth(recipe, np.ones((8, 1), np.float32))
+        recipe = subdivision.refine(cube, 8, split)
+        ones = subdivision.smooth(recipe, np.ones((8, 1), np.float32))
         np.testing.assert_allclose(ones, 1, atol=1e-6)
         assert len(recipe["faces"]) == (48 if split.all() else 12)
 
@@ -162,7 +162,7 @@ def test_bodies_hold_the_same_hands(model: BodyModel) -> None:
     rng = np.random.default_rng(6)
     for _ in range(4):
         shape = model.random_shape(rng)
-        _, pose = together.random_body_pose(model, shape, rng)
+        _, pose = two_hands.random_body_pose(model, shape, rng)
         figure = figures.posed_body(model, shape, pose)
         for side, arm in pose.arms.items():
             alone = model.posed_hand(shape, arm.hand, side).landmarks
@@ -221,8 +221,8 @@ def test_fingers_stop_at_a_thing_and_thick_things_keep_the_hand_open(model: Body
 
 def test_pairs_of_hands_come_together(model: BodyModel, grown: Shape) -> None:
     palm = float(np.linalg.norm(grown.hand[1][9]))
-    for name in together.PAIRS:
-        pair = together.random_pair(palm, np.random.default_rng(8), name)
+    for name in two_hands.PAIRS:
+        pair = two_hands.random_pair(palm, np.random.default_rng(8), name)
         skins = []
         for side, pose, turn, offset in zip(pair.handedness, pair.poses, pair.rotations, pair.offsets, strict=True):
             assert np.linalg.det(turn) == pytest.approx(1)
@@ -240,7 +240,7 @@ def test_bad_words_are_refused_in_one_line(model: BodyModel, grown: Shape) -> No
     with pytest.raises(InputError, match=r"'grab'.*tripod"):
         grasps.random_grasp(grown, np.random.default_rng(0), "grab")
     with pytest.raises(InputError, match=r"'hug'.*prayer"):
-        together.random_pair(0.09, np.random.default_rng(0), "hug")
+        two_hands.random_pair(0.09, np.random.default_rng(0), "hug")
 
 
 def test_without_anny_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

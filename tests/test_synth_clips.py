@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("moderngl")
 import knuckle
 from knuckle.errors import InputError
-from knuckle.train.synth import clips, labels
-from knuckle.train.synth.clips import ClipRecipe, write_clips
-from knuckle.train.synth.scene import Studio
+from knuckle.synth.camera import labels
+from knuckle.synth.scene.studio import Studio
+from knuckle.synth.write import clips
+from knuckle.synth.write.clips import ClipRecipe, write_clips
 
 SMALL = ClipRecipe(count=1, seconds=1.0, width=160, height=120, rate=12, seed=3)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from knuckle.train.synth import film
-from knuckle.train.synth.labels import project
-from knuckle.train.synth.mesh import Camera, Picture
+from knuckle.synth.camera import film
+from knuckle.synth.camera.labels import project
+from knuckle.synth.render.mesh import Camera, Picture
 
 
 def gradient(side: int = 96) -> film.Floats:

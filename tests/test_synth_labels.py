@@ -15,9 +15,10 @@ from knuckle.errors import InputError
 from knuckle.geometry import apply, crop, image_from_crop
 from knuckle.media.sources import load_image
 from knuckle.results import Roi
-from knuckle.train.synth import crops, labels
-from knuckle.train.synth.labels import Visibility
-from knuckle.train.synth.mesh import Camera, Picture
+from knuckle.synth.camera import labels
+from knuckle.synth.camera.labels import Visibility
+from knuckle.synth.render.mesh import Camera, Picture
+from knuckle.synth.scene import crops
 
 PINHOLE = Camera(160, 120, 140, 140, 79.5, 59.5)
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knuckle.errors import InputError
-from knuckle.train.synth import anatomy
-from knuckle.train.synth.anatomy import AVERAGE_JOINTS, FINGERS, HIGH, INDEX, LOW, bone_turns, clamp, landmarks_after
-from knuckle.train.synth.poses import ASL, NAMED, TOUCH_M, HandPose, eased, pose_of, random_pose
+from knuckle.synth.body import anatomy
+from knuckle.synth.body.anatomy import AVERAGE_JOINTS, FINGERS, HIGH, INDEX, LOW, bone_turns, clamp, landmarks_after
+from knuckle.synth.body.poses import ASL, NAMED, TOUCH_M, HandPose, eased, pose_of, random_pose
 
 ROUNDING = 1e-6
 
@@ -169,7 +169,7 @@ def test_an_unknown_angle_is_refused_by_name() -> None:
 
 def test_poses_load_neither_torch_nor_anny() -> None:
     code = (
-        "import sys, knuckle.train.synth.poses, knuckle.train.synth.body, knuckle.train.synth.figures\n"
+        "import sys, knuckle.synth.body.poses, knuckle.synth.body.model, knuckle.synth.body.figures\n"
         "print([m for m in ('torch', 'anny', 'moderngl', 'matplotlib', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("moderngl")
 
 from knuckle.errors import EngineError, InputError, MissingExtraError, SourceError
-from knuckle.train.synth import background, light, paint, scene, skin
-from knuckle.train.synth.mesh import (
+from knuckle.synth.render import lighting, materials, skin_textures
+from knuckle.synth.render.mesh import (
     Camera,
     Floats,
     Light,
@@ -27,7 +27,8 @@ from knuckle.train.synth.mesh import (
     place,
     vertex_normals,
 )
-from knuckle.train.synth.render import Renderer
+from knuckle.synth.render.renderer import Renderer
+from knuckle.synth.scene import background, studio
 
 EVEN = Surroundings(np.full((32, 64, 3), 0.5, np.float32))
 BLACK = Surroundings(np.zeros((32, 64, 3), np.float32))
@@ -38,7 +39,7 @@ CAMERA = Camera(96, 80, 110.0, 120.0, 40.3, 44.7)
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
     try:
-        return scene.renderer()  # OpenGL has one current context: a second renderer would draw into the first's
+        return studio.renderer()  # OpenGL has one current context: a second renderer would draw into the first's
     except EngineError as error:
         pytest.skip(str(error))
 
@@ -190,12 +191,12 @@ def test_an_empty_scene_is_its_background(renderer: Renderer) -> None:
 
 def some_scene(seed: int = 5) -> tuple[list[Thing], Surroundings]:
     rng = np.random.default_rng(seed)
-    own = skin.random_skin(rng)
+    own = materials.random_skin(rng)
     things = [
         Thing(ball((-0.08, 0.02, 0.6), 0.1), own, 1),
-        Thing(ball((0.1, 0.0, 0.65), 0.1), skin.random_cloth(rng), 2),
+        Thing(ball((0.1, 0.0, 0.65), 0.1), materials.random_cloth(rng), 2),
     ]
-    return things, light.random_surroundings(rng)
+    return things, lighting.random_surroundings(rng)
 
 
 def test_the_same_scene_gives_the_same_pixels(renderer: Renderer) -> None:
@@ -239,7 +240,7 @@ def test_skin_is_darker_the_higher_its_tone(renderer: Renderer) -> None:
     lamp = Surroundings(EVEN.panorama, (Light((-0.3, -0.6, -0.7), (0.6, 0.6, 0.6)),))
     levels = []
     for tone in range(1, 11):
-        material = Material("skin", skin.skin_colour(tone), tone=tone)
+        material = Material("skin", materials.skin_colour(tone), tone=tone)
         picture = renderer.draw([Thing(ball((0, 0, 0.6), 0.15), material, 1)], CAMERA, lamp)
         levels.append(luma(picture.rgb)[picture.ids == 1].mean())
     assert all(a > b for a, b in itertools.pairwise(levels)), levels
@@ -248,33 +249,33 @@ def test_skin_is_darker_the_higher_its_tone(renderer: Renderer) -> None:
 
 def test_harmonics_agree_with_the_integral_over_the_panorama() -> None:
     rng = np.random.default_rng(2)
-    room = light.random_surroundings(rng)
-    unit, area = light.directions(room.panorama.shape[0])
+    room = lighting.random_surroundings(rng)
+    unit, area = lighting.directions(room.panorama.shape[0])
     for n in rng.normal(size=(6, 3)):
         n /= np.linalg.norm(n)
         weight = np.maximum(unit @ n, 0) * area / np.pi
         exact = (room.panorama * weight[..., None]).sum((0, 1))
         x, y, z = n
         basis = np.array([1, y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y])
-        assert basis @ light.harmonics(room) == pytest.approx(exact, rel=0.2, abs=0.05 * float(room.panorama.max()))
+        assert basis @ lighting.harmonics(room) == pytest.approx(exact, rel=0.2, abs=0.05 * float(room.panorama.max()))
 
 
 def test_turning_the_camera_turns_the_light() -> None:
-    room = light.random_surroundings(np.random.default_rng(4))
+    room = lighting.random_surroundings(np.random.default_rng(4))
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     turn *= np.linalg.det(turn)
     again = room.turned(turn).turned(turn.T)
-    assert light.harmonics(again) == pytest.approx(light.harmonics(room), abs=1e-4)
-    for here, there in zip(light.turned_lights(room), light.turned_lights(room.turned(turn)), strict=True):
+    assert lighting.harmonics(again) == pytest.approx(lighting.harmonics(room), abs=1e-4)
+    for here, there in zip(lighting.turned_lights(room), lighting.turned_lights(room.turned(turn)), strict=True):
         assert there.towards == pytest.approx(turn @ np.asarray(here.towards), abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_surroundings_and_backgrounds_are_light(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    room = light.random_surroundings(rng)
+    room = lighting.random_surroundings(rng)
     assert np.isfinite(room.panorama).all() and room.panorama.min() >= 0 and len(room.lights) <= 3
-    assert 0 <= light.darkness(room) <= 1
+    assert 0 <= lighting.darkness(room) <= 1
     behind = background.random_background(rng, CAMERA, room)
     assert behind.shape == (CAMERA.height, CAMERA.width, 3) and behind.dtype == np.float32
     assert np.isfinite(behind).all() and behind.min() >= 0 and behind.max() > 0
@@ -288,7 +289,7 @@ def test_background_photos_are_cut_and_bad_ones_named(tmp_path: Path) -> None:
         background.Photos(tmp_path)
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((50, 90, 3), 128, np.uint8))
     cut = background.Photos(tmp_path).cut(rng, 32, 24)
-    assert cut.shape == (24, 32, 3) and np.abs(cut - skin.linear(128 / 255)).max() < 1e-3
+    assert cut.shape == (24, 32, 3) and np.abs(cut - materials.linear(128 / 255)).max() < 1e-3
     (tmp_path / "grey.png").write_bytes(b"no picture")
     with pytest.raises(SourceError, match=r"grey\.png"):
         background.Photos(tmp_path).cut(rng, 32, 24)
@@ -298,14 +299,14 @@ def square_of_hand(centre: tuple[float, float], half: float) -> Mesh:
     """A square that shows the painted textures around a point of the paper."""
     mesh = sheet([(-0.1, -0.1, 0.4), (-0.1, 0.1, 0.4), (0.1, 0.1, 0.4), (0.1, -0.1, 0.4)])
     spots = np.array(centre) + half * np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)])
-    uv = (spots - 0.5) * np.array(paint.REGION[2:]) + np.array(paint.REGION[:2])
+    uv = (spots - 0.5) * np.array(skin_textures.REGION[2:]) + np.array(skin_textures.REGION[:2])
     return replace(mesh, uv=uv.astype(np.float32))
 
 
 def test_nails_are_painted_and_the_rest_is_not(renderer: Renderer) -> None:
-    centre, _, length, _ = paint.NAILS[2]
+    centre, _, length, _ = skin_textures.NAILS[2]
     mesh = square_of_hand(centre, length * 2.5)
-    bare = Material("skin", skin.skin_colour(3), nail_colour=None)
+    bare = Material("skin", materials.skin_colour(3), nail_colour=None)
     red = replace(bare, nail_colour=(0.6, 0.0, 0.02))
     a, b = (renderer.draw([Thing(mesh, m, 1)], CAMERA, EVEN).rgb for m in (bare, red))
     middle = (round(CAMERA.cy), round(CAMERA.cx))
@@ -317,16 +318,16 @@ def test_nails_are_painted_and_the_rest_is_not(renderer: Renderer) -> None:
 def test_the_left_hands_paint_is_the_right_hands_mirrored(renderer: Renderer) -> None:
     right = square_of_hand((0.3, 0.65), 0.1)
     left = replace(
-        right, uv=np.array([2 * paint.MIRROR_LINE, 0], np.float32) + right.uv * np.array([-1, 1], np.float32)
+        right, uv=np.array([2 * skin_textures.MIRROR_LINE, 0], np.float32) + right.uv * np.array([-1, 1], np.float32)
     )
-    old = Material("skin", skin.skin_colour(4), crease=1.0, age=1.0)
+    old = Material("skin", materials.skin_colour(4), crease=1.0, age=1.0)
     a, b = (renderer.draw([Thing(mesh, old, 1)], CAMERA, EVEN).rgb for mesh in (right, left))
     assert a == pytest.approx(b, abs=0.02)
     assert luma(a)[20:60, 20:60].std() > 0.002  # there is something to see
 
 
 def test_paint_is_always_the_same() -> None:
-    one, two = paint.paint(), paint.paint()
+    one, two = skin_textures.paint(), skin_textures.paint()
     assert set(one) == {"folds", "marks", "ornaments"}
     assert all(np.array_equal(one[name], two[name]) for name in one)
 
@@ -335,21 +336,27 @@ def test_materials_are_within_bounds() -> None:
     rng = np.random.default_rng(0)
     kinds = set()
     for _ in range(40):
-        makers = (skin.random_skin, skin.random_glove, skin.random_cloth, skin.random_metal, skin.random_strap)
+        makers = (
+            materials.random_skin,
+            materials.random_glove,
+            materials.random_cloth,
+            materials.random_metal,
+            materials.random_strap,
+        )
         found = [make(rng) for make in makers] + [
-            skin.random_material(rng, "phone", what) for what in ("body", "screen")
+            materials.random_material(rng, "phone", what) for what in ("body", "screen")
         ]
         for material in found:
             kinds.add(material.kind)
             assert all(0 <= value <= 1 for value in (*material.colour, *material.pattern_colour, material.roughness))
-            assert material.pattern in skin.PATTERNS
+            assert material.pattern in materials.PATTERNS
     assert {"skin", "glove", "cloth", "metal", "plain", "screen"} <= kinds
 
 
 def test_every_pattern_shows(renderer: Renderer) -> None:
     plain = Material("plain", (0.8, 0.8, 0.8), 1.0, pattern_colour=(0.05, 0.05, 0.05), pattern_size=0.03, bump=0.0)
     square = Thing(sheet([(-0.15, -0.15, 0.5), (-0.15, 0.15, 0.5), (0.15, 0.15, 0.5), (0.15, -0.15, 0.5)]), plain, 1)
-    for name in skin.PATTERNS[1:]:
+    for name in materials.PATTERNS[1:]:
         thing = replace(square, material=replace(plain, pattern=name))
         assert luma(renderer.draw([thing], CAMERA, EVEN).rgb)[30:60, 30:55].std() > 0.02, name
 

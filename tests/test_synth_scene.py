@@ -12,13 +12,14 @@ import pytest
 
 pytest.importorskip("moderngl")
 from knuckle.errors import InputError
-from knuckle.train.synth import casting, labels, people, things
-from knuckle.train.synth.labels import Visibility
-from knuckle.train.synth.mesh import Camera
-from knuckle.train.synth.poses import OPEN
-from knuckle.train.synth.preview import contact_sheet, draw_labels
-from knuckle.train.synth.scene import Sample, Stage, Studio
-from knuckle.train.synth.write import Recipe, read_shard, write_shards
+from knuckle.synth.body.poses import OPEN
+from knuckle.synth.camera import labels
+from knuckle.synth.camera.labels import Visibility
+from knuckle.synth.render.mesh import Camera
+from knuckle.synth.scene import arrangement, objects, people
+from knuckle.synth.scene.studio import Sample, Stage, Studio
+from knuckle.synth.write.preview import contact_sheet, draw_labels
+from knuckle.synth.write.shards import Recipe, read_shard, write_shards
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +79,15 @@ def test_visible_landmarks_lie_on_their_own_hand(hand_crops: list[Sample], scene
 def test_a_hand_behind_a_box_is_occluded_and_one_before_it_is_not(studio: Studio) -> None:
     camera = Camera(128, 128, 200, 200, 63.5, 63.5)
     rng = np.random.default_rng(0)
-    person = casting.random_person(studio.body, rng)
+    person = arrangement.random_person(studio.body, rng)
     hand = people.dressed(studio.body.posed_hand(person.shape, OPEN, "Right"), person, 1, "open")
-    light, _, rotation = casting.random_room(rng)
-    box = things.make("box", (0.5, 0.5, 0.02))
+    light, _, rotation = arrangement.random_room(rng)
+    box = objects.make("box", (0.5, 0.5, 0.02))
     for depth, expected in ((0.3, Visibility.OCCLUDED), (0.9, Visibility.VISIBLE)):
         actor = hand.moved(np.eye(3), (0, 0.05, 0.6))
-        wall = tuple(casting.Thing(casting.place(mesh, np.eye(3), (0, 0, depth)), person.skin, 100) for _, mesh in box)
+        wall = tuple(
+            arrangement.Thing(arrangement.place(mesh, np.eye(3), (0, 0, depth)), person.skin, 100) for _, mesh in box
+        )
         sample = studio.shoot(Stage((actor,), wall, light, rotation), camera, rng, 128, 128)
         assert (sample.hands[0].visibility == expected).mean() > 0.8
 
@@ -115,7 +118,7 @@ def test_a_margin_shows_more_around_the_same_hand(studio: Studio) -> None:
 
 
 def test_left_and_right_are_mirror_images(studio: Studio) -> None:
-    person = casting.random_person(studio.body, np.random.default_rng(3))
+    person = arrangement.random_person(studio.body, np.random.default_rng(3))
     left, right = (studio.body.posed_hand(person.shape, OPEN, side) for side in ("Left", "Right"))
     assert np.allclose(left.landmarks * [-1, 1, 1], right.landmarks, atol=1e-6)
 
@@ -142,26 +145,26 @@ def test_no_pixel_is_lost_where_a_shader_overflows(studio: Studio, monkeypatch: 
 
 
 def test_things_are_closed_outwards_and_finite() -> None:
-    for kind in things.MAKERS:
-        low, high = casting.SIZES[kind]
+    for kind in objects.MAKERS:
+        low, high = arrangement.SIZES[kind]
         for size in (low, high):
-            for _, mesh in things.make(kind, size):
+            for _, mesh in objects.make(kind, size):
                 assert np.isfinite(mesh.vertices).all() and np.isfinite(mesh.normals).all()
                 assert np.allclose(np.linalg.norm(mesh.normals, axis=1), 1, atol=1e-3)
                 corner = mesh.vertices[mesh.faces].astype(float)
                 across = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
                 assert np.einsum("ij,ij->", across, mesh.normals[mesh.faces].mean(1)) > 0
     with pytest.raises(InputError, match="no thing"):
-        things.make("spoon", (1,))
+        objects.make("spoon", (1,))
     with pytest.raises(InputError, match="above 0"):
-        things.make("ball", (0,))
+        objects.make("ball", (0,))
 
 
 def test_rings_lie_around_the_finger(studio: Studio) -> None:
-    person = casting.random_person(studio.body, np.random.default_rng(3))
+    person = arrangement.random_person(studio.body, np.random.default_rng(3))
     hand = studio.body.posed_hand(person.shape, OPEN, "Right")
     start, end = hand.landmarks[13].astype(float), hand.landmarks[14].astype(float)
-    ring = things.band(hand.mesh, (start + end) / 2, end - start, 0.004, 0.001, 0.0135)
+    ring = objects.band(hand.mesh, (start + end) / 2, end - start, 0.004, 0.001, 0.0135)
     assert ring is not None
     radius = np.linalg.norm(ring.vertices - ring.vertices.mean(0), axis=1)
     assert radius.min() > 0.005 and radius.max() < 0.017
@@ -196,7 +199,7 @@ def test_only_poses_that_were_asked_for() -> None:
 
 def test_reading_labels_needs_no_renderer() -> None:
     code = (
-        "import sys, knuckle.train.synth.labels; print([m for m in ('moderngl', 'anny', 'torch') if m in sys.modules])"
+        "import sys, knuckle.synth.camera.labels; print([m for m in ('moderngl', 'anny', 'torch') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from knuckle.errors import InputError, SinkError
-from knuckle.train.synth import labels, write
-from knuckle.train.synth.scene import Sample
-from knuckle.train.synth.write import Recipe, read_shard, write_shards
+from knuckle.synth.camera import labels
+from knuckle.synth.scene.studio import Sample
+from knuckle.synth.write import shards
+from knuckle.synth.write.shards import Recipe, read_shard, write_shards
 
 
 class PlainStudio:
@@ -38,7 +39,7 @@ class PlainStudio:
 
 @pytest.fixture(autouse=True)
 def plain_studio(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "Studio", PlainStudio)
+    monkeypatch.setattr(shards, "Studio", PlainStudio)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -106,7 +107,7 @@ def test_masks_and_depth_are_what_was_rendered(tmp_path: Path) -> None:
     write_shards(tmp_path, Recipe("hands", 1, 32, masks=True, depth=True))
     ((_, files),) = read_shard(tmp_path / "hands-000000.tar")
     depth = cv2.imdecode(np.frombuffer(files["depth.png"], np.uint8), cv2.IMREAD_UNCHANGED)
-    assert depth[0, 0] == 0 and depth[5, 5] * write.DEPTH_UNIT_M == pytest.approx(0.5, abs=2e-4)
+    assert depth[0, 0] == 0 and depth[5, 5] * shards.DEPTH_UNIT_M == pytest.approx(0.5, abs=2e-4)
     assert (cv2.imdecode(np.frombuffer(files["mask.png"], np.uint8), cv2.IMREAD_UNCHANGED) == 1).all()
     assert json.loads(files["json"]).keys() == {"hands", "camera", "scene"}
 

@@ -18,13 +18,14 @@ from scene import blank, draw_hand
 torch = pytest.importorskip("torch")
 
 import knuckle  # noqa: E402
-from knuckle.cli import app as cli
+from knuckle.cli import app as cli  # noqa: E402
 from knuckle.datasets.truth import Shot, TrueHand  # noqa: E402
 from knuckle.errors import InputError  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.models.session import FakeSession  # noqa: E402
 from knuckle.pipeline.palm import PalmDetector, PalmModel, suppress  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
+from knuckle.synth.camera.labels import palm_of  # noqa: E402
 from knuckle.train.augment import Look  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
@@ -42,7 +43,6 @@ from knuckle.train.palm import (  # noqa: E402
     start_palm_network,
 )
 from knuckle.train.palm_data import KEY_POINTS, PalmPictures, PalmSource, in_view  # noqa: E402
-from knuckle.train.synth.labels import palm_of  # noqa: E402
 from knuckle.train.task_file import TaskPalm  # noqa: E402
 
 TINY = PalmNetShape(side=64, stem=8, widths=(8, 16, 24, 32), depths=(0, 1, 1, 0))

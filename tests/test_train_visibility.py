@@ -10,10 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from knuckle.errors import BundleError  # noqa: E402
-from knuckle.models import (
-    catalogue,  # noqa: E402
-    visibility_head,
-)
+from knuckle.models import catalogue  # noqa: E402
+from knuckle.models import visibility_head as shipped_heads  # noqa: E402
 from knuckle.models.session import Session  # noqa: E402
 from knuckle.models.visibility_head import Head, with_features, with_visibility  # noqa: E402
 from knuckle.train.export import sample_pictures  # noqa: E402
@@ -110,8 +108,8 @@ def test_a_head_is_stored_and_read_and_the_shipped_ones_are_small() -> None:
     head = random_head(672)
     again = Head.from_bytes(head.to_bytes())
     np.testing.assert_allclose(again.first, head.first, rtol=1e-3)
-    shipped = [visibility.shipped_head(wide) for wide in visibility_head.HEADS]
-    assert [head.first.shape[1] for head in shipped] == list(visibility.HEADS)
+    shipped = [shipped_heads.shipped_head(wide) for wide in shipped_heads.HEADS]
+    assert [head.first.shape[1] for head in shipped] == list(shipped_heads.HEADS)
     assert sum(len(head.to_bytes()) for head in shipped) < 200_000
     with pytest.raises(BundleError, match="no visibility head"):
-        visibility_head.shipped_head(7)
+        shipped_heads.shipped_head(7)

@@ -179,7 +179,7 @@ def test_a_still_gives_the_same_hands_from_every_source(page: Any) -> None:
           const found = { "no worker": await here.detect(data) };
           here.close();
           for (const [name, source] of Object.entries(sources)) found[name] = await tracker.detect(source);
-          return Object.fromEntries(Object.entries(found).map(([k, hands]) => [k, hands.map(knuckle.pipeline.handToJson)]));
+          return Object.fromEntries(Object.entries(found).map(([k, hands]) => [k, hands.map(knuckle.handToJson)]));
         }""",
         raw(drawn()),
     )
@@ -195,8 +195,8 @@ def test_palms_and_landmarks_in_given_regions_are_the_same(page: Any) -> None:
     sent = [{"x": roi.x, "y": roi.y, "size": roi.size, "angleRad": roi.angle_rad} for roi in regions]
     palms, hands = page.evaluate(
         """async ([raw, rois]) => [
-          (await tracker.detectPalms(image(raw))).map(knuckle.pipeline.palmToJson),
-          (await tracker.landmarksIn(image(raw), rois)).map((hand) => hand && knuckle.pipeline.handToJson(hand)),
+          (await tracker.detectPalms(image(raw))).map(knuckle.palmToJson),
+          (await tracker.landmarksIn(image(raw), rois)).map((hand) => hand && knuckle.handToJson(hand)),
         ]""",
         [raw(drawn()), sent],
     )
@@ -217,7 +217,7 @@ def test_real_photos_give_the_same_hands(page: Any, shared: Path) -> None:
         image = np.asarray(Picture.open(photo).convert("RGB"))
         ours = knuckle.detect(image)
         theirs = page.evaluate(
-            "async (raw) => (await tracker.detect(image(raw))).map(knuckle.pipeline.handToJson)", raw(image)
+            "async (raw) => (await tracker.detect(image(raw))).map(knuckle.handToJson)", raw(image)
         )
         assert_same(ours, theirs, 0.5)
 
@@ -226,7 +226,7 @@ def test_real_photos_give_the_same_hands(page: Any, shared: Path) -> None:
 def test_jpeg_files_give_the_same_hands(page: Any, shared: Path) -> None:
     """The browser's own JPEG decoder rounds otherwise, so this is looser."""
     for photo in sorted((shared / "data" / "photos" / "gestures40").glob("*.jpg"))[1:20:4]:
-        code = "async (file) => (await tracker.detect(new Blob([bytes(file)]))).map(knuckle.pipeline.handToJson)"
+        code = "async (file) => (await tracker.detect(new Blob([bytes(file)]))).map(knuckle.handToJson)"
         theirs = page.evaluate(code, base64.b64encode(photo.read_bytes()).decode())
         assert_same(knuckle.detect(np.asarray(Picture.open(photo).convert("RGB"))), theirs, 2)
 
@@ -311,7 +311,7 @@ def test_a_clip_keeps_its_ids_with_the_browsers_own_engine(page: Any, clip_frame
     tracker, differences = knuckle.HandTracker(), list[float]()
     page.evaluate("tracker.reset()")
     for k, image in enumerate(clip_frames[:16]):
-        code = "async ([raw, timeS]) => (await tracker.track(image(raw), timeS)).map(knuckle.pipeline.handToJson)"
+        code = "async ([raw, timeS]) => (await tracker.track(image(raw), timeS)).map(knuckle.handToJson)"
         theirs = page.evaluate(code, [raw(image), k / 15])
         ours = tracker(image, k / 15)
         assert [hand.track_id for hand in ours] == [hand["track_id"] for hand in theirs]
@@ -494,7 +494,7 @@ def test_webgpu_gives_the_same_hands(page: Any, address: str) -> None:
         device, theirs = page.evaluate(
             """async (raw) => {
               const one = await create({ engine: "webgpu" });
-              return [one.device, (await one.detect(image(raw))).map(knuckle.pipeline.handToJson)];
+              return [one.device, (await one.detect(image(raw))).map(knuckle.handToJson)];
             }""",
             raw(drawn()),
         )

@@ -94,7 +94,7 @@ def scenes(**options: Any) -> None:
 @click.option("--backgrounds", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of photos.")
 def clips(out: Path, workers: int, backgrounds: Path | None, **options: Any) -> None:
     """Clips of moving hands, each with the truth per frame in a .jsonl beside it."""
-    from knuckle.train.synth.clips import ClipRecipe, write_clips
+    from knuckle.synth.write.clips import ClipRecipe, write_clips
 
     recipe = ClipRecipe(backgrounds=str(backgrounds) if backgrounds else None, **options)
     with _progress("clips", recipe.count) as (progress, bar):
@@ -129,7 +129,7 @@ def _write(
     backgrounds: Path | None,
     **options: Any,
 ) -> None:
-    from knuckle.train.synth.write import Recipe, write_shards
+    from knuckle.synth.write.shards import Recipe, write_shards
 
     recipe = Recipe(product, backgrounds=str(backgrounds.resolve()) if backgrounds else None, **options)
     if preview is not None:
@@ -148,8 +148,8 @@ def _write(
 
 
 def _draw_sheet(recipe: Any, path: Path, count: int) -> None:
-    from knuckle.train.synth.preview import contact_sheet, draw_labels, save_sheet
-    from knuckle.train.synth.write import samples_of
+    from knuckle.synth.write.preview import contact_sheet, draw_labels, save_sheet
+    from knuckle.synth.write.shards import samples_of
 
     pictures = []
     with _progress("sheet", count) as (progress, bar):

@@ -45,7 +45,7 @@ class Candidate:
 def candidate(spec: str, options: TrackerOptions | None = None) -> Candidate:
     """A candidate by what a user types: a bundle's name, folder or `.task` file, or `module:function[:argument]`.
 
-    The function is called as `function(video, max_hands[, argument])` and gives `knuckle.pipeline.tracker.Networks`, or a
+    The function is called as `function(video, max_hands[, argument])` and gives `Networks`, or a
     function (image, time_s) -> list of hands; hands are `knuckle.Hand` or mappings with "landmarks" (21 rows of
     pixels) and any other key of `Hand.to_dict`. A checkpoint is the argument of the function that loads it.
 

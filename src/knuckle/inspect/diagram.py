@@ -1,6 +1,6 @@
 """A graph as a picture of boxes and wires that every format is made from, and its text and Mermaid forms.
 
-`diagram_of` reads a running Graph; `knuckle.inspect.pbtxt` reads and writes GraphConfig text; `knuckle.inspect.page` draws.
+`diagram_of` reads a running Graph; `inspect.pbtxt` writes GraphConfig text; `inspect.page` draws.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from knuckle.models import catalogue
 from knuckle.models.session import FakeSession
 from knuckle.pipeline.palm import PalmDetector, PalmModel, suppress
 from knuckle.results import FloatArray, Palm
+from knuckle.synth.camera.labels import palm_of
 from knuckle.train import losses
 from knuckle.train.augment import Look
 from knuckle.train.checkpoint import restored
@@ -29,7 +30,6 @@ from knuckle.train.loop import Batch, LoopOptions, Task
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.nets.reference_palm import ReferencePalmNet, load_reference_palm
 from knuckle.train.palm_data import PalmPictures, PalmSource, is_labelled
-from knuckle.train.synth.labels import palm_of
 from knuckle.train.targets import AnchorGrid
 from knuckle.train.teacher import Teacher
 

@@ -16,9 +16,9 @@ from knuckle.errors import InputError
 from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import FloatArray
+from knuckle.synth.camera.labels import PALM_LANDMARKS, palm_of
 from knuckle.train.augment import STRANGE, Look, Random, strange, stretch
 from knuckle.train.data import decoded, place_of
-from knuckle.train.synth.labels import PALM_LANDMARKS, palm_of
 from knuckle.train.targets import AnchorGrid, AnchorTargets, targets
 
 KEY_POINTS = list(PALM_LANDMARKS)

@@ -1,4 +1,4 @@
-"""Which anchor should say what: palms onto the anchors of `knuckle.pipeline.palm`, the ones that the run time decodes."""
+"""Which anchor predicts which palm: the anchors are those of `knuckle.pipeline.palm`, which the detector decodes."""
 
 from __future__ import annotations
 

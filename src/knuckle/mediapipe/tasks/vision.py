@@ -118,7 +118,7 @@ class HandLandmarkerOptions:
         min_tracking_confidence: a palm whose region overlaps a held hand's by more than this is no new hand; above 0
             and up to 1 in video and live streams.
         result_callback: for live streams: gets the result, the image and its time stamp, in a thread of ours.
-        upright_rad: ours: `knuckle.pipeline.palm.UPRIGHT_RAD` cuts straight where MediaPipe turns new hands by 26.6 degrees.
+        upright_rad: ours: `UPRIGHT_RAD` cuts straight where MediaPipe turns new hands by 26.6 degrees.
     """
 
     base_options: BaseOptions

@@ -73,7 +73,7 @@ class PalmNet(nn.Module):
     """The palm detector.
 
     Input (n, 3, side, side) RGB 0..1. `forward` gives boxes (n, anchors, 18), pixels relative to the anchors of
-    `knuckle.pipeline.palm.anchors(side, STRIDES)`, and scores (n, anchors, 1), logits. With `train_outputs=True` also the maps
+    `palm.anchors(side, STRIDES)`, and scores (n, anchors, 1), logits. With `train_outputs=True` also the maps
     that the heads read: features_8 (n, 64, side / 8, side / 8) and features_16 (n, 96, side / 16, side / 16).
     """
 

@@ -68,7 +68,7 @@ class ReferencePalmNet(nn.Module):
         depth: residuals per stage: 4 in full (337 M multiply-adds), 3 in lite (283 M).
 
     Input (n, 3, 192, 192) RGB 0..1. `forward` gives boxes (n, 2016, 18), pixels relative to the anchors of
-    `knuckle.pipeline.palm.anchors(192, STRIDES)`, and scores (n, 2016, 1), logits. With `train_outputs=True` also the maps that
+    `palm.anchors(192, STRIDES)`, and scores (n, 2016, 1), logits. With `train_outputs=True` also the maps that
     the heads read: features_8 (n, 128, 24, 24) and features_16 (n, 256, 12, 12).
     """
 

@@ -10,17 +10,17 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "Studio": "scene",
-    "Sample": "scene",
-    "HandLabel": "labels",
-    "Visibility": "labels",
-    "Recipe": "write",
-    "write_shards": "write",
-    "read_shard": "write",
-    "ClipRecipe": "clips",
-    "write_clips": "clips",
-    "contact_sheet": "preview",
-    "draw_labels": "preview",
+    "Studio": "scene.studio",
+    "Sample": "scene.studio",
+    "HandLabel": "camera.labels",
+    "Visibility": "camera.labels",
+    "Recipe": "write.shards",
+    "write_shards": "write.shards",
+    "read_shard": "write.shards",
+    "ClipRecipe": "write.clips",
+    "write_clips": "write.clips",
+    "contact_sheet": "write.preview",
+    "draw_labels": "write.preview",
 }
 __all__ = list(_HOME)
 

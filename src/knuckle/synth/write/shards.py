@@ -24,9 +24,9 @@ import numpy as np
 
 import knuckle
 from knuckle.errors import EngineError, InputError, SinkError
-from knuckle.train.synth import labels
-from knuckle.train.synth.poses import FAMILIES, NAMED
-from knuckle.train.synth.scene import Sample, Studio
+from knuckle.synth.body.poses import FAMILIES, NAMED
+from knuckle.synth.camera import labels
+from knuckle.synth.scene.studio import Sample, Studio
 
 FORMAT = "knuckle-synth-1"
 JPEG_QUALITY = 94

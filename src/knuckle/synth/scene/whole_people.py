@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.results import FloatArray
-from knuckle.train.synth import people, skin, together
-from knuckle.train.synth.body import BodyModel, load_body
-from knuckle.train.synth.figures import PosedBody, posed_body
-from knuckle.train.synth.mesh import Camera, Material, Mesh, Thing, inflate, part, place
-from knuckle.train.synth.people import Actor, Person
+from knuckle.synth.body import two_hands
+from knuckle.synth.body.figures import PosedBody, posed_body
+from knuckle.synth.body.model import BodyModel, load_body
+from knuckle.synth.render import materials
+from knuckle.synth.render.mesh import Camera, Material, Mesh, Thing, inflate, part, place
+from knuckle.synth.scene import people
+from knuckle.synth.scene.people import Actor, Person
 
 FIRST_BODY_ID = 40
 GLOVES_M = {"hand_left": people.GLOVE_M, "hand_right": people.GLOVE_M}
@@ -44,14 +46,14 @@ class Clothes:
 
 def random_clothes(person: Person, rng: np.random.Generator) -> Clothes:
     """Shirts with long or short sleeves, a bare chest now and then, hair of any colour."""
-    shirt = skin.random_cloth(rng) if rng.random() < 0.94 else None
+    shirt = materials.random_cloth(rng) if rng.random() < 0.94 else None
     long = shirt is not None and rng.random() < 0.5
     hair = tuple(float(v) for v in rng.choice(HAIR) * rng.uniform(0.6, 1.4))
     return Clothes(
         shirt,
         shirt if long else None,
-        skin.random_cloth(rng),
-        skin.random_cloth(rng),
+        materials.random_cloth(rng),
+        materials.random_cloth(rng),
         Material("cloth", (hair[0], hair[1], hair[2]), 0.7, "grain", (0.0, 0.0, 0.0), 0.004)
         if rng.random() < 0.85
         else None,
@@ -72,7 +74,7 @@ HAIR = np.array(
 
 def figure(body: BodyModel, person: Person, number: int, rng: np.random.Generator) -> Figure:
     """A person, upright, facing the camera, the nose at the origin; hands get the ids 2 number + 1 and + 2."""
-    name, pose = together.random_body_pose(body, person.shape, rng)
+    name, pose = two_hands.random_body_pose(body, person.shape, rng)
     posed = posed_body(body, person.shape, pose)
     nose = posed.points["nose"].astype(np.float64)
     clothes = random_clothes(person, rng)

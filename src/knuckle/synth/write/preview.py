@@ -13,7 +13,7 @@ from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
 from knuckle.media.draw import DETECTION_COLOUR, FINGER_COLOURS, OUTLINE, PALM_COLOUR
 from knuckle.results import FINGERS, PALM_CONNECTIONS
-from knuckle.train.synth.labels import HandLabel, Visibility
+from knuckle.synth.camera.labels import HandLabel, Visibility
 
 GAP = 2  # pixels between the pictures of a sheet
 HIDDEN_COLOURS = {Visibility.SELF_OCCLUDED: (235, 87, 87), Visibility.OCCLUDED: (40, 40, 46)}

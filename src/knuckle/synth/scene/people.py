@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from knuckle.results import FloatArray
-from knuckle.train.synth import skin, things
-from knuckle.train.synth.body import PosedHand, Shape
-from knuckle.train.synth.mesh import Floats, Material, Mesh, Thing, inflate, part, place
+from knuckle.synth.body.model import PosedHand, Shape
+from knuckle.synth.render import materials
+from knuckle.synth.render.mesh import Floats, Material, Mesh, Thing, inflate, part, place
+from knuckle.synth.scene import objects
 
 GLOVE_M = 0.0012  # how far a glove's cloth lies from the skin
 PHALANX = {"thumb": (2, 3), "index": (5, 6), "middle": (9, 10), "ring": (13, 14), "pinky": (17, 18)}
@@ -72,8 +73,8 @@ class Actor:
 
 def random_person(shape: Shape, number: int, rng: np.random.Generator) -> Person:
     """Anybody: a sixth wear gloves, half long sleeves, a third rings, a quarter a watch or a bracelet."""
-    own = skin.random_skin(rng)
-    glove = skin.random_glove(rng) if rng.random() < 0.14 else None
+    own = materials.random_skin(rng)
+    glove = materials.random_glove(rng) if rng.random() < 0.14 else None
     sleeved = rng.random() < 0.5
     fingers = [
         finger for finger, chance in zip(PHALANX, (0.05, 0.1, 0.12, 0.22, 0.08), strict=True) if rng.random() < chance
@@ -90,15 +91,15 @@ def random_person(shape: Shape, number: int, rng: np.random.Generator) -> Person
         own,
         number,
         glove,
-        skin.random_cloth(rng) if sleeved else None,
+        materials.random_cloth(rng) if sleeved else None,
         float(rng.choice([rng.uniform(0.0, 0.15), rng.uniform(0.15, 0.75)])),
         float(rng.uniform(0.004, 0.016)),
         tuple(rings),
-        skin.random_metal(rng),
+        materials.random_metal(rng),
         side if wrist < 0.15 else None,
         float(rng.uniform(0.028, 0.046)),
         side if 0.15 < wrist < 0.25 else None,
-        skin.random_strap(rng),
+        materials.random_strap(rng),
         {"tone": own.tone, "glove": glove.pattern if glove else None, "sleeve": sleeved, "age": round(own.age, 2)},
     )
 
@@ -140,16 +141,16 @@ def _jewellery(hand: PosedHand, person: Person) -> list[tuple[Mesh, Material]]:
         if side == hand.handedness:
             start, end = (points[k] for k in PHALANX[finger])
             at = start + (0.25 + 0.75 * along) * (end - start)
-            found.append((things.band(hand.mesh, at, end - start, width, 0.0013, 0.0135), person.ring))
+            found.append((objects.band(hand.mesh, at, end - start, width, 0.0013, 0.0135), person.ring))
     axis = forearm_axis(hand)
     unit = axis / np.linalg.norm(axis)
     covered = person.sleeve is not None and person.sleeve_begins < 0.25
     if person.watch == hand.handedness and not covered and person.glove is None:
         back = np.cross(points[17] - points[5], points[9] - points[0]) * (1 if hand.handedness == "Right" else -1)
-        for what, mesh in things.watch(hand.mesh, points[0] + 0.035 * unit, unit, back, person.watch_size):
-            found.append((mesh, {"strap": person.band, "case": person.ring}.get(what, skin.WATCH_FACE)))
+        for what, mesh in objects.watch(hand.mesh, points[0] + 0.035 * unit, unit, back, person.watch_size):
+            found.append((mesh, {"strap": person.band, "case": person.ring}.get(what, materials.WATCH_FACE)))
     if person.bracelet == hand.handedness and not covered and person.glove is None:
-        found.append((things.band(hand.mesh, points[0] + 0.03 * unit, unit, 0.006, 0.004, 0.06), person.band))
+        found.append((objects.band(hand.mesh, points[0] + 0.03 * unit, unit, 0.006, 0.004, 0.06), person.band))
     return [(mesh, material) for mesh, material in found if mesh is not None and material is not None]
 
 
@@ -160,7 +161,7 @@ def _hem(hand: PosedHand, glove: Material) -> list[tuple[Mesh, Material]]:
     if len(border) < 8:
         return []
     axis = forearm_axis(hand)
-    hem = things.band(hand.mesh, border.mean(0).astype(np.float64), axis, 0.016, 0.0022, 0.07)
+    hem = objects.band(hand.mesh, border.mean(0).astype(np.float64), axis, 0.016, 0.0022, 0.07)
     return [] if hem is None else [(hem, glove)]
 
 
@@ -168,7 +169,7 @@ def _sleeve(hand: PosedHand, person: Person) -> list[tuple[Mesh, Material]]:
     if person.sleeve is None:
         return []
     wrist = hand.landmarks[0].astype(np.float64)
-    mesh = things.sleeve(hand.mesh, wrist, wrist + forearm_axis(hand), person.sleeve_begins, person.sleeve_loose)
+    mesh = objects.sleeve(hand.mesh, wrist, wrist + forearm_axis(hand), person.sleeve_begins, person.sleeve_loose)
     return [] if mesh is None else [(mesh, person.sleeve)]
 
 

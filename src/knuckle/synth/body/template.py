@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import MissingExtraError
-from knuckle.train.synth.mould_body import mould_body
-from knuckle.train.synth.mould_hand import mould_hand
+from knuckle.synth.body.template_body import mould_body
+from knuckle.synth.body.template_hand import mould_hand
 
 Array = npt.NDArray[Any]
 LOCAL = ("lowerarm-fat", "lowerarm-muscle", "hand-fingers-length", "hand-scale", "hand-fingers-diameter", "wrist-circ")

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.images import Image
-from knuckle.train.synth.mesh import Camera, Floats, Picture
+from knuckle.synth.render.mesh import Camera, Floats, Picture
 
 MIDDLE_GREY = 0.21  # mean of everyday photos, 0.5 after the sRGB curve
 ADAPTED = 0.75  # share of the light's colour that automatic white balance removes

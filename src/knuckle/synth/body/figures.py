@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.train.synth.anatomy import (
+from knuckle.synth.body.anatomy import (
     HAND_BONES,
     HIGH,
     INDEX,
@@ -33,11 +33,11 @@ from knuckle.train.synth.anatomy import (
     unit,
     wrist_turn,
 )
-from knuckle.train.synth.body import BodyModel, Shape
-from knuckle.train.synth.mesh import Floats, Mesh
-from knuckle.train.synth.mould_body import MARKS, OWN_BONES
-from knuckle.train.synth.mould_hand import quad_normals
-from knuckle.train.synth.poses import NAMED, HandPose
+from knuckle.synth.body.model import BodyModel, Shape
+from knuckle.synth.body.poses import NAMED, HandPose
+from knuckle.synth.body.template_body import MARKS, OWN_BONES
+from knuckle.synth.body.template_hand import quad_normals
+from knuckle.synth.render.mesh import Floats, Mesh
 
 SIDES = ("Right", "Left")
 ARM_BONES = ("upperarm01", "upperarm02", "lowerarm01", "lowerarm02", "wrist")

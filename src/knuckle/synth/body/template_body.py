@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.train.synth.anatomy import HAND_BONES, hand_frame, joints_of
-from knuckle.train.synth.mould_hand import hand_masks, quad_normals
+from knuckle.synth.body.anatomy import HAND_BONES, hand_frame, joints_of
+from knuckle.synth.body.template_hand import hand_masks, quad_normals
 
 Array = npt.NDArray[Any]
 OWN_BONES = tuple(name for name in HAND_BONES if name not in ("forearm", "elbow"))

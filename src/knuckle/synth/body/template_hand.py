@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.train.synth.anatomy import (
+from knuckle.synth.body.anatomy import (
     BONE,
     DIGITS,
     HAND_BONES,
@@ -19,7 +19,7 @@ from knuckle.train.synth.anatomy import (
     hand_frame,
     joints_of,
 )
-from knuckle.train.synth.refine import SIDES, edges_of, refine, smooth
+from knuckle.synth.body.subdivision import SIDES, edges_of, refine, smooth
 
 Array = npt.NDArray[Any]
 ARM = [BONE["forearm"], BONE["elbow"]]

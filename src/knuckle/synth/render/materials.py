@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.train.synth import paint
-from knuckle.train.synth.mesh import Colour, Floats, Material
+from knuckle.synth.render import skin_textures
+from knuckle.synth.render.mesh import Colour, Floats, Material
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -64,13 +64,18 @@ def shift_of(material: Material) -> Colour:
 def uniforms(material: Material) -> dict[str, Any]:
     """What the shaders need to know about a material."""
     m = material
-    region = (paint.REGION[0], paint.REGION[1], 1 / paint.REGION[2], 1 / paint.REGION[3])
+    region = (
+        skin_textures.REGION[0],
+        skin_textures.REGION[1],
+        1 / skin_textures.REGION[2],
+        1 / skin_textures.REGION[3],
+    )
     shift = shift_of(m)
     values: dict[str, Any] = {
         "shift": shift,
         "hand_region": region,
-        "finest": paint.METRES_PER_UNIT / paint.SIDE,
-        "mirror_line": paint.MIRROR_LINE,
+        "finest": skin_textures.METRES_PER_UNIT / skin_textures.SIDE,
+        "mirror_line": skin_textures.MIRROR_LINE,
     }
     if m.kind == "skin":
         return values | _skin_uniforms(m, shift[0])

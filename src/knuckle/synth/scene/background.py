@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError, SourceError
-from knuckle.train.synth import light, skin
-from knuckle.train.synth.mesh import Camera, Floats, Surroundings
+from knuckle.synth.render import lighting, materials
+from knuckle.synth.render.mesh import Camera, Floats, Surroundings
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -53,7 +53,7 @@ class Photos:
         return np.asarray(_LINEAR[resized], np.float32)
 
 
-_LINEAR = skin.linear(np.arange(256) / 255)
+_LINEAR = materials.linear(np.arange(256) / 255)
 
 
 def _rays(camera: Camera) -> Floats:
@@ -101,7 +101,7 @@ def _texture(rng: np.random.Generator, height: int, width: int, rough: float) ->
 def _calm_colour(rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Linear reflectance of walls and furniture: whites, greys, browns, seldom strong colours."""
     if rng.random() < 0.25:
-        return np.asarray(skin.any_colour(rng), np.float64)
+        return np.asarray(materials.any_colour(rng), np.float64)
     value, warm = rng.uniform(0.04, 0.8) ** 1.2, rng.normal(0.12, 0.16)
     tint = np.array([1 + warm, 1 + 0.25 * rng.normal(0, 0.1), 1 - 1.2 * warm])
     return np.asarray(np.clip(value * tint, 0.01, 0.9), np.float64)
@@ -211,7 +211,7 @@ def _room(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) 
 
 def _irradiance(surroundings: Surroundings) -> Callable[[npt.ArrayLike], npt.NDArray[np.float64]]:
     """A function of a normal in the room's space: linear light from a white surface that has it."""
-    sums, keys = light.harmonics(surroundings), light.turned_lights(surroundings)
+    sums, keys = lighting.harmonics(surroundings), lighting.turned_lights(surroundings)
 
     def of(normal: npt.ArrayLike) -> npt.NDArray[np.float64]:
         n = np.asarray(surroundings.camera_from_room) @ np.asarray(normal)

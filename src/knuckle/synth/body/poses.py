@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
-from knuckle.train.synth.anatomy import ANGLES, AVERAGE_JOINTS, DIGITS, FINGERS, INDEX, clamp, overlap
+from knuckle.synth.body.anatomy import ANGLES, AVERAGE_JOINTS, DIGITS, FINGERS, INDEX, clamp, overlap
 
 Floats = npt.NDArray[np.float32]
 

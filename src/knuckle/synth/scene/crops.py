@@ -13,8 +13,8 @@ from knuckle.geometry import apply, image_from_crop, invert, turn
 from knuckle.pipeline.hand import roi_from_hand
 from knuckle.pipeline.palm import roi_from_palm
 from knuckle.results import FloatArray, Hand, Palm, Roi
-from knuckle.train.synth.labels import palm_of
-from knuckle.train.synth.mesh import Camera, Picture
+from knuckle.synth.camera.labels import palm_of
+from knuckle.synth.render.mesh import Camera, Picture
 
 KINDS = ("palm", "track", "wrong")
 KIND_SHARES = (0.4, 0.5, 0.1)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
-from knuckle.train.synth.anatomy import (
+from knuckle.synth.body.anatomy import (
     ANGLES,
     BONE,
     DIGITS,
@@ -28,8 +28,8 @@ from knuckle.train.synth.anatomy import (
     capsules,
     clamp,
 )
-from knuckle.train.synth.body import Shape
-from knuckle.train.synth.poses import NAMED, HandPose, pose_of
+from knuckle.synth.body.model import Shape
+from knuckle.synth.body.poses import NAMED, HandPose, pose_of
 
 Floats = npt.NDArray[np.float32]
 Distance = Callable[[Doubles], Doubles]

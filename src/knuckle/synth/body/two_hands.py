@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 
 from knuckle.errors import InputError
-from knuckle.train.synth.anatomy import FINGERS, Doubles, bone_turns, landmarks_after, rotation_about
-from knuckle.train.synth.body import BodyModel, Shape
-from knuckle.train.synth.figures import SIDES, ArmPose, BodyPose, mark_of, reach
-from knuckle.train.synth.poses import NAMED, HandPose, pose_of, random_pose
+from knuckle.synth.body.anatomy import FINGERS, Doubles, bone_turns, landmarks_after, rotation_about
+from knuckle.synth.body.figures import SIDES, ArmPose, BodyPose, mark_of, reach
+from knuckle.synth.body.model import BodyModel, Shape
+from knuckle.synth.body.poses import NAMED, HandPose, pose_of, random_pose
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 ELBOWS_OUT = np.linspace(0.7, 1.5, 4)

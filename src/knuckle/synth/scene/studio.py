@@ -13,12 +13,14 @@ import numpy.typing as npt
 
 from knuckle.images import Image
 from knuckle.results import FloatArray, Roi
-from knuckle.train.synth import background, crops, film, labels, light, things
-from knuckle.train.synth.body import load_body
-from knuckle.train.synth.labels import HandLabel, Visibility
-from knuckle.train.synth.mesh import Camera, Floats, Material, Picture, Surroundings, Thing, place
-from knuckle.train.synth.people import Actor
-from knuckle.train.synth.render import Renderer
+from knuckle.synth.body.model import load_body
+from knuckle.synth.camera import film, labels
+from knuckle.synth.camera.labels import HandLabel, Visibility
+from knuckle.synth.render import lighting
+from knuckle.synth.render.mesh import Camera, Floats, Material, Picture, Surroundings, Thing, place
+from knuckle.synth.render.renderer import Renderer
+from knuckle.synth.scene import background, crops, objects
+from knuckle.synth.scene.people import Actor
 
 FRAMES = ((640, 480), (1280, 720), (720, 1280), (1920, 1080), (480, 640), (960, 960))  # what crops are cut from
 FRAME_SHARES = (0.35, 0.3, 0.12, 0.1, 0.05, 0.08)
@@ -87,9 +89,9 @@ def renderer() -> Renderer:
     is drawn here and thrown away.
     """
     made = Renderer()
-    (_, shape), *_ = things.make("ball", (0.2,))
+    (_, shape), *_ = objects.make("ball", (0.2,))
     ball = Thing(place(shape, np.eye(3), (0, 0, 1)), Material("skin", (0.5, 0.5, 0.5)), 1)
-    lit = light.random_surroundings(np.random.default_rng(0))
+    lit = lighting.random_surroundings(np.random.default_rng(0))
     made.draw([ball], Camera(16, 16, 32, 32, 7.5, 7.5), lit)
     return made
 
@@ -110,19 +112,19 @@ class Studio:
 
         The picture shows `margin` times the tracker's region, so that training can cut its own.
         """
-        from knuckle.train.synth import casting
+        from knuckle.synth.scene import arrangement
 
         frame = random_frame(rng)
-        stage, target = casting.hand_stage(self.body, frame, rng, self.poses)
-        cut = casting.random_cut(stage, target, frame, rng)
+        stage, target = arrangement.hand_stage(self.body, frame, rng, self.poses)
+        cut = arrangement.random_cut(stage, target, frame, rng)
         return self.shoot(stage, frame, rng, self.side, self.side, cut=cut, first=target)
 
     def scene(self, rng: np.random.Generator) -> Sample:
         """A whole square picture with people, arms or neither."""
-        from knuckle.train.synth import casting
+        from knuckle.synth.scene import arrangement
 
         frame = square_camera(self.side, rng)
-        return self.shoot(casting.scene_stage(self.body, frame, rng), frame, rng, self.side, self.side)
+        return self.shoot(arrangement.scene_stage(self.body, frame, rng), frame, rng, self.side, self.side)
 
     def shoot(
         self,
@@ -221,7 +223,7 @@ def _camera(width: int, height: int, rng: np.random.Generator) -> Camera:
 
 def random_light_film(stage: Stage, side: int, rng: np.random.Generator) -> film.Film:
     """A film that fits the light: dark scenes are noisier and more blurred."""
-    return film.random_film(rng, side, light.darkness(stage.surroundings))
+    return film.random_film(rng, side, lighting.darkness(stage.surroundings))
 
 
 def words_of(

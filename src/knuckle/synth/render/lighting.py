@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.train.synth.mesh import Floats, Light, Surroundings
+from knuckle.synth.render.mesh import Floats, Light, Surroundings
 
 HEIGHT = 32  # rows of our panoramas
 MIRROR_SIDE = 64

@@ -22,10 +22,12 @@ import numpy.typing as npt
 
 from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
-from knuckle.train.synth import background, casting, film, labels, people, poses
-from knuckle.train.synth.mesh import Camera, Floats
-from knuckle.train.synth.people import Actor, Person
-from knuckle.train.synth.scene import Stage, Studio, illuminant_of, random_light_film, truth_of
+from knuckle.synth.body import poses
+from knuckle.synth.camera import film, labels
+from knuckle.synth.render.mesh import Camera, Floats
+from knuckle.synth.scene import arrangement, background, people
+from knuckle.synth.scene.people import Actor, Person
+from knuckle.synth.scene.studio import Stage, Studio, illuminant_of, random_light_film, truth_of
 
 ACTS = ("still", "gesture", "wave", "move", "swipe", "leave", "cross", "occlude")
 SHUTTER_S = 1 / 60  # how long light falls in per frame, at most
@@ -111,7 +113,7 @@ def clip(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) -> Iterat
     """The frames of one clip with their truth, see `truth_line`."""
     focal = recipe.width / 2 / math.tan(math.radians(float(rng.uniform(45, 75))) / 2)
     camera = Camera(recipe.width, recipe.height, focal, focal, (recipe.width - 1) / 2, (recipe.height - 1) / 2)
-    surroundings, _, rotation = casting.random_room(rng)
+    surroundings, _, rotation = arrangement.random_room(rng)
     tracks = random_tracks(studio, recipe, rng)
     stage = Stage((), (), surroundings, rotation, words={"kind": "clip"})
     developed = film.random_film(rng, min(recipe.width, recipe.height), quality=recipe.quality)
@@ -137,7 +139,7 @@ def clip(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) -> Iterat
 
 def random_tracks(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) -> list[Track]:
     """One or two hands and what they do, drawn from `ACTS`."""
-    person = casting.random_person(studio.body, rng)
+    person = arrangement.random_person(studio.body, rng)
     both = recipe.acts is not None or rng.random() < 0.7
     sides = ["Left", "Right"] if both else [str(rng.choice(["Left", "Right"]))]
     lanes = (0.7, 0.3) if both else (0.5,)  # a person who faces the camera has the left hand on the picture's right

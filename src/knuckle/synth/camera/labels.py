@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from knuckle.errors import InputError
 from knuckle.results import FloatArray, Palm
-from knuckle.train.synth.film import fisheye_radius
-from knuckle.train.synth.mesh import Camera, Floats, Picture
+from knuckle.synth.camera.film import fisheye_radius
+from knuckle.synth.render.mesh import Camera, Floats, Picture
 
 PALM_LANDMARKS = (0, 5, 9, 13, 17, 1, 2)  # wrist, index, middle, ring, pinky MCP, thumb CMC, thumb MCP
 PALM_SCALE = 1.04

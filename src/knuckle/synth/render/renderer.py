@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import EngineError, InputError, MissingExtraError
-from knuckle.train.synth import light, paint, skin
-from knuckle.train.synth.mesh import Camera, Floats, Light, Material, Mesh, Picture, Surroundings, Thing
-from knuckle.train.synth.view import Box, InView, around, clip_pinhole, in_view, shadow_matrix
+from knuckle.synth.render import lighting, materials, skin_textures
+from knuckle.synth.render.mesh import Camera, Floats, Light, Material, Mesh, Picture, Surroundings, Thing
+from knuckle.synth.render.view import Box, InView, around, clip_pinhole, in_view, shadow_matrix
 
 SHADOW_SIDE = 256
 SOFT_SIDE = SHADOW_SIDE // 2  # of the blurred shadow map
@@ -134,8 +134,8 @@ class Renderer:
         self._shadow = self._gl.framebuffer(depth_attachment=self._gl.depth_texture(side))
         self._shadow_moments = self._gl.texture((SOFT_SIDE, SOFT_SIDE), 2, dtype="f4")
         self._shadow_moments.repeat_x = self._shadow_moments.repeat_y = False
-        self._mirror = self._gl.texture((light.MIRROR_SIDE,) * 2, 3, dtype="f4")
-        self._mirror.build_mipmaps(max_level=light.MIRROR_LEVELS - 1)
+        self._mirror = self._gl.texture((lighting.MIRROR_SIDE,) * 2, 3, dtype="f4")
+        self._mirror.build_mipmaps(max_level=lighting.MIRROR_LEVELS - 1)
         self._mirror.filter = (self._gl.LINEAR_MIPMAP_NEAREST, self._gl.LINEAR)
         self._paint = self._load_paint()
         for name in (*self._quads, "surfels"):
@@ -143,12 +143,12 @@ class Renderer:
 
     def _load_paint(self) -> dict[str, Any]:
         textures = {}
-        for name, pixels in paint.paint().items():
+        for name, pixels in skin_textures.paint().items():
             textures[name] = self._gl.texture(pixels.shape[1::-1], 4, np.ascontiguousarray(pixels).tobytes())
             textures[name].build_mipmaps()
             textures[name].filter = (self._gl.LINEAR_MIPMAP_NEAREST, self._gl.LINEAR)
             textures[name].repeat_x = textures[name].repeat_y = False
-        noise = skin.speckle()
+        noise = materials.speckle()
         textures["speckle"] = self._gl.texture3d(noise.shape[:3], 4, noise.tobytes())
         return textures
 
@@ -267,19 +267,19 @@ class Renderer:
         target.use()
         target.clear(depth=1.0)
         for number, item in enumerate(loaded, 1):
-            self._set(program, {"id": float(number), "shift": skin.shift_of(item.thing.material)[0]})
+            self._set(program, {"id": float(number), "shift": materials.shift_of(item.thing.material)[0]})
             if item.thing.material.kind == "skin":
                 self._gl.enable(self._gl.CULL_FACE)
             self._run(program, item)
             self._gl.disable(self._gl.CULL_FACE)
 
     def _light(self, loaded: Sequence[Loaded], surroundings: Surroundings) -> None:
-        lights = light.turned_lights(surroundings)
-        values: dict[str, Any] = {"harmonics": light.harmonics(surroundings), "lights": len(lights)}
+        lights = lighting.turned_lights(surroundings)
+        values: dict[str, Any] = {"harmonics": lighting.harmonics(surroundings), "lights": len(lights)}
         padding = [(0.0, 0.0, 0.0)] * (3 - len(lights))
         values["towards"] = [key.towards for key in lights] + padding
         values["shine"] = [key.colour for key in lights] + padding
-        for level, pixels in enumerate(light.mirror_levels(surroundings)):
+        for level, pixels in enumerate(lighting.mirror_levels(surroundings)):
             self._mirror.write(pixels.tobytes(), level=level)
         if lights:
             values |= self._draw_shadow(loaded, lights[0])
@@ -325,7 +325,7 @@ class Renderer:
         self._gl.depth_func = "=="
         for number, item in enumerate(loaded, 1):
             program = _shader_of(item.thing.material)
-            self._set(program, skin.uniforms(item.thing.material) | {"number": float(number)})
+            self._set(program, materials.uniforms(item.thing.material) | {"number": float(number)})
             targets.shaded.scissor = _scissor(item.seen.box)
             self._quads[program].render(vertices=3)
         self._gl.depth_func = "<"

@@ -1,0 +1,1 @@
+"""The body: its mesh, bones, poses, grasps, and how two hands meet."""

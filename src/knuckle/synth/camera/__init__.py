@@ -1,0 +1,1 @@
+"""What a camera does to light, and the truth about every hand it sees."""

@@ -1,0 +1,1 @@
+"""What is in a picture: people, clothes, objects, background, and where the crop is cut."""

@@ -1,0 +1,1 @@
+"""Samples on disk: shards, clips, contact sheets."""
