@@ -25,13 +25,13 @@ import numpy as np
 
 from knuckle.evaluate.metrics import precision_recall
 from knuckle.train import loop
-from knuckle.train.data import Source
-from knuckle.train.landmarks import Judge, landmark_task, load_network
+from knuckle.train.hand.data import Source
+from knuckle.train.hand.task import Judge, landmark_task, load_network
 from knuckle.train.loop import LoopOptions, Task
 from knuckle.train.nets.hand_net import HandNetShape
 from knuckle.train.nets.palm_net import PalmNetShape
-from knuckle.train.palm import PalmJudge, figures_of, grid_of, load_palm_network, palm_task
-from knuckle.train.palm_data import PalmSource
+from knuckle.train.palm.data import PalmSource
+from knuckle.train.palm.task import PalmJudge, figures_of, grid_of, load_palm_network, palm_task
 
 HERE = Path(__file__).resolve().parent
 RESULTS, SCRATCH = HERE / "results" / "ablations.json", HERE / "scratch" / "ablations"

@@ -25,10 +25,10 @@ from made_clips import made_datasets
 from knuckle.cli.evaluate import fullest
 from knuckle.datasets import read_dataset, sample_datasets
 from knuckle.datasets.truth import Clip, Dataset, Figure, Predictions, Score, Shot, TrueHand
-from knuckle.evaluate.candidates import Candidate, candidate, reference
 from knuckle.evaluate.predict import predict
 from knuckle.evaluate.report import write_report
 from knuckle.evaluate.score import score
+from knuckle.evaluate.trackers import Candidate, candidate, reference
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[1] / "shared" / "data"

@@ -36,7 +36,7 @@ from knuckle.models.session import Session, default_threads
 from knuckle.pipeline.hand import MCP_JOINTS, HandLandmarker, HandModel
 from knuckle.results import Hand, Roi
 from knuckle.train.augment import Jitter
-from knuckle.train.data import Source, elsewhere, is_taught, region
+from knuckle.train.hand.data import Source, elsewhere, is_taught, region
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "networks.json"

@@ -37,7 +37,7 @@ from knuckle.models.session import Session
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks, hand_detection, palm_candidates
 from knuckle.results import Palm
-from knuckle.train.palm import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figures_of, rank
+from knuckle.train.palm.task import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figures_of, rank
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "palms.json"

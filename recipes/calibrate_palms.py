@@ -26,8 +26,8 @@ from knuckle.geometry import letterbox
 from knuckle.images import Image
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.train.checkpoint import read_checkpoint
-from knuckle.train.palm import LEAST_SCORE, PalmJudge, grid_of, load_palm_network, palms_of
-from knuckle.train.palm_data import PalmSource, is_labelled
+from knuckle.train.palm.data import PalmSource, is_labelled
+from knuckle.train.palm.task import LEAST_SCORE, PalmJudge, grid_of, load_palm_network, palms_of
 
 SHARE = 0.15
 

@@ -24,8 +24,8 @@ from knuckle.pipeline.hand import MCP_JOINTS
 from knuckle.results import FloatArray
 from knuckle.train.augment import Jitter, crop_from_image, cut
 from knuckle.train.checkpoint import read_checkpoint
-from knuckle.train.data import Source, elsewhere, is_taught, region
-from knuckle.train.landmarks import load_network
+from knuckle.train.hand.data import Source, elsewhere, is_taught, region
+from knuckle.train.hand.task import load_network
 from knuckle.train.nets.hand_net import HandNet
 
 TRACKED = Jitter(any_angle=0, lost=0)

@@ -19,8 +19,8 @@ from rich.progress import track
 
 from knuckle.datasets import open_image
 from knuckle.geometry import crop
-from knuckle.train.data import Source, elsewhere
-from knuckle.train.landmarks import load_network
+from knuckle.train.hand.data import Source, elsewhere
+from knuckle.train.hand.task import load_network
 
 SIDE = 224  # pixels of what is written
 

@@ -20,8 +20,8 @@ from rich.progress import Progress
 
 from knuckle.models import catalogue
 from knuckle.train.augment import Jitter, Look
-from knuckle.train.data import HandCrops, Source
-from knuckle.train.visibility import Features, HeadOptions, judge, read_features, train_head
+from knuckle.train.hand.data import HandCrops, Source
+from knuckle.train.hand.visibility import Features, HeadOptions, judge, read_features, train_head
 
 SIDE = 224
 TRACKED = partial(HandCrops, seed=1, look=Look(0), jitter=Jitter(any_angle=0, lost=0))  # as the tracker cuts them

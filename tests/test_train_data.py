@@ -22,9 +22,10 @@ from knuckle.geometry import apply, crop
 from knuckle.models.session import FakeSession
 from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandModel, roi_from_hand
 from knuckle.results import Hand, Roi
-from knuckle.train import augment, data
+from knuckle.train import augment
 from knuckle.train.augment import Jitter, Look, crop_from_image, cut
-from knuckle.train.data import HandCrops, PictureCache, Source, labels_of, region
+from knuckle.train.hand import data
+from knuckle.train.hand.data import HandCrops, PictureCache, Source, labels_of, region
 
 SIDE = 160
 STILL = Jitter(0, 0, 0, 0, 0)

@@ -22,7 +22,7 @@ from knuckle.models.session import Session  # noqa: E402
 from knuckle.train import export as exporting  # noqa: E402
 from knuckle.train.checkpoint import read_checkpoint  # noqa: E402
 from knuckle.train.export import TOLERANCE, compare, export, sample_pictures  # noqa: E402
-from knuckle.train.landmarks import landmark_task, start_network  # noqa: E402
+from knuckle.train.hand.task import landmark_task, start_network  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.hand_net import ConvNorm, HandNet, HandNetShape, fold  # noqa: E402
 from knuckle.train.nets.reference_hand import ReferenceHandNet  # noqa: E402

@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch")
 from knuckle.errors import InputError, SinkError  # noqa: E402
 from knuckle.train import loop  # noqa: E402
 from knuckle.train.flags import field_help  # noqa: E402
-from knuckle.train.landmarks import LossWeights, auroc, landmark_task  # noqa: E402
+from knuckle.train.hand.task import LossWeights, auroc, landmark_task  # noqa: E402
 from knuckle.train.loop import LoopOptions, Task, train  # noqa: E402
 from knuckle.train.nets.hand_net import HandNetShape  # noqa: E402
 

@@ -30,7 +30,8 @@ from knuckle.train.augment import Look  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
 from knuckle.train.nets.reference_palm import load_reference_palm  # noqa: E402
-from knuckle.train.palm import (  # noqa: E402
+from knuckle.train.palm.data import KEY_POINTS, PalmPictures, PalmSource, in_view  # noqa: E402
+from knuckle.train.palm.task import (  # noqa: E402
     PalmJudge,
     figures_of,
     grid_of,
@@ -42,7 +43,6 @@ from knuckle.train.palm import (  # noqa: E402
     rank,
     start_palm_network,
 )
-from knuckle.train.palm_data import KEY_POINTS, PalmPictures, PalmSource, in_view  # noqa: E402
 from knuckle.train.task_file import TaskPalm  # noqa: E402
 
 TINY = PalmNetShape(side=64, stem=8, widths=(8, 16, 24, 32), depths=(0, 1, 1, 0))

@@ -21,7 +21,7 @@ from knuckle.models.session import FakeSession, Session  # noqa: E402
 from knuckle.pipeline.palm import PalmDetector, PalmModel  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
 from knuckle.train.nets import palm_net, reference_palm  # noqa: E402
-from knuckle.train.targets import AnchorGrid, AnchorTargets, targets  # noqa: E402
+from knuckle.train.palm.targets import AnchorGrid, AnchorTargets, targets  # noqa: E402
 
 SIDE = 192
 OURS = AnchorGrid(SIDE, palm_net.STRIDES, palm_net.SPANS)

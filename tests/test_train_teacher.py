@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from knuckle.errors import BundleError, InputError  # noqa: E402
 from knuckle.train import losses  # noqa: E402
-from knuckle.train.landmarks import landmark_task, load_network  # noqa: E402
+from knuckle.train.hand.task import landmark_task, load_network  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.hand_net import HandNet, HandNetShape  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402

@@ -15,8 +15,8 @@ from knuckle.models import visibility_head as shipped_heads  # noqa: E402
 from knuckle.models.session import Session  # noqa: E402
 from knuckle.models.visibility_head import Head, with_features, with_visibility  # noqa: E402
 from knuckle.train.export import sample_pictures  # noqa: E402
+from knuckle.train.hand.visibility import Features, HeadOptions, folded, judge, say, train_head  # noqa: E402
 from knuckle.train.nets.reference_hand import load_reference_hand, visibility_head  # noqa: E402
-from knuckle.train.visibility import Features, HeadOptions, folded, judge, say, train_head  # noqa: E402
 
 
 def published(name: str) -> bytes:
@@ -99,7 +99,7 @@ def test_what_can_be_learned_is_learned_and_judged() -> None:
 
 
 def judge_of_truth(chance: np.ndarray, visible: np.ndarray) -> float:
-    from knuckle.train.landmarks import auroc
+    from knuckle.train.hand.task import auroc
 
     return auroc(np.broadcast_to(chance, visible.shape).ravel(), visible.ravel())
 

@@ -216,9 +216,7 @@ def test_real_photos_give_the_same_hands(page: Any, shared: Path) -> None:
     for photo in photos:
         image = np.asarray(Picture.open(photo).convert("RGB"))
         ours = knuckle.detect(image)
-        theirs = page.evaluate(
-            "async (raw) => (await tracker.detect(image(raw))).map(knuckle.handToJson)", raw(image)
-        )
+        theirs = page.evaluate("async (raw) => (await tracker.detect(image(raw))).map(knuckle.handToJson)", raw(image))
         assert_same(ours, theirs, 0.5)
 
 

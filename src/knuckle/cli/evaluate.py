@@ -14,9 +14,9 @@ import click
 from knuckle.datasets import KINDS, read_dataset
 from knuckle.datasets.truth import Dataset, Predictions
 from knuckle.errors import InputError
-from knuckle.evaluate.candidates import Candidate, candidate, reference
 from knuckle.evaluate.external import COMPLEXITY
 from knuckle.evaluate.predict import count_images, predict
+from knuckle.evaluate.trackers import Candidate, candidate, reference
 from knuckle.models import catalogue
 
 LABELLED_BY = ("people", "mediapipe", "renderer", "nobody")

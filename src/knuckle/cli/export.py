@@ -18,14 +18,15 @@ from torch import nn
 from knuckle.errors import InputError, SinkError
 from knuckle.models import catalogue
 from knuckle.train import export as exporting
-from knuckle.train import landmarks, palm
 from knuckle.train.checkpoint import read_checkpoint
-from knuckle.train.data import HandCrops, Source
 from knuckle.train.export import FORMATS, Format, sample_pictures
+from knuckle.train.hand import task as hand_task
+from knuckle.train.hand.data import HandCrops, Source
 from knuckle.train.nets.hand_net import HandNet, fold
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.nets.reference_hand import load_reference_hand
 from knuckle.train.nets.reference_palm import load_reference_palm
+from knuckle.train.palm import task as palm_task
 from knuckle.train.task_file import write_task
 
 HAND_ROLES = ("landmarks", "presence", "handedness", "world", "visibility")
@@ -169,9 +170,9 @@ def _trained(path: Path) -> tuple[str, Trained]:
     """The role and the network of a checkpoint."""
     config = json.loads(read_checkpoint(path)["config"])
     if config.get("task") == "palm":
-        network, _ = palm.start_palm_network(str(path), PalmNetShape())
+        network, _ = palm_task.start_palm_network(str(path), PalmNetShape())
         return "palm", Trained(network.eval(), config)
-    network, config = landmarks.load_network(path)
+    network, config = hand_task.load_network(path)
     return "hand", Trained(network, config)
 
 
@@ -183,7 +184,7 @@ def _from_bundle(bundle: catalogue.Bundle, role: str) -> Trained:
         return _trained(beside)[1]
     if role == "hand":
         hand = load_reference_hand(stored)
-        return Trained(hand, {"task": "landmarks", **landmarks.config_of(hand), "init": bundle.name})
+        return Trained(hand, {"task": "landmarks", **hand_task.config_of(hand), "init": bundle.name})
     detector = load_reference_palm(stored)
     name = "mediapipe" if detector.depth == 4 else "mediapipe-lite"
     return Trained(detector, {"task": "palm", "network": name, "init": bundle.name})

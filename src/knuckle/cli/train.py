@@ -11,13 +11,13 @@ import click
 from click.core import ParameterSource
 
 from knuckle.errors import InputError
+from knuckle.train.console import run
 from knuckle.train.flags import Command, chosen, flags_of
-from knuckle.train.landmarks import LossWeights, landmark_task
+from knuckle.train.hand.task import LossWeights, landmark_task
 from knuckle.train.loop import LoopOptions
 from knuckle.train.nets.hand_net import HandNetShape
 from knuckle.train.nets.palm_net import PalmNetShape
-from knuckle.train.palm import SCORE_LOSSES, PalmLossWeights, palm_task
-from knuckle.train.running import run
+from knuckle.train.palm.task import SCORE_LOSSES, PalmLossWeights, palm_task
 
 FINE_TUNING = LoopOptions(steps=2000, rate=3e-5, warmup=100)  # Adam's steps are large for weights that are good
 INIT = "Where to start: a bundle (name or folder), a checkpoint FILE.pt, or `new` for our own network from nothing."

@@ -29,8 +29,8 @@ from knuckle.train.checkpoint import restored
 from knuckle.train.loop import Batch, LoopOptions, Task
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.nets.reference_palm import ReferencePalmNet, load_reference_palm
-from knuckle.train.palm_data import PalmPictures, PalmSource, is_labelled
-from knuckle.train.targets import AnchorGrid
+from knuckle.train.palm.data import PalmPictures, PalmSource, is_labelled
+from knuckle.train.palm.targets import AnchorGrid
 from knuckle.train.teacher import Teacher
 
 ScoreLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]

@@ -18,8 +18,8 @@ from knuckle.images import Image
 from knuckle.results import FloatArray
 from knuckle.synth.camera.labels import PALM_LANDMARKS, palm_of
 from knuckle.train.augment import STRANGE, Look, Random, strange, stretch
-from knuckle.train.data import decoded, place_of
-from knuckle.train.targets import AnchorGrid, AnchorTargets, targets
+from knuckle.train.hand.data import decoded, place_of
+from knuckle.train.palm.targets import AnchorGrid, AnchorTargets, targets
 
 KEY_POINTS = list(PALM_LANDMARKS)
 # Sides of palms as shares of the picture's: hands of 5 % to 80 % of it, whose palms are 0.4 to 0.7 of them.

@@ -17,7 +17,7 @@ from knuckle.models import catalogue
 from knuckle.results import FloatArray
 from knuckle.train import checkpoint, losses
 from knuckle.train.augment import Look
-from knuckle.train.data import TIPS, HandCrops, Source
+from knuckle.train.hand.data import TIPS, HandCrops, Source
 from knuckle.train.loop import Batch, LoopOptions, Task
 from knuckle.train.nets.hand_net import HandNet, HandNetShape
 from knuckle.train.nets.reference_hand import FULL, LITE, ReferenceHandNet, load_reference_hand

@@ -21,8 +21,8 @@ from knuckle.models.session import Session
 from knuckle.models.visibility_head import Head, with_features
 from knuckle.results import FloatArray
 from knuckle.train import losses
-from knuckle.train.data import HandCrops
-from knuckle.train.landmarks import auroc
+from knuckle.train.hand.data import HandCrops
+from knuckle.train.hand.task import auroc
 from knuckle.train.nets.reference_hand import visibility_head
 
 

@@ -1,0 +1,1 @@
+"""The landmark network's training: data, task, visibility head."""

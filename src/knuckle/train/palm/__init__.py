@@ -1,0 +1,1 @@
+"""The palm detector's training: data, anchor targets, task."""
