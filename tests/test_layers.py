@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +100,8 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         free = {module for module, needs in graph.items() if not needs & set(graph)}
         assert free, f"these import each other in a circle: {sorted(graph)}"
         graph = {module: needs for module, needs in graph.items() if module not in free}
+
+
 def test_importing_knuckle_loads_nothing_heavy() -> None:
     code = f"import sys, knuckle; print([m for m in {HEAVY!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -14,7 +14,7 @@ from knuckle.models import catalogue
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
-CLIP = Path(__file__).resolve().parents[1] / "examples" / "hands.mp4"
+CLIP = Path(__file__).resolve().parents[2] / "examples" / "hands.mp4"
 PAGE = """<!doctype html><meta charset="utf-8"><title>own networks</title><link rel="icon" href="data:,">
 <script type="module">
 import { HandTracker, handToJson } from "/lib/index.js";

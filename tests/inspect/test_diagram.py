@@ -33,7 +33,7 @@ from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import Frame, Hand
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def no_network(pictures: Any) -> dict[str, Any]:

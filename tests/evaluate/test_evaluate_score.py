@@ -257,7 +257,7 @@ def test_what_cannot_be_scored_is_refused_in_one_line() -> None:
 
 
 def test_the_document_says_what_was_measured_and_explains_what_is_worse(monkeypatch: pytest.MonkeyPatch) -> None:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     monkeypatch.syspath_prepend(root / "docs")
     make_accuracy = importlib.import_module("make_accuracy")
     datasets = json.loads((root / "benchmarks" / "results" / "accuracy.json").read_text())["datasets"]

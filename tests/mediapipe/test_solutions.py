@@ -27,7 +27,7 @@ from knuckle.models.session import FakeSession
 from knuckle.pipeline.tracker import Networks
 from knuckle.solutions import drawing_styles, drawing_utils, hands, messages
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = np.zeros((100, 200, 3), np.uint8)
 
 

@@ -74,7 +74,7 @@ def test_what_goes_wrong_is_one_line(command: list[str], words: str, tmp_path: P
 
 
 def test_every_flag_that_the_page_names_exists() -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "training.md").read_text()
+    page = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text()
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", page)) - {"--nproc-per-node"}
     commands = (["train", "landmarks"], ["export"], ["synth", "hands"], ["track"], ["evaluate"])
     shown = "".join(CliRunner().invoke(cli.cli, [*command, "--help"]).output for command in commands)

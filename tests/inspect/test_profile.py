@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_graph_view import knuckle_graph
+from test_diagram import knuckle_graph
 
 import knuckle
 from knuckle.errors import SinkError

@@ -753,5 +753,5 @@ def test_the_sample_sets_are_whole(shared: Path) -> None:
 
 
 def test_every_kind_is_in_the_documentation() -> None:
-    page = (Path(__file__).parents[1] / "docs/datasets.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/datasets.md").read_text()
     assert [kind for kind in KINDS if f"| `{kind}` |" not in page] == []

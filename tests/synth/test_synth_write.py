@@ -152,6 +152,6 @@ def test_a_file_that_is_no_shard_is_refused(tmp_path: Path) -> None:
 
 
 def test_label_fields_are_those_of_the_documents() -> None:
-    text = (Path(__file__).parents[1] / "docs/synthetic.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/synthetic.md").read_text()
     fields = labels.HandLabel.__dataclass_fields__.keys() - {"about", "track_id", "id"}
     assert all(f"`{field}`" in text for field in fields)

@@ -259,7 +259,7 @@ def test_our_bundles_keep_their_names(cache: Path, networks: Networks) -> None:
 
 
 def test_our_landmark_network_agrees_with_mediapipe_s_on_a_clip(networks: Networks) -> None:
-    ours, clip = knuckle.load("knuckle"), Path(__file__).parents[1] / "examples" / "hands.mp4"
+    ours, clip = knuckle.load("knuckle"), Path(__file__).parents[2] / "examples" / "hands.mp4"
     assert ours.bundle.hand_path.stat().st_size <= 6_000_000
     away, found = [], {"ours": 0, "theirs": 0}
     for frame in list(knuckle.read(clip))[::12]:
