@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from knuckle import TrackerOptions
+from knuckle.graph import Graph, Node
 from knuckle.inspect.profile import Profile
 from knuckle.models import catalogue
-from knuckle.pipeline.graph import Graph, Node
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.tracker import Networks
 

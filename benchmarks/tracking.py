@@ -16,7 +16,7 @@ import numpy as np
 
 import knuckle
 from knuckle import HandTracker
-from knuckle.pipeline.graph import Step
+from knuckle.graph import Step
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},

@@ -6,7 +6,7 @@ import numpy as np
 
 import knuckle
 from knuckle import FINGERS, Hand
-from knuckle.pipeline.graph import Graph, Node
+from knuckle.graph import Graph, Node
 
 
 def is_straight(hand: Hand, finger: str) -> bool:

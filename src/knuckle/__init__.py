@@ -1,5 +1,6 @@
 """Knuckle: real-time hand tracking on a CPU: 21 3D landmarks per hand, handedness and ids."""
 
+from knuckle import moved
 from knuckle.errors import (
     BundleError,
     EngineError,
@@ -16,6 +17,8 @@ from knuckle.pipeline.tracker import HandTracker, detect, detect_palms, landmark
 from knuckle.results import FINGERS, HAND_CONNECTIONS, Frame, Hand, HandLandmark, Palm, Roi
 
 __version__ = "0.1.0"
+
+moved.install()
 
 __all__ = [
     "FINGERS",

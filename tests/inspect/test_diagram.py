@@ -21,13 +21,13 @@ from PIL import Image as pillow
 from scene import blank, draw_hand
 
 import knuckle
+from knuckle.graph import Graph, Node
 from knuckle.inspect.diagram import Box, Diagram, Port, as_mermaid, as_text, diagram_of, diagrams_of
 from knuckle.inspect.formats import FORMATS
 from knuckle.inspect.page import _place, _rails, _rows, as_html, as_svg
 from knuckle.inspect.profile import Profile
 from knuckle.media.draw import hand_renderer
 from knuckle.models import catalogue
-from knuckle.pipeline.graph import Graph, Node
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks

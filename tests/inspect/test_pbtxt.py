@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knuckle.errors import InputError, SourceError
+from knuckle.graph import Graph, Node
 from knuckle.inspect.diagram import Box, Diagram, Port, as_text, diagram_of
 from knuckle.inspect.pbtxt import LOOPBACK, Word, as_pbtxt, parse, read_pbtxt
 from knuckle.models import catalogue
-from knuckle.pipeline.graph import Graph, Node
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks

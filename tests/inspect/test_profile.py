@@ -14,10 +14,10 @@ from test_diagram import knuckle_graph
 
 import knuckle
 from knuckle.errors import SinkError
+from knuckle.graph import Graph, Node
 from knuckle.images import Image
 from knuckle.inspect import profile as profile_module
 from knuckle.inspect.profile import Profile
-from knuckle.pipeline.graph import Graph, Node
 from knuckle.pipeline.tracker import Networks
 
 

@@ -6,7 +6,7 @@ from operator import add, mul, neg
 import pytest
 
 from knuckle.errors import InputError
-from knuckle.pipeline.graph import Graph, Node, Step
+from knuckle.graph import Graph, Node, Step
 
 
 def counter() -> Graph:

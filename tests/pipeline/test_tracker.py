@@ -12,9 +12,9 @@ from scene import TIPS, blank, draw_hand
 
 import knuckle
 from knuckle import HandTracker, InputError, Roi
+from knuckle.graph import Step
 from knuckle.images import Image
 from knuckle.models.session import Outputs
-from knuckle.pipeline.graph import Step
 from knuckle.pipeline.hand import roi_from_hand
 from knuckle.pipeline.palm import anchors
 from knuckle.pipeline.tracker import Networks

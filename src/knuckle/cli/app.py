@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import knuckle
 from knuckle.errors import Error, InputError, MissingExtraError
+from knuckle.graph import Graph, Step
 from knuckle.images import Image
 from knuckle.inspect.diagram import Diagram, diagrams_of
 from knuckle.inspect.formats import FORMATS, save
@@ -30,7 +31,6 @@ from knuckle.media.sources import IMAGE_SUFFIXES, Reader, in_background, read
 from knuckle.media.window import Window
 from knuckle.models import catalogue
 from knuckle.models.session import default_threads
-from knuckle.pipeline.graph import Graph, Step
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks, load

@@ -13,8 +13,8 @@ from typing import Any
 import knuckle
 from knuckle.errors import InputError
 from knuckle.evaluate import external, worker
+from knuckle.graph import Step
 from knuckle.images import Image
-from knuckle.pipeline.graph import Step
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import HandTracker, Networks, hand_detection, load
 

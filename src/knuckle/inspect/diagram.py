@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any, Literal
 
+from knuckle.graph import Graph, Node
 from knuckle.inspect.profile import Cost, NodePath, Profile
-from knuckle.pipeline.graph import Graph, Node
 
 PREVIOUS = "previous_call"  # the box that stands for a graph's feedback
 Fields = tuple[tuple[str, Any], ...]

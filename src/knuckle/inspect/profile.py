@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from knuckle.errors import SinkError
-from knuckle.pipeline.graph import Step
+from knuckle.graph import Step
 
 TRACED_CALLS = 1000  # a trace of more is slow to open, and memory must stay flat on a camera
 

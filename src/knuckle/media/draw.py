@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.geometry import corners
+from knuckle.graph import Graph, Node
 from knuckle.images import Image, as_rgb
-from knuckle.pipeline.graph import Graph, Node
 from knuckle.results import FINGERS, PALM_CONNECTIONS, FloatArray, Hand, Palm, Roi
 
 Colour = tuple[int, int, int]

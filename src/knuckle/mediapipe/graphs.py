@@ -17,8 +17,8 @@ import numpy as np
 
 from knuckle.errors import InputError
 from knuckle.geometry import iou, square_box
+from knuckle.graph import Graph, Node
 from knuckle.images import Image
-from knuckle.pipeline.graph import Graph, Node
 from knuckle.pipeline.hand import rois_from_hands
 from knuckle.pipeline.memory import without_duplicates
 from knuckle.pipeline.options import TrackerOptions

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from knuckle.geometry import apply, crop, image_from_crop, turn, wrap_angle
+from knuckle.graph import Graph, Node
 from knuckle.images import Image
 from knuckle.models.session import Outputs, Pictures
-from knuckle.pipeline.graph import Graph, Node
 from knuckle.results import Hand, Roi
 
 # The network's z is 0.4 of the scale of its x and y (normalize_z of the reference's decoder).

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from knuckle.graph import Graph, Node
 from knuckle.images import Image
 from knuckle.media.draw import draw_palms, hand_renderer
-from knuckle.pipeline.graph import Graph, Node
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks, hand_detection, hand_tracking
 from knuckle.results import Frame

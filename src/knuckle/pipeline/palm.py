@@ -14,9 +14,9 @@ from functools import lru_cache
 import numpy as np
 
 from knuckle.geometry import iou, letterbox, turn, whole_image, wrap_angle
+from knuckle.graph import Graph, Node
 from knuckle.images import Image
 from knuckle.models.session import Outputs, Pictures
-from knuckle.pipeline.graph import Graph, Node
 from knuckle.results import FloatArray, Palm, Roi
 
 SUPPRESS_IOU = 0.3

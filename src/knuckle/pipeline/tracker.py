@@ -11,10 +11,10 @@ from functools import lru_cache, partial
 from typing import Any
 
 from knuckle.errors import InputError
+from knuckle.graph import Graph, Node, Observer
 from knuckle.images import as_rgb
 from knuckle.models import catalogue
 from knuckle.models.session import Outputs, Pictures, Session
-from knuckle.pipeline.graph import Graph, Node, Observer
 from knuckle.pipeline.hand import HandLandmarker, HandModel
 from knuckle.pipeline.memory import Memory, expected_rois, follow, is_palm_of, visible_hands, without_duplicates
 from knuckle.pipeline.options import TrackerOptions

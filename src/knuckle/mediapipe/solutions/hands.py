@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from knuckle.errors import InputError
+from knuckle.graph import Graph
 from knuckle.images import as_rgb
 from knuckle.mediapipe.graphs import (
     FINGER_CONNECTIONS,
@@ -27,7 +28,6 @@ from knuckle.mediapipe.solutions.messages import (
     NormalizedLandmark,
     NormalizedLandmarkList,
 )
-from knuckle.pipeline.graph import Graph
 from knuckle.pipeline.tracker import load
 from knuckle.results import Hand
 
