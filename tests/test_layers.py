@@ -32,7 +32,8 @@ ROWS = (
 ABOVE = {name: set().union(*ROWS[:rank]) for rank, row in enumerate(ROWS) for name in row}
 # Within one row nothing is imported, and `synth` and `train` stand beside the packages that run: they may use
 # what reads and finds hands, not the faces of the product.
-BESIDE = dict.fromkeys(("synth", "train"), {"mediapipe", "solutions", "tasks", "evaluate", "serve", "compat"})
+FACES = {"mediapipe", "solutions", "tasks", "evaluate", "serve", "compat"}
+BESIDE = {"synth": FACES, "train": FACES}
 HEAVY = (
     "torch",
     "anny",

@@ -1,4 +1,4 @@
-"""Import paths of version 0.1 that moved. They still work, with a DeprecationWarning, and give the new module itself."""
+"""Import paths of version 0.1 that moved: each still gives the module, with a DeprecationWarning."""
 
 from __future__ import annotations
 
