@@ -17,7 +17,8 @@ from knuckle.synth.camera import labels
 from knuckle.synth.camera.labels import Visibility
 from knuckle.synth.render.mesh import Camera
 from knuckle.synth.scene import arrangement, objects, people
-from knuckle.synth.scene.studio import Sample, Stage, Studio
+from knuckle.synth.scene.stage import Stage
+from knuckle.synth.scene.studio import Sample, Studio
 from knuckle.synth.write.preview import contact_sheet, draw_labels
 from knuckle.synth.write.shards import Recipe, read_shard, write_shards
 

@@ -17,7 +17,7 @@ from knuckle.synth.render import lighting, materials
 from knuckle.synth.render.mesh import Camera, Material, Mesh, Surroundings, Thing, place
 from knuckle.synth.scene import crops, objects, people, whole_people
 from knuckle.synth.scene.people import Actor, Person
-from knuckle.synth.scene.studio import Focus, Stage
+from knuckle.synth.scene.stage import Focus, Stage
 
 HAND_M = 0.18  # an adult's hand from wrist to finger tip
 HAND_FREE = 0.15  # share of crops without a hand

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,8 +19,8 @@ from knuckle.synth.camera.labels import HandLabel, Visibility
 from knuckle.synth.render import lighting
 from knuckle.synth.render.mesh import Camera, Floats, Material, Picture, Surroundings, Thing, place
 from knuckle.synth.render.renderer import Renderer
-from knuckle.synth.scene import background, crops, objects
-from knuckle.synth.scene.people import Actor
+from knuckle.synth.scene import arrangement, background, crops, objects
+from knuckle.synth.scene.stage import Stage
 
 FRAMES = ((640, 480), (1280, 720), (720, 1280), (1920, 1080), (480, 640), (960, 960))  # what crops are cut from
 FRAME_SHARES = (0.35, 0.3, 0.12, 0.1, 0.05, 0.08)
@@ -43,42 +43,6 @@ class Sample:
     scene: Mapping[str, Any]
     mask: npt.NDArray[np.uint8]
     depth: Floats
-
-
-@dataclass(frozen=True)
-class Focus:
-    """A place of interest that is not a hand: metres in the camera's space, and how much around it to show."""
-
-    point: tuple[float, float, float]
-    radius: float
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """What stands before a camera, in that camera's space.
-
-    actors: hands with what they wear and hold. props: everything else that can be seen.
-    surroundings: light. rotation, position: of the camera in the world. words: about all this. focus: what a crop
-    without a hand is of.
-    """
-
-    actors: tuple[Actor, ...]
-    props: tuple[Thing, ...]
-    surroundings: Surroundings
-    rotation: FloatArray = field(default_factory=lambda: np.eye(3))
-    position: FloatArray = field(default_factory=lambda: np.zeros(3))
-    words: Mapping[str, Any] = field(default_factory=dict)
-    focus: Focus | None = None
-
-    def turned(self, roll: FloatArray) -> Stage:
-        """As a camera sees it that was turned about its own centre: (3, 3) from the old camera's axes to the new."""
-        return replace(
-            self,
-            actors=tuple(actor.moved(roll) for actor in self.actors),
-            props=tuple(replace(thing, mesh=place(thing.mesh, roll, (0, 0, 0))) for thing in self.props),
-            surroundings=self.surroundings.turned(roll),
-            rotation=roll @ self.rotation,
-        )
 
 
 @lru_cache(maxsize=1)
@@ -112,8 +76,6 @@ class Studio:
 
         The picture shows `margin` times the tracker's region, so that training can cut its own.
         """
-        from knuckle.synth.scene import arrangement
-
         frame = random_frame(rng)
         stage, target = arrangement.hand_stage(self.body, frame, rng, self.poses)
         cut = arrangement.random_cut(stage, target, frame, rng)
@@ -121,8 +83,6 @@ class Studio:
 
     def scene(self, rng: np.random.Generator) -> Sample:
         """A whole square picture with people, arms or neither."""
-        from knuckle.synth.scene import arrangement
-
         frame = square_camera(self.side, rng)
         return self.shoot(arrangement.scene_stage(self.body, frame, rng), frame, rng, self.side, self.side)
 

@@ -27,7 +27,8 @@ from knuckle.synth.camera import film, labels
 from knuckle.synth.render.mesh import Camera, Floats
 from knuckle.synth.scene import arrangement, background, people
 from knuckle.synth.scene.people import Actor, Person
-from knuckle.synth.scene.studio import Stage, Studio, illuminant_of, random_light_film, truth_of
+from knuckle.synth.scene.stage import Stage
+from knuckle.synth.scene.studio import Studio, illuminant_of, random_light_film, truth_of
 
 ACTS = ("still", "gesture", "wave", "move", "swipe", "leave", "cross", "occlude")
 SHUTTER_S = 1 / 60  # how long light falls in per frame, at most
