@@ -17,6 +17,7 @@ from knuckle.inspect.profile import Profile
 from knuckle.models import catalogue
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.tracker import Networks
+from knuckle.testing import FakeNetwork
 
 WANTED_US = 50.0
 
@@ -50,7 +51,7 @@ def microseconds(call: Callable[[], object], calls: int) -> list[float]:
 
 def main() -> None:
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    networks = Networks(nothing, nothing, catalogue.BUNDLES[catalogue.DEFAULT])
+    networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES[catalogue.DEFAULT])
     graph = emptied(main_graph(iter(()), networks, TrackerOptions(), nothing))
     profile = Profile()
     runs = {"plain": lambda: graph.run([]), "observed": lambda: graph.run([], nothing)}

@@ -71,12 +71,12 @@ def landmarker(name: str) -> HandLandmarker:
     """A bundle's landmark network with its presence gate open."""
     bundle = catalogue.find(name)
     model = HandModel(**bundle.hand_outputs)
-    return HandLandmarker(Session(bundle.hand_path), bundle.hand_side, model, min_presence=-1.0)
+    return HandLandmarker(Session(bundle.hand_path), model, min_presence=-1.0)
 
 
 def read(network: HandLandmarker, image: Image, rois: Sequence[Roi]) -> list[Hand]:
     """What a network says of regions, whatever their presence."""
-    return network.decode(network.session(network.prepare(image, rois)), rois)
+    return network.decode(network.network(network.prepare(image, rois)), rois)
 
 
 def hand_session(name: str, threads: int) -> tuple[Session, int]:

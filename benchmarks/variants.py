@@ -40,7 +40,7 @@ from knuckle.evaluate.trackers import Ask, Candidate, of_networks
 from knuckle.geometry import letterbox
 from knuckle.images import Image
 from knuckle.pipeline import memory, palm, smooth
-from knuckle.pipeline.hand import PIP_JOINTS, roi_from_hand
+from knuckle.pipeline.hand import PIP_JOINTS, roi_from_landmarks
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks
 
@@ -83,7 +83,7 @@ def exchanged(module: ModuleType, **values: Any) -> Callable[[], contextlib.Abst
 
 TRACKING = (
     Variant("default", {}),
-    Variant("PIP joints", {}, exchanged(memory, roi_from_hand=partial(roi_from_hand, joints=PIP_JOINTS))),
+    Variant("PIP joints", {}, exchanged(memory, roi_from_landmarks=partial(roi_from_landmarks, joints=PIP_JOINTS))),
     Variant("no motion", {"predict_motion": False}),
     Variant("all motion", {}, exchanged(memory, CALM_PER_S=0.0)),
     Variant("motion above 3", {}, exchanged(memory, CALM_PER_S=3.0)),

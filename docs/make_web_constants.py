@@ -76,8 +76,8 @@ def numbers() -> list[tuple[str, str, Any]]:
 
 
 def default_joints() -> Any:
-    """The joints that `roi_from_hand` takes unless told otherwise."""
-    return signature(hand.roi_from_hand).parameters["joints"].default
+    """The joints that `roi_from_landmarks` takes unless told otherwise."""
+    return signature(hand.roi_from_landmarks).parameters["joints"].default
 
 
 def default_options() -> dict[str, Any]:

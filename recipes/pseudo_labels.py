@@ -29,7 +29,7 @@ import knuckle
 from knuckle.geometry import iou
 from knuckle.images import Image
 from knuckle.media.sources import load_image
-from knuckle.pipeline.hand import HandLandmarker, roi_from_hand
+from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import roi_from_palm
 from knuckle.pipeline.tracker import Networks
@@ -133,10 +133,10 @@ def agreed(image: Image, roi: Roi, landmarker: HandLandmarker, most: float) -> H
     first = graph(image, [roi])
     if not first:
         return None
-    settled = graph(image, [roi_from_hand(first[0])])
+    settled = graph(image, [roi_from_landmarks(first[0].landmarks)])
     if not settled:
         return None
-    base = roi_from_hand(settled[0])
+    base = roi_from_landmarks(settled[0].landmarks)
     views = views_of(base)
     hands = graph(image, views)
     if len(hands) < len(views) or len({hand.handedness for hand in hands}) > 1:

@@ -35,7 +35,7 @@ from knuckle.evaluate.metrics import centredness, iou_matrix
 from knuckle.geometry import apply, crop, image_from_crop
 from knuckle.images import Image
 from knuckle.media.sources import load_image
-from knuckle.pipeline.hand import HandLandmarker, roi_from_hand
+from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import PalmDetector, roi_from_palm, suppress
 from knuckle.pipeline.tracker import Networks
@@ -137,7 +137,7 @@ class Eyes:
             hands = graph(image, [roi])
             if not hands:
                 return None
-            roi = roi_from_hand(hands[0])
+            roi = roi_from_landmarks(hands[0].landmarks)
         found = graph(image, views_of(roi))
         if len(found) < LEAST_VIEWS:
             return None

@@ -18,7 +18,7 @@ ROWS = (
     {"results"},
     {"geometry", "graph"},
     {"models", "media"},
-    {"pipeline"},
+    {"pipeline", "testing"},
     {"inspect", "datasets"},
     {"mediapipe"},
     {"solutions", "tasks"},

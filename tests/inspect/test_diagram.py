@@ -32,19 +32,15 @@ from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import Frame, Hand
+from knuckle.testing import FakeNetwork
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def no_network(pictures: Any) -> dict[str, Any]:
-    """Stands where a network would; never called."""
-    raise AssertionError
-
-
 @pytest.fixture(scope="module")
 def main_diagram() -> Diagram:
-    networks = Networks(no_network, no_network, catalogue.BUNDLES[catalogue.DEFAULT])
-    return diagram_of(main_graph(iter(()), networks, TrackerOptions(), no_network))
+    networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES[catalogue.DEFAULT])
+    return diagram_of(main_graph(iter(()), networks, TrackerOptions(), bool))
 
 
 def boxes_of(diagram: Diagram) -> Iterator[Box]:

@@ -17,6 +17,7 @@ from knuckle.models import catalogue
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks
+from knuckle.testing import FakeNetwork
 
 COUNTER = """
 # Counts what passes.
@@ -175,7 +176,7 @@ def test_any_fields_go_round(fields: Any) -> None:
 
 
 def test_a_graph_without_networks_can_be_written() -> None:
-    networks = Networks(bool, bool, catalogue.BUNDLES[catalogue.DEFAULT])
+    networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES[catalogue.DEFAULT])
     tracking = diagram_of(main_graph(iter(()), networks, TrackerOptions(max_hands=4), bool)).boxes[3].inside
     assert tracking is not None
     text = as_pbtxt(tracking)

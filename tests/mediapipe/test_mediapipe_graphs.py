@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from knuckle import Palm, Roi
 from knuckle.mediapipe.graphs import earlier_wins, later_wins, overlap_of, turned, turned_back
-from knuckle.pipeline.hand import MCP_JOINTS, roi_from_hand
+from knuckle.pipeline.hand import MCP_JOINTS, roi_from_landmarks
 
 ROIS = st.builds(Roi, st.floats(0, 100), st.floats(0, 100), st.floats(1, 80), st.floats(-3, 3))
 
@@ -52,6 +52,6 @@ def test_next_regions_follow_the_mcp_joints(shared: Path) -> None:
         for points, (x, y, w, _, angle) in zip(expected["landmarks"], expected["rois_from_landmarks"], strict=True):
             hand = make_hand()
             hand.landmarks[:] = np.array(points, np.float32) * [width, height, width]
-            roi = roi_from_hand(hand, MCP_JOINTS)
+            roi = roi_from_landmarks(hand.landmarks_raw, MCP_JOINTS)
             assert np.allclose([roi.x / width, roi.y / height, roi.size / width], [x, y, w], atol=1e-5)
             assert abs(np.sin(roi.angle_rad - angle)) < 1e-4

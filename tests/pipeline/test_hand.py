@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knuckle import Roi
-from knuckle.models.session import FakeSession
-from knuckle.pipeline.hand import HandLandmarker, roi_from_hand
+from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.results import Hand, HandLandmark
+from knuckle.testing import FakeNetwork
 
 IMAGE = np.zeros((100, 200, 3), np.uint8)
 
@@ -24,13 +24,13 @@ def outputs(presence: float = 0.9, left_in_mirror: float = 0.2) -> dict[str, lis
 
 
 def test_no_region_gives_no_hand() -> None:
-    landmarker = HandLandmarker(FakeSession(outputs(), 224), 224)
+    landmarker = HandLandmarker(FakeNetwork(224, outputs()))
     assert landmarker.gate([]) == [] and landmarker.decode({}, []) == []
 
 
 def test_crop_points_become_image_pixels_metres_turn_and_z_is_scaled() -> None:
     roi = Roi(60, 40, 56, math.pi / 2)
-    (hand,) = HandLandmarker(FakeSession(outputs(), 224), 224).graph()(IMAGE, [roi])
+    (hand,) = HandLandmarker(FakeNetwork(224, outputs())).graph()(IMAGE, [roi])
     assert np.allclose(hand.landmarks, [60, 40, 22.4 * 56 / 224 / 0.4], atol=1e-4)
     assert np.allclose(hand.world, [0, 0.1, 0.05], atol=1e-6)
     assert hand.roi == roi and hand.track_id is None and hand.visibility is None
@@ -42,27 +42,27 @@ def test_crop_points_become_image_pixels_metres_turn_and_z_is_scaled() -> None:
     [(False, 0.2, "Left"), (True, 0.2, "Right"), (False, 0.7, "Right"), (True, 0.7, "Left")],
 )
 def test_handedness_follows_whether_the_image_is_mirrored(mirrored: bool, probability: float, side: str) -> None:
-    session = FakeSession(outputs(left_in_mirror=probability), 224)
-    (hand,) = HandLandmarker(session, 224, mirrored=mirrored).graph()(IMAGE, [Roi(50, 50, 50)])
+    network = FakeNetwork(224, outputs(left_in_mirror=probability))
+    (hand,) = HandLandmarker(network, mirrored=mirrored).graph()(IMAGE, [Roi(50, 50, 50)])
     assert hand.handedness == side
     assert math.isclose(hand.handedness_score, max(probability, 1 - probability), rel_tol=1e-6)
 
 
 def test_presence_must_be_above_the_threshold() -> None:
     for presence, count in ((0.4, 0), (0.5, 0), (0.6, 1)):
-        landmarker = HandLandmarker(FakeSession(outputs(presence), 224), 224)
+        landmarker = HandLandmarker(FakeNetwork(224, outputs(presence)))
         assert len(landmarker.graph()(IMAGE, [Roi(50, 50, 50)])) == count
 
 
 @given(st.floats(-3.1, 3.1), st.floats(0.3, 5), st.floats(-300, 300))
 def test_a_hand_s_region_moves_turns_and_grows_with_it(angle: float, scale: float, shift: float) -> None:
     hand = make_hand()
-    before = roi_from_hand(hand)
+    before = roi_from_landmarks(hand.landmarks)
     c, s = math.cos(angle), math.sin(angle)
     spin = np.array([[c, s], [-s, c]]) * scale
     moved = hand.landmarks.astype(np.float64)
     moved[:, :2] = moved[:, :2] @ spin + shift
-    after = roi_from_hand(Hand(moved, hand.world, "Left", 0.9, 0.9, hand.roi))
+    after = roi_from_landmarks(moved)
     assert np.allclose([after.x, after.y], np.array([before.x, before.y]) @ spin + shift, atol=1e-3)
     assert math.isclose(after.size, before.size * scale, rel_tol=1e-5)
     assert math.isclose(math.cos(after.angle_rad - before.angle_rad - angle), 1, abs_tol=1e-6)

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knuckle.models.session import FakeSession
 from knuckle.pipeline.palm import PalmDetector, PalmModel, anchors, roi_from_palm, suppress
 from knuckle.results import Palm
+from knuckle.testing import FakeNetwork
 
 STRIDES = PalmModel().strides
 
@@ -32,7 +32,7 @@ def fake(logits: dict[int, float], values: dict[int, np.ndarray]) -> PalmDetecto
     scores, boxes = np.full((2016, 1), -20, np.float32), np.zeros((2016, 18), np.float32)
     for row, logit in logits.items():
         scores[row], boxes[row] = logit, values[row]
-    return PalmDetector(FakeSession({"Identity": [boxes], "Identity_1": [scores]}, 192), 192)
+    return PalmDetector(FakeNetwork(192, {"Identity": [boxes], "Identity_1": [scores]}))
 
 
 def test_an_image_without_a_palm_gives_none() -> None:

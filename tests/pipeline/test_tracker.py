@@ -15,10 +15,11 @@ from knuckle import HandTracker, InputError, Roi
 from knuckle.graph import Step
 from knuckle.images import Image
 from knuckle.models.session import Outputs
-from knuckle.pipeline.hand import roi_from_hand
+from knuckle.pipeline.hand import roi_from_landmarks
 from knuckle.pipeline.palm import anchors
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import Hand
+from knuckle.testing import FakeNetwork
 
 
 def same(one: list[Hand], other: list[Hand]) -> bool:
@@ -92,26 +93,24 @@ def test_a_second_look_reads_hands_in_their_own_regions(clip_frames: list[Image]
     image = clip_frames[0]
     once = knuckle.detect(image, bundle, second_look=False)
     twice = knuckle.detect(image, bundle, second_look=True)
-    again = knuckle.landmarks_in(image, [roi_from_hand(hand) for hand in once], bundle)
+    again = knuckle.landmarks_in(image, [roi_from_landmarks(hand.landmarks) for hand in once], bundle)
     assert len(once) == len(twice) == 2 and not same(once, twice)
     for hand, expected, first in zip(twice, again, once, strict=True):
         assert expected is not None and np.array_equal(hand.landmarks, expected.landmarks)
-        assert hand.roi == roi_from_hand(first) and hand.palm_score == first.palm_score
+        assert hand.roi == roi_from_landmarks(first.landmarks) and hand.palm_score == first.palm_score
     assert same(knuckle.detect(image, bundle), twice if bundle == "knuckle" else once)
 
 
 def test_a_hand_that_the_second_look_denies_is_none(networks: Networks, clip_frames: list[Image]) -> None:
-    looks = []
-
     def doubtful(pictures: np.ndarray) -> Outputs:
-        looks.append(len(pictures))
         raw = networks.hand(pictures)
-        return {**raw, "Identity_1": raw["Identity_1"] * (len(looks) % 2)}
+        return {**raw, "Identity_1": raw["Identity_1"] * (len(twice.calls) % 2)}
 
     options = {"smooth": False, "second_look": True}
-    doubting = replace(networks, hand=doubtful)
+    twice = FakeNetwork(224, doubtful)
+    doubting = replace(networks, hand=twice)
     assert knuckle.detect(clip_frames[0], doubting, **options) == []
-    assert HandTracker(doubting, **options)(clip_frames[0]) == [] and looks == [2, 2, 2, 2]
+    assert HandTracker(doubting, **options)(clip_frames[0]) == [] and twice.calls == [2, 2, 2, 2]
 
 
 def faintly(networks: Networks, image: Image, score: float, false_palms: int) -> Networks:
@@ -130,7 +129,7 @@ def faintly(networks: Networks, image: Image, score: float, false_palms: int) ->
         boxes[0, corners[:false_palms]] = sizes[corners[:false_palms]]
         return {"Identity": boxes, "Identity_1": scores}
 
-    return replace(networks, palm=palms)
+    return replace(networks, palm=FakeNetwork(192, palms))
 
 
 def test_faint_palms_are_hands_where_the_landmark_network_says_so(networks: Networks, clip_frames: list[Image]) -> None:
@@ -164,7 +163,7 @@ def test_what_a_faint_palm_led_to_must_be_clearly_a_hand(networks: Networks, cli
 
     counts = {}
     for score in (0.3, 0.7):
-        faint = replace(faintly(networks, clip_frames[0], score, 0), hand=doubtful)
+        faint = replace(faintly(networks, clip_frames[0], score, 0), hand=FakeNetwork(224, doubtful))
         counts[score] = len(knuckle.detect(clip_frames[0], faint, faint_palms=0.5))
     assert counts == {0.3: 0, 0.7: 2}
 
@@ -312,11 +311,6 @@ def test_options_out_of_range_are_refused_at_construction(wrong: dict[str, objec
 
 
 def test_the_networks_of_a_tracker_can_be_replaced(networks: Networks) -> None:
-    calls = []
-
-    def counted(pictures: Image) -> dict[str, np.ndarray]:
-        calls.append(len(pictures))
-        return networks.hand(pictures)
-
+    counted = FakeNetwork(224, networks.hand)
     (hand,) = knuckle.detect(draw_hand(blank(), 300, 220, 240), replace(networks, hand=counted))
-    assert calls == [1] and hand.presence > 0.9
+    assert counted.calls == [1] and hand.presence > 0.9

@@ -19,9 +19,9 @@ pytest.importorskip("torch")
 from knuckle.datasets.truth import HIDDEN, OUTSIDE, VISIBLE, TrueHand
 from knuckle.errors import InputError, SourceError
 from knuckle.geometry import apply, crop
-from knuckle.models.session import FakeSession
-from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandModel, roi_from_hand
-from knuckle.results import Hand, Roi
+from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandModel, roi_from_landmarks
+from knuckle.results import Roi
+from knuckle.testing import FakeNetwork
 from knuckle.train import augment
 from knuckle.train.augment import Jitter, Look, crop_from_image, cut
 from knuckle.train.hand import data
@@ -86,10 +86,10 @@ def test_a_network_that_says_the_labels_gives_back_the_truth(seed: int, mirrored
     roi = Jitter().moved(region(hand, (6, 10, 14)), rng)
     labels = labels_of(hand, roi, crop_from_image(roi, SIDE, mirrored), SIDE, mirrored)
     names = ("landmarks", "presence", "handedness", "world", "visibility")
-    said = FakeSession({name: [labels[name].reshape(-1)] for name in names}, SIDE)
+    said = FakeNetwork(SIDE, {name: [labels[name].reshape(-1)] for name in names})
     model = HandModel(**{name: name for name in names})
     seen_roi = replace(roi, x=image.shape[1] - roi.x, angle_rad=-roi.angle_rad) if mirrored else roi
-    (seen,) = HandLandmarker(said, SIDE, model, -1.0, mirrored).graph()(image, [seen_roi])
+    (seen,) = HandLandmarker(said, model, -1.0, mirrored).graph()(image, [seen_roi])
     landmarks, world = seen.landmarks.copy(), seen.world.copy()
     if mirrored:
         landmarks[:, 0] = image.shape[1] - landmarks[:, 0]
@@ -102,9 +102,8 @@ def test_a_network_that_says_the_labels_gives_back_the_truth(seed: int, mirrored
 def test_the_region_of_a_sample_is_the_trackers() -> None:
     _, hand = drawn_hand(np.random.default_rng(2))
     assert hand.landmarks is not None
-    seen = Hand(hand.landmarks.astype(np.float32), np.zeros((21, 3), np.float32), "Left", 1, 1, Roi(0, 0, 1))
     for joints in (PIP_JOINTS, MCP_JOINTS):
-        assert region(hand, joints) == roi_from_hand(seen, joints)
+        assert region(hand, joints) == roi_from_landmarks(hand.landmarks.astype(np.float32), joints)
 
 
 def test_what_nobody_labelled_has_no_weight() -> None:

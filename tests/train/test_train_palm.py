@@ -22,10 +22,10 @@ from knuckle.cli import app as cli  # noqa: E402
 from knuckle.datasets.truth import Shot, TrueHand  # noqa: E402
 from knuckle.errors import InputError  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
-from knuckle.models.session import FakeSession  # noqa: E402
-from knuckle.pipeline.palm import PalmDetector, PalmModel, suppress  # noqa: E402
+from knuckle.pipeline.palm import PalmDetector, PalmModel, decode_palms, suppress  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
 from knuckle.synth.camera.labels import palm_of  # noqa: E402
+from knuckle.testing import FakeNetwork  # noqa: E402
 from knuckle.train.augment import Look  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
@@ -83,7 +83,7 @@ def test_the_reference_in_torch_finds_what_the_bundle_finds(clip_frames: list[np
     bundle = catalogue.find("mediapipe")
     network = load_reference_palm(bundle.palm_path).eval()
     grid = grid_of(network)
-    detector = PalmDetector(FakeSession({}, 192), 192)
+    detector = PalmDetector(FakeNetwork(192))
     image = clip_frames[0]
     (found,) = palms_of(network, [(detector.prepare(image)[0], (image.shape[1], image.shape[0]))], grid, 0.5)
     expected = knuckle.detect_palms(image)
@@ -107,12 +107,12 @@ def test_labels_move_with_pictures(tmp_path: Path) -> None:
     shot = Shot(str(tmp_path / "a.png"), hands=(TrueHand(landmarks=landmarks),))
     grid = grid_of(PalmNet())
     samples = PalmPictures([PalmSource("dots", [shot])], grid, look=Look(NO_LOOK))
-    detector = PalmDetector(FakeSession({}, 192), 192, PalmModel(grid.strides, "boxes", "scores"))
+    model = PalmModel(grid.strides, "boxes", "scores")
     checked = 0
     for number in range(60):
         sample = samples(number)
         logits = np.where(sample["score"] > 0, 8.0, -8.0)[None, :, None]
-        palms = suppress(detector.decode({"boxes": sample["values"][None], "scores": logits}, np.zeros((192, 192, 3))))
+        palms = suppress(decode_palms({"boxes": sample["values"][None], "scores": logits}, (192, 192), 192, model))
         picture = sample["picture"].transpose(1, 2, 0)
         for palm in palms:
             if (palm.box[2:] - palm.box[:2]).max() < 25:
@@ -235,7 +235,7 @@ def test_the_export_runs_in_the_tracker_and_trains_on(trained: Path, tmp_path: P
     hands = tracker(image, 0.0)  # of a network of a few steps: as many as it may give, and real numbers
     assert len(hands) <= 2 and all(np.isfinite(hand.landmarks).all() for hand in hands)
     network, _ = load_palm_network(trained)
-    grid, detector = grid_of(network), PalmDetector(FakeSession({}, 64), 64)
+    grid, detector = grid_of(network), PalmDetector(FakeNetwork(64))
     (expected,) = palms_of(network, [(detector.prepare(image)[0], (160, 120))], grid, 0.2)
     options = knuckle.TrackerOptions(min_palm_score=0.2)
     found = knuckle.load(out).palm_detector(options).graph()(image)
@@ -337,10 +337,8 @@ def test_rows_for_fixed_anchors_are_the_same_palms(side: int) -> None:
     assert rows["boxes"].shape == (1, 2016, 18) and rows["scores"].shape == (1, 2016, 1)
     own["boxes"][..., 2:4] = np.abs(own["boxes"][..., 2:4]) + 5
     rows["boxes"][:, : own["boxes"].shape[1], 2:4] = own["boxes"][..., 2:4] * (192 / side)
-    photo = np.zeros((480, 640, 3), np.uint8)
-    ours = PalmDetector(FakeSession({}, side), side, PalmModel(network.strides, "boxes", "scores"))
-    theirs = PalmDetector(FakeSession({}, 192), 192, PalmModel(boxes="boxes", scores="scores"))
-    one, other = ours.decode(own, photo), theirs.decode(rows, photo)
+    one = decode_palms(own, (640, 480), side, PalmModel(network.strides, "boxes", "scores"))
+    other = decode_palms(rows, (640, 480), 192, PalmModel(boxes="boxes", scores="scores"))
     assert len(one) == len(other) > 20
     for left, right in zip(one, other, strict=True):
         np.testing.assert_allclose(left.box, right.box, atol=1e-2)

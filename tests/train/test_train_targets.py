@@ -17,9 +17,10 @@ from hypothesis import strategies as st  # noqa: E402
 from knuckle.evaluate.metrics import iou_matrix  # noqa: E402
 from knuckle.media.sources import load_image  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
-from knuckle.models.session import FakeSession, Session  # noqa: E402
+from knuckle.models.session import Session  # noqa: E402
 from knuckle.pipeline.palm import PalmDetector, PalmModel  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
+from knuckle.testing import FakeNetwork  # noqa: E402
 from knuckle.train.nets import palm_net, reference_palm  # noqa: E402
 from knuckle.train.palm.targets import AnchorGrid, AnchorTargets, targets  # noqa: E402
 
@@ -44,8 +45,8 @@ def of(palms: list[tuple[float, float, float]], grid: AnchorGrid, unsure: np.nda
 
 def read_back(said: AnchorTargets, grid: AnchorGrid) -> list[Palm]:
     logits = np.where(said.score > 0, 8.0, -8.0)[:, None].astype(np.float32)
-    session = FakeSession({"boxes": [said.values], "scores": [logits]}, grid.side)
-    detector = PalmDetector(session, grid.side, PalmModel(grid.strides, "boxes", "scores"))
+    network = FakeNetwork(grid.side, {"boxes": [said.values], "scores": [logits]})
+    detector = PalmDetector(network, PalmModel(grid.strides, "boxes", "scores"))
     palms: list[Palm] = detector.graph()(np.zeros((grid.side, grid.side, 3), np.uint8))
     return palms
 
@@ -111,7 +112,7 @@ def test_the_reference_fires_where_its_targets_say(shared: Path) -> None:
     rows = [json.loads(line) for line in (shared / "data" / "index.jsonl").read_text().splitlines()]
     rows = [row for row in rows if row["source"] in ("subhih", "asl_letters")][::90]
     session = Session(catalogue.find("mediapipe").palm_path, 1)
-    detector = PalmDetector(session, SIDE)
+    detector = PalmDetector(session)
     agree = fires = 0
     for row in rows:
         image = load_image(shared / "data" / row["image"])

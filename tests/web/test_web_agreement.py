@@ -21,10 +21,11 @@ import knuckle
 from knuckle.geometry import crop, letterbox
 from knuckle.images import Image
 from knuckle.models import catalogue, fetch
-from knuckle.models.session import Outputs, Pictures
+from knuckle.models.session import Network, Outputs, Pictures
 from knuckle.pipeline.palm import anchors
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import Hand, Roi
+from knuckle.testing import FakeNetwork
 
 sys.path.insert(0, str(WEB.parent / "docs"))
 
@@ -235,17 +236,17 @@ Answers = list[dict[str, Any]]
 def recording(networks: Networks, answers: Answers) -> Networks:
     """The same networks; what they answer is appended to `answers`."""
 
-    def spy(kind: str) -> Any:
+    def spy(kind: str, network: Network) -> FakeNetwork:
         def run(pictures: Pictures) -> Outputs:
-            outputs: Outputs = getattr(networks, kind)(pictures)
+            outputs = network(pictures)
             for row in range(len(pictures)):
                 texts = {name: base64.b64encode(values[row].tobytes()).decode() for name, values in outputs.items()}
                 answers.append({"kind": kind, "outputs": texts})
             return outputs
 
-        return run
+        return FakeNetwork(network.side, run)
 
-    return replace(networks, palm=spy("palm"), hand=spy("hand"))
+    return replace(networks, palm=spy("palm", networks.palm), hand=spy("hand", networks.hand))
 
 
 def assert_decides_the_same(page: Any, networks: Networks, frames: list[tuple[Image, float]], **options: Any) -> int:

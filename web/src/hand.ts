@@ -48,7 +48,11 @@ export class HandLandmarker {
       name: "second_look",
       inputs: ["image", "hands"],
       nodes: [
-        { run: (hands: readonly Hand[]) => hands.map(roiFromHand), inputs: ["hands"], output: "rois" },
+        {
+          run: (hands: readonly Hand[]) => hands.map((hand) => roiFromLandmarks(hand.landmarksRaw)),
+          inputs: ["hands"],
+          output: "rois",
+        },
         ...this.reading(),
         {
           run: (hands: readonly Hand[], again: readonly Hand[]) => this.confirm(hands, again),
@@ -146,12 +150,11 @@ export class HandLandmarker {
 }
 
 /**
- * The next frame's region from this frame's landmarks: upright along the line from the wrist to the mean of three
- * joints (the middle finger's counts twice), the box of the steady points in that direction, twice as large, moved a
- * tenth towards the fingers.
+ * The region around a hand, from its landmarks (x, y, z of 21 points, image pixels): where the tracker crops the next
+ * frame. It is upright along the line from the wrist to the weighted mean of three joints, twice as large as the box of
+ * the steady points in that direction, and moved towards the fingers by a tenth of the box's height.
  */
-export function roiFromHand(hand: Hand): Roi {
-  const p = hand.landmarksRaw;
+export function roiFromLandmarks(p: Float32Array): Roi {
   const [index, middle, ring] = ROI_JOINTS;
   const end = (k: number) => ((p[3 * index + k] + p[3 * ring + k]) / 2 + p[3 * middle + k]) / 2;
   const angleRad = wrapAngle(Math.PI / 2 - Math.atan2(-(end(1) - p[1]), end(0) - p[0]));

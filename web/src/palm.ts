@@ -13,6 +13,9 @@ import { Graph } from "./graph.js";
 import type { TrackerOptions } from "./options.js";
 import type { Palm, Roi } from "./results.js";
 
+/** Width and height of an image in pixels. */
+type Size = Pick<Picture, "width" | "height">;
+
 const VALUES = 18;
 const POINTS = 7;
 
@@ -58,12 +61,13 @@ export class PalmDetector {
       nodes: [
         { run: (image: Picture) => this.prepare(image), inputs: ["image"], output: "pictures" },
         { run: (picture: Float32Array) => this.network.run(picture), inputs: ["pictures"], output: "raw" },
+        { run: ({ width, height }: Picture) => ({ width, height }), inputs: ["image"], output: "size" },
         {
-          run: (raw: Outputs, image: Picture) => this.decode(raw, image, least * this.options.minPalmScore),
-          inputs: ["raw", "image"],
-          output: "candidates",
+          run: (raw: Outputs, size: Size) => this.decode(raw, size, least * this.options.minPalmScore),
+          inputs: ["raw", "size"],
+          output: "raw_palms",
         },
-        { run: suppress, inputs: ["candidates"], output: "palms" },
+        { run: suppress, inputs: ["raw_palms"], output: "palms" },
       ],
       output: "palms",
     });
@@ -77,12 +81,12 @@ export class PalmDetector {
   }
 
   /** Raw outputs to palms in image pixels, those that pass the threshold; nothing is computed for the others. */
-  decode(raw: Outputs, image: { width: number; height: number }, min = this.options.minPalmScore): Palm[] {
+  decode(raw: Outputs, size: Size, min = this.options.minPalmScore): Palm[] {
     const { palmSide, palmOutputs } = this.bundle;
     const logits = raw[palmOutputs.scores];
     const values = raw[palmOutputs.boxes];
     const least = min > 0 && min < 1 ? Math.log(min / (1 - min)) : -Infinity;
-    const frame = wholeImage(image.width, image.height);
+    const frame = wholeImage(size.width, size.height);
     const scale = frame.size / palmSide;
     const [left, top] = [frame.x - frame.size / 2, frame.y - frame.size / 2];
     const palms: Palm[] = [];

@@ -14,7 +14,7 @@ import {
   WRONG_SIDE,
 } from "./constants.js";
 import { iou } from "./geometry.js";
-import { roiFromHand } from "./hand.js";
+import { roiFromLandmarks } from "./hand.js";
 import { boxAround, type Hand, type Palm, type Roi } from "./results.js";
 import { oneEuro, type Smoothed, type SmoothedHand, smoothHand } from "./smooth.js";
 
@@ -68,7 +68,7 @@ export function held(memory: Memory): Track[] {
 /** Where the held hands should be now: each one's own region, moved on by its last motion. */
 export function expectedRois(memory: Memory, timeS: number, predictMotion: boolean): Roi[] {
   return held(memory).map((track) => {
-    const roi = roiFromHand(track.hand);
+    const roi = roiFromLandmarks(track.hand.landmarksRaw);
     if (!predictMotion) return roi;
     const [dx, dy] = moved(track, timeS);
     const speed = Math.hypot(...track.velocity) / baseline(track.hand);

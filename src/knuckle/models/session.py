@@ -9,10 +9,11 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,17 @@ def default_threads() -> int:
     """As many cores as this process may use, at most 4: more gained nothing on networks this small."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, 4)
+
+
+class Network(Protocol):
+    """A network that is ready to run: a `Session`, or anything else with a side and a call."""
+
+    @property
+    def side(self) -> int:
+        """Side of the square input, pixels."""
+
+    def __call__(self, pictures: Pictures, /) -> Outputs:
+        """Run on (n, side, side, 3) uint8 RGB; each output is (n, …) float32."""
 
 
 class Session:
@@ -80,23 +92,6 @@ class Session:
             self._start()
         with self._lock:
             return self._engine.run(pictures)
-
-
-class FakeSession:
-    """Stands in for a Session in tests: gives the outputs it was made with, whatever the picture.
-
-    Args:
-        outputs: per name one array for each image in the order they will be asked for; the last one repeats.
-        side: side of the input it pretends to have.
-    """
-
-    def __init__(self, outputs: Mapping[str, list[FloatArray]], side: int) -> None:
-        self.outputs, self.side, self.calls = {name: list(values) for name, values in outputs.items()}, side, 0
-
-    def __call__(self, pictures: Pictures) -> Outputs:
-        rows = range(self.calls, self.calls + len(pictures))
-        self.calls += len(pictures)
-        return {name: np.stack([v[min(row, len(v) - 1)] for row in rows]) for name, v in self.outputs.items()}
 
 
 def _open_engine(model: Path, threads: int, device: str) -> LiteRt | LiteRtAccelerator | OnnxRuntime:

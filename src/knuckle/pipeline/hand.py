@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from knuckle.geometry import apply, crop, image_from_crop, turn, wrap_angle
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
-from knuckle.models.session import Outputs, Pictures
-from knuckle.results import Hand, Roi
+from knuckle.models.session import Network, Outputs, Pictures
+from knuckle.results import FloatArray, Hand, Roi
 
 # The network's z is 0.4 of the scale of its x and y (normalize_z of the reference's decoder).
 Z_SCALE = 0.4
@@ -44,15 +44,13 @@ class HandLandmarker:
     """A landmark network and how to read it.
 
     Attributes:
-        session: the network.
-        side: side of its square input, pixels.
+        network: takes crops, gives the outputs that `model` names.
         model: its outputs.
         min_presence: crops whose presence is not above it give no hand.
         mirrored: whether the image is a mirror image, as a selfie camera shows it.
     """
 
-    session: Callable[[Pictures], Outputs]
-    side: int
+    network: Network
     model: HandModel = field(default_factory=HandModel)
     min_presence: float = 0.5
     mirrored: bool = False
@@ -90,13 +88,13 @@ class HandLandmarker:
         """image, rois -> candidates."""
         return [
             Node(self.prepare, ("image", "rois"), "pictures"),
-            Node(self.session, ("pictures",), "raw"),
+            Node(self.network, ("pictures",), "raw"),
             Node(self.decode, ("raw", "rois"), "candidates"),
         ]
 
     def prepare(self, image: Image, rois: Sequence[Roi]) -> Pictures:
         """One upright crop per region: (n, side, side, 3) uint8."""
-        return np.stack([crop(image, roi, self.side) for roi in rois])
+        return np.stack([crop(image, roi, self.network.side) for roi in rois])
 
     def decode(self, raw: Outputs, rois: Sequence[Roi]) -> list[Hand]:
         """Raw outputs to hands in image pixels, whatever their presence."""
@@ -112,11 +110,11 @@ class HandLandmarker:
         return self.gate([replace(candidate, palm_score=hand.palm_score) for hand, candidate in pairs])
 
     def _hand(self, raw: Outputs, row: int, roi: Roi) -> Hand:
-        model = self.model
+        model, side = self.model, self.network.side
         in_crop = raw[model.landmarks][row].reshape(21, 3)
         landmarks = np.empty((21, 3), np.float32)
-        landmarks[:, :2] = apply(image_from_crop(roi, self.side), in_crop[:, :2])
-        landmarks[:, 2] = in_crop[:, 2] * (roi.size / self.side / Z_SCALE)
+        landmarks[:, :2] = apply(image_from_crop(roi, side), in_crop[:, :2])
+        landmarks[:, 2] = in_crop[:, 2] * (roi.size / side / Z_SCALE)
         left_in_mirror = float(raw[model.handedness][row].item())
         return Hand(
             landmarks=landmarks,
@@ -130,18 +128,22 @@ class HandLandmarker:
 
 
 def rois_from_hands(hands: Sequence[Hand]) -> list[Roi]:
-    """The region of each."""
-    return [roi_from_hand(hand) for hand in hands]
+    """The region of each hand, from its landmarks before smoothing."""
+    return [roi_from_landmarks(hand.landmarks_raw) for hand in hands]
 
 
-def roi_from_hand(hand: Hand, joints: tuple[int, int, int] = MCP_JOINTS) -> Roi:
-    """The next frame's region from this frame's landmarks.
+def roi_from_landmarks(landmarks: FloatArray, joints: tuple[int, int, int] = MCP_JOINTS) -> Roi:
+    """The region around a hand, from its landmarks: where the tracker crops the next frame.
 
-    Upright along the line from the wrist to the mean of `joints` (the middle finger's counts twice), the box of
-    the steady points in that direction, twice as large, moved a tenth towards the fingers. With PIP joints, which
-    bend, a still hand's landmarks jitter by a tenth more (`python benchmarks/variants.py tracking`).
+    The region is upright along the line from the wrist to the weighted mean of three joints. It is twice as large as
+    the box of the `STEADY` points in that direction, and moved towards the fingers by a tenth of the box's height.
+
+    Args:
+        landmarks: (21, 2 or more) image pixels; only x and y are used.
+        joints: landmarks of the index, middle and ring finger; the middle finger counts twice. With PIP joints, which
+            bend, the landmarks of a still hand jitter more (`python benchmarks/variants.py tracking`).
     """
-    points = hand.landmarks_raw[:, :2].astype(np.float64)
+    points = landmarks[:, :2].astype(np.float64)
     index, middle, ring = joints
     end = ((points[index] + points[ring]) / 2 + points[middle]) / 2
     dx, dy = end - points[0]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from knuckle.geometry import iou
-from knuckle.pipeline.hand import STEADY, roi_from_hand
+from knuckle.pipeline.hand import STEADY, roi_from_landmarks
 from knuckle.pipeline.smooth import Smoothed, SmoothedHand, one_euro, smooth_hand
 from knuckle.results import FloatArray, Hand, Palm, Roi
 
@@ -90,7 +90,7 @@ def expected_rois(memory: Memory, time_s: float, predict_motion: bool) -> list[R
     """Where the held hands should be now: each one's own region, moved on by its last motion."""
     rois = []
     for track in memory.held:
-        roi = roi_from_hand(track.hand)
+        roi = roi_from_landmarks(track.hand.landmarks_raw)
         if predict_motion:
             speed = float(np.hypot(*track.velocity)) / baseline(track.hand)
             sure = max(0.0, 1 - CALM_PER_S / max(speed, 1e-9))

@@ -7,7 +7,7 @@ anchors, a box and seven key points per anchor. Constants are those of its publi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ import numpy as np
 from knuckle.geometry import iou, letterbox, turn, whole_image, wrap_angle
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
-from knuckle.models.session import Outputs, Pictures
+from knuckle.models.session import Network, Outputs, Pictures
 from knuckle.results import FloatArray, Palm, Roi
 
 SUPPRESS_IOU = 0.3
@@ -57,13 +57,12 @@ class PalmDetector:
     """A palm network and its threshold.
 
     Attributes:
-        session: the network.
+        network: takes the letterboxed image, gives the outputs that `model` names.
         model: its outputs and anchors.
-        min_score: palms below it are dropped.
+        min_score: palms with a lower score are discarded.
     """
 
-    session: Callable[[Pictures], Outputs]
-    side: int
+    network: Network
     model: PalmModel = field(default_factory=PalmModel)
     min_score: float = 0.5
 
@@ -74,37 +73,60 @@ class PalmDetector:
             inputs=["image"],
             nodes=[
                 Node(self.prepare, ("image",), "pictures"),
-                Node(self.session, ("pictures",), "raw"),
-                Node(self.decode, ("raw", "image"), "candidates"),
-                Node(suppress, ("candidates",), "palms"),
+                Node(self.network, ("pictures",), "raw"),
+                Node(image_size, ("image",), "size"),
+                Node(self.decode, ("raw", "size"), "raw_palms"),
+                Node(suppress, ("raw_palms",), "palms"),
             ],
             output="palms",
         )
 
     def prepare(self, image: Image) -> Pictures:
         """The whole image in a black square: (1, side, side, 3) uint8."""
-        return letterbox(image, self.side)[None]
+        return letterbox(image, self.network.side)[None]
 
-    def decode(self, raw: Outputs, image: Image) -> list[Palm]:
-        """Raw outputs to palms in image pixels, those that pass `min_score`; no sigmoid for the others."""
-        logits = raw[self.model.scores][0, :, 0]
-        least = math.log(self.min_score / (1 - self.min_score)) if 0 < self.min_score < 1 else -math.inf
-        kept = np.flatnonzero(logits >= least)
-        values = raw[self.model.boxes][0, kept].reshape(-1, 9, 2)  # centre, size, 7 key points
-        centres = anchors(self.side, self.model.strides)[kept][:, None]
-        frame = whole_image(image.shape[1], image.shape[0])
-        to_image = np.float32(frame.size / self.side)
-        corner = np.array([frame.x - frame.size / 2, frame.y - frame.size / 2], np.float32)
-        centre = (values[:, :1] + centres) * to_image + corner
-        half = values[:, 1:2] * to_image / 2
-        boxes = np.concatenate([centre - half, centre + half], axis=1).reshape(-1, 4)
-        keypoints = (values[:, 2:] + centres) * to_image + corner
-        scores = 1 / (1 + np.exp(-np.clip(logits[kept], -80, 80)))
-        return [
-            Palm(box, points, float(score))
-            for box, points, score in zip(boxes, keypoints, scores, strict=True)
-            if score >= self.min_score and (box[2:] > box[:2]).all()
-        ]
+    def decode(self, raw: Outputs, size: tuple[int, int]) -> list[Palm]:
+        """Raw outputs of one image of `size` (width, height) to palms; see `decode_palms`."""
+        return decode_palms(raw, size, self.network.side, self.model, self.min_score)
+
+
+def image_size(image: Image) -> tuple[int, int]:
+    """(width, height) in pixels."""
+    return image.shape[1], image.shape[0]
+
+
+def decode_palms(
+    raw: Outputs, size: tuple[int, int], side: int, model: PalmModel, min_score: float = 0.5
+) -> list[Palm]:
+    """Raw outputs to palms in image pixels, in anchor order and not yet suppressed.
+
+    Only anchors that score at least `min_score` are decoded: most of the time goes into the others.
+
+    Args:
+        raw: the network's outputs for one letterboxed image: boxes (1, anchors, 18), scores (1, anchors, 1).
+        size: (width, height) of the image in pixels.
+        side: side of the network's square input in pixels.
+        model: the names of the outputs, and the anchors.
+        min_score: 0..1.
+    """
+    logits = raw[model.scores][0, :, 0]
+    min_logit = math.log(min_score / (1 - min_score)) if 0 < min_score < 1 else -math.inf
+    kept = np.flatnonzero(logits >= min_logit)
+    values = raw[model.boxes][0, kept].reshape(-1, 9, 2)  # centre, size, 7 key points
+    centres = anchors(side, model.strides)[kept][:, None]
+    square = whole_image(*size)
+    scale = np.float32(square.size / side)
+    corner = np.array([square.x - square.size / 2, square.y - square.size / 2], np.float32)
+    centre = (values[:, :1] + centres) * scale + corner
+    half = values[:, 1:2] * scale / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=1).reshape(-1, 4)
+    keypoints = (values[:, 2:] + centres) * scale + corner
+    scores = 1 / (1 + np.exp(-np.clip(logits[kept], -80, 80)))
+    return [
+        Palm(box, points, float(score))
+        for box, points, score in zip(boxes, keypoints, scores, strict=True)
+        if score >= min_score and (box[2:] > box[:2]).all()
+    ]
 
 
 def suppress(palms: Sequence[Palm]) -> list[Palm]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -14,7 +14,7 @@ from knuckle.errors import InputError
 from knuckle.graph import Graph, Node, Observer
 from knuckle.images import as_rgb
 from knuckle.models import catalogue
-from knuckle.models.session import Outputs, Pictures, Session
+from knuckle.models.session import Network, Session
 from knuckle.pipeline.hand import HandLandmarker, HandModel
 from knuckle.pipeline.memory import Memory, expected_rois, follow, is_palm_of, visible_hands, without_duplicates
 from knuckle.pipeline.options import TrackerOptions
@@ -31,8 +31,8 @@ TRIES, FAINT_PRESENCE = 2, 0.9
 class Networks:
     """A bundle's two networks, loaded; shared by all trackers that ask for the same. Pickles as its name."""
 
-    palm: Callable[[Pictures], Outputs]
-    hand: Callable[[Pictures], Outputs]
+    palm: Network
+    hand: Network
     bundle: catalogue.Bundle
     key: tuple[str, int | None, str] = field(default=("", None, "cpu"))
 
@@ -47,11 +47,11 @@ class Networks:
     def palm_detector(self, options: TrackerOptions, least: float = 1.0) -> PalmDetector:
         """Of palms from this part of `min_palm_score` on."""
         model = PalmModel(self.bundle.palm_strides, **self.bundle.palm_outputs)
-        return PalmDetector(self.palm, self.bundle.palm_side, model, least * options.min_palm_score)
+        return PalmDetector(self.palm, model, least * options.min_palm_score)
 
     def hand_landmarker(self, options: TrackerOptions) -> HandLandmarker:
         model = HandModel(**self.bundle.hand_outputs)
-        return HandLandmarker(self.hand, self.bundle.hand_side, model, options.min_presence, options.mirrored)
+        return HandLandmarker(self.hand, model, options.min_presence, options.mirrored)
 
 
 Models = str | os.PathLike[str] | Networks
@@ -343,5 +343,5 @@ def landmarks_in(
     if not rois:
         return []
     landmarker = load(models, threads, device).hand_landmarker(options)
-    hands = landmarker.decode(landmarker.session(landmarker.prepare(picture, rois)), rois)
+    hands = landmarker.decode(landmarker.network(landmarker.prepare(picture, rois)), rois)
     return [hand if landmarker.gate([hand]) else None for hand in hands]

@@ -34,6 +34,7 @@ class Copies:
 
     def __init__(self, sessions: list[Session]) -> None:
         self.free: queue.SimpleQueue[Session] = queue.SimpleQueue()
+        self.side = sessions[0].side
         for session in sessions:
             session(np.zeros((1, session.side, session.side, 3), np.uint8))  # the first run is slow
             self.free.put(session)

@@ -27,7 +27,7 @@ STRETCHED, STRETCH = 0.3, 0.1  # share of pictures that are stretched, and stand
 class Jitter:
     """How far a region may lie from where it should, as the tracker's own are.
 
-    Measured against `roi_from_hand` of the true landmarks, regions of followed hands are off by (standard
+    Measured against `roi_from_landmarks` of the true landmarks, regions of followed hands are off by (standard
     deviations) 4 % of their side in place, 6 % in size, 6 degrees; those from palms by 8 %, 12 % and 10 degrees.
     Half of training's are as far off as the first, half as the second; and there are two tails: crops that are turned
     at will, and crops that lost the hand, cut it off or hold none of it, from which presence is learned.

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from knuckle.geometry import apply, image_from_crop, invert, turn
-from knuckle.pipeline.hand import roi_from_hand
+from knuckle.pipeline.hand import roi_from_landmarks
 from knuckle.pipeline.palm import roi_from_palm
-from knuckle.results import FloatArray, Hand, Palm, Roi
+from knuckle.results import FloatArray, Palm, Roi
 from knuckle.synth.camera.labels import palm_of
 from knuckle.synth.render.mesh import Camera, Picture
 
@@ -55,9 +55,7 @@ def region_of(points: FloatArray, kind: str) -> Roi:
     """The tracker's own region, without error, from a palm ("palm") or from landmarks ("track")."""
     if kind == "palm":
         return roi_from_palm(_upright_where_unclear(palm_of(points)))
-    blank = np.zeros((21, 3), np.float32)
-    blank[:, :2] = points[:, :2]
-    return roi_from_hand(Hand(blank, blank, "Left", 1.0, 1.0, Roi(0, 0, 1)))
+    return roi_from_landmarks(points.astype(np.float32))
 
 
 def displaced(roi: Roi, kind: str, direction_rad: float, shift: float, scale: float, turn_rad: float) -> Cut:

@@ -23,8 +23,8 @@ from knuckle.errors import InputError
 from knuckle.evaluate.metrics_landmarks import FINGERTIPS
 from knuckle.geometry import apply, iou, whole_image
 from knuckle.images import Image
-from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_hand
-from knuckle.results import FloatArray, Hand, Roi
+from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_landmarks
+from knuckle.results import FloatArray, Roi
 from knuckle.train.augment import (
     STRANGE,
     Jitter,
@@ -301,12 +301,11 @@ def open_mask(source: str) -> Image:
 
 def region(hand: TrueHand, joints: tuple[int, int, int]) -> Roi:
     """The region that the tracker would cut for these landmarks."""
-    landmarks = np.zeros((21, 3), np.float32)
     assert hand.landmarks is not None
-    landmarks[:, :2] = hand.landmarks[:, :2]
+    points = hand.landmarks[:, :2].astype(np.float32)
     known = _labelled(hand)
-    landmarks[~known, :2] = landmarks[known, :2].mean(axis=0)
-    return roi_from_hand(Hand(landmarks, landmarks, "Left", 1.0, 1.0, Roi(0, 0, 1)), joints)
+    points[~known] = points[known].mean(axis=0)
+    return roi_from_landmarks(points, joints)
 
 
 def elsewhere(image: Image, hands: Sequence[TrueHand], rng: Random) -> Roi | None:

@@ -19,8 +19,7 @@ from knuckle.errors import InputError
 from knuckle.evaluate import metrics
 from knuckle.geometry import letterbox
 from knuckle.models import catalogue
-from knuckle.models.session import FakeSession
-from knuckle.pipeline.palm import PalmDetector, PalmModel, suppress
+from knuckle.pipeline.palm import PalmModel, decode_palms, suppress
 from knuckle.results import FloatArray, Palm
 from knuckle.synth.camera.labels import palm_of
 from knuckle.train import losses
@@ -208,13 +207,11 @@ def palms_of(
     with torch.no_grad():
         out = network(batch.permute(0, 3, 1, 2).float() / 255)
     raw = {name: out[name].float().cpu().numpy() for name in ("boxes", "scores")}
-    detector = PalmDetector(
-        FakeSession({}, grid.side), grid.side, PalmModel(grid.strides, "boxes", "scores"), min_score
-    )
+    model = PalmModel(grid.strides, "boxes", "scores")
     found = []
-    for row, (_, (width, height)) in enumerate(pictures):
-        photo = np.broadcast_to(np.uint8(0), (height, width, 3))  # the decoder asks for its shape alone
-        found.append(suppress(detector.decode({name: values[row : row + 1] for name, values in raw.items()}, photo)))
+    for row, (_, size) in enumerate(pictures):
+        one = {name: values[row : row + 1] for name, values in raw.items()}
+        found.append(suppress(decode_palms(one, size, grid.side, model, min_score)))
     return found
 
 
