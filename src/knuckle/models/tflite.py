@@ -1,27 +1,78 @@
-"""tflite files rewritten: opened as plain objects, given tensors and operators, packed again."""
+"""The one reader and writer of tflite files: weights out of a file, and tensors and operators into it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import BundleError
+from knuckle.results import FloatArray
+
+LAYER_KINDS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "PRELU"})
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One operator of a tflite file that has weights.
+
+    Attributes:
+        kind: a name of `LAYER_KINDS`.
+        constants: float32 arrays in the file's layout: the weight, then the bias where there is one. Weights are
+            (out, height, width, in) for CONV_2D, (1, height, width, channels) for DEPTHWISE_CONV_2D, (out, in) for
+            FULLY_CONNECTED and (1, 1, channels) for PRELU.
+    """
+
+    kind: str
+    constants: tuple[FloatArray, ...]
+
+
+def read_layers(network: bytes) -> list[Layer]:
+    """The layers with weights, in the order in which they run. float16 weights become float32, which is exact.
+
+    Raises:
+        BundleError: the bytes are not a tflite file, or a weight is neither float16 nor float32.
+    """
+    schema, model = opened(network)
+    graph = model.subgraphs[0]
+    names = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
+    kinds = [names[number] for number in kinds_of(model)]
+    stored_as: dict[int, int] = {}  # a tensor that the file widens when it runs: the float16 tensor behind it
+    layers = []
+    for operator in graph.operators:
+        kind = kinds[operator.opcodeIndex]
+        if kind == "DEQUANTIZE":
+            stored_as[int(operator.outputs[0])] = int(operator.inputs[0])
+        elif kind in LAYER_KINDS:
+            constants = (stored_as.get(int(tensor), int(tensor)) for tensor in operator.inputs[1:])
+            layers.append(Layer(kind, tuple(_constant(schema, model, tensor) for tensor in constants)))
+    return layers
+
+
+def _constant(schema: Any, model: Any, index: int) -> FloatArray:
+    tensor = model.subgraphs[0].tensors[index]
+    dtypes = {schema.TensorType.FLOAT16: np.float16, schema.TensorType.FLOAT32: np.float32}
+    if tensor.type not in dtypes:
+        raise BundleError(f"tensor {index} of this tflite file is not float16 or float32")
+    stored = np.asarray(model.buffers[tensor.buffer].data, np.uint8).view(dtypes[tensor.type])
+    values: FloatArray = stored.reshape(tensor.shape).astype(np.float32)
+    return values
 
 
 def opened(network: bytes) -> tuple[Any, Any]:
-    """LiteRT's own description of the format, and the file as plain objects with all its constants within.
+    """LiteRT's description of the format, and the file as objects that can be changed and packed again.
 
     Raises:
-        BundleError: it is no tflite file.
+        BundleError: the bytes are not a tflite file.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     if network[4:8] != b"TFL3":
-        raise BundleError("this is no tflite file")
+        raise BundleError("this is not a tflite file")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(network, 0))
-    for buffer in model.buffers:  # some converters put constants behind the tables
+    for buffer in model.buffers:  # some converters store constants after the flatbuffer
         if buffer.offset > 1:
             buffer.data = np.frombuffer(network, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
@@ -29,7 +80,7 @@ def opened(network: bytes) -> tuple[Any, Any]:
 
 
 def packed(model: Any) -> bytes:
-    """The file's bytes."""
+    """The bytes of the file."""
     import flatbuffers
 
     builder = flatbuffers.Builder(1 << 20)
@@ -38,14 +89,14 @@ def packed(model: Any) -> bytes:
 
 
 def kinds_of(model: Any) -> list[int]:
-    """The `BuiltinOperator` that each opcode index stands for; old files have it in the older field alone."""
+    """The `BuiltinOperator` behind each opcode index. Old files store it only in the deprecated field."""
     return [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
 
 
 def add_tensor(
     schema: Any, model: Any, name: str, shape: tuple[int, ...], values: npt.NDArray[Any] | None = None
 ) -> int:
-    """A float32 tensor, or a constant of values in float32 or float16; its index."""
+    """Add a float32 tensor, or a constant with `values` in float32 or float16, and return its index."""
     tensor, graph = schema.TensorT(), model.subgraphs[0]
     tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), schema.TensorType.FLOAT32, 0
     if values is not None:
@@ -57,17 +108,17 @@ def add_tensor(
 
 
 def add_buffer(schema: Any, model: Any, data: bytes) -> int:
-    """Bytes that tensors or metadata refer to; their index."""
+    """Add bytes that tensors or metadata refer to, and return their index."""
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(data, np.uint8)
     model.buffers.append(buffer)
     return len(model.buffers) - 1
 
 
-def add_operator(schema: Any, model: Any, kind: int, entering: list[int], leaving: int) -> Any:
-    """An operator, after all others, of a kind that the network has already."""
+def add_operator(schema: Any, model: Any, kind: int, inputs: list[int], output: int) -> Any:
+    """Add an operator after all others. The network must already have an operator of this kind."""
     operator = schema.OperatorT()
     operator.opcodeIndex = kinds_of(model).index(kind)
-    operator.inputs, operator.outputs = entering, [leaving]
+    operator.inputs, operator.outputs = inputs, [output]
     model.subgraphs[0].operators.append(operator)
     return operator
