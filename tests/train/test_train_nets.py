@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +61,26 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tflite").write_bytes(b"no network at all")
     with pytest.raises(BundleError, match="no tflite file"):
         load_tflite(ReferenceHandNet(), tmp_path / "x.tflite")
+
+
+def fingerprint(network: torch.nn.Module) -> str:
+    """A hash of all weights but those of our own visibility head."""
+    digest = hashlib.sha256()
+    for name, parameter in network.named_parameters():
+        if not name.startswith("visibility"):
+            digest.update(parameter.detach().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("name", "hand", "palm"),
+    [
+        ("mediapipe", "f11415747f225612", "adcbb2597d7504a1"),
+        ("mediapipe-lite", "abf17e7c18df9628", "1fc8a140104963ca"),
+    ],
+)
+def test_weights_are_read_bit_by_bit(name: str, hand: str, palm: str) -> None:
+    """The hashes were taken with another reader, the package `tflite`."""
+    bundle = catalogue.find(name)
+    assert fingerprint(load_reference_hand(bundle.hand_path)) == hand
+    assert fingerprint(load_reference_palm(bundle.palm_path)) == palm

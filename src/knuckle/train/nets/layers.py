@@ -1,7 +1,7 @@
-"""What the networks share: TensorFlow's SAME padding, and weights out of a tflite file.
+"""What the networks share: TensorFlow's SAME padding, and weights read from a tflite file.
 
-A tflite file stores its layers in the order in which they run. The reference networks here create their layers in
-that same order, so loading is walking both lists side by side, and any difference in shape is an error.
+A tflite file stores its layers in the order in which they run. The reference networks create their layers in the same
+order, so their weights are loaded by walking both lists in parallel. Any difference in shape is an error.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from knuckle.errors import BundleError, MissingExtraError
+from knuckle.errors import BundleError
+from knuckle.models.tflite import kinds_of, opened
 from knuckle.results import FloatArray
 
 
 class Conv(nn.Conv2d):
-    """A convolution with TensorFlow's SAME padding: what is left over at stride 2 goes to the bottom and right.
+    """A convolution with TensorFlow's SAME padding: at stride 2 the extra padding is at the bottom and right.
 
-    total = max((ceil(n / stride) - 1) * stride + kernel - n, 0), of which total // 2 comes before. For even n that
-    is 1 before and 2 after at kernel 5 and stride 2, 0 and 1 at kernel 3.
+    total = max((ceil(n / stride) - 1) * stride + kernel - n, 0), of which total // 2 is before. For even n that is 1
+    before and 2 after at kernel 5 and stride 2, and 0 before and 1 after at kernel 3.
     """
 
     def __init__(self, entering: int, leaving: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = True):
@@ -43,50 +44,54 @@ class Conv(nn.Conv2d):
 
 
 def depthwise(channels: int, kernel: int, stride: int = 1) -> Conv:
-    """One filter per channel."""
+    """A convolution with one filter per channel."""
     return Conv(channels, channels, kernel, stride, groups=channels)
 
 
 def load_tflite(network: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Copy the weights of a tflite file into a network whose layers are created in the file's order.
+    """Copy the weights of a tflite file into a network that creates its layers in the file's order.
 
-    float16 weights are widened; that is exact.
+    float16 weights are widened to float32, which is exact.
 
     Raises:
-        BundleError: the file is no tflite file, or one of another architecture.
+        BundleError: the file is not a tflite file, or holds another architecture.
     """
     layers = layers_of(network)
-    stored = list(_stored_layers(Path(path)))
+    stored = list(_stored_layers(path))
     if len(stored) != len(layers):
         raise BundleError(f"{path} has {len(stored)} layers with weights, {type(network).__name__} has {len(layers)}")
     for place, (layer, (kind, arrays)) in enumerate(zip(layers, stored, strict=True)):
         parameters = [p for p in (layer.weight, getattr(layer, "bias", None)) if p is not None]
         values = [_as_torch(kind, arrays[0]), *(torch.from_numpy(array) for array in arrays[1:])]
-        shapes = [tuple(value.shape) for value in values], [tuple(p.shape) for p in parameters]
-        if shapes[0] != shapes[1]:
-            raise BundleError(f"{path}: layer {place} ({kind}) has shapes {shapes[0]}, expected {shapes[1]}")
+        found, expected = ([tuple(tensor.shape) for tensor in tensors] for tensors in (values, parameters))
+        if found != expected:
+            raise BundleError(f"{path}: layer {place} ({kind}) has shapes {found}, expected {expected}")
         with torch.no_grad():
             for parameter, value in zip(parameters, values, strict=True):
                 parameter.copy_(value)
 
 
 def layers_of(network: nn.Module) -> list[Any]:
-    """The layers that a tflite file has weights for, in the order of their creation."""
+    """The layers for which a tflite file has weights, in the order of their creation."""
     return [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.PReLU)]
 
 
 def stored_count(path: str | os.PathLike[str]) -> int:
     """How many layers with weights a tflite file has."""
-    return sum(1 for _ in _stored_layers(Path(path)))
+    return sum(1 for _ in _stored_layers(path))
 
 
 def stored_matrices(path: str | os.PathLike[str]) -> list[FloatArray]:
     """The weights (out, in) of a tflite file's fully connected layers, in running order."""
-    return [arrays[0] for kind, arrays in _stored_layers(Path(path)) if kind == "FULLY_CONNECTED"]
+    return [arrays[0] for kind, arrays in _stored_layers(path) if kind == "FULLY_CONNECTED"]
 
 
 def _as_torch(kind: str, weight: FloatArray) -> Tensor:
-    """Conv [out, kh, kw, in], depthwise [1, kh, kw, c], fully connected [out, in], slope [1, 1, c] to torch's."""
+    """From tflite's layout to PyTorch's.
+
+    Convolutions are stored as [out, kh, kw, in], depthwise ones as [1, kh, kw, channels], matrices as [out, in], the
+    slopes of PReLU as [1, 1, channels].
+    """
     if kind == "CONV_2D":
         weight = weight.transpose(0, 3, 1, 2)
     elif kind == "DEPTHWISE_CONV_2D":
@@ -96,34 +101,25 @@ def _as_torch(kind: str, weight: FloatArray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(weight))
 
 
-def _stored_layers(path: Path) -> Iterator[tuple[str, list[FloatArray]]]:
-    """Kind and constant inputs (weight, bias) of each layer with weights, as float32, in running order."""
+def _stored_layers(path: str | os.PathLike[str]) -> Iterator[tuple[str, list[FloatArray]]]:
+    """The kind and the constants (weight, bias) of each layer with weights, as float32, in running order."""
     try:
-        import tflite
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("reading a tflite file's weights needs: pip install 'knuckle[train]'") from error
-    data = path.read_bytes()
-    if data[4:8] != b"TFL3":
-        raise BundleError(f"{path} is no tflite file")
-    model = tflite.Model.GetRootAs(data, 0)
-    graph = model.Subgraphs(0)
-    kinds = {number: name for name, number in vars(tflite.BuiltinOperator).items() if isinstance(number, int)}
-    widened: dict[int, int] = {}
-    for index in range(graph.OperatorsLength()):
-        operator = graph.Operators(index)
-        kind = kinds[model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()]
-        entering, leaving = operator.InputsAsNumpy().tolist(), operator.OutputsAsNumpy().tolist()
+        schema, model = opened(Path(path).read_bytes())
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from error
+    names = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
+    types = {schema.TensorType.FLOAT16: np.float16, schema.TensorType.FLOAT32: np.float32}
+    kinds, graph = kinds_of(model), model.subgraphs[0]
+
+    def constant(index: int) -> FloatArray:
+        tensor = graph.tensors[index]
+        data = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
+        return np.frombuffer(data, types[tensor.type]).reshape(tuple(tensor.shape)).astype(np.float32)
+
+    stored_as: dict[int, int] = {}  # float16 constants are widened by an operator of their own
+    for operator in graph.operators:
+        kind = names[kinds[operator.opcodeIndex]]
         if kind == "DEQUANTIZE":
-            widened[leaving[0]] = entering[0]
+            stored_as[int(operator.outputs[0])] = int(operator.inputs[0])
         elif kind in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "PRELU"}:
-            yield kind, [_constant(model, graph, widened.get(tensor, tensor)) for tensor in entering[1:]]
-
-
-def _constant(model: Any, graph: Any, tensor: int) -> FloatArray:
-    import tflite
-
-    stored = graph.Tensors(tensor)
-    types = {tflite.TensorType.FLOAT16: np.float16, tflite.TensorType.FLOAT32: np.float32}
-    values = np.frombuffer(model.Buffers(stored.Buffer()).DataAsNumpy().tobytes(), types[stored.Type()])
-    widened: FloatArray = values.reshape(stored.ShapeAsNumpy()).astype(np.float32)
-    return widened
+            yield kind, [constant(stored_as.get(int(index), int(index))) for index in operator.inputs[1:]]
