@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,10 @@ def test_the_references_networks_become_onnx_and_find_the_same_hands(tmp_path: P
     (theirs,), (ours,) = (knuckle.detect(image, models=models) for models in ("mediapipe", out))
     np.testing.assert_allclose(ours.landmarks, theirs.landmarks, atol=0.3)
     assert ours.handedness == theirs.handedness
+
+
+def test_the_page_states_the_formats_and_their_tolerances() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text().partition("## Export")[2]
+    stated = dict(re.findall(r"^\| `(\w+)`.*? \| ([\d.]+) %[^|]*\|$", page.partition("\n## ")[0], re.M))
+    allowed = {form: f"{100 * share:g}" for form, share in TOLERANCE.items()}
+    assert stated == {**allowed, "task": allowed["fp16"]}
