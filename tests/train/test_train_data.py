@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,8 @@ from knuckle.testing import FakeNetwork
 from knuckle.train import augment
 from knuckle.train.augment import Jitter, Look, crop_from_image, cut
 from knuckle.train.hand import data
-from knuckle.train.hand.data import HandCrops, PictureCache, Source, labels_of, region
+from knuckle.train.hand.data import HandCrops, Source, labels_of, region
+from knuckle.train.pictures import PictureCache, available_memory
 
 SIDE = 160
 STILL = Jitter(0, 0, 0, 0, 0)
@@ -340,3 +342,34 @@ def test_decoded_pictures_are_the_files_and_stay_within_their_share(
     np.testing.assert_array_equal(cache(first), pictures[first])  # kept: the last that was asked for
     with pytest.raises(ValueError, match="read-only"):
         cache(first)[0] = 0
+
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "expected"),
+    [
+        ("0::/", {"memory.max": f"{GIB}\n"}, GIB),  # version 2, seen from inside a container
+        ("0::/pod/app", {"pod/memory.max": f"{GIB}", "pod/app/memory.max": "max"}, GIB),
+        ("0::/pod/app", {"pod/memory.max": f"{2 * GIB}", "pod/app/memory.max": f"{GIB}"}, GIB),
+        ("5:cpu,memory:/elsewhere\n0::/", {"memory/memory.limit_in_bytes": f"{GIB}"}, GIB),  # version 1
+        (
+            "4:memory:/app",
+            {"memory/app/memory.limit_in_bytes": f"{GIB}", "memory/memory.limit_in_bytes": "9" * 19},
+            GIB,
+        ),
+        ("0::/", {"memory.max": "max"}, None),
+        ("4:memory:/", {"memory/memory.limit_in_bytes": "9223372036854771712"}, None),
+        ("", {}, None),
+    ],
+)
+def test_the_memory_limit_of_a_container_counts(
+    groups: str, limits: dict[str, str], expected: int | None, tmp_path: Path
+) -> None:
+    files = {"proc/self/cgroup": groups, **{f"sys/fs/cgroup/{name}": text for name, text in limits.items()}}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert available_memory(tmp_path) == (machine if expected is None else expected)

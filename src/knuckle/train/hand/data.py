@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from knuckle.datasets import file_of, open_image, read_dataset
+from knuckle.datasets import file_of, read_dataset
 from knuckle.datasets.pictures import names_in, read_member, source_in
 from knuckle.datasets.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
 from knuckle.errors import InputError
@@ -40,6 +36,7 @@ from knuckle.train.augment import (
     stretch,
     world_in_crop,
 )
+from knuckle.train.pictures import open_cached
 
 PRESENT = 0.6  # share of the landmarks inside the crop from which it holds a hand; below ABSENT it holds none
 ABSENT = 0.2
@@ -51,50 +48,6 @@ LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smalle
 FROM_AFAR, BACKLIT = 0.2, 0.3  # shares of crops that show few pixels, and of new backgrounds that the light comes from
 MASK = ".mask.png"  # beside a shard's KEY.jpg: above 0 where a hand is
 Flags = npt.NDArray[np.bool_]
-
-
-class PictureCache:
-    """Decoded pictures, those asked for last, as many as fit.
-
-    Decoding is half of a sample's time, more for large photos. All processes that prepare samples share `SHARE` of the
-    memory.
-    """
-
-    SHARE = 0.25
-
-    def __init__(self) -> None:
-        self.kept: OrderedDict[str, Image] = OrderedDict()
-        self.bytes = 0
-
-    @functools.cached_property
-    def limit(self) -> float:
-        """Bytes for this process."""
-        about = torch.utils.data.get_worker_info()
-        try:
-            memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, ValueError, OSError):  # not every system tells
-            memory = 4 << 30
-        return self.SHARE * memory / (about.num_workers if about else 1)
-
-    def __call__(self, source: str) -> Image:
-        """`open_image`, read-only.
-
-        Raises:
-            SourceError: there is no such picture.
-        """
-        if source in self.kept:
-            self.kept.move_to_end(source)
-            return self.kept[source]
-        image = open_image(source)
-        image.flags.writeable = False
-        self.kept[source] = image
-        self.bytes += image.nbytes
-        while self.bytes > self.limit:
-            self.bytes -= self.kept.popitem(last=False)[1].nbytes
-        return image
-
-
-decoded = PictureCache()
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +167,7 @@ class HandCrops:
         source = self.sources[rng.choice(len(weights), p=weights / weights.sum()) if self.augmented else 0]
         place = int(rng.integers(len(source.shots))) if self.augmented else number % len(source.shots)
         shot = source.shots[place]
-        image = decoded(shot.source)
+        image = open_cached(shot.source)
         hands = [hand for hand in shot.hands or () if is_taught(hand)]
         wants_none = self.augmented and rng.random() < self.empty
         if not hands or (wants_none and shot.complete):
@@ -260,7 +213,7 @@ class HandCrops:
 
     def _background(self, rng: Random) -> Image:
         """Any square of any picture without a hand."""
-        image = decoded(self.backgrounds[int(rng.integers(len(self.backgrounds)))].source)
+        image = open_cached(self.backgrounds[int(rng.integers(len(self.backgrounds)))].source)
         height, width = image.shape[:2]
         size = rng.uniform(0.3, 1.0) * min(height, width)
         roi = Roi(rng.uniform(size / 2, width - size / 2), rng.uniform(size / 2, height - size / 2), size)

@@ -18,8 +18,9 @@ from knuckle.images import Image
 from knuckle.results import FloatArray
 from knuckle.synth.camera.labels import PALM_LANDMARKS, palm_of
 from knuckle.train.augment import STRANGE, Look, Random, strange, stretch
-from knuckle.train.hand.data import decoded, place_of
+from knuckle.train.hand.data import place_of
 from knuckle.train.palm.targets import AnchorGrid, AnchorTargets, targets
+from knuckle.train.pictures import open_cached
 
 KEY_POINTS = list(PALM_LANDMARKS)
 # Sides of palms as shares of the picture's: hands of 5 % to 80 % of it, whose palms are 0.4 to 0.7 of them.
@@ -161,12 +162,12 @@ class PalmPictures:
         return source.shots[int(rng.integers(len(source.shots)))]
 
     def _view(self, shot: Shot, side: int, rng: Random) -> tuple[Image, list[InView]]:
-        image = decoded(shot.source)
+        image = open_cached(shot.source)
         hands = shot.hands or ()
         affine = self._affine(image, hands, side, rng)
         picture = sampled(image, affine, side, not hands, rng)
         if not hands and self.free and rng.random() < STRANGE * self.look.strength:
-            behind = decoded(self.free[int(rng.integers(len(self.free)))].source)
+            behind = open_cached(self.free[int(rng.integers(len(self.free)))].source)
             other = sampled(behind, self._affine(behind, (), side, rng), side, True, rng)
             picture = strange(picture, other, rng)
         seen = (in_view(hand, affine, (image.shape[1], image.shape[0]), side) for hand in hands)
