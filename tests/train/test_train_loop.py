@@ -195,22 +195,27 @@ from pathlib import Path
 torch.set_num_threads(1)
 from knuckle.train import losses
 from knuckle.train.loop import LoopOptions, Task, train
+from knuckle.train.teacher import Adapter
 torch.manual_seed(3)
 net = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3))
-helper = torch.nn.Linear(3, 1)
+helper = torch.nn.ModuleDict({"linear": torch.nn.Linear(3, 1), "adapter": Adapter(3, 4)})
 def sample(n):
     g = torch.Generator().manual_seed(n)
     x = torch.randn(4, generator=g)
     return {"x": x.numpy(), "y": x[:1].sin().numpy(), "weight": torch.rand(1, generator=g).gt(0.6).float().numpy()}
 def terms(net, batch):
-    return {"fit": losses.weighted_mean((helper(net(batch["x"])) - batch["y"]).abs(), batch["weight"])}
+    own = net(batch["x"])
+    fit = losses.weighted_mean((helper["linear"](own) - batch["y"]).abs(), batch["weight"])
+    return {"fit": fit, "teacher": helper["adapter"](own, batch["x"])}
 options = LoopOptions(steps=20, batch=8, rate=1e-2, warmup=2, precision="float32", device="cpu", log_every=1)
-train(Task(net, sample, terms, None, {}, helper), options, Path(sys.argv[1]), lambda step, figures: None)
+folder = Path(sys.argv[1])
+train(Task(net, sample, terms, None, {}, helper), options, folder, lambda step, figures: None)
+torch.save(dict(helper.named_buffers()), folder / f"buffers{os.environ.get('RANK', 0)}.pt")
 """
 
 
 def test_two_processes_are_one_with_the_same_batch(tmp_path: Path) -> None:
-    """Though the labels fall unevenly on the two, and though helpers learn too."""
+    """Even if the labels are spread unevenly over the two, and with a teacher, whose statistics both share."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
@@ -224,8 +229,15 @@ def test_two_processes_are_one_with_the_same_batch(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr[-2000:]
     one, two = ([float(row["loss"]) for row in rows(tmp_path / name / "train.csv")] for name in launchers)
-    assert len(two) == 20 and one[-1] < one[0]
+    assert len(two) == 20 and sum(one[-5:]) < sum(one[:5])
     np.testing.assert_allclose(two, one, rtol=2e-4)
+    alone, first, second = (
+        torch.load(tmp_path / f"{name}.pt") for name in ("one/buffers0", "two/buffers0", "two/buffers1")
+    )
+    assert set(alone) == {"adapter.seen", "adapter.mean", "adapter.square"}
+    for name, value in alone.items():
+        assert torch.equal(first[name], second[name])
+        torch.testing.assert_close(first[name], value)
 
 
 def test_ctrl_c_leaves_a_checkpoint_that_can_be_resumed(labels: str, tmp_path: Path) -> None:

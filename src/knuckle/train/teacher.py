@@ -1,8 +1,8 @@
-"""What a student learns from a teacher's features: how pictures look to it, beside what is labelled in them.
+"""Feature distillation: a student network also learns to predict the features of a teacher network.
 
-A few thousand labelled photos teach where hands are on these photos; a network that was trained on many more says at
-every place of any picture what matters there (FitNets, Romero et al. 2015, arXiv 1412.6550). Nothing of the teacher is
-exported.
+A few thousand labelled photos show where the hands are in these photos. A network that was trained on many more
+photos computes meaningful features for any picture, labelled or not (FitNets, Romero et al. 2015, arXiv 1412.6550).
+The teacher is not exported.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from torch.nn import functional as F
 
 from knuckle.errors import InputError
 from knuckle.train import losses
+from knuckle.train.distributed import mean_of
 
-CHUNK = 16  # pictures that the teacher sees at once; more no longer fit the processor's cache and take longer each
-LEAST_VARIANCE = 1e-5  # channels that always say the same count for nothing
+CHUNK = 16  # pictures per call of the teacher: larger batches do not fit the cache of the CPU and take longer each
+LEAST_VARIANCE = 1e-5  # channels that are nearly constant have no weight
 
 
 class Adapter(nn.Module):
-    """A student's features brought to the teacher's channels, and the teacher's to mean 0 and variance 1.
+    """Compares one feature map of the student with the teacher's.
 
-    Mean and variance are those of all that the teacher said so far; `eval()` keeps them as they are.
+    A 1×1 convolution brings the student's features to the teacher's channels. The teacher's features are normalised to
+    mean 0 and variance 1, with running statistics over all processes; `eval()` freezes the statistics.
     """
 
     seen: Tensor
@@ -38,28 +40,34 @@ class Adapter(nn.Module):
         self.register_buffer("square", torch.ones(wanted))
 
     def forward(self, own: Tensor, true: Tensor) -> Tensor:
-        """The loss. Maps (n, channels, h, w), or (n, channels) alike in both; the teacher's take the student's size."""
+        """The loss.
+
+        Args:
+            own, true: features of the student and the teacher, both (n, channels, h, w) or both (n, channels). The
+                teacher's maps are averaged down to the size of the student's.
+        """
         own, true = (x if x.ndim == 4 else x[..., None, None] for x in (own, true))
         true = F.adaptive_avg_pool2d(true.float(), (own.shape[2], own.shape[3]))
         if self.training:
             self.seen += 1
-            self.mean.lerp_(true.mean(dim=(0, 2, 3)), 1 / self.seen)
-            self.square.lerp_((true**2).mean(dim=(0, 2, 3)), 1 / self.seen)
+            self.mean.lerp_(mean_of(true.mean(dim=(0, 2, 3))), 1 / self.seen)
+            self.square.lerp_(mean_of((true**2).mean(dim=(0, 2, 3))), 1 / self.seen)
         spread = torch.sqrt((self.square - self.mean**2).clamp(min=0) + LEAST_VARIANCE)
         return losses.unexplained(self.widen(own), (true - self.mean[:, None, None]) / spread[:, None, None])
 
 
 class Teacher:
-    """A network that stays as it is, and the layers that compare a student's features with its own.
+    """A frozen network, and the adapters that compare a student's features with its own.
 
     Args:
-        network: one of the same task; gives `features…` with `train_outputs=True`, of which those are compared that the
-            student gives too.
+        network: the teacher, a network for the same task. With `train_outputs=True` it gives feature maps named
+            `features…`; those that the student gives too are compared.
         student: the network that learns.
-        share: of each batch that the teacher looks at, above 0 and up to 1; a quarter makes a step a third longer.
+        share: the share of each batch that the teacher sees, above 0 and up to 1. A step takes about a third longer at
+            a quarter.
 
     Attributes:
-        adapters: trained beside the student.
+        adapters: layers that are trained together with the student.
 
     Raises:
         InputError: `share` is out of range.
@@ -69,27 +77,26 @@ class Teacher:
         if not 0 < share <= 1:
             raise InputError(f"the teacher's share must be above 0 and at most 1, got {share}")
         self.network, self.share = network.eval().requires_grad_(False), share
-        self.side = int(getattr(network, "side"))  # noqa: B009  of nn.Module
+        self.side = side_of(network)
         with torch.no_grad(), torch.random.fork_rng():
-            torch.manual_seed(0)  # every process of a run makes the same adapters
-            own = student.eval()(_blank(student), train_outputs=True)
-            wanted = network(_blank(network), train_outputs=True)
+            torch.manual_seed(0)  # all processes of a run create the same adapters
+            own = student.eval()(torch.zeros(1, 3, side_of(student), side_of(student)), train_outputs=True)
+            wanted = network(torch.zeros(1, 3, self.side, self.side), train_outputs=True)
             names = [name for name in wanted if name.startswith("features") and name in own]
             self.adapters = nn.ModuleDict({name: Adapter(own[name].shape[1], wanted[name].shape[1]) for name in names})
         student.train()
 
     def loss(self, picture: Tensor, out: dict[str, Tensor]) -> Tensor:
-        """How much of what the teacher sees a student cannot tell: 1 is all of it, 0 nothing.
+        """The share of the variance of the teacher's features that the student does not predict, from 1 down to 0.
 
         Args:
-            picture: (n, 3, side, side) 0..1, what the student was given. out: what it said, with `train_outputs=True`.
+            picture: (n, 3, side, side) 0..1, the student's input.
+            out: the student's output with `train_outputs=True`.
         """
         count = math.ceil(self.share * len(picture))
-        terms = []
         self.network.to(picture.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         true = self._features(picture[:count])
-        for name, adapter in self.adapters.items():
-            terms.append(adapter(out[name][:count], true[name]))
+        terms = [adapter(out[name][:count], true[name]) for name, adapter in self.adapters.items()]
         return torch.stack(terms).mean()
 
     @torch.no_grad()
@@ -100,6 +107,6 @@ class Teacher:
         return {name: torch.cat([part[name] for part in parts]) for name in self.adapters}
 
 
-def _blank(network: nn.Module) -> Tensor:
-    side = int(getattr(network, "side"))  # noqa: B009  of nn.Module
-    return torch.zeros(1, 3, side, side)
+def side_of(network: nn.Module) -> int:
+    """The side of a network's square input, pixels. (Attributes of an `nn.Module` have no type of their own.)"""
+    return int(getattr(network, "side"))  # noqa: B009
