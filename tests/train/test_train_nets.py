@@ -59,7 +59,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="layers with weights"):
         load_tflite(ReferenceHandNet(), bundle.palm_path)
     (tmp_path / "x.tflite").write_bytes(b"no network at all")
-    with pytest.raises(BundleError, match="no tflite file"):
+    with pytest.raises(BundleError, match="not a tflite file"):
         load_tflite(ReferenceHandNet(), tmp_path / "x.tflite")
 
 
