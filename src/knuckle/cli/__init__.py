@@ -1,4 +1,4 @@
-"""The command line: one file per command. `main` is the entry point."""
+"""The command line, one file per command. `main` is the entry point."""
 
 from knuckle.cli.app import main
 

@@ -1,0 +1,116 @@
+"""`knuckle track`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from knuckle.cli.app import STOPPED, complain, console
+from knuckle.errors import Error
+from knuckle.media.outputs import open_outputs
+from knuckle.media.sinks import InBackground
+from knuckle.media.sources import in_background, read
+from knuckle.media.window import Window
+from knuckle.models import catalogue
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.run import Run
+from knuckle.pipeline.tracker import load
+from knuckle.results import Frame
+
+DEFAULTS = TrackerOptions()
+
+
+@click.command()
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), help="Annotated .mp4 or .jpg, or a folder.")
+@click.option("--save", type=click.Path(path_type=Path), help="Data: .parquet, .csv or .jsonl; in a folder, Parquet.")
+@click.option("--show", is_flag=True, help="Show the result in a window: q quits, space pauses, m mirrors.")
+@click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Maximum number of hands.")
+@click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file.")
+@click.option("--detect-only", is_flag=True, help="Detect palms only: no landmarks, no track ids.")
+@click.option("--mirrored", is_flag=True, help="The input is a mirror image, as selfie cameras show it.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, gpu; for ONNX also cuda, directml, coreml.")
+@click.option("--threads", type=int, help="Inference threads.  [default: CPU cores, at most 4]")
+@click.option("--no-smooth", is_flag=True, help="Do not smooth the landmarks over time.")
+@click.option("--search-every", type=int, help="Search for more hands every N frames.  [default: 5 times a second]")
+@click.option("--min-palm-score", default=DEFAULTS.min_palm_score, show_default=True, help="Minimum palm score.")
+@click.option("--min-presence", default=DEFAULTS.min_presence, show_default=True, help="Minimum hand presence.")
+@click.pass_context
+def track(
+    context: click.Context, /, source: str, out: Path | None, save: Path | None, show: bool, **flags: Any
+) -> None:
+    """Track hands in SOURCE and write annotated images and data.
+
+    SOURCE is a photo, a folder of photos, a 'glob*', a video, a camera number, or an http:// or rtsp:// address.
+
+    \b
+    knuckle track clip.mp4 --out hands.mp4 --save hands.parquet
+    knuckle track photos/ --out out/ --save out/hands.csv
+    knuckle track 0 --show
+    """
+    palms_only, smooth = flags.pop("detect_only"), not flags.pop("no_smooth")
+    bundle, threads, device = flags.pop("models"), flags.pop("threads"), flags.pop("device")
+    options = TrackerOptions(**flags, smooth=smooth)
+    reader = read(source)
+    run = Run(reader, load(bundle, threads, device), options, palms_only, draws=show or out is not None)
+    frames = iter(reader) if reader.kind == "live" else in_background(iter(reader))
+    try:
+        first = list(islice(frames, 1))  # fails here if the source is unreadable, before any output is overwritten
+        with ExitStack() as stack:
+            for sink in open_outputs(reader, out, save, palms_only) if first else ():
+                run.sinks.append(stack.enter_context(InBackground(sink)))
+            if show and first:
+                run.window = stack.enter_context(Window(mirrored=reader.kind == "live" and not options.mirrored))
+            with_progress(run, chain(first, frames))
+    except Error as error:
+        if not run.frames:
+            raise
+        run.errors.append(error)
+    report(run)
+    context.exit(STOPPED if run.stopped else int(run.failed))
+
+
+def with_progress(run: Run, frames: Iterator[Frame]) -> None:
+    """Run to the end of the source, with a progress bar on a terminal."""
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    shown = console.is_terminal
+    with Progress(TextColumn(run.what), *columns, console=console, transient=True, disable=not shown) as progress:
+        bar = progress.add_task("", total=run.reader.frame_count, rate="")
+        run.go(frames, lambda: progress.update(bar, advance=1, rate=f"{run.frames / run.wall_s:.0f} frames/s"))
+
+
+def report(run: Run) -> None:
+    """Print what was found, where the files are, and what went wrong."""
+    speed = f", {1000 * run.finding_s / run.frames:.1f} ms a frame" if run.frames else ""
+    ids = f", ids {ranges(run.ids)}" if run.ids else ""
+    lines = [
+        ("source", run.reader.name),
+        ("frames", f"{run.frames} in {run.wall_s:.1f} s{speed}, {run.frames_with} with {run.what}"),
+        (run.what, f"{run.found}{ids}"),
+        *(("written", str(sink.path)) for sink in run.sinks),
+    ]
+    for title, text in lines:
+        click.echo(f"{title:<8} {text}")
+    if run.stopped:
+        complain("stopped; the files contain all frames until now")
+    for problem in (*run.reader.problems, *run.errors):
+        complain(problem)
+    if run.errors and run.sinks:
+        complain(f"the frames before the error are saved: {', '.join(str(sink.path) for sink in run.sinks)}")
+
+
+def ranges(ids: set[int]) -> str:
+    """Numbers as ranges: {1, 2, 3, 7} -> "1-3, 7"."""
+    runs: list[list[int]] = []
+    for number in sorted(ids):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs)

@@ -1,0 +1,136 @@
+"""One run of the pipeline over a source: frames in, results to files and a window, totals counted."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from knuckle.errors import Error
+from knuckle.graph import Graph, Step
+from knuckle.images import Image
+from knuckle.media.sinks import Sink
+from knuckle.media.sources import Reader
+from knuckle.media.window import Window
+from knuckle.pipeline.main_graph import main_graph
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import Networks
+from knuckle.results import Frame, Hand
+
+
+@dataclass
+class Run:
+    """Tracks hands from a source into files and a window, and counts what it found.
+
+    Attributes:
+        reader: the source.
+        networks: the networks to run.
+        options: options of the tracker.
+        palms_only: run the palm detector only.
+        draws: draw the results on the images, for annotated files and the window.
+        sinks: output files; each receives every frame, in this order.
+        window: shows each frame; None for no window.
+        frames, found, frames_with: frames processed, results in all of them, frames with at least one result.
+        ids: track ids seen.
+        finding_s: seconds spent on finding hands, without decoding, drawing and writing.
+        wall_s: seconds since the run began.
+        errors: errors that ended the run.
+        stopped: whether the user interrupted the run.
+    """
+
+    reader: Reader
+    networks: Networks
+    options: TrackerOptions
+    palms_only: bool = False
+    draws: bool = True
+    sinks: list[Sink] = field(default_factory=list)
+    window: Window | None = None
+    frames: int = 0
+    found: int = 0
+    frames_with: int = 0
+    ids: set[int] = field(default_factory=set)
+    finding_s: float = 0.0
+    wall_s: float = 0.0
+    errors: list[Error] = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def what(self) -> str:
+        """What the run looks for: "palms" or "hands"."""
+        return "palms" if self.palms_only else "hands"
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run ended early, or part of the source could not be read."""
+        return bool(self.errors or self.reader.problems)
+
+    def graph(self, frames: Iterator[Frame]) -> Graph:
+        """The main graph of this run over `frames`."""
+        stills = self.reader.kind == "image"
+        return main_graph(
+            frames, self.networks, self.options, self.sink, stills=stills, palms_only=self.palms_only, draws=self.draws
+        )
+
+    def go(self, frames: Iterator[Frame], after_frame: Callable[[], None]) -> None:
+        """Process frames until the source ends, fails, or the user stops the run; Ctrl-C stops it too.
+
+        Args:
+            frames: the frames of the source.
+            after_frame: called after each frame, to show progress.
+        """
+        start = time.perf_counter()
+        try:
+            graph = self.graph(frames)
+            while graph.run([], self.observe):
+                self.wall_s = time.perf_counter() - start
+                after_frame()
+        except KeyboardInterrupt:
+            self.stopped = True
+        finally:
+            self.wall_s = time.perf_counter() - start
+
+    def sink(self, frame: Frame, found: list[Any], picture: Image | None = None) -> bool:
+        """Write and count the results of one frame.
+
+        Args:
+            frame: the frame.
+            found: its hands or palms.
+            picture: the frame with the results drawn on it, if drawn.
+
+        Returns:
+            False once the user closes the window.
+        """
+        drawn = frame if picture is None else replace(frame, image=picture)
+        with uninterrupted():
+            for sink in self.sinks:
+                sink.write(drawn, found)
+            self.frames += 1
+            self.found += len(found)
+            self.frames_with += bool(found)
+            self.ids |= {hand.track_id for hand in found if isinstance(hand, Hand) and hand.track_id is not None}
+        return self.window is None or self.window.show(drawn.image)
+
+    def observe(self, step: Step) -> None:
+        """Add up the time that finding takes."""
+        if step.path == ("main", self.what):
+            self.finding_s += step.seconds
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Delay Ctrl-C until the end of the block, so that all files hold the same frames and the totals agree."""
+    asked: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    except ValueError:  # only the main thread receives signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if asked:
+        signal.raise_signal(signal.SIGINT)

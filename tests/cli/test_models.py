@@ -1,0 +1,28 @@
+"""`knuckle models`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from commands import one_line, run
+
+
+def test_bundles_are_listed_imported_shown_and_removed(tmp_path: Path) -> None:
+    folder = json.loads(run("models", "info", "mediapipe").stdout)["folder"]
+    environment = {"KNUCKLE_CACHE": str(tmp_path)}
+    done = run("models", "import", folder, "--name", "mine", env=environment)
+    assert done.returncode == 0, done.stderr
+    listed = run("models", "list", env=environment).stdout
+    assert "mine" in listed and "mediapipe-lite" in listed
+    assert json.loads(run("models", "info", "mine", env=environment).stdout)["hand_side"] == 224
+    assert run("models", "remove", "mine", env=environment).returncode == 0
+    assert "mine" in one_line(run("models", "remove", "mine", env=environment))
+
+
+def test_importing_what_is_not_there_is_one_line(tmp_path: Path) -> None:
+    """A FileNotFoundError with its traceback until the path was checked."""
+    assert "nope.task" in one_line(run("models", "import", "nope.task", cwd=tmp_path))
+    (tmp_path / "text.task").write_text("no archive")
+    environment = {"KNUCKLE_CACHE": str(tmp_path / "cache")}
+    assert "text.task" in one_line(run("models", "import", tmp_path / "text.task", env=environment))
