@@ -41,14 +41,14 @@ def graph(name: str, form: str | None, out: Path | None, source: str | None, mod
     profile = Profile() if source else None
     if name.endswith(".pbtxt"):
         if source:
-            raise InputError("a .pbtxt file is only a picture of a graph; --profile needs a graph that runs")
+            raise InputError("a .pbtxt file is a picture of a graph; --profile needs a graph that runs")
         diagram = read_pbtxt(name)
     else:
         networks = load(models)
         known = profiled(networks, source, profile) if source and profile else running_graphs(networks)
         if name not in known:
-            where = f" runs on {source}" if source else " exists"
-            raise InputError(f"no graph called {name}{where}; choose {', '.join(known)}, or give a .pbtxt file")
+            where = f" in a run on {source}" if source else ""
+            raise InputError(f"no graph{where} is called {name}; there are {', '.join(known)}, or give a .pbtxt file")
         diagram = known[name]
     if out is None:
         click.echo(FORMATS[form or "text"](diagram), nl=False)

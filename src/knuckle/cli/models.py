@@ -21,10 +21,9 @@ def list_bundles() -> None:
     """List all bundles and where they are."""
     for name, bundle in catalogue.available().items():
         shown = bundle or catalogue.BUNDLES[name]
+        place = "in the cache" if bundle else "not downloaded"
         if name in catalogue.PACKAGED:
             place = "in the package"
-        else:
-            place = "in the cache" if bundle else "not downloaded"
         notes = ["default"] * (name == catalogue.DEFAULT) + [place, shown.licence]
         click.echo(f"{name}: {', '.join(notes)}\n    {shown.source}")
 

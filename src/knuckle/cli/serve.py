@@ -10,7 +10,6 @@ import click
 
 from knuckle.errors import InputError, MissingExtraError
 from knuckle.models import catalogue
-from knuckle.models.session import default_threads
 
 if TYPE_CHECKING:
     import uvicorn
@@ -34,7 +33,7 @@ SHUTDOWN_S = 5
 @click.option("--certificate", type=click.Path(exists=True, dir_okay=False), help="PEM file: serve https and wss.")
 @click.option("--key", type=click.Path(exists=True, dir_okay=False), help="PEM file of its private key.")
 @click.option(
-    "--workers", type=click.IntRange(1), help=f"Threads that decode and infer.  [default: {default_threads()}]"
+    "--workers", type=click.IntRange(1), help="Threads for decoding and inference.  [default: CPU cores, at most 4]"
 )
 @click.option("--max-sockets", default=32, show_default=True, type=click.IntRange(1), help="WebSockets at a time.")
 def serve(
