@@ -24,9 +24,10 @@ from made_clips import made_datasets
 
 from knuckle.cli.evaluate import fullest
 from knuckle.datasets import read_dataset, sample_datasets
-from knuckle.datasets.truth import Clip, Dataset, Figure, Predictions, Score, Shot, TrueHand
+from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
 from knuckle.evaluate.predict import predict
 from knuckle.evaluate.report import write_report
+from knuckle.evaluate.results import Figure, Predictions, Score
 from knuckle.evaluate.score import score
 from knuckle.evaluate.trackers import Candidate, candidate, reference
 
@@ -126,7 +127,7 @@ def with_labels(clip: Clip, rows: list[dict[str, Any]]) -> Clip:
             clip.source,
             row["frame"],
             hands=tuple(
-                TrueHand(box=np.array(hand["box"], np.float64), handedness=hand["handedness"], track=hand["track"])
+                LabelledHand(np.array(hand["box"], np.float64), handedness=hand["handedness"], track_id=hand["track"])
                 for hand in row["hands"]
             ),
             complete=row["complete"],

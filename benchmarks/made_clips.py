@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 import knuckle
-from knuckle.datasets.truth import Clip, Dataset, Shot, TrueHand
+from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
 from knuckle.images import Image
 from knuckle.results import FloatArray
 
@@ -34,7 +34,7 @@ def made_datasets(photos: Iterable[Path], folder: Path) -> tuple[Dataset, ...]:
         hands = knuckle.detect(image)
         if len(hands) != 1:
             continue
-        truth = TrueHand(box=hands[0].box, landmarks=hands[0].landmarks[:, :2].astype(np.float64))
+        truth = LabelledHand(box=hands[0].box, landmarks=hands[0].landmarks[:, :2].astype(np.float64))
         kinds["still"].append(make(folder / f"still_{photo.stem}.mkv", lambda k, i=image, t=truth: (i, t)))
         kinds["moving"].append(make(folder / f"moving_{photo.stem}.mkv", swaying(image, truth, hands[0].palm_size)))
         kinds["covered"].append(make(folder / f"covered_{photo.stem}.mkv", covering(image, truth)))
@@ -58,11 +58,11 @@ def shrink(image: Image) -> Image:
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def swaying(image: Image, truth: TrueHand, palm: float) -> Callable[[int], tuple[Image, TrueHand]]:
+def swaying(image: Image, truth: LabelledHand, palm: float) -> Callable[[int], tuple[Image, LabelledHand]]:
     """The whole photo on a lying eight."""
     amplitude = np.multiply(SWAY_PALMS, palm)
 
-    def frame(k: int) -> tuple[Image, TrueHand]:
+    def frame(k: int) -> tuple[Image, LabelledHand]:
         shift = amplitude * np.sin(2 * np.pi * np.multiply(SWAY_HZ, k / RATE))
         size = (image.shape[1], image.shape[0])
         moved = cv2.warpAffine(image, np.column_stack([np.eye(2), shift]), size, borderMode=cv2.BORDER_REFLECT_101)
@@ -78,7 +78,7 @@ def _plus(values: FloatArray | None, shift: FloatArray) -> FloatArray | None:
     return None if values is None else values + shift
 
 
-def covering(image: Image, truth: TrueHand) -> Callable[[int], tuple[Image, TrueHand | None]]:
+def covering(image: Image, truth: LabelledHand) -> Callable[[int], tuple[Image, LabelledHand | None]]:
     """A grey card in front of the hand during `COVERED`."""
     assert truth.box is not None
     centre, half = (truth.box[:2] + truth.box[2:]) / 2, 0.75 * (truth.box[2:] - truth.box[:2]).max()
@@ -88,7 +88,7 @@ def covering(image: Image, truth: TrueHand) -> Callable[[int], tuple[Image, True
     return lambda k: (covered, None) if k in COVERED else (image, truth)
 
 
-def make(path: Path, frame: Callable[[int], tuple[Image, TrueHand | None]]) -> Clip:
+def make(path: Path, frame: Callable[[int], tuple[Image, LabelledHand | None]]) -> Clip:
     """Write the clip, where it is not there yet, and say what is in it."""
     random = np.random.default_rng(0)
     made = [frame(k) for k in range(FRAMES)]

@@ -24,7 +24,7 @@ from PIL import Image as pillow
 from rich.progress import track
 
 from knuckle.datasets import open_image
-from knuckle.datasets.truth import Shot, TrueHand
+from knuckle.datasets.labels import LabelledHand, Shot
 from knuckle.errors import SourceError
 from knuckle.evaluate.intervals import bootstrap
 from knuckle.geometry import crop
@@ -165,7 +165,7 @@ def further(image: Image, scale: float) -> Image:
     return np.asarray(cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def crops_of(source: Source) -> Iterator[tuple[Shot, Image, Roi, TrueHand]]:
+def crops_of(source: Source) -> Iterator[tuple[Shot, Image, Roi, LabelledHand]]:
     """The first hand of every picture, and a region round it as a tracker would have it."""
     for number, shot in enumerate(track(source.shots, "renders")):
         hands = [hand for hand in shot.hands or () if is_taught(hand)]

@@ -29,7 +29,7 @@ from rich.progress import track
 
 import knuckle
 from knuckle.datasets import open_image, read_dataset
-from knuckle.datasets.truth import Clip, Dataset, Shot
+from knuckle.datasets.labels import Clip, Dataset, Shot
 from knuckle.evaluate.intervals import bootstrap
 from knuckle.images import Image
 from knuckle.media.sources import read

@@ -29,7 +29,7 @@ import numpy as np
 
 import knuckle
 from knuckle.datasets import open_image, sample_datasets
-from knuckle.datasets.truth import Dataset, Shot
+from knuckle.datasets.labels import Dataset, Shot
 from knuckle.evaluate.intervals import bootstrap_ratio, bootstrap_ratio_difference
 from knuckle.evaluate.metrics import iou_matrix, match
 from knuckle.evaluate.predict import predict

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from knuckle.datasets.truth import Figure, Row
 from knuckle.evaluate.report_tables import cells, measure
+from knuckle.evaluate.results import Figure, Row
 
 DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS.parent / "benchmarks" / "results"

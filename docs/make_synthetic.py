@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 import knuckle
+from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.geometry import iou
-from knuckle.results import HandLandmark, Roi
-from knuckle.synth.camera.labels import HandLabel, Visibility
+from knuckle.results import PALM_LANDMARKS, HandLandmark, Roi
 from knuckle.synth.scene import arrangement, people
 from knuckle.synth.scene.studio import Sample
 from knuckle.synth.write.clips import ClipRecipe, write_clips
@@ -93,9 +93,9 @@ def look_at_scenes(numbers: range) -> list[dict[str, Any]]:
         unused = set(range(len(palms)))
         for truth in sample.hands:
             shown = float((truth.visibility == Visibility.VISIBLE).mean())
-            inside = (truth.palm.box[:2] > -20).all() and (truth.palm.box[2:] < 404).all()
-            best = max(unused, key=lambda k: float(iou(truth.palm.box, palms[k].box[None])[0]), default=None)
-            found = best is not None and float(iou(truth.palm.box, palms[best].box[None])[0]) > 0.3
+            inside = (truth.palm[:2] > -20).all() and (truth.palm[2:] < 404).all()
+            best = max(unused, key=lambda k: float(iou(truth.palm, palms[k].box[None])[0]), default=None)
+            found = best is not None and float(iou(truth.palm, palms[best].box[None])[0]) > 0.3
             if found and best is not None:
                 unused.discard(best)
             if shown < 0.25 or not inside:
@@ -108,18 +108,19 @@ def look_at_scenes(numbers: range) -> list[dict[str, Any]]:
     return rows
 
 
-def palm_difference(truth: HandLabel, palm: Any) -> dict[str, Any]:
+def palm_difference(truth: LabelledHand, palm: Any) -> dict[str, Any]:
     """How the detector's square differs from the label's: size ratio, and shift in sides."""
-    side = float(truth.palm.box[2] - truth.palm.box[0])
-    shift = (palm.box[:2] + palm.box[2:] - truth.palm.box[:2] - truth.palm.box[2:]) / 2 / side
-    spread = np.linalg.norm(palm.keypoints - truth.palm.keypoints, axis=1).mean() / side
+    side = float(truth.palm[2] - truth.palm[0])
+    shift = (palm.box[:2] + palm.box[2:] - truth.palm[:2] - truth.palm[2:]) / 2 / side
+    spread = np.linalg.norm(palm.keypoints - truth.landmarks[list(PALM_LANDMARKS), :2], axis=1).mean() / side
     return {"ratio": float(palm.box[2] - palm.box[0]) / side, "shift": float(np.hypot(*shift)), "points": float(spread)}
 
 
-def words_of(sample: Sample, truth: HandLabel) -> dict[str, Any]:
+def words_of(sample: Sample, truth: LabelledHand) -> dict[str, Any]:
     """What tables group by."""
     about = truth.about or {}
     pose = str(about.get("pose", ""))
+    covered = (truth.visibility == Visibility.HIDDEN) & ~np.array(truth.self_occluded, bool)
     return {
         "kind": "hand",
         "pose": "letter" if pose.startswith("asl_") else "holding" if about.get("holds") else pose,
@@ -127,20 +128,20 @@ def words_of(sample: Sample, truth: HandLabel) -> dict[str, Any]:
         "glove": "glove" if about.get("glove") else "bare",
         "light": sample.scene["light"],
         "resolution": f"{sample.scene['film']['resolution']:.1f}",
-        "hidden": "hidden in part" if (truth.visibility == Visibility.OCCLUDED).any() else "in full view",
+        "hidden": "hidden in part" if covered.any() else "in full view",
     }
 
 
-def size_of(truth: HandLabel) -> str:
+def size_of(truth: LabelledHand) -> str:
     """Palm side in 192 px, the input of the detector, as a range."""
-    side = float(truth.palm.box[2] - truth.palm.box[0]) / 2
+    side = float(truth.palm[2] - truth.palm[0]) / 2
     for low, high in ((0, 6), (6, 10), (10, 16), (16, 32), (32, 64), (64, 999)):
         if low <= side < high:
             return f"{low:02d}-{high} px" if high < 999 else "64 px and more"
     return "none"
 
 
-def palm_px(sample: Sample, truth: HandLabel) -> float:
+def palm_px(sample: Sample, truth: LabelledHand) -> float:
     """Wrist to middle MCP as if it lay across the view, pixels: the error's unit."""
     length = float(np.linalg.norm(truth.world[9] - truth.world[0]))
     return length * sample.camera["fx"] / float(truth.centre[2] + truth.world[0, 2])
@@ -222,7 +223,7 @@ def look_at_joints(numbers: range) -> list[Any]:
     return rows
 
 
-def joint_frames(truth: HandLabel) -> Any:
+def joint_frames(truth: LabelledHand) -> Any:
     """(21, 3, 3) columns along, ulnar, dorsal in camera axes: of the hand for palm joints, else of the bone."""
     world = truth.world.astype(float)
     distal = world[9] - world[0]

@@ -39,8 +39,7 @@ from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import PalmDetector, roi_from_palm, suppress
 from knuckle.pipeline.tracker import Networks
-from knuckle.results import FloatArray, Hand, Palm, Roi
-from knuckle.synth.camera.labels import PALM_LANDMARKS
+from knuckle.results import PALM_LANDMARKS, FloatArray, Hand, Palm, Roi
 
 NEVER = ("ti1k", "gestures40", "office_no_hands")
 # Hands that a photo shows at least, where nobody drew boxes. With fewer known ones the whole photo becomes a hand with

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image as pillow
 from scene import DIGITS, blank, draw_hand
 
-from knuckle.datasets.truth import TrueHand
+from knuckle.datasets.labels import LabelledHand
 from knuckle.images import Image
 
 WRIST = (0.49, 0.97)
@@ -24,7 +24,7 @@ def landmarks_of(x: float, y: float, size: float, angle_rad: float = 0.0, right:
     return unit @ np.array([[c, s], [-s, c]]) + [x, y]
 
 
-def drawn_hand(rng: np.random.Generator, width: int = 320, height: int = 240) -> tuple[Image, TrueHand]:
+def drawn_hand(rng: np.random.Generator, width: int = 320, height: int = 240) -> tuple[Image, LabelledHand]:
     """A picture with one hand somewhere, and the truth about it."""
     size = rng.uniform(0.5, 0.8) * height
     place = (width / 2 + rng.uniform(-30, 30), height / 2 + rng.uniform(-10, 10), size, rng.uniform(-0.5, 0.5))
@@ -37,7 +37,7 @@ def drawn_hand(rng: np.random.Generator, width: int = 320, height: int = 240) ->
     deep = np.column_stack([landmarks, rng.normal(0, 0.05 * size, 21)])
     visibility = rng.choice([2.0, 3.0], 21)
     side = "Right" if right else "Left"
-    return image, TrueHand(landmarks=deep, world=world, handedness=side, visibility=visibility)
+    return image, LabelledHand(landmarks=deep, world=world, handedness=side, visibility=visibility)
 
 
 def write_yolo(folder: Path, count: int, empty: int = 1) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as pillow
 
 from knuckle.datasets import read_dataset
-from knuckle.datasets.truth import Shot
+from knuckle.datasets.labels import Shot
 from knuckle.results import HAND_CONNECTIONS, Hand, Roi
 
 sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("recipes", "benchmarks")]

@@ -14,7 +14,6 @@ MOVED = {
     "knuckle.app": "knuckle.pipeline.main_graph",
     "knuckle.draw": "knuckle.media.draw",
     "knuckle.evaluate.labels": "knuckle.datasets",
-    "knuckle.evaluate.truth": "knuckle.datasets.truth",
     "knuckle.fetch": "knuckle.models.fetch",
     "knuckle.graph_page": "knuckle.inspect.page",
     "knuckle.graph_view": "knuckle.inspect.diagram",

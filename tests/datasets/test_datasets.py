@@ -19,9 +19,11 @@ from conftest import make_hand, write_clip
 from PIL import Image
 
 from knuckle.datasets import KINDS, file_of, open_image, read_dataset, sample_datasets
-from knuckle.datasets.truth import HIDDEN, HIDDEN_UNKNOWN, OUTSIDE, VISIBLE, Dataset, TrueHand
+from knuckle.datasets.labels import Dataset, LabelledHand, Visibility
 from knuckle.errors import Error, InputError, SourceError
 from knuckle.results import FINGERS, HandLandmark
+
+UNKNOWN, OUTSIDE, HIDDEN, VISIBLE = Visibility
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -59,7 +61,7 @@ def write(path: Path, text: object) -> Path:
     return path
 
 
-def only_hand(dataset: Dataset) -> TrueHand:
+def only_hand(dataset: Dataset) -> LabelledHand:
     (shot,) = dataset.shots
     assert shot.hands is not None
     (hand,) = shot.hands
@@ -289,7 +291,11 @@ def test_yolo_flags_two_numbers_a_point_and_images_without_hands(tmp_path: Path)
     write_yolo(tmp_path, yolo_row([0, 1] + [2] * 19))
     hand = only_hand(read_dataset(tmp_path))
     assert hand.landmarks is not None and np.isnan(hand.landmarks[0]).all() and np.isfinite(hand.landmarks[1:]).all()
-    assert hand.visibility is not None and hand.visibility[:3].tolist() == [HIDDEN_UNKNOWN, HIDDEN, VISIBLE]
+    assert hand.visibility is not None and hand.visibility[:3].tolist() == [
+        UNKNOWN,
+        HIDDEN,
+        VISIBLE,
+    ]
     write_yolo(tmp_path, yolo_row(None), shape=2)
     assert only_hand(read_dataset(tmp_path)).visibility is None
     picture(tmp_path / "images/val/b.png")
@@ -341,7 +347,7 @@ def test_coco_keypoints_are_put_in_our_order_by_their_names(spelling: str, order
     assert hand.landmarks is not None and hand.visibility is not None
     np.testing.assert_allclose(hand.landmarks[:20], PIXELS[:20], atol=1e-3)
     assert np.isnan(hand.landmarks[20]).all()
-    assert hand.visibility.tolist() == [HIDDEN] + [VISIBLE] * 19 + [HIDDEN_UNKNOWN]
+    assert hand.visibility.tolist() == [HIDDEN] + [VISIBLE] * 19 + [UNKNOWN]
 
 
 @pytest.mark.parametrize("names", [[f"keypoint_{c}" for c in "abcdefghijklmnopqrstu"], None, ["wrist", *"b" * 20]])
@@ -519,9 +525,9 @@ def test_synthetic_clips_carry_tracks_and_empty_frames(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", json.dumps({"frame": 0, "time_s": 0, "hands": []}))
     assert read_dataset(tmp_path).labelled_by == "people"
     write(tmp_path / "a.jsonl", json.dumps({"frame": 0, "time_s": 0, "hands": [{"presence": 0.9}]}))
-    with pytest.raises(InputError, match=r"row 1: this is what a tracker saw"):
+    with pytest.raises(InputError, match=r"row 1: this is a prediction"):
         read_dataset(tmp_path)
-    assert seen.hands is not None and seen.hands[0].track == 4 and empty.hands == ()
+    assert seen.hands is not None and seen.hands[0].track_id == 4 and empty.hands == ()
 
 
 def test_shards_are_read_where_they_lie(tmp_path: Path) -> None:
@@ -531,7 +537,12 @@ def test_shards_are_read_where_they_lie(tmp_path: Path) -> None:
     dataset = read_dataset(shard)
     first, empty, unseen, gone = dataset.shots
     assert first.hands is not None and first.hands[0].visibility is not None and first.hands[0].palm is not None
-    assert first.hands[0].visibility[:4].tolist() == [VISIBLE, HIDDEN, HIDDEN, OUTSIDE]
+    assert first.hands[0].visibility[:4].tolist() == [
+        VISIBLE,
+        HIDDEN,
+        HIDDEN,
+        OUTSIDE,
+    ]
     assert (empty.hands, empty.complete) == ((), True)
     assert (unseen.hands, unseen.complete) == ((), False)  # somewhere in there, so finding it is no false alarm
     assert (gone.hands, gone.complete) == ((), True)

@@ -13,7 +13,7 @@ from scene import blank
 
 import knuckle
 from knuckle.cli.evaluate import evaluate, fullest
-from knuckle.datasets.truth import Dataset, Shot, TrueHand
+from knuckle.datasets.labels import Dataset, LabelledHand, Shot
 
 TWO_FOUND = (0, 2, 4, 8, 10, 14)  # moments of the drawn clip where both hands are found
 HALF = """
@@ -89,4 +89,4 @@ def test_what_cannot_be_done_is_one_line(labelled: Path, tmp_path: Path, argumen
 
 def test_a_limit_on_hands_follows_the_fullest_image() -> None:
     assert fullest(Dataset("empty")) == 2
-    assert fullest(Dataset("full", (Shot("a.jpg", hands=(TrueHand(),) * 5), Shot("b.jpg")))) == 5
+    assert fullest(Dataset("full", (Shot("a.jpg", hands=(LabelledHand(),) * 5), Shot("b.jpg")))) == 5

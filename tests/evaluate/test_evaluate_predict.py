@@ -15,11 +15,12 @@ from PIL import Image as pillow
 from scene import blank
 
 import knuckle
-from knuckle.datasets.truth import Clip, Dataset, Seen, Shot
+from knuckle.datasets.labels import Clip, Dataset, Shot
 from knuckle.errors import EngineError, InputError, SourceError
 from knuckle.evaluate import external
 from knuckle.evaluate.predict import STILLS_PER_PART, count_images, predict, seen_of
 from knuckle.evaluate.predictions import prediction_schema, read_predictions
+from knuckle.evaluate.results import Seen
 from knuckle.evaluate.trackers import Candidate, candidate, of_networks, reference
 from knuckle.media import columns
 from knuckle.pipeline.tracker import Networks

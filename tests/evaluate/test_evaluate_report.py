@@ -17,25 +17,12 @@ from conftest import make_hand
 from PIL import Image as Pillow
 from scene import blank
 
-from knuckle.datasets.truth import (
-    Case,
-    Clip,
-    Curve,
-    Dataset,
-    Figure,
-    LabelledBy,
-    Predictions,
-    Row,
-    Score,
-    Seen,
-    Shot,
-    Table,
-    TrueHand,
-)
+from knuckle.datasets.labels import Clip, Dataset, LabelledBy, LabelledHand, Shot
 from knuckle.errors import SinkError
 from knuckle.evaluate import report, report_sheet
 from knuckle.evaluate.report_plots import curve_svg, intervals_svg
 from knuckle.evaluate.report_tables import cells, counted, heading, headline, number, tally, terminal
+from knuckle.evaluate.results import Case, Curve, Figure, Predictions, Row, Score, Seen, Table
 from knuckle.images import Image
 from knuckle.results import Hand
 
@@ -60,7 +47,7 @@ def seen(shot: Shot, *hands: Hand) -> Seen:
 
 def some_score(labelled_by: LabelledBy = "people", name: str = "photos") -> tuple[Score, list[Predictions]]:
     hand = make_hand(300, 300, 120)
-    shot = Shot("a.jpg", size=(640, 480), hands=(TrueHand(box=hand.box, landmarks=hand.landmarks[:, :2]),))
+    shot = Shot("a.jpg", size=(640, 480), hands=(LabelledHand(box=hand.box, landmarks=hand.landmarks[:, :2]),))
     dataset = Dataset(name, (shot,), labelled_by=labelled_by, licence="MIT", note="One hand.")
     ours, theirs = seen(shot), seen(shot, replace(hand, landmarks=hand.landmarks + 20))
     cases = (Case("ours", shot, ours, 1.0, "1 missed"),)
@@ -323,7 +310,7 @@ def test_what_is_drawn_lands_on_what_it_belongs_to() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     image[203:206, 401:404] = 255
     hand = make_hand(402, 204, 60)
-    shot = Shot("a.jpg", hands=(TrueHand(box=hand.box),))
+    shot = Shot("a.jpg", hands=(LabelledHand(box=hand.box),))
     region = report_sheet._region(shot, [seen(shot, hand)], 640, 480)
     assert (region[:2] <= hand.box[:2]).all() and (region[2:] >= hand.box[2:]).all()
     tile, origin, scale = report_sheet._cut(image, region)
@@ -336,7 +323,7 @@ def test_what_is_drawn_lands_on_what_it_belongs_to() -> None:
 def test_hands_outside_of_the_picture_and_partial_labels_are_drawn() -> None:
     points = np.full((21, 2), np.nan)
     points[4] = (30, 30)
-    shot = Shot("a.jpg", hands=(TrueHand(box=np.array([-50.0, -50, 900, 90]), landmarks=points),), both_hands_box=None)
+    shot = Shot("a.jpg", hands=(LabelledHand(box=np.array([-50.0, -50, 900, 90]), landmarks=points),))
     far = make_hand(5000, 5000, 60)
     bad = replace(far, landmarks=np.full((21, 3), np.nan, np.float32))
     one = seen(shot, far, bad)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from conftest import make_hand
 
-from knuckle.datasets.truth import Clip, Dataset, Predictions, Row, Score, Seen, Shot, TrueHand
+from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
 from knuckle.errors import InputError
+from knuckle.evaluate.results import Predictions, Row, Score, Seen
 from knuckle.evaluate.score import score
 from knuckle.evaluate.score_clips import link
 from knuckle.results import Hand, Palm
@@ -23,10 +24,10 @@ SIZE = (640, 480)
 COUNT = 40
 
 
-def truth_of(hand: Hand, **changes: Any) -> TrueHand:
+def truth_of(hand: Hand, **changes: Any) -> LabelledHand:
     box = hand.box.astype(np.float64)
     world = hand.world.astype(np.float64)
-    return TrueHand(box, hand.landmarks[:, :2].astype(np.float64), world, hand.handedness, **changes)
+    return LabelledHand(box, hand.landmarks[:, :2].astype(np.float64), world, hand.handedness, **changes)
 
 
 def moved(hand: Hand, dx: float, dy: float = 0.0) -> Hand:
@@ -162,7 +163,7 @@ def test_unlabelled_points_and_unlabelled_hands_count_for_nothing() -> None:
     hand, other = make_hand(), make_hand(400, 300)
     points = np.full((21, 2), np.nan)
     points[8] = hand.landmarks[8, :2] + [3, 4]
-    tips = Shot("a.jpg", hands=(TrueHand(box=hand.box, landmarks=points),), complete=False)
+    tips = Shot("a.jpg", hands=(LabelledHand(box=hand.box, landmarks=points),), complete=False)
     dataset = Dataset("tips", (tips, Shot("b.jpg")))
     found = score(dataset, [said(dataset, "it", [(hand, other)])])
     longest = float((hand.box[2:] - hand.box[:2]).max())
@@ -191,7 +192,7 @@ def two_tracks(swap: bool = False, ids: bool = True) -> list[list[Hand]]:
 def labelled_clip() -> Clip:
     shots = []
     for k, (one, other) in enumerate(two_tracks()):
-        hands = (truth_of(one, track=1), truth_of(other, track=2))
+        hands = (truth_of(one, track_id=1), truth_of(other, track_id=2))
         shots.append(Shot("c.mp4", k, k / 30, SIZE, hands, group="c"))
     return Clip("c.mp4", tuple(shots))
 

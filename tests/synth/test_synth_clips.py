@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("moderngl")
 import knuckle
+from knuckle.datasets.hand_json import hand_from_json
 from knuckle.errors import InputError
-from knuckle.synth.camera import labels
 from knuckle.synth.scene.studio import Studio
 from knuckle.synth.write import clips
 from knuckle.synth.write.clips import ClipRecipe, write_clips
@@ -44,7 +44,7 @@ def test_an_id_stays_with_its_hand(written: Path) -> None:
     sides: dict[int, set[str]] = {}
     for line in written.with_suffix(".jsonl").read_text().splitlines():
         for entry in json.loads(line)["hands"]:
-            hand = labels.from_dict(entry)
+            hand = hand_from_json(entry)
             sides.setdefault(entry["track"], set()).add(hand.handedness)
     assert sides and all(len(found) == 1 for found in sides.values())
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import knuckle
-from knuckle.errors import InputError
+from knuckle.datasets.hand_json import hand_from_json, hand_to_json
+from knuckle.datasets.labels import Visibility
 from knuckle.geometry import apply, crop, image_from_crop
 from knuckle.media.sources import load_image
 from knuckle.results import Roi
 from knuckle.synth.camera import labels
-from knuckle.synth.camera.labels import Visibility
 from knuckle.synth.render.mesh import Camera, Picture
 from knuckle.synth.scene import crops
 
@@ -79,16 +79,16 @@ def test_visibility_tells_all_four_cases_apart() -> None:
     x, y = np.rint(labels.project(points, PINHOLE)).astype(int).T
     depth[y[8], x[8]] = 0.5  # its own hand, 10 cm in front
     depth[y[12], x[12]], ids[y[12], x[12]] = 0.4, 2  # another hand
-    seen = labels.see(points, PINHOLE, taken(depth, ids), 1)
-    assert seen[8] == Visibility.SELF_OCCLUDED
-    assert seen[12] == Visibility.OCCLUDED
+    seen, by_itself = labels.see(points, PINHOLE, taken(depth, ids), 1)
+    assert seen[8] == Visibility.HIDDEN and np.flatnonzero(by_itself).tolist() == [8]
+    assert seen[12] == Visibility.HIDDEN
     assert seen[20] == Visibility.OUTSIDE
     assert (np.delete(seen, [8, 12, 20]) == Visibility.VISIBLE).all()
 
 
 def test_what_lies_behind_a_hand_does_not_hide_it() -> None:
     wall = taken(np.full((120, 160), 2.0), np.full((120, 160), 9))
-    assert (labels.see(hand(), PINHOLE, wall, 1) == Visibility.VISIBLE).all()
+    assert (labels.see(hand(), PINHOLE, wall, 1)[0] == Visibility.VISIBLE).all()
 
 
 def test_palm_square_follows_a_hand_that_moves_grows_or_turns_by_a_quarter() -> None:
@@ -120,21 +120,20 @@ def test_palm_squares_are_those_of_the_reference_detector(shared: Path) -> None:
 def test_labels_survive_json() -> None:
     empty = taken(np.full((120, 160), np.inf), np.zeros((120, 160)))
     before = labels.label(hand(), "Right", PINHOLE, empty, 3, 2, {"pose": "open"})
-    after = labels.from_dict(json.loads(json.dumps(labels.to_dict(before))))
+    after = hand_from_json(json.loads(json.dumps(hand_to_json(before))), details=True)
     assert np.allclose(after.landmarks, before.landmarks, atol=1e-3)
     assert np.allclose(after.world, before.world, atol=1e-5)
     assert np.array_equal(after.visibility, before.visibility)
-    assert np.allclose(after.palm.box, before.palm.box, atol=1e-3)
-    assert (after.handedness, after.id, after.track_id, after.about) == ("Right", 3, 2, {"pose": "open"})
+    assert np.allclose(after.palm, before.palm, atol=1e-3)
+    assert (after.handedness, after.mask_id, after.track_id, after.about) == ("Right", 3, 2, {"pose": "open"})
 
 
 def test_broken_labels_are_refused_in_one_line() -> None:
     empty = taken(np.full((120, 160), np.inf), np.zeros((120, 160)))
-    found = labels.to_dict(labels.label(hand(), "Right", PINHOLE, empty, 3))
-    with pytest.raises(InputError, match="21 landmarks"):
-        labels.from_dict({**found, "landmarks": found["landmarks"][:20]})
-    with pytest.raises(InputError, match="landmarks"):
-        labels.from_dict({})
+    found = hand_to_json(labels.label(hand(), "Right", PINHOLE, empty, 3))
+    for name in ("landmarks", "world", "visibility"):
+        with pytest.raises(ValueError, match="21"):
+            hand_from_json({**found, name: found[name][:20]})
 
 
 def test_cameras_survive_json() -> None:

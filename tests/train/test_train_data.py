@@ -17,7 +17,7 @@ from PIL import Image as pillow
 
 pytest.importorskip("torch")
 
-from knuckle.datasets.truth import HIDDEN, OUTSIDE, VISIBLE, TrueHand
+from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.errors import InputError, SourceError
 from knuckle.geometry import apply, crop
 from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandModel, roi_from_landmarks
@@ -113,7 +113,7 @@ def test_what_nobody_labelled_has_no_weight() -> None:
     assert hand.landmarks is not None
     landmarks = hand.landmarks[:, :2].copy()
     landmarks[8] = np.nan
-    bare = TrueHand(landmarks=landmarks)
+    bare = LabelledHand(landmarks=landmarks)
     labels = labels_of(bare, region(bare, (6, 10, 14)), np.eye(2, 3), 320, False)
     assert np.flatnonzero(labels["landmark_weight"] == 0).tolist() == [8]
     for name in ("z_weight", "world_weight", "handedness_weight", "visibility_weight"):
@@ -123,8 +123,8 @@ def test_what_nobody_labelled_has_no_weight() -> None:
 
 def test_points_outside_of_the_image_or_behind_something_are_taught_as_not_visible() -> None:
     _, hand = drawn_hand(np.random.default_rng(3))
-    codes = np.full(21, float(VISIBLE))
-    codes[[4, 8, 12]] = HIDDEN, OUTSIDE, 0
+    codes = np.full(21, float(Visibility.VISIBLE))
+    codes[[4, 8, 12]] = Visibility.HIDDEN, Visibility.OUTSIDE, 0
     labels = labels_of(replace(hand, visibility=codes), Roi(160, 120, 400), np.eye(2, 3), 320, False)
     assert labels["visibility"][[3, 4, 8]].tolist() == [1, 0, 0]
     assert labels["visibility_weight"][[3, 4, 8, 12]].tolist() == [1, 1, 1, 0]
@@ -134,8 +134,8 @@ def test_points_outside_of_the_image_or_behind_something_are_taught_as_not_visib
 def test_a_hand_behind_something_is_no_hand_and_teaches_no_landmarks() -> None:
     _, hand = drawn_hand(np.random.default_rng(3))
 
-    def labels_with(visible: int, code: float = HIDDEN) -> dict[str, np.ndarray]:
-        codes = np.where(np.arange(21) < visible, VISIBLE, code).astype(float)
+    def labels_with(visible: int, code: float = Visibility.HIDDEN) -> dict[str, np.ndarray]:
+        codes = np.where(np.arange(21) < visible, Visibility.VISIBLE, code).astype(float)
         return labels_of(replace(hand, visibility=codes), Roi(160, 120, 400), np.eye(2, 3), 320, False)
 
     gone, hardly, partly, unknown = labels_with(0), labels_with(2), labels_with(6), labels_with(0, 0)
@@ -145,7 +145,7 @@ def test_a_hand_behind_something_is_no_hand_and_teaches_no_landmarks() -> None:
         assert labels["presence"] == 1 and labels["presence_weight"] == 1 and labels["landmark_weight"].all()
 
 
-def shard(folder: Path, hands: list[TrueHand], image: np.ndarray, mask: np.ndarray | None = None) -> Path:
+def shard(folder: Path, hands: list[LabelledHand], image: np.ndarray, mask: np.ndarray | None = None) -> Path:
     """A tar shard with one sample, and one grey sample without a hand."""
     truth = {
         "hands": [
@@ -293,7 +293,7 @@ def test_training_sees_hands_lost_hands_and_walls(tmp_path: Path) -> None:
 def test_a_landmark_behind_a_patch_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is drawn in the way, the points there are taught as hidden, and only these."""
     image, hand = drawn_hand(np.random.default_rng(5))
-    hand = replace(hand, visibility=np.full(21, float(VISIBLE)))
+    hand = replace(hand, visibility=np.full(21, float(Visibility.VISIBLE)))
     rows, columns = slice(20, 60), slice(30, 70)
     monkeypatch.setattr(data, "patch", lambda side, rng: (rows, columns))
     monkeypatch.setattr(augment.Look, "changed", lambda self, picture, rng: picture)

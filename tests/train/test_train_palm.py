@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 
 import knuckle  # noqa: E402
 from knuckle.cli import app as cli  # noqa: E402
-from knuckle.datasets.truth import Shot, TrueHand  # noqa: E402
+from knuckle.datasets.labels import LabelledHand, Shot  # noqa: E402
 from knuckle.errors import InputError  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.pipeline.palm import PalmDetector, PalmModel, decode_palms, suppress  # noqa: E402
@@ -104,7 +104,7 @@ def test_labels_move_with_pictures(tmp_path: Path) -> None:
         image[np.hypot(x - point[0], y - point[1]) < 9] = colour
     landmarks[KEY_POINTS] = points
     pillow.fromarray(image).save(tmp_path / "a.png")
-    shot = Shot(str(tmp_path / "a.png"), hands=(TrueHand(landmarks=landmarks),))
+    shot = Shot(str(tmp_path / "a.png"), hands=(LabelledHand(landmarks=landmarks),))
     grid = grid_of(PalmNet())
     samples = PalmPictures([PalmSource("dots", [shot])], grid, look=Look(NO_LOOK))
     model = PalmModel(grid.strides, "boxes", "scores")
@@ -129,12 +129,12 @@ def test_labels_move_with_pictures(tmp_path: Path) -> None:
 def test_what_lies_outside_of_its_photo_or_its_tile_is_no_palm() -> None:
     landmarks = np.full((21, 2), 50.0)
     landmarks[KEY_POINTS] = [[90, 50], [98, 40], [104, 42], [106, 46], [108, 50], [95, 55], [110, 45]]
-    hand, still = TrueHand(landmarks=landmarks), np.array([[1.0, 0, 0], [0, 1.0, 0]])
+    hand, still = LabelledHand(landmarks=landmarks), np.array([[1.0, 0, 0], [0, 1.0, 0]])
     seen = in_view(hand, still, (100, 100), 300)
     assert seen is not None and seen.shown == pytest.approx(3 / 7)
     whole = in_view(hand, still, (200, 200), 300)
     assert whole is not None and whole.shown == 1 and not whole.covered
-    hidden = in_view(TrueHand(landmarks=landmarks, visibility=np.full(21, 2.0)), still, (200, 200), 300)
+    hidden = in_view(LabelledHand(landmarks=landmarks, visibility=np.full(21, 2.0)), still, (200, 200), 300)
     assert hidden is not None and hidden.covered
 
 
@@ -181,11 +181,11 @@ def test_figures_by_hand() -> None:
         made = palm_of(landmarks)
         return Palm(made.box, made.keypoints, score)
 
-    hands = tuple(TrueHand(landmarks=landmarks_of(x, 100, 80)) for x in (100, 300))
+    hands = tuple(LabelledHand(landmarks=landmarks_of(x, 100, 80)) for x in (100, 300))
     shots = [
         Shot("a", hands=hands),
         Shot("b", hands=()),
-        Shot("c", hands=(TrueHand(box=np.array([60, 60, 140, 140])),)),
+        Shot("c", hands=(LabelledHand(box=np.array([60, 60, 140, 140])),)),
     ]
     found = [[palm(100, 0.9), palm(500, 0.8)], [palm(100, 0.7), palm(300, 0.3)], [palm(100, 0.6)]]
     figures = figures_of(rank(found, shots, [(640, 480)] * 3))

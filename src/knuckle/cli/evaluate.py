@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from knuckle.datasets import KINDS, read_dataset
-from knuckle.datasets.truth import Dataset, Predictions
+from knuckle.datasets.labels import Dataset
 from knuckle.errors import InputError
 from knuckle.evaluate.external import COMPLEXITY
 from knuckle.evaluate.predict import count_images, predict
+from knuckle.evaluate.results import Predictions
 from knuckle.evaluate.trackers import Candidate, candidate, reference
 from knuckle.models import catalogue
 

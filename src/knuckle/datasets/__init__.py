@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import get_args
 
 from knuckle.datasets import boxes, coco, flat, own, spatial
+from knuckle.datasets.labels import Dataset, LabelledBy
 from knuckle.datasets.pictures import file_of, open_image
 from knuckle.datasets.sample import sample_datasets
-from knuckle.datasets.truth import Dataset, LabelledBy
 from knuckle.errors import InputError, SourceError
 
 __all__ = ["KINDS", "Kind", "file_of", "open_image", "read_dataset", "sample_datasets"]

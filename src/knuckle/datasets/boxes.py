@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
 from knuckle.datasets.pictures import clip_header
 from knuckle.datasets.rows import (
     box_of,
@@ -24,7 +25,6 @@ from knuckle.datasets.rows import (
     tips,
     unit_to_pixels,
 )
-from knuckle.datasets.truth import Clip, Dataset, Shot, TrueHand
 from knuckle.errors import InputError
 
 HEAD_BYTES = 4096
@@ -79,7 +79,7 @@ def _read_hagrid(root: Path, split: str, files: Sequence[Path], landmarks: bool)
     return Dataset(f"hagrid {split}", tuple(shots), labelled_by=by, licence=licence, note=note)
 
 
-def _hagrid_hands(row: Mapping[str, Any], size: tuple[int, int], landmarks: bool) -> tuple[TrueHand, ...]:
+def _hagrid_hands(row: Mapping[str, Any], size: tuple[int, int], landmarks: bool) -> tuple[LabelledHand, ...]:
     boxes, labels = row["bboxes"], row["labels"]
     if len(boxes) != len(labels):
         raise ValueError(f"there are {len(boxes)} bboxes and {len(labels)} labels")
@@ -91,7 +91,7 @@ def _hagrid_hands(row: Mapping[str, Any], size: tuple[int, int], landmarks: bool
         box = box_of(unit_to_pixels(np.array([[x, y], [x + width, y + height]], np.float32), size).ravel())
         found = marked[number] if number < len(marked) and marked[number] else None
         hands.append(
-            TrueHand(
+            LabelledHand(
                 box,
                 None if found is None else unit_to_pixels(numbers(found, 21, 2), size),
                 handedness=leading if label != NO_GESTURE else None,
@@ -120,10 +120,10 @@ def _has_frames(file: Path) -> bool:
         return bool(FRAME.match(opened.read(40).decode("utf-8", "replace")))
 
 
-def _ti1k_hand(fields: Sequence[str], size: tuple[int, int]) -> TrueHand:
+def _ti1k_hand(fields: Sequence[str], size: tuple[int, int]) -> LabelledHand:
     """x0 y0 x1 y1 of the hand, x y of the thumb's tip, x y of the index finger's tip, all in shares of the image."""
     corners = unit_to_pixels(numbers(fields, 8).reshape(4, 2), size)
-    return TrueHand(box_of(corners[:2].ravel()), tips(corners[2], corners[3]))
+    return LabelledHand(box_of(corners[:2].ravel()), tips(corners[2], corners[3]))
 
 
 def _read_ti1k(file: Path, part: range) -> Dataset:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from knuckle.datasets.labels import Dataset, LabelledHand, Shot
 from knuckle.datasets.rows import (
     box_from_corner,
     files_of,
@@ -21,7 +22,6 @@ from knuckle.datasets.rows import (
     row_of,
     visibility_by_flag,
 )
-from knuckle.datasets.truth import Dataset, Shot, TrueHand
 from knuckle.errors import InputError
 from knuckle.results import FINGERS, HandLandmark
 
@@ -75,7 +75,7 @@ def _read_coco(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
     for number, category in enumerate(objects_in(file, whole, "categories") if "categories" in whole else []):
         with row_of(file, f"categories[{number}]"):
             categories[category["id"]], orders[category["id"]] = category, _order_of(category)
-    hands: dict[Any, list[TrueHand | None]] = defaultdict(list)
+    hands: dict[Any, list[LabelledHand | None]] = defaultdict(list)
     for number, found in enumerate(objects_in(file, whole, "annotations")):
         with row_of(file, f"annotations[{number}]"):
             category = categories.get(found.get("category_id"), {})
@@ -97,7 +97,7 @@ def _is_hand(found: Mapping[str, Any], category: Mapping[str, Any]) -> bool:
     return len(category.get("keypoints") or ()) == 21 or len(found.get("keypoints") or ()) == 63
 
 
-def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence[int]) -> TrueHand | None:
+def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence[int]) -> LabelledHand | None:
     """One annotation; None for a crowd, and for a hand of which there is neither a box nor a point."""
     box = box_from_corner(found["bbox"]) if any(found.get("bbox") or ()) and any(found["bbox"][2:]) else None
     landmarks, visibility = None, None
@@ -107,7 +107,7 @@ def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence
         landmarks = landmarks if flags.any() else None
     if found.get("iscrowd") or (box is None and landmarks is None):
         return None
-    return TrueHand(box, landmarks, handedness=_side(found, category), visibility=visibility)
+    return LabelledHand(box, landmarks, handedness=_side(found, category), visibility=visibility)
 
 
 def _side(found: Mapping[str, Any], category: Mapping[str, Any]) -> str | None:
@@ -131,7 +131,7 @@ def _picture(file: Path, name: str) -> Path:
     return next((path for path in tried if path.is_file()), tried[0])
 
 
-def _shot(picture: Path, image: Mapping[str, Any], hands: Sequence[TrueHand | None]) -> Shot:
+def _shot(picture: Path, image: Mapping[str, Any], hands: Sequence[LabelledHand | None]) -> Shot:
     known = [hand for hand in hands if hand is not None]
     shown = tuple(hand for hand in known if may_show(hand))
     complete = len(known) == len(hands) and len(shown) == sum(map(may_be_found, known))

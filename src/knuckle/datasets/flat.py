@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from knuckle.datasets.labels import Dataset, LabelledBy, LabelledHand, Shot
 from knuckle.datasets.rows import (
     blanked,
     box_from_corner,
@@ -32,7 +33,6 @@ from knuckle.datasets.rows import (
     unit_to_pixels,
     visibility_by_flag,
 )
-from knuckle.datasets.truth import Dataset, LabelledBy, Shot, TrueHand
 from knuckle.errors import InputError, MissingExtraError
 from knuckle.media.sources import IMAGE_SUFFIXES
 
@@ -66,7 +66,7 @@ def _read_coco_wholebody(file: Path) -> Dataset:
     places = (root.parent / f"{split}2017", root / f"{split}2017", root.parent / "images" / f"{split}2017")
     folder = folder_with(first, (*places, root.parent, root, root.parent / "images"))
     for key, image in images.items():
-        hands: list[TrueHand] = []
+        hands: list[LabelledHand] = []
         complete = True
         for place, person in people[key]:
             with row_of(file, f"annotations[{place}]"):
@@ -82,11 +82,11 @@ def _read_coco_wholebody(file: Path) -> Dataset:
     return Dataset(f"coco-wholebody {split}", tuple(shots), licence=licence, note=note)
 
 
-def _coco_hand(person: Mapping[str, Any], side: str) -> TrueHand | None:
+def _coco_hand(person: Mapping[str, Any], side: str) -> LabelledHand | None:
     if not person[f"{side}hand_valid"]:
         return None
     landmarks, _ = keypoints_of(person[f"{side}hand_kpts"])
-    return TrueHand(box=box_from_corner(person[f"{side}hand_box"]), landmarks=landmarks, handedness=side.capitalize())
+    return LabelledHand(box_from_corner(person[f"{side}hand_box"]), landmarks, handedness=side.capitalize())
 
 
 def _may_show(person: Mapping[str, Any], side: str) -> bool:
@@ -122,14 +122,14 @@ def _read_onehand10k_text(file: Path) -> Dataset:
     for number, fields in text_rows(file, ","):
         with row_of(file, number):
             pixels = numbers(fields[4:], 42).reshape(21, 2)
-            hand = TrueHand(landmarks=blanked(pixels, np.asarray((pixels >= 0).all(axis=1))))
+            hand = LabelledHand(landmarks=blanked(pixels, np.asarray((pixels >= 0).all(axis=1))))
             source = str(file.parent / "source" / fields[0])
             shot = Shot(source, 0, 0.0, (int(fields[1]), int(fields[2])), _placed(hand), complete=False, group=source)
         shots.append(shot)
     return _onehand10k(file.parent.name.lower(), shots)
 
 
-def _placed(hand: TrueHand) -> tuple[TrueHand, ...] | None:
+def _placed(hand: LabelledHand) -> tuple[LabelledHand, ...] | None:
     """A hand without a single labelled point is somewhere, but nobody says where."""
     return (hand,) if hand.extent is not None else None
 
@@ -145,7 +145,7 @@ def _read_onehand10k_json(file: Path) -> Dataset:
     for number, found in enumerate(objects_in(file, whole, "annotations")):
         with row_of(file, f"annotations[{number}]"):
             image = images[found["image_id"]]
-            hand = TrueHand(box_from_corner(found["bbox"]), keypoints_of(found["keypoints"])[0])
+            hand = LabelledHand(box_from_corner(found["bbox"]), keypoints_of(found["keypoints"])[0])
             size, source = (int(image["width"]), int(image["height"])), str(folder / str(image["file_name"]))
             shot = Shot(source, size=size, hands=(hand,), complete=False, group=source)
         shots.append(shot)
@@ -193,7 +193,7 @@ def _read_yolo_pose(file: Path, about: Mapping[str, Any], split: str, by: Labell
     shots = []
     for picture in pictures:
         size, label = image_size(picture), _yolo_label(picture)
-        hands: tuple[TrueHand, ...] = ()
+        hands: tuple[LabelledHand, ...] = ()
         if size is not None and label.is_file():
             hands = tuple(_yolo_hands(label, width, size))
         shots.append(Shot(str(picture), size=size, hands=hands, group=str(picture)))
@@ -225,7 +225,7 @@ def _yolo_label(picture: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def _yolo_hands(label: Path, width: int, size: tuple[int, int]) -> Iterator[TrueHand]:
+def _yolo_hands(label: Path, width: int, size: tuple[int, int]) -> Iterator[LabelledHand]:
     for number, fields in text_rows(label):
         with row_of(label, number):
             row = numbers(fields, 5 + 21 * width)
@@ -234,5 +234,5 @@ def _yolo_hands(label: Path, width: int, size: tuple[int, int]) -> Iterator[True
             flags = named[:, 2] if width == 3 else np.full(21, 2.0)
             visibility = visibility_by_flag(flags)
             landmarks = blanked(unit_to_pixels(named[:, :2], size), flags > 0)
-            hand = TrueHand(box_of(edges.ravel()), landmarks, visibility=visibility if width == 3 else None)
+            hand = LabelledHand(box_of(edges.ravel()), landmarks, visibility=visibility if width == 3 else None)
         yield hand

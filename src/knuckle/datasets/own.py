@@ -10,6 +10,8 @@ from typing import Any, get_args
 
 import numpy as np
 
+from knuckle.datasets.hand_json import hand_from_json, visibility_codes
+from knuckle.datasets.labels import Clip, Dataset, LabelledBy, LabelledHand, Shot
 from knuckle.datasets.pictures import names_in, read_member, source_in
 from knuckle.datasets.rows import (
     box_of,
@@ -17,53 +19,25 @@ from knuckle.datasets.rows import (
     json_lines,
     may_be_found,
     may_show,
-    numbers,
     points,
     row_of,
-    side_of,
     tips,
 )
-from knuckle.datasets.truth import HIDDEN, OUTSIDE, VISIBLE, Clip, Dataset, LabelledBy, Shot, TrueHand
 from knuckle.errors import InputError
 from knuckle.media.sources import VIDEO_SUFFIXES
 from knuckle.results import FloatArray
 
-# 0 visible, 1 hidden by the same hand, 2 hidden by something else, 3 outside of the image
-VISIBILITY_MEANS = np.array([VISIBLE, HIDDEN, HIDDEN, OUTSIDE], np.float32)
 # Slices of renders: Monk's skin tones; the longer side of the landmarks' box as a share of the picture's shorter side;
 # how many landmarks must be hidden; a streak as a share of the hand.
 TONES = (("tone 1-3", 1, 3), ("tone 4-7", 4, 7), ("tone 8-10", 8, 10))
 SIZES = (("small hand", 0, 0.12), ("medium hand", 0.12, 0.35), ("large hand", 0.35, np.inf))
 MANY_HIDDEN = 5
 BLURRED = 0.05
+HIDDEN_CODES = (1, 2)
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def hand_of(found: Mapping[str, Any]) -> TrueHand:
-    """One entry of `hands`, in JSONL and in shards; every field may be absent."""
-    if "presence" in found:
-        raise ValueError("this is what a tracker saw (it has a presence), and not a label")
-    palm, track = found.get("palm"), found.get("track_id", found.get("track"))
-    read: dict[str, Callable[[Any], Any]] = {
-        "box": box_of,
-        "landmarks": lambda values: points(values, 2, 3),
-        "world": lambda values: points(values, 3),
-        "visibility": _visibility,
-        "handedness": side_of,
-    }
-    fields = {name: make(found[name]) for name, make in read.items() if found.get(name) is not None}
-    square = None if palm is None else box_of(palm["box"] if isinstance(palm, Mapping) else palm)
-    return TrueHand(**fields, palm=square, track=None if track is None else int(track))
-
-
-def _visibility(values: Any) -> FloatArray:
-    codes = numbers(values, 21)
-    if not np.isin(codes, range(4)).all():
-        raise ValueError(f"visibility must be 0 to 3, got {values}")
-    return np.asarray(VISIBILITY_MEANS[codes.astype(int)], np.float32)
-
-
-def _shown(row: Mapping[str, Any]) -> tuple[tuple[TrueHand, ...] | None, bool]:
+def _shown(row: Mapping[str, Any]) -> tuple[tuple[LabelledHand, ...] | None, bool]:
     """The hands that show in a row's image, and whether these are all that may be found there."""
     hands = _hands_of(row)
     complete = bool(row.get("complete", True))
@@ -73,18 +47,18 @@ def _shown(row: Mapping[str, Any]) -> tuple[tuple[TrueHand, ...] | None, bool]:
     return shown, complete and len(shown) == sum(map(may_be_found, hands))
 
 
-def _hands_of(row: Mapping[str, Any]) -> tuple[TrueHand, ...] | None:
+def _hands_of(row: Mapping[str, Any]) -> tuple[LabelledHand, ...] | None:
     """`hands`, or `hand_boxes` with `tips`; None where the row has neither."""
     if row.get("hands") is not None:
-        return tuple(map(hand_of, row["hands"]))
+        return tuple(map(hand_from_json, row["hands"]))
     if row.get("hand_boxes") is None:
         return None
-    hands = [TrueHand(box=box_of(box)) for box in row["hand_boxes"]]
+    hands = [LabelledHand(box=box_of(box)) for box in row["hand_boxes"]]
     if row.get("tips"):
         if len(hands) != 1:
             raise ValueError(f"'tips' belong to one hand, but there are {len(hands)} hand_boxes")
         landmarks = tips(row["tips"]["thumb_tip"], row["tips"]["index_tip"])
-        hands = [TrueHand(box=hands[0].box, landmarks=landmarks)]
+        hands = [LabelledHand(box=hands[0].box, landmarks=landmarks)]
     return tuple(hands)
 
 
@@ -220,7 +194,7 @@ def _shots_of(shard: Path) -> Iterator[Shot]:
 def _render_slices(row: Mapping[str, Any]) -> Iterator[str]:
     """What the JSON of `knuckle synth` tells of a picture, as names of subsets; one with two hands may be in both
     subsets of a kind. Hands of which nothing shows do not count, and skin under a glove has no tone."""
-    scene, shown = row.get("scene") or {}, [hand for hand in row["hands"] if may_show(hand_of(hand))]
+    scene, shown = row.get("scene") or {}, [hand for hand in row["hands"] if may_show(hand_from_json(hand))]
     abouts = [hand["about"] for hand in shown if hand.get("about")]
     bare = [about for about in abouts if about.get("glove") is None]
     tones = [float(about["tone"]) for about in bare if about.get("tone") is not None]
@@ -228,8 +202,9 @@ def _render_slices(row: Mapping[str, Any]) -> Iterator[str]:
     yield from ["bare"] if bare else []
     yield from ["glove"] if len(bare) < len(abouts) else []
     yield from ["holds something"] if any(about.get("holds") for about in abouts) else []
-    hidden = [(_visibility(hand["visibility"]) == HIDDEN).sum() for hand in shown if hand.get("visibility")]
-    yield from ["hidden in part"] if max(hidden, default=0) > MANY_HIDDEN else []
+    codes = [visibility_codes(hand["visibility"]) for hand in shown if hand.get("visibility")]
+    if any(np.isin(of_hand, HIDDEN_CODES).sum() > MANY_HIDDEN for of_hand in codes):
+        yield "hidden in part"
     size, spans = _size_of(row.get("camera") or row), [_span(hand) for hand in shown if hand.get("landmarks")]
     if size and not scene.get("crop"):  # in a crop every hand has the same size
         yield from (name for name, low, high in SIZES if any(low <= span / min(size) < high for span in spans))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.datasets.truth import HIDDEN, HIDDEN_UNKNOWN, OUTSIDE, VISIBLE, TrueHand
+from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.errors import InputError, SourceError
 from knuckle.results import FloatArray
 
@@ -93,10 +93,10 @@ def project(xyz: FloatArray, camera: npt.ArrayLike) -> FloatArray:
     return np.asarray(shown[:, :2] / shown[:, 2:], np.float32)
 
 
-def visibility_of(pixels: FloatArray, seen: npt.NDArray[np.bool_], size: tuple[int, int]) -> FloatArray:
-    """(21,) OUTSIDE, HIDDEN or VISIBLE, where the labels tell visible points and all points have a place."""
+def visibility_of(pixels: FloatArray, seen: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """(21,) `Visibility`, for labels that place every point and say which ones can be seen."""
     inside = ((pixels[:, :2] >= -0.5) & (pixels[:, :2] < np.array(size) - 0.5)).all(axis=1)
-    return np.where(inside, np.where(seen, VISIBLE, HIDDEN), OUTSIDE).astype(np.float32)
+    return np.where(inside, np.where(seen, Visibility.VISIBLE, Visibility.HIDDEN), Visibility.OUTSIDE).astype(np.uint8)
 
 
 def keypoints_of(values: Any, order: Sequence[int] = range(21)) -> tuple[FloatArray, FloatArray]:
@@ -110,11 +110,12 @@ def blanked(pixels: FloatArray, labelled: npt.NDArray[np.bool_]) -> FloatArray:
     return np.where(labelled[:, None], pixels, np.nan).astype(np.float32)
 
 
-def visibility_by_flag(flags: FloatArray) -> FloatArray:
-    """(21,) HIDDEN_UNKNOWN, HIDDEN or VISIBLE of COCO's v: 0 not labelled, 1 hidden, 2 visible."""
+def visibility_by_flag(flags: FloatArray) -> npt.NDArray[np.uint8]:
+    """(21,) `Visibility` of COCO's v: 0 not labelled, 1 hidden, 2 visible."""
     if not np.isin(flags, range(3)).all():
         raise ValueError(f"the third number of a point must be 0, 1 or 2, got {sorted(set(flags.tolist()))}")
-    return np.asarray(np.array([HIDDEN_UNKNOWN, HIDDEN, VISIBLE])[flags.astype(int)], np.float32)
+    meaning = np.array([Visibility.UNKNOWN, Visibility.HIDDEN, Visibility.VISIBLE], np.uint8)
+    return np.asarray(meaning[flags.astype(int)], np.uint8)
 
 
 def side_of(name: Any) -> str | None:
@@ -134,14 +135,14 @@ def tips(thumb: Any, index: Any) -> FloatArray:
     return landmarks
 
 
-def may_show(hand: TrueHand) -> bool:
+def may_show(hand: LabelledHand) -> bool:
     """Whether some point of the hand is visible, or may be because nobody said; other hands need not be found."""
-    return hand.visibility is None or bool(np.isin(hand.visibility, (HIDDEN_UNKNOWN, VISIBLE)).any())
+    return hand.visibility is None or bool(np.isin(hand.visibility, (Visibility.UNKNOWN, Visibility.VISIBLE)).any())
 
 
-def may_be_found(hand: TrueHand) -> bool:
+def may_be_found(hand: LabelledHand) -> bool:
     """Whether some point of the hand is in the image, be it hidden: finding it there is no false alarm."""
-    return hand.visibility is None or bool((hand.visibility != OUTSIDE).any())
+    return hand.visibility is None or bool((hand.visibility != Visibility.OUTSIDE).any())
 
 
 def image_size(path: str | Path) -> tuple[int, int] | None:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from knuckle.datasets.boxes import read_ti1k_clips
+from knuckle.datasets.labels import Clip, Dataset, LabelledBy, Shot
 from knuckle.datasets.own import find_jsonl
 from knuckle.datasets.pictures import clip_header
-from knuckle.datasets.truth import Clip, Dataset, LabelledBy, Shot
 from knuckle.errors import InputError
 
 STRETCH = 50  # pictures of one capture with neighbouring numbers that count as one group

@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.datasets.labels import Dataset, LabelledHand, Shot
 from knuckle.datasets.rows import (
     box_from_corner,
     files_of,
@@ -26,7 +27,6 @@ from knuckle.datasets.rows import (
     row_of,
     visibility_of,
 )
-from knuckle.datasets.truth import Dataset, Shot, TrueHand
 from knuckle.errors import InputError
 from knuckle.results import FloatArray
 
@@ -75,7 +75,7 @@ def _read_freihand(file: Path, cameras: Path, split: str, versions: tuple[int, .
         with row_of(file, number):
             xyz = numbers(place, 21, 3)
             pixels = project(xyz, numbers(camera, 3, 3))
-        hands.append(TrueHand(landmarks=pixels, world=xyz, handedness="Right"))
+        hands.append(LabelledHand(landmarks=pixels, world=xyz, handedness="Right"))
     shots = [
         Shot(
             str(file.parent / split / "rgb" / f"{number + version * len(hands):08}.jpg"),
@@ -161,9 +161,9 @@ def _interhand_shot(
     )
 
 
-def _interhand_hand(xyz: FloatArray, valid: npt.NDArray[np.bool_], matrix: FloatArray, side: str) -> TrueHand:
+def _interhand_hand(xyz: FloatArray, valid: npt.NDArray[np.bool_], matrix: FloatArray, side: str) -> LabelledHand:
     known = np.where(valid[:, None], xyz, np.nan).astype(np.float32)
-    return TrueHand(landmarks=project(known, matrix), world=known if valid[0] else None, handedness=side)
+    return LabelledHand(landmarks=project(known, matrix), world=known if valid[0] else None, handedness=side)
 
 
 def find_rhd(path: Path) -> dict[str, Callable[[], Dataset]]:
@@ -199,10 +199,10 @@ def _read_rhd(file: Path) -> Dataset:
     )
 
 
-def _rhd_hand(uv: FloatArray, xyz: FloatArray, side: str) -> TrueHand:
+def _rhd_hand(uv: FloatArray, xyz: FloatArray, side: str) -> LabelledHand:
     uv, xyz = uv[RHD_ORDER], xyz[RHD_ORDER]
     visibility = visibility_of(uv, uv[:, 2] == 1, RHD_SIZE)
-    return TrueHand(landmarks=uv[:, :2], world=xyz, handedness=side, visibility=visibility)
+    return LabelledHand(landmarks=uv[:, :2], world=xyz, handedness=side, visibility=visibility)
 
 
 class _ArraysOnly(pickle.Unpickler):

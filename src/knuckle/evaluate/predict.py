@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from knuckle.datasets import file_of, open_image
-from knuckle.datasets.truth import Clip, Dataset, Predictions, Seen
+from knuckle.datasets.labels import Clip, Dataset
 from knuckle.errors import InputError, SourceError
 from knuckle.evaluate.predictions import file_key, merge_parts, read_predictions, write_seen
+from knuckle.evaluate.results import Predictions, Seen
 from knuckle.evaluate.trackers import MIN_PALM_SCORE, Answer, Ask, Candidate
 from knuckle.media.sources import read
 from knuckle.results import Frame, Hand, Palm

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.datasets.truth import Predictions, Seen
 from knuckle.errors import SourceError
+from knuckle.evaluate.results import Predictions, Seen
 from knuckle.media import columns
 from knuckle.results import Hand, Palm, Roi
 

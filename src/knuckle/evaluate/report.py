@@ -12,7 +12,6 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from knuckle.datasets.truth import Predictions, Row, Score
 from knuckle.errors import SinkError
 from knuckle.evaluate.report_plots import curve_svg, intervals_svg, swatch
 from knuckle.evaluate.report_sheet import Exhibit, ReadPicture, choose, exhibits
@@ -34,6 +33,7 @@ from knuckle.evaluate.report_tables import (
     tally,
     terminal,
 )
+from knuckle.evaluate.results import Predictions, Row, Score
 
 __all__ = ["Pages", "html", "markdown", "terminal", "write_report"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.datasets.truth import Curve, Row
 from knuckle.errors import MissingExtraError
+from knuckle.evaluate.results import Curve, Row
 
 # Matplotlib knows no CSS variables: it draws in colours that nobody would choose, which are replaced afterwards.
 INK, SOFT, EDGE = "#010203", "#010204", "#010205"

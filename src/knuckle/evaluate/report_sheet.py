@@ -13,8 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from knuckle.datasets.truth import Case, Dataset, Predictions, Seen, Shot
+from knuckle.datasets.labels import Dataset, Shot
 from knuckle.errors import Error
+from knuckle.evaluate.results import Case, Predictions, Seen
 from knuckle.images import Image
 from knuckle.media.draw import draw_hands
 from knuckle.results import HAND_CONNECTIONS, FloatArray, Hand

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from knuckle.datasets.truth import Dataset, Figure, Row, Score, Table
+from knuckle.datasets.labels import Dataset
+from knuckle.evaluate.results import Figure, Row, Score, Table
 
 WAYS = {"higher": "↑", "lower": "↓", None: ""}
 VERDICTS = {"better": "▲", "worse": "▼", "same": "="}

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from knuckle.datasets.truth import Case, Curve, Dataset, Figure, Predictions, Row, Score, Table
+from knuckle.datasets.labels import Dataset
 from knuckle.errors import InputError
 from knuckle.evaluate import score_clips, score_images
 from knuckle.evaluate.intervals import Interval, bootstrap, bootstrap_ratio, bootstrap_ratio_difference, wilson
+from knuckle.evaluate.results import Case, Curve, Figure, Predictions, Row, Score, Table
 from knuckle.evaluate.score_images import Look, look
 from knuckle.results import FloatArray
 

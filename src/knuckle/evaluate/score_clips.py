@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from knuckle.datasets.truth import Clip, Predictions, Seen, Shot
+from knuckle.datasets.labels import Clip, Shot
 from knuckle.errors import InputError
 from knuckle.evaluate import metrics, metrics_video
 from knuckle.evaluate.metrics_landmarks import palm_size
 from knuckle.evaluate.metrics_video import TrackedFrame
+from knuckle.evaluate.results import Predictions, Seen
 from knuckle.evaluate.score_images import FOUND_IOU, look
 from knuckle.results import FloatArray, Hand
 
@@ -178,7 +179,7 @@ def _tracked(one: Watched) -> list[TrackedFrame]:
     out, as nobody can say whether they are right."""
     found = []
     for place, shot in sorted(one.shots.items()):
-        truths = [(hand.track, box) for hand in shot.hands or () if (box := hand.extent) is not None]
+        truths = [(hand.track_id, box) for hand in shot.hands or () if (box := hand.extent) is not None]
         ids = [number for number, _ in truths if number is not None]
         seen = one.frames[place].hands
         overlap = metrics.iou_matrix([box for _, box in truths], [hand.box for hand in seen])

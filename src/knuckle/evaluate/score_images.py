@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from knuckle.datasets.truth import HIDDEN, VISIBLE, Predictions, Seen, Shot, TrueHand
+from knuckle.datasets.labels import LabelledHand, Shot, Visibility
 from knuckle.errors import InputError
 from knuckle.evaluate import metrics, metrics_landmarks
 from knuckle.evaluate.metrics import IntArray
+from knuckle.evaluate.results import Predictions, Seen
 from knuckle.media.columns import NAMES
 from knuckle.results import FloatArray
 
@@ -40,7 +41,7 @@ class Look:
     photo: bool = True
 
     @property
-    def truths(self) -> tuple[TrueHand, ...]:
+    def truths(self) -> tuple[LabelledHand, ...]:
         return self.shot.hands or ()
 
 
@@ -49,16 +50,16 @@ class Unit:
     """What errors are divided by: the palm, or the hand's box where the palm is not labelled. `limit`: for PCK."""
 
     name: str
-    of: Callable[[TrueHand], float]
+    of: Callable[[LabelledHand], float]
     limit: float
     reach: float
 
 
-def _palm_px(hand: TrueHand) -> float:
+def _palm_px(hand: LabelledHand) -> float:
     return math.nan if hand.landmarks is None else float(metrics_landmarks.palm_size(hand.landmarks))
 
 
-def _box_px(hand: TrueHand) -> float:
+def _box_px(hand: LabelledHand) -> float:
     extent = hand.extent
     return math.nan if extent is None else float((extent[2:] - extent[:2]).max())
 
@@ -302,9 +303,9 @@ def visibility_of(one: Look) -> tuple[FloatArray, FloatArray]:
     for i, k in one.pairs.tolist():
         said, true = one.seen.hands[i].visibility, one.truths[k].visibility
         if said is not None and true is not None:
-            known = np.isin(true, (HIDDEN, VISIBLE))
+            known = np.isin(true, (Visibility.HIDDEN, Visibility.VISIBLE))
             scores.append(said[known])
-            visible.append((true[known] == VISIBLE).astype(np.float64))
+            visible.append((true[known] == Visibility.VISIBLE).astype(np.float64))
     return np.concatenate(scores), np.concatenate(visible)
 
 

@@ -20,7 +20,7 @@ from knuckle.pipeline.tracker import HandTracker, Networks, hand_detection, load
 
 # Palms of stills are kept down to this score, for precision-recall curves; hands come from those above 0.5.
 MIN_PALM_SCORE = 0.1
-PIPELINE = ("images", "geometry", "graph", "runtime", "sources", "palm", "hand", "smooth", "tracks", "tracker")
+PIPELINE = ("*.py", "pipeline/*.py", "models/*.py", "media/sources.py")  # the modules that find hands
 
 Answer = Mapping[str, Any]
 Ask = Callable[[Image, float | None], Answer | Sequence[Any]]
@@ -138,7 +138,8 @@ def _follow(networks: Networks, options: TrackerOptions) -> Ask:
 def _code() -> str:
     """Knuckle's version and a hash of the modules that find hands, so that a change of them shows."""
     folder = Path(knuckle.__file__).parent
-    return f"{knuckle.__version__} {_sha256(*(folder / f'{name}.py' for name in PIPELINE))}"
+    modules = [path for pattern in PIPELINE for path in sorted(folder.glob(pattern))]
+    return f"{knuckle.__version__} {_sha256(*modules)}"
 
 
 def _sha256(*paths: Path) -> str:

@@ -12,8 +12,6 @@ from typing import Any
 _HOME = {
     "Studio": "scene.studio",
     "Sample": "scene.studio",
-    "HandLabel": "camera.labels",
-    "Visibility": "camera.labels",
     "Recipe": "write.shards",
     "write_shards": "write.shards",
     "read_shard": "write.shards",

@@ -1,4 +1,4 @@
-"""What is true of a rendered hand: landmarks, visibility, palm, mask; and the same as JSON.
+"""Ground truth of a rendered hand: landmarks, visibility, palm.
 
 The palm's convention is that of the reference detector (seven key points, an upright square box); `PALM_SCALE` was
 fitted on its output on photos, see `palm_of`.
@@ -7,19 +7,16 @@ fitted on its output on photos, see `palm_of`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.errors import InputError
-from knuckle.results import FloatArray, Palm
+from knuckle.datasets.labels import LabelledHand, Visibility
+from knuckle.results import PALM_LANDMARKS, FloatArray, Palm
 from knuckle.synth.camera.film import fisheye_radius
 from knuckle.synth.render.mesh import Camera, Floats, Picture
 
-PALM_LANDMARKS = (0, 5, 9, 13, 17, 1, 2)  # wrist, index, middle, ring, pinky MCP, thumb CMC, thumb MCP
 PALM_SCALE = 1.04
 NEAREST_M = 0.01  # points nearer to the camera's plane have no place in the picture
 
@@ -36,48 +33,6 @@ FLESH = np.array(
     np.float32,
 )
 THROUGH = 1.5  # a ray may cross flesh at a slant: 1 / cos 48 degrees
-
-
-class Visibility(IntEnum):
-    """Whether a landmark's flesh shows in the picture, and if not, why."""
-
-    VISIBLE = 0
-    SELF_OCCLUDED = 1
-    OCCLUDED = 2
-    OUTSIDE = 3
-
-
-@dataclass(frozen=True, eq=False)
-class HandLabel:
-    """The truth about one hand in one picture.
-
-    Attributes:
-        landmarks: (21, 3) float32: x, y in pixels (centres at integers), z in pixels from the wrist, smaller is
-            nearer: metres of depth times the pixels that a metre takes at the wrist's distance.
-        world: (21, 3) float32 metres in the camera's axes (x right, y down, z away), from their mean.
-        centre: (3,) that mean in camera space, metres.
-        handedness: "Left" or "Right", the person's own.
-        visibility: (21,) uint8 of `Visibility`.
-        palm: box and key points as the reference's palm detector means them, score 1.
-        id: what the id picture shows for it; 0 where it has none.
-        track_id: of the hand through a clip.
-        about: pose, skin and the like: words for tables and filters.
-    """
-
-    landmarks: Floats
-    world: Floats
-    centre: Floats
-    handedness: str
-    visibility: npt.NDArray[np.uint8]
-    palm: Palm
-    id: int = 0
-    track_id: int | None = None
-    about: Mapping[str, Any] | None = None
-
-    @property
-    def palm_size(self) -> float:
-        """Distance from the wrist to the middle finger's MCP, pixels."""
-        return float(np.hypot(*(self.landmarks[9, :2] - self.landmarks[0, :2])))
 
 
 def project(points: npt.ArrayLike, camera: Camera) -> npt.NDArray[np.float64]:
@@ -105,8 +60,10 @@ def palm_of(points: FloatArray) -> Palm:
     return Palm(np.concatenate([centre - half, centre + half]).astype(np.float32), keypoints, 1.0)
 
 
-def see(points: Floats, camera: Camera, picture: Picture, own_id: int) -> npt.NDArray[np.uint8]:
-    """(21,) `Visibility` of camera space landmarks from the depth and id pictures.
+def see(
+    points: Floats, camera: Camera, picture: Picture, own_id: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """(21,) `Visibility` of camera space landmarks from the depth and id images, and (21,) hidden by the own hand.
 
     A landmark lies inside flesh. It is visible where the first surface on its ray is its own hand's and not
     further in front than flesh is thick; beside its hand's outline it counts as what covers it there.
@@ -119,10 +76,10 @@ def see(points: Floats, camera: Camera, picture: Picture, own_id: int) -> npt.ND
     reach = THROUGH * FLESH * np.float32(np.linalg.norm(points[9] - points[0]))
     own = picture.ids[y, x] == own_id
     seen = np.full(len(points), Visibility.VISIBLE, np.uint8)
-    seen[own & (gap > reach)] = Visibility.SELF_OCCLUDED
-    seen[~own & (gap > -0.5 * reach)] = Visibility.OCCLUDED
+    self_occluded = own & (gap > reach) & inside
+    seen[self_occluded | (~own & (gap > -0.5 * reach))] = Visibility.HIDDEN
     seen[~inside] = Visibility.OUTSIDE
-    return seen
+    return seen, self_occluded
 
 
 def label(
@@ -133,68 +90,29 @@ def label(
     own_id: int,
     track_id: int | None = None,
     about: Mapping[str, Any] | None = None,
-) -> HandLabel:
-    """All that is true of a hand with (21, 3) landmarks in camera space, metres."""
+) -> LabelledHand:
+    """The label of a hand with (21, 3) landmarks in camera space, metres.
+
+    z of its landmarks is in pixels from the wrist: metres of depth times the pixels per metre at the wrist's distance.
+    `world` is relative to the mean of the landmarks.
+    """
     centre = points.mean(0)
     pixels = np.empty((21, 3), np.float32)
     pixels[:, :2] = project(points, camera)
     pixels[:, 2] = (points[:, 2] - points[0, 2]) * camera.fx / max(float(points[0, 2]), NEAREST_M)
-    return HandLabel(
-        pixels,
-        (points - centre).astype(np.float32),
-        centre.astype(np.float32),
-        handedness,
-        see(points, camera, picture, own_id),
-        palm_of(pixels),
-        own_id,
-        track_id,
-        about,
+    seen, self_occluded = see(points, camera, picture, own_id)
+    return LabelledHand(
+        landmarks=pixels,
+        world=(points - centre).astype(np.float32),
+        handedness=handedness,
+        visibility=seen,
+        palm=palm_of(pixels).box,
+        track_id=track_id,
+        self_occluded=self_occluded,
+        centre=centre.astype(np.float32),
+        mask_id=own_id,
+        about=about,
     )
-
-
-def to_dict(hand: HandLabel) -> dict[str, Any]:
-    """One hand as plain lists and words, ready for JSON."""
-    found: dict[str, Any] = {
-        "landmarks": hand.landmarks.astype(float).round(3).tolist(),
-        "world": hand.world.astype(float).round(5).tolist(),
-        "centre": hand.centre.astype(float).round(5).tolist(),
-        "handedness": hand.handedness,
-        "visibility": hand.visibility.tolist(),
-        "palm": {
-            "box": hand.palm.box.astype(float).round(3).tolist(),
-            "keypoints": hand.palm.keypoints.astype(float).round(3).tolist(),
-        },
-        "id": hand.id,
-    }
-    if hand.track_id is not None:
-        found["track_id"] = hand.track_id
-    return found | ({"about": dict(hand.about)} if hand.about else {})
-
-
-def from_dict(found: Mapping[str, Any]) -> HandLabel:
-    """What `to_dict` wrote.
-
-    Raises:
-        InputError: a field is missing or has another shape.
-    """
-    try:
-        hand = HandLabel(
-            np.array(found["landmarks"], np.float32),
-            np.array(found["world"], np.float32),
-            np.array(found["centre"], np.float32),
-            str(found["handedness"]),
-            np.array(found["visibility"], np.uint8),
-            Palm(np.array(found["palm"]["box"], np.float32), np.array(found["palm"]["keypoints"], np.float32), 1.0),
-            int(found["id"]),
-            found.get("track_id"),
-            found.get("about"),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"a hand's label needs the fields of labels.to_dict, got {error!r}") from error
-    shapes = (hand.landmarks.shape, hand.world.shape, hand.visibility.shape, hand.palm.box.shape)
-    if shapes != ((21, 3), (21, 3), (21,), (4,)) or hand.palm.keypoints.shape != (7, 2):
-        raise InputError(f"a hand's label needs 21 landmarks and 7 key points, got {shapes}")
-    return hand
 
 
 def camera_to_dict(camera: Camera, rotation: npt.ArrayLike, position: npt.ArrayLike) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.images import Image
 from knuckle.results import FloatArray, Roi
 from knuckle.synth.body.model import load_body
 from knuckle.synth.camera import film, labels
-from knuckle.synth.camera.labels import HandLabel, Visibility
 from knuckle.synth.render import lighting
 from knuckle.synth.render.mesh import Camera, Floats, Material, Picture, Surroundings, Thing, place
 from knuckle.synth.render.renderer import Renderer
@@ -38,7 +38,7 @@ class Sample:
     """
 
     image: Image
-    hands: tuple[HandLabel, ...]
+    hands: tuple[LabelledHand, ...]
     camera: Mapping[str, Any]
     scene: Mapping[str, Any]
     mask: npt.NDArray[np.uint8]
@@ -140,15 +140,16 @@ class Studio:
 
 def truth_of(
     stage: Stage, camera: Camera, taken: Picture, first: int, frame: Camera, roi: Roi | None = None
-) -> tuple[HandLabel, ...]:
+) -> tuple[LabelledHand, ...]:
     """The hands that have at least one landmark in the picture, actor `first` first."""
     order = sorted(range(len(stage.actors)), key=lambda k: k != first)
     found = []
     for actor in (stage.actors[k] for k in order):
         hand = labels.label(actor.points, actor.handedness, camera, taken, actor.id, actor.track_id, dict(actor.about))
+        assert hand.landmarks is not None and hand.visibility is not None  # `label` sets both
         if roi is not None:
             beyond = crops.beyond_frame(hand.landmarks[:, :2], frame, roi, camera.width)
-            hand = replace(hand, visibility=np.where(beyond, np.uint8(Visibility.OUTSIDE), hand.visibility))
+            hand.visibility[beyond] = Visibility.OUTSIDE
         if (hand.visibility != Visibility.OUTSIDE).any():
             found.append(hand)
     return tuple(found)

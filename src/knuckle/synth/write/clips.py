@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.datasets.hand_json import hand_to_json
+from knuckle.datasets.labels import LabelledHand
 from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
 from knuckle.synth.body import poses
@@ -153,11 +155,11 @@ def random_tracks(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) 
     ]
 
 
-def truth_line(hands: Sequence[labels.HandLabel]) -> list[dict[str, Any]]:
+def truth_line(hands: Sequence[LabelledHand]) -> list[dict[str, Any]]:
     """The hands of a frame as JSON; `track` is the id that stays with a hand through the clip."""
     found = []
     for hand in hands:
-        entry = labels.to_dict(hand)
+        entry = hand_to_json(hand)
         entry["track"] = entry.pop("track_id")
         found.append(entry)
     return found

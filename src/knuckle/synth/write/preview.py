@@ -9,23 +9,25 @@ from typing import Any
 import cv2
 import numpy as np
 
+from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
 from knuckle.media.draw import DETECTION_COLOUR, FINGER_COLOURS, OUTLINE, PALM_COLOUR
-from knuckle.results import FINGERS, PALM_CONNECTIONS
-from knuckle.synth.camera.labels import HandLabel, Visibility
+from knuckle.results import FINGERS, PALM_CONNECTIONS, FloatArray
 
 GAP = 2  # pixels between the pictures of a sheet
-HIDDEN_COLOURS = {Visibility.SELF_OCCLUDED: (235, 87, 87), Visibility.OCCLUDED: (40, 40, 46)}
+SELF_OCCLUDED_COLOUR, HIDDEN_COLOUR = (235, 87, 87), (40, 40, 46)
 
 
-def draw_labels(image: Image, hands: Iterable[HandLabel], palms: bool = True, zoom: int = 2) -> Image:
+def draw_labels(image: Image, hands: Iterable[LabelledHand], palms: bool = True, zoom: int = 2) -> Image:
     """Bones, joints and palm squares over an enlarged copy of a picture.
 
     Full dots are visible landmarks, red rings are hidden by their own hand, dark rings by something else.
     """
     picture: Any = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     for hand in hands:
+        if hand.landmarks is None:
+            continue
         points = (hand.landmarks[:, :2] + 0.5) * zoom - 0.5
         fixed = np.round(np.clip(points, -4000, 60000) * 8).astype(np.int32)
         width = 1 if hand.palm_size * zoom < 120 else 2
@@ -34,20 +36,24 @@ def draw_labels(image: Image, hands: Iterable[HandLabel], palms: bool = True, zo
         for line, colour in strokes:
             cv2.polylines(picture, [line], False, OUTLINE, width + 2, cv2.LINE_AA, 3)
             cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA, 3)
-        _dots(picture, hand, fixed, width)
-        if palms:
-            x0, y0, x1, y1 = np.round(np.clip(hand.palm.box * zoom, -4000, 60000)).astype(int).tolist()
+        _dots(picture, hand, hand.landmarks[:, 2], fixed, width)
+        if palms and hand.palm is not None:
+            x0, y0, x1, y1 = np.round(np.clip(hand.palm * zoom, -4000, 60000)).astype(int).tolist()
             cv2.rectangle(picture, (x0, y0), (x1, y1), DETECTION_COLOUR, 1, cv2.LINE_AA)
     return np.asarray(picture, np.uint8)
 
 
-def _dots(picture: Any, hand: HandLabel, fixed: Any, width: int) -> None:
+def _dots(picture: Any, hand: LabelledHand, depth: FloatArray, fixed: Any, width: int) -> None:
     colours = {point: FINGER_COLOURS[name] for name, points in FINGERS.items() for point in points}
     radius = round((width + 0.6) * 8)
-    for point in np.argsort(-hand.landmarks[:, 2]):
+    rims = np.full((21, 3), OUTLINE)
+    if hand.visibility is not None:
+        rims[hand.visibility == Visibility.HIDDEN] = HIDDEN_COLOUR
+    if hand.self_occluded is not None:
+        rims[hand.self_occluded & (hand.visibility == Visibility.HIDDEN)] = SELF_OCCLUDED_COLOUR
+    for point in np.argsort(-depth):
         x, y = fixed[point].tolist()
-        hidden = HIDDEN_COLOURS.get(Visibility(int(hand.visibility[point])))
-        cv2.circle(picture, (x, y), radius + 8, OUTLINE if hidden is None else hidden, -1, cv2.LINE_AA, 3)
+        cv2.circle(picture, (x, y), radius + 8, rims[point].tolist(), -1, cv2.LINE_AA, 3)
         cv2.circle(picture, (x, y), radius, colours.get(int(point), PALM_COLOUR), -1, cv2.LINE_AA, 3)
 
 

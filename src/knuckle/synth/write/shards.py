@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 
 import knuckle
+from knuckle.datasets.hand_json import hand_to_json
 from knuckle.errors import EngineError, InputError, SinkError
 from knuckle.synth.body.poses import FAMILIES, NAMED
-from knuckle.synth.camera import labels
 from knuckle.synth.scene.studio import Sample, Studio
 
 FORMAT = "knuckle-synth-1"
@@ -135,7 +135,7 @@ def random_of(recipe: Recipe, index: int) -> np.random.Generator:
 def files_of(sample: Sample, key: str, recipe: Recipe) -> Files:
     """A sample as the files of its shard."""
     truth = {
-        "hands": [labels.to_dict(hand) for hand in sample.hands],
+        "hands": [hand_to_json(hand) for hand in sample.hands],
         "camera": dict(sample.camera),
         "scene": dict(sample.scene),
     }

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets import file_of, read_dataset
+from knuckle.datasets.labels import LabelledHand, Shot, Visibility
 from knuckle.datasets.pictures import names_in, read_member, source_in
-from knuckle.datasets.truth import HIDDEN, HIDDEN_UNKNOWN, VISIBLE, Shot, TrueHand
 from knuckle.errors import InputError
 from knuckle.evaluate.metrics_landmarks import FINGERTIPS
 from knuckle.geometry import apply, iou, whole_image
@@ -120,7 +120,7 @@ def is_useful(shot: Shot) -> bool:
     return any(map(is_taught, shot.hands))
 
 
-def is_taught(hand: TrueHand) -> bool:
+def is_taught(hand: LabelledHand) -> bool:
     """Whether enough of a hand is labelled, and it is not a speck."""
     known = _labelled(hand)
     if hand.landmarks is None or known.sum() < LEAST_POINTS:
@@ -128,7 +128,7 @@ def is_taught(hand: TrueHand) -> bool:
     return bool(np.ptp(hand.landmarks[known, :2], axis=0).max() >= LEAST_PX)
 
 
-def _labelled(hand: TrueHand) -> Flags:
+def _labelled(hand: LabelledHand) -> Flags:
     if hand.landmarks is None:
         return np.zeros(21, bool)
     return np.asarray(np.isfinite(hand.landmarks[:, :2]).all(axis=1))
@@ -189,7 +189,7 @@ class HandCrops:
         return sample
 
     def _sample(
-        self, image: Image, roi: Roi, hand: TrueHand | None, rng: Random, mask: Image | None = None
+        self, image: Image, roi: Roi, hand: LabelledHand | None, rng: Random, mask: Image | None = None
     ) -> dict[str, Any]:
         mirrored = self.augmented and rng.random() < 0.5
         stretched = stretch(rng) if self.augmented else np.eye(2)
@@ -220,7 +220,7 @@ class HandCrops:
         return cut(image, crop_from_image(roi, self.side, bool(rng.random() < 0.5)), self.side, self.side / size)
 
     def _changed(
-        self, picture: Image, hand: TrueHand | None, affine: FloatArray, rng: Random
+        self, picture: Image, hand: LabelledHand | None, affine: FloatArray, rng: Random
     ) -> tuple[Image, FloatArray]:
         """Look changed, sometimes with a plain or noisy patch in the way; landmarks behind it are hidden."""
         visible = np.ones(21, np.float32)
@@ -252,7 +252,7 @@ def open_mask(source: str) -> Image:
     return np.asarray(np.where(mask > 0, 255, 0), np.uint8)
 
 
-def region(hand: TrueHand, joints: tuple[int, int, int]) -> Roi:
+def region(hand: LabelledHand, joints: tuple[int, int, int]) -> Roi:
     """The region that the tracker would cut for these landmarks."""
     assert hand.landmarks is not None
     points = hand.landmarks[:, :2].astype(np.float32)
@@ -261,7 +261,7 @@ def region(hand: TrueHand, joints: tuple[int, int, int]) -> Roi:
     return roi_from_landmarks(points, joints)
 
 
-def elsewhere(image: Image, hands: Sequence[TrueHand], rng: Random) -> Roi | None:
+def elsewhere(image: Image, hands: Sequence[LabelledHand], rng: Random) -> Roi | None:
     """A region of the image that touches no hand, or None where a few tries found none."""
     height, width = image.shape[:2]
     for _ in range(8):
@@ -294,7 +294,7 @@ def no_labels() -> dict[str, FloatArray]:
     }
 
 
-def labels_of(hand: TrueHand, roi: Roi, affine: FloatArray, side: int, mirrored: bool) -> dict[str, FloatArray]:
+def labels_of(hand: LabelledHand, roi: Roi, affine: FloatArray, side: int, mirrored: bool) -> dict[str, FloatArray]:
     """All labels of a hand in a crop, each with a weight that is 0 where nobody labelled it."""
     assert hand.landmarks is not None
     known = _labelled(hand)
@@ -307,7 +307,7 @@ def labels_of(hand: TrueHand, roi: Roi, affine: FloatArray, side: int, mirrored:
     out["landmark_weight"] = near.astype(np.float32)
     out["landmark_weight"][TIPS] *= TIP_WEIGHT
     if hand.visibility is not None:
-        out["landmark_weight"][hand.visibility == HIDDEN] *= HIDDEN_WEIGHT
+        out["landmark_weight"][hand.visibility == Visibility.HIDDEN] *= HIDDEN_WEIGHT
     if hand.landmarks.shape[1] == 3 and np.isfinite(hand.landmarks[:, 2]).all():
         out["landmarks"][:, 2] = hand.landmarks[:, 2] * (side / roi.size) * Z_SCALE
         out["z_weight"] = out["landmark_weight"].copy()
@@ -324,19 +324,19 @@ def labels_of(hand: TrueHand, roi: Roi, affine: FloatArray, side: int, mirrored:
         out["handedness"] = _one((hand.handedness == "Right") != mirrored)
         out["handedness_weight"] = _one(share >= PRESENT)
     if hand.visibility is not None:
-        said = (hand.visibility != HIDDEN_UNKNOWN) & known
-        out["visibility"] = ((hand.visibility == VISIBLE) & inside).astype(np.float32)
+        said = (hand.visibility != Visibility.UNKNOWN) & known
+        out["visibility"] = ((hand.visibility == Visibility.VISIBLE) & inside).astype(np.float32)
         out["visibility_weight"] = said.astype(np.float32)
     return out
 
 
-def shown_of(hand: TrueHand, inside: Flags) -> float:
+def shown_of(hand: LabelledHand, inside: Flags) -> float:
     """Share of the landmarks in the crop that can be seen; 1 where nobody knows."""
     if hand.visibility is None:
         return 1.0
     told = hand.visibility[inside]
-    told = told[told != HIDDEN_UNKNOWN]
-    return float((told == VISIBLE).mean()) if len(told) else 1.0
+    told = told[told != Visibility.UNKNOWN]
+    return float((told == Visibility.VISIBLE).mean()) if len(told) else 1.0
 
 
 def _one(value: float) -> FloatArray:

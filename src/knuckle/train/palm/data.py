@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 
 from knuckle.datasets import read_dataset
-from knuckle.datasets.truth import VISIBLE, Shot, TrueHand
+from knuckle.datasets.labels import LabelledHand, Shot, Visibility
 from knuckle.errors import InputError
 from knuckle.geometry import apply
 from knuckle.images import Image
-from knuckle.results import FloatArray
-from knuckle.synth.camera.labels import PALM_LANDMARKS, palm_of
+from knuckle.results import PALM_LANDMARKS, FloatArray
+from knuckle.synth.camera.labels import palm_of
 from knuckle.train.augment import STRANGE, Look, Random, strange, stretch
 from knuckle.train.hand.data import place_of
 from knuckle.train.palm.targets import AnchorGrid, AnchorTargets, targets
@@ -87,7 +87,7 @@ class InView:
         return float((self.box[2:] - self.box[:2]).max())
 
 
-def in_view(hand: TrueHand, affine: FloatArray, size: tuple[int, int], side: int) -> InView | None:
+def in_view(hand: LabelledHand, affine: FloatArray, size: tuple[int, int], side: int) -> InView | None:
     """A hand of a photo (width, height) in a picture (side, side) that an affine made of it; None without any label."""
     if is_labelled(hand):
         assert hand.landmarks is not None
@@ -95,7 +95,7 @@ def in_view(hand: TrueHand, affine: FloatArray, size: tuple[int, int], side: int
         after = apply(affine, before)
         palm, there = palm_of(after), before[KEY_POINTS]
         inside = (there >= 0) & (there < size) & (after[KEY_POINTS] >= 0) & (after[KEY_POINTS] < side)
-        covered = hand.visibility is not None and float((hand.visibility == VISIBLE).mean()) < LEAST_VISIBLE
+        covered = hand.visibility is not None and float((hand.visibility == Visibility.VISIBLE).mean()) < LEAST_VISIBLE
         return InView(palm.box.astype(np.float64), after[KEY_POINTS], float(inside.all(axis=1).mean()), covered)
     if hand.extent is None:
         return None
@@ -105,7 +105,7 @@ def in_view(hand: TrueHand, affine: FloatArray, size: tuple[int, int], side: int
     return InView(np.concatenate([low, high]).clip(-1, side), None)
 
 
-def is_labelled(hand: TrueHand) -> bool:
+def is_labelled(hand: LabelledHand) -> bool:
     """Whether all seven points of the palm are known."""
     return hand.landmarks is not None and bool(np.isfinite(hand.landmarks[KEY_POINTS, :2]).all())
 
@@ -173,7 +173,7 @@ class PalmPictures:
         seen = (in_view(hand, affine, (image.shape[1], image.shape[0]), side) for hand in hands)
         return picture, [hand for hand in seen if hand is not None]
 
-    def _affine(self, image: Image, hands: Sequence[TrueHand], side: int, rng: Random) -> FloatArray:
+    def _affine(self, image: Image, hands: Sequence[LabelledHand], side: int, rng: Random) -> FloatArray:
         """(2, 3) from image to picture: a hand of the image somewhere in the picture at a size drawn at will."""
         height, width = image.shape[:2]
         labelled = [hand for hand in hands if is_labelled(hand)]

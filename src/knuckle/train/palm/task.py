@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from knuckle.datasets import open_image
-from knuckle.datasets.truth import Shot, TrueHand
+from knuckle.datasets.labels import LabelledHand, Shot
 from knuckle.errors import InputError
 from knuckle.evaluate import metrics
 from knuckle.geometry import letterbox
@@ -263,7 +263,7 @@ def rank(palms: Sequence[Sequence[Palm]], shots: Sequence[Shot], sizes: Sequence
     return Ranked(scores, hits, shares, errors, there, bests, alarms, free)
 
 
-def _likeness(found: Sequence[Palm], truths: Sequence[TrueHand]) -> FloatArray:
+def _likeness(found: Sequence[Palm], truths: Sequence[LabelledHand]) -> FloatArray:
     """(palms, truths): IoU with the palm's square; 1 or 0 where only a box tells whether the centre lies in it."""
     boxes = [palm.box for palm in found]
     alike = np.zeros((len(found), len(truths)))
@@ -282,7 +282,7 @@ def _share(box: FloatArray | None, size: tuple[int, int]) -> float:
     return float((box[2:] - box[:2]).max()) / max(size)
 
 
-def _keypoint_error(palm: Palm, hand: TrueHand) -> float:
+def _keypoint_error(palm: Palm, hand: LabelledHand) -> float:
     if not is_labelled(hand):
         return float("nan")
     assert hand.landmarks is not None

@@ -1,0 +1,108 @@
+"""One labelled hand as JSON, the form of our JSON lines and of the renderer's shards and clips (docs/datasets.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.datasets.labels import LabelledHand, Visibility
+from knuckle.datasets.rows import box_of, numbers, points, side_of
+from knuckle.results import PALM_LANDMARKS
+
+# Codes in the files: 0 visible, 1 hidden by the same hand, 2 hidden by something else, 3 outside, null not labelled.
+CODE_SELF_OCCLUDED, CODE_UNKNOWN = 1, -1
+MEANING = np.array(
+    [Visibility.VISIBLE, Visibility.HIDDEN, Visibility.HIDDEN, Visibility.OUTSIDE, Visibility.UNKNOWN], np.uint8
+)  # the last one is at -1
+CODE = {Visibility.VISIBLE: 0, Visibility.HIDDEN: 2, Visibility.OUTSIDE: 3, Visibility.UNKNOWN: None}
+
+
+def hand_from_json(found: Mapping[str, Any], details: bool = False) -> LabelledHand:
+    """Read one entry of `hands`. Every field may be absent.
+
+    Args:
+        details: also read what only renders have: `self_occluded`, `centre`, `mask_id` and `about`.
+
+    Raises:
+        ValueError: a field is damaged, or this is a prediction and not a label.
+    """
+    if "presence" in found:
+        raise ValueError("this is a prediction (it has a presence), not a label")
+    given = {name: value for name, value in found.items() if value is not None}
+    codes = visibility_codes(given["visibility"]) if "visibility" in given else None
+    palm = given.get("palm")
+    if palm is not None:
+        palm = box_of(palm["box"] if isinstance(palm, Mapping) else palm)
+    track_id = given.get("track_id", given.get("track"))
+    rendered: dict[str, Any] = {}
+    if details:
+        rendered = {
+            "self_occluded": None if codes is None else codes == CODE_SELF_OCCLUDED,
+            "centre": numbers(given["centre"], 3) if "centre" in given else None,
+            "mask_id": int(given.get("id", 0)),
+            "about": given.get("about"),
+        }
+    return LabelledHand(
+        box=box_of(given["box"]) if "box" in given else None,
+        landmarks=points(given["landmarks"], 2, 3) if "landmarks" in given else None,
+        world=points(given["world"], 3) if "world" in given else None,
+        handedness=side_of(given.get("handedness")),
+        visibility=None if codes is None else MEANING[codes],
+        palm=palm,
+        track_id=None if track_id is None else int(track_id),
+        **rendered,
+    )
+
+
+def visibility_codes(values: Any) -> npt.NDArray[np.int8]:
+    """(21,) codes of a file, -1 for null.
+
+    Raises:
+        ValueError: these are not 21 codes.
+    """
+    codes = numbers([CODE_UNKNOWN if value is None else value for value in values], 21)
+    if not np.isin(codes, range(CODE_UNKNOWN, 4)).all():
+        raise ValueError(f"visibility must be 0 to 3, got {values}")
+    return codes.astype(np.int8)
+
+
+def hand_to_json(hand: LabelledHand) -> dict[str, Any]:
+    """Plain lists and words that `hand_from_json` reads back; only the fields that are labelled."""
+    found: dict[str, Any] = {}
+    if hand.box is not None:
+        found["box"] = _rounded(hand.box, 3)
+    if hand.landmarks is not None:
+        found["landmarks"] = _rounded(hand.landmarks, 3)
+    if hand.world is not None:
+        found["world"] = _rounded(hand.world, 5)
+    if hand.centre is not None:
+        found["centre"] = _rounded(hand.centre, 5)
+    if hand.handedness is not None:
+        found["handedness"] = hand.handedness
+    if hand.visibility is not None:
+        codes = [CODE[Visibility(value)] for value in hand.visibility.tolist()]
+        own = [False] * 21 if hand.self_occluded is None else hand.self_occluded.tolist()
+        found["visibility"] = [
+            CODE_SELF_OCCLUDED if value == Visibility.HIDDEN and by_itself else code
+            for value, by_itself, code in zip(hand.visibility.tolist(), own, codes, strict=True)
+        ]
+    if hand.palm is not None:
+        found["palm"] = {"box": _rounded(hand.palm, 3)}
+        if hand.landmarks is not None:
+            found["palm"]["keypoints"] = _rounded(hand.landmarks[list(PALM_LANDMARKS), :2], 3)
+    if hand.mask_id:
+        found["id"] = hand.mask_id
+    if hand.track_id is not None:
+        found["track_id"] = hand.track_id
+    if hand.about:
+        found["about"] = dict(hand.about)
+    return found
+
+
+def _rounded(values: npt.NDArray[Any], digits: int) -> Any:
+    """Nested lists; NaN, which JSON does not have, becomes None."""
+    rounded = values.astype(float).round(digits)
+    return np.where(np.isfinite(rounded), rounded.astype(object), np.array(None)).tolist()

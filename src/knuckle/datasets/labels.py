@@ -1,0 +1,128 @@
+"""Labels of hands in images and clips: the one form that every reader gives and every writer takes.
+
+Pixels are image pixels with centres at integers. Boxes are x0, y0, x1, y1. Left and right are the person's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.results import FloatArray
+
+LabelledBy = Literal["people", "mediapipe", "renderer", "nobody"]
+
+
+class Visibility(IntEnum):
+    """Whether a landmark can be seen in the image. Label files have codes of their own, which readers translate."""
+
+    UNKNOWN = 0
+    OUTSIDE = 1  # beyond the edge of the image
+    HIDDEN = 2  # inside the image, behind the hand itself or something else
+    VISIBLE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledHand:
+    """One labelled hand. A field is None if it was not labelled.
+
+    Attributes:
+        box: (4,) pixels, around the whole hand.
+        landmarks: (21, 2) or (21, 3) pixels in the order of `HandLandmark`. z is relative to the wrist, smaller is
+            nearer. The row of a landmark without a label is NaN.
+        world: (21, 3) metres, x right, y down, z away from the camera; the origin depends on the source.
+        handedness: "Left" or "Right", the person's own.
+        visibility: (21,) values of `Visibility`.
+        palm: (4,) pixels, the square box that a palm detector should give.
+        track_id: identifies this hand through its clip.
+        self_occluded: (21,) True for the hidden landmarks that the hand itself hides. Only renders tell.
+        centre: (3,) metres in camera space, where the origin of `world` is. Only renders tell.
+        mask_id: value of this hand in the mask image of a render; 0 if it has none.
+        about: pose, skin and the like of a render, for tables and filters.
+    """
+
+    box: FloatArray | None = None
+    landmarks: FloatArray | None = None
+    world: FloatArray | None = None
+    handedness: str | None = None
+    visibility: npt.NDArray[np.uint8] | None = None
+    palm: FloatArray | None = None
+    track_id: int | None = None
+    self_occluded: npt.NDArray[np.bool_] | None = None
+    centre: FloatArray | None = None
+    mask_id: int = 0
+    about: Mapping[str, Any] | None = None
+
+    @property
+    def extent(self) -> FloatArray | None:
+        """(4,) the box, else the smallest box around the labelled landmarks, else None."""
+        if self.box is not None or self.landmarks is None:
+            return self.box
+        points = self.landmarks[np.isfinite(self.landmarks[:, :2]).all(axis=1), :2]
+        return np.concatenate([points.min(axis=0), points.max(axis=0)]) if len(points) else None
+
+    @property
+    def palm_size(self) -> float:
+        """Distance from the wrist to the middle finger's MCP joint in pixels; NaN if one of them has no label."""
+        if self.landmarks is None:
+            return float("nan")
+        return float(np.hypot(*(self.landmarks[9, :2] - self.landmarks[0, :2])))
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One labelled image: a photo or one frame of a clip.
+
+    Attributes:
+        source: path of the photo or of the clip.
+        frame: index of the frame in its clip; 0 for photos.
+        time_s: seconds since the beginning of the clip.
+        size: (width, height) in pixels; None if the labels do not say.
+        hands: the labelled hands. () means that the image was checked and shows no hand; None means not checked.
+        complete: `hands` holds every hand of the image, so a detection elsewhere is a false positive.
+        both_hands_box: (4,) one box around all hands together, for sources that label only that.
+        group: images of one group are not independent (same person, room or clip); intervals resample whole groups.
+        slices: names of subsets to report separately ("small", "glove", ...).
+    """
+
+    source: str
+    frame: int = 0
+    time_s: float = 0.0
+    size: tuple[int, int] | None = None
+    hands: tuple[LabelledHand, ...] | None = None
+    complete: bool = True
+    both_hands_box: FloatArray | None = None
+    group: str = ""
+    slices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A video. A tracker sees all its frames; those in `shots` are labelled. `still`: nothing moves in it."""
+
+    source: str
+    shots: tuple[Shot, ...] = ()
+    still: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Photos and clips with labels.
+
+    Attributes:
+        labelled_by: who made the labels. Figures on labels by "mediapipe" measure agreement with MediaPipe, not
+            accuracy; labels by "renderer" are exact, but the images are synthetic.
+        note: one line for the report: where the data comes from and what the labels leave out.
+    """
+
+    name: str
+    shots: tuple[Shot, ...] = ()
+    clips: tuple[Clip, ...] = ()
+    labelled_by: LabelledBy = "people"
+    licence: str = ""
+    note: str = ""

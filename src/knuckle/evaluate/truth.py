@@ -1,0 +1,27 @@
+"""Import path of version 0.1: labels are in `knuckle.datasets.labels` now, figures in `knuckle.evaluate.results`."""
+
+from knuckle.datasets.labels import Clip, Dataset, LabelledBy, LabelledHand, Shot, Visibility
+from knuckle.evaluate.results import Case, Curve, Figure, Predictions, Row, Score, Seen, Table
+
+TrueHand = LabelledHand
+HIDDEN_UNKNOWN, OUTSIDE, HIDDEN, VISIBLE = Visibility
+
+__all__ = [
+    "HIDDEN",
+    "HIDDEN_UNKNOWN",
+    "OUTSIDE",
+    "VISIBLE",
+    "Case",
+    "Clip",
+    "Curve",
+    "Dataset",
+    "Figure",
+    "LabelledBy",
+    "Predictions",
+    "Row",
+    "Score",
+    "Seen",
+    "Shot",
+    "Table",
+    "TrueHand",
+]
