@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import av
 import numpy as np
@@ -161,15 +163,17 @@ def test_a_folder_without_images_and_a_camera_that_is_not_there(
         read("97")
 
 
-def test_an_unplugged_camera_gives_its_frames_and_then_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenCV's camera is the one part that a machine for tests has not: it is played by a class."""
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A stand-in for OpenCV's camera, which gives three frames each time it is opened."""
     import cv2
 
     class Camera:
-        frames = 3
+        opened: ClassVar[list[Camera]] = []
 
         def __init__(self, number: int) -> None:
-            self.released = False
+            self.released, self.frames = False, 3
+            self.opened.append(self)
 
         def isOpened(self) -> bool:
             return True
@@ -178,14 +182,18 @@ def test_an_unplugged_camera_gives_its_frames_and_then_says_so(monkeypatch: pyte
             return 25.0
 
         def read(self) -> tuple[bool, Image | None]:
-            Camera.frames -= 1
+            self.frames -= 1
             time.sleep(0.05)
-            return (True, PICTURE[..., ::-1].copy()) if Camera.frames >= 0 else (False, None)
+            return (True, PICTURE[..., ::-1].copy()) if self.frames >= 0 else (False, None)
 
         def release(self) -> None:
             self.released = True
 
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
+    return Camera
+
+
+def test_an_unplugged_camera_gives_its_frames_and_then_says_so(camera: Any) -> None:
     reader, seen = read(0), []
     assert (reader.kind, reader.name, reader.rate) == ("live", "camera 0", 25.0)
     with pytest.raises(SourceError, match="camera 0 stopped after 3 frames"):
@@ -193,6 +201,22 @@ def test_an_unplugged_camera_gives_its_frames_and_then_says_so(monkeypatch: pyte
             seen.append(frame)
     assert [frame.index for frame in seen] == [0, 1, 2] and np.array_equal(seen[0].image, PICTURE)
     assert seen[0].time_s < seen[1].time_s < seen[2].time_s
+    assert [one.released for one in camera.opened] == [True]
+
+
+def test_a_camera_is_opened_once_and_released_by_close(camera: Any) -> None:
+    with read(0) as reader:
+        assert len(camera.opened) == 1 and not camera.opened[0].released
+    assert camera.opened[0].released
+    with read(0, live=False) as reader:
+        frames = iter(reader)
+        next(frames)
+        assert len(camera.opened) == 2 and not camera.opened[1].released
+    assert camera.opened[1].released
+    for _ in range(2):
+        with pytest.raises(SourceError, match="after 3 frames"):
+            list(reader)
+    assert len(camera.opened) == 4 and all(one.released for one in camera.opened)
 
 
 def test_a_clip_over_http(clip: Path) -> None:
@@ -212,6 +236,47 @@ def test_a_clip_over_http(clip: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize("kind", ["clip", "live clip", "folder", "animation", "image"])
+def test_each_iteration_starts_at_the_beginning(clip: Path, tmp_path: Path, kind: str) -> None:
+    pictures = [pillow.fromarray(np.full((20, 30, 3), 60 * k, np.uint8)) for k in range(4)]
+    if kind == "animation":
+        pictures[0].save(tmp_path / "moving.gif", save_all=True, append_images=pictures[1:], duration=40)
+    for name in ("a.png", "c.png"):
+        pictures[0].save(tmp_path / name)
+    (tmp_path / "b.jpg").write_text("this is no photo")
+    sources = {"clip": clip, "live clip": clip, "folder": tmp_path, "animation": tmp_path / "moving.gif"}
+    reader = read(sources.get(kind, PICTURE), live=kind == "live clip")
+    first = [(frame.index, frame.time_s, frame.image.sum()) for frame in reader]
+    again = [(frame.index, frame.time_s, frame.image.sum()) for frame in reader]
+    assert len(first) > 0 and len(reader.problems) == (kind == "folder")
+    assert first[-1] == again[-1] if kind == "live clip" else first == again
+
+
+def test_two_iterations_of_one_clip_do_not_disturb_each_other(clip: Path) -> None:
+    reader = read(clip)
+    assert [(a.index, b.index) for a, b in zip(reader, reader, strict=True)] == [(k, k) for k in range(30)]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+def test_readers_that_are_not_read_hold_no_files_and_close_closes_those_that_are(clip: Path) -> None:
+    before = open_files()
+    waiting = [read(clip) for _ in range(5)]
+    assert open_files() == before
+    frames = [iter(reader) for reader in waiting]
+    assert [next(iterator).index for iterator in frames] == [0] * 5 and open_files() > before
+    for reader in waiting:
+        reader.close()
+    assert open_files() == before
+    assert [list(iterator) for iterator in frames] == [[]] * 5
+    with read(clip, live=True) as reader:
+        assert next(iter(reader)) is not None
+    assert open_files() == before
 
 
 def test_a_live_source_gives_the_newest_frame(clip: Path) -> None:

@@ -1,1 +1,1 @@
-"""Pixels in and out: where frames come from, where results go, drawing, the preview window."""
+"""Pixels in and out: sources of frames, files of results, drawing, the preview window."""

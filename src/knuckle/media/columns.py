@@ -1,4 +1,4 @@
-"""The columns of tables, in Parquet and CSV; docs/formats.md explains them to users."""
+"""The columns of Parquet and CSV tables. docs/formats.md explains them; the browser page writes the same ones."""
 
 from __future__ import annotations
 
@@ -10,18 +10,50 @@ HANDS_FORMAT, PALMS_FORMAT = "knuckle-hands-1", "knuckle-palms-1"
 NAMES = tuple(point.name.lower() for point in HandLandmark)
 BOX_EDGES = ("left", "top", "right", "bottom")
 
+# Column -> pyarrow type, in the order of the files. Names end with their unit.
+FRAME_COLUMNS = {
+    "format": "string",
+    "source": "string",
+    "frame": "int64",
+    "time_s": "double",
+    "width_px": "int32",
+    "height_px": "int32",
+}
+HAND_COLUMNS = {
+    **FRAME_COLUMNS,
+    **{"hand": "int32", "track_id": "int64", "handedness": "string"},
+    **dict.fromkeys(("handedness_score", "presence", "palm_score"), "float"),
+    **{f"{name}_{axis}_px": "float" for name in NAMES for axis in "xyz"},
+    **{f"{name}_world_{axis}_m": "float" for name in NAMES for axis in "xyz"},
+    **{f"{name}_visibility": "float" for name in NAMES},
+}
+PALM_COLUMNS = {
+    **FRAME_COLUMNS,
+    **{"palm": "int32", "score": "float"},
+    **{f"box_{edge}_px": "float" for edge in BOX_EDGES},
+    **{f"{name}_{axis}_px": "float" for name in PALM_KEYPOINTS for axis in "xy"},
+}
+
+
+def hand_schema() -> Any:
+    """The pyarrow schema of a table of hands."""
+    return _schema(HANDS_FORMAT, HAND_COLUMNS)
+
+
+def palm_schema() -> Any:
+    """The pyarrow schema of a table of palms."""
+    return _schema(PALMS_FORMAT, PALM_COLUMNS)
+
 
 def _schema(name: str, columns: dict[str, str]) -> Any:
     import pyarrow as pa
 
-    shared = {"format": "string", "source": "string", "frame": "int64", "time_s": "double"}
-    sizes = {"width_px": "int32", "height_px": "int32"}
-    fields = [pa.field(column, pa.type_for_alias(kind)) for column, kind in (shared | sizes | columns).items()]
+    fields = [pa.field(column, pa.type_for_alias(kind)) for column, kind in columns.items()]
     return pa.schema(fields, metadata={"format": name, "documentation": "docs/formats.md"})
 
 
 def frame_columns(frame: Frame) -> dict[str, Any]:
-    """The columns that hands and palms share."""
+    """The columns that rows of hands and of palms share, without `format`."""
     return {
         "source": frame.source,
         "frame": frame.index,
@@ -31,18 +63,13 @@ def frame_columns(frame: Frame) -> dict[str, Any]:
     }
 
 
-def hand_schema() -> Any:
-    """The pyarrow schema of tables of hands; names end with their unit."""
-    columns = {"hand": "int32", "track_id": "int64", "handedness": "string"}
-    columns |= dict.fromkeys(("handedness_score", "presence", "palm_score"), "float")
-    columns |= {f"{name}_{axis}_px": "float" for name in NAMES for axis in "xyz"}
-    columns |= {f"{name}_world_{axis}_m": "float" for name in NAMES for axis in "xyz"}
-    columns |= {f"{name}_visibility": "float" for name in NAMES}
-    return _schema(HANDS_FORMAT, columns)
-
-
 def hand_row(place: int, hand: Hand) -> dict[str, Any]:
-    """One hand as a row of the table, without the frame's columns."""
+    """One hand as a row, without the columns of its frame.
+
+    Args:
+        place: index of the hand within its frame.
+        hand: the hand; landmarks in image pixels, world landmarks in metres.
+    """
     row: dict[str, Any] = {"format": HANDS_FORMAT, "hand": place, "track_id": hand.track_id}
     row |= {"handedness": hand.handedness, "handedness_score": hand.handedness_score}
     row |= {"presence": hand.presence, "palm_score": hand.palm_score}
@@ -56,16 +83,8 @@ def hand_row(place: int, hand: Hand) -> dict[str, Any]:
     return row
 
 
-def palm_schema() -> Any:
-    """The pyarrow schema of tables of palms."""
-    columns = {"palm": "int32", "score": "float"}
-    columns |= dict.fromkeys((f"box_{edge}_px" for edge in BOX_EDGES), "float")
-    columns |= {f"{name}_{axis}_px": "float" for name in PALM_KEYPOINTS for axis in "xy"}
-    return _schema(PALMS_FORMAT, columns)
-
-
 def palm_row(place: int, palm: Palm) -> dict[str, Any]:
-    """One palm as a row of the table, without the frame's columns."""
+    """One palm as a row, without the columns of its frame. `place` is its index within the frame."""
     row: dict[str, Any] = {"format": PALMS_FORMAT, "palm": place, "score": palm.score}
     row |= {f"box_{edge}_px": value for edge, value in zip(BOX_EDGES, palm.box.tolist(), strict=True)}
     for name, (x, y) in zip(PALM_KEYPOINTS, palm.keypoints.tolist(), strict=True):

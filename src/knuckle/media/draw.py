@@ -1,8 +1,9 @@
-"""Drawing on RGB pictures: hands, palms and regions, in widths that follow the picture's size."""
+"""Draw hands, palms and regions on RGB images. Line widths follow the size of the image and of the hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
@@ -33,24 +34,30 @@ BONES = [(list(pair), PALM_COLOUR) for pair in PALM_CONNECTIONS] + [
 SIDE_COLOURS: dict[str, Colour] = {"Left": (37, 99, 235), "Right": (219, 39, 119)}
 DETECTION_COLOUR: Colour = (250, 204, 21)
 OUTLINE: Colour = (24, 24, 27)
-SEEN = 0.5  # a landmark with a visibility below this is drawn as hidden
-FAINT = 0.55  # opacity of what is hidden
-SUBPIXEL_BITS = 3  # OpenCV draws at 1/8 pixel: lines on a slow hand do not jump
+MIN_VISIBILITY = 0.5  # landmarks with a lower visibility are drawn as hidden
+HIDDEN_OPACITY = 0.55
+SUBPIXEL_BITS = 3  # OpenCV draws at 1/8 pixel, so that lines on a slow hand do not jump
 
 
 def draw_hands(
     image: Any, hands: Sequence[Hand], *, labels: bool = True, boxes: bool = False, copy: bool = True
 ) -> Image:
-    """Bones and joints of each hand, nearer joints brighter and larger, with side and id beside the wrist.
+    """Draw the bones and joints of each hand. Nearer joints are brighter and larger.
 
-    Where `visibility` is known, hidden joints are hollow and the bones to them thin, and the picture shines through.
+    If the hand has `visibility`, hidden joints are hollow, and the bones that lead to them thin and translucent.
 
     Args:
         image: RGB uint8 (height, width, 3).
-        hands: what a tracker or `detect` gave for it.
-        labels: write "Left 1": handedness and track id.
-        boxes: also the box around the landmarks.
-        copy: False draws on `image` itself, which must then be writable RGB uint8.
+        hands: the hands of this image, from a tracker or from `detect`.
+        labels: write handedness and track id beside the wrist, such as "Left 1".
+        boxes: also draw the box around the landmarks.
+        copy: False draws on `image` itself if it is writable RGB uint8.
+
+    Returns:
+        The drawn image, RGB uint8 (height, width, 3). Hands with NaN or infinite landmarks are left out.
+
+    Raises:
+        InputError: `image` is not an image; see `knuckle.images.as_rgb`.
     """
     picture: Image = hand_renderer(labels, boxes, copy)(image, hands)
     return picture
@@ -58,7 +65,7 @@ def draw_hands(
 
 @lru_cache
 def hand_renderer(labels: bool = True, boxes: bool = False, copy: bool = True) -> Graph:
-    """The renderer subgraph, which `draw_hands` runs: image, hands -> picture. Arguments as there."""
+    """The graph that `draw_hands` runs: image, hands -> picture. For the arguments see there."""
     nodes = [
         Node(partial(_canvas, copy=copy), ("image",), "canvas"),
         Node(_drawable, ("hands",), "drawn_hands"),
@@ -74,7 +81,7 @@ def hand_renderer(labels: bool = True, boxes: bool = False, copy: bool = True) -
 
 
 def draw_palms(image: Any, palms: Sequence[Palm], *, copy: bool = True) -> Image:
-    """Box, seven key points and score of each palm."""
+    """Draw the box, the seven key points and the score of each palm. For `image` and `copy` see `draw_hands`."""
     picture = _canvas(image, copy)
     width = max(1, round(min(picture.shape[:2]) / 240))
     for palm in palms:
@@ -87,7 +94,10 @@ def draw_palms(image: Any, palms: Sequence[Palm], *, copy: bool = True) -> Image
 
 
 def draw_rois(image: Any, rois: Sequence[Roi], *, copy: bool = True) -> Image:
-    """Each region's outline, its upper edge (where the fingers point) thicker."""
+    """Draw the outline of each region, with a thick line on the side that the fingers point to.
+
+    For `image` and `copy` see `draw_hands`.
+    """
     picture = _canvas(image, copy)
     width = max(1, round(min(picture.shape[:2]) / 360))
     for roi in rois:
@@ -97,6 +107,28 @@ def draw_rois(image: Any, rois: Sequence[Roi], *, copy: bool = True) -> Image:
     return picture
 
 
+def draw_mirrored(image: Any, results: Sequence[Hand] | Sequence[Palm]) -> Image:
+    """Flip an image left to right, then draw its hands or palms on it: the text stays readable.
+
+    Args:
+        image: RGB uint8 (height, width, 3), not flipped.
+        results: the hands or palms of this image.
+    """
+    flipped = np.ascontiguousarray(as_rgb(image)[:, ::-1])
+    last = flipped.shape[1] - 1
+    for result in results:
+        if isinstance(result, Palm):
+            x0, y0, x1, y1 = result.box
+            keypoints = np.column_stack([last - result.keypoints[:, 0], result.keypoints[:, 1]])
+            palm = replace(result, box=np.array([last - x1, y0, last - x0, y1]), keypoints=keypoints)
+            draw_palms(flipped, [palm], copy=False)
+        else:
+            landmarks = result.landmarks.copy()
+            landmarks[:, 0] = last - landmarks[:, 0]
+            draw_hands(flipped, [replace(result, landmarks=landmarks)], copy=False)
+    return flipped
+
+
 def _canvas(image: Any, copy: bool) -> Image:
     picture = as_rgb(image)
     writable = picture.flags.c_contiguous and picture.flags.writeable
@@ -104,36 +136,33 @@ def _canvas(image: Any, copy: bool) -> Image:
 
 
 def _drawable(hands: Sequence[Hand]) -> list[Hand]:
-    """The hands without those that hold NaN or infinity."""
+    """Leave out hands with NaN or infinite landmarks."""
     return [hand for hand in hands if np.isfinite(hand.landmarks).all()]
 
 
 def _line_widths(picture: Image, hands: Sequence[Hand]) -> list[int]:
-    """Thick enough to see in a large picture, thin enough to tell the fingers of a small hand apart."""
+    """One line width per hand, in pixels: visible in a large image, thin enough for the fingers of a small hand."""
     by_picture = min(picture.shape[:2]) / 160
     sizes = [float((hand.box[2:] - hand.box[:2]).max()) for hand in hands]
     return [max(1, round(min(by_picture, size / 40))) for size in sizes]
 
 
 def _bones(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Image:
-    """Palm and fingers as lines, each finger in its colour; what is hidden lies under the rest."""
+    """Draw palm and fingers as lines, each finger in its colour. Hidden parts come first, so that they lie below."""
     for hand, width in zip(hands, widths, strict=True):
         points, hidden = _fixed(hand.landmarks[:, :2]), _hidden(hand)
         _draw_hidden(picture, hand, hidden, width)
-        strokes = [(points[pair], colour) for pair, colour in BONES if not hidden[pair].any()]
-        cv2.polylines(picture, [line for line, _ in strokes], False, OUTLINE, width + 2, cv2.LINE_AA, SUBPIXEL_BITS)
-        for line, colour in strokes:
-            cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA, SUBPIXEL_BITS)
+        _lines(picture, [(points[pair], colour) for pair, colour in BONES if not hidden[pair].any()], width)
     return picture
 
 
 def _hidden(hand: Hand) -> npt.NDArray[np.bool_]:
-    """(21,) where the network says that a landmark cannot be seen; nowhere, where it does not tell."""
-    return np.zeros(21, np.bool_) if hand.visibility is None else hand.visibility < SEEN
+    """(21,) mask of hidden landmarks; all False if the network has no visibility output."""
+    return np.zeros(21, np.bool_) if hand.visibility is None else hand.visibility < MIN_VISIBILITY
 
 
 def _draw_hidden(picture: Image, hand: Hand, hidden: npt.NDArray[np.bool_], width: int) -> None:
-    """Thin bones and hollow joints that the picture shines through."""
+    """Blend thin bones and hollow joints into the part of the image around the hand."""
     margin = 3 * width + 3
     x0, y0, x1, y1 = (hand.box + np.array([-margin, -margin, margin, margin])).round().clip(0, 60000).astype(int)
     patch = picture[y0:y1, x0:x1]
@@ -141,32 +170,22 @@ def _draw_hidden(picture: Image, hand: Hand, hidden: npt.NDArray[np.bool_], widt
         return
     over = np.array(patch)
     points = _fixed(hand.landmarks[:, :2] - np.array([x0, y0]))
-    strokes = [(points[pair], colour) for pair, colour in BONES if hidden[pair].any()]
-    thin = max(1, width // 2)
-    cv2.polylines(over, [line for line, _ in strokes], False, OUTLINE, thin + 2, cv2.LINE_AA, SUBPIXEL_BITS)
-    for line, colour in strokes:
-        cv2.polylines(over, [line], False, colour, thin, cv2.LINE_AA, SUBPIXEL_BITS)
+    _lines(over, [(points[pair], colour) for pair, colour in BONES if hidden[pair].any()], max(1, width // 2))
     for point in np.flatnonzero(hidden):
         place = hand.landmarks[point, :2] - np.array([x0, y0])
         _dot(over, place, 1.2 * width, JOINT_COLOURS[point])
-        cv2.circle(
-            over,
-            points[point].tolist(),
-            round(0.6 * width * (1 << SUBPIXEL_BITS)),
-            OUTLINE,
-            -1,
-            cv2.LINE_AA,
-            SUBPIXEL_BITS,
-        )
-    cv2.addWeighted(over, FAINT, patch, 1 - FAINT, 0, dst=patch)
+        _disc(over, place, 0.6 * width, OUTLINE)
+    cv2.addWeighted(over, HIDDEN_OPACITY, patch, 1 - HIDDEN_OPACITY, 0, dst=patch)
 
 
 def _joints(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Image:
-    """A dot per landmark that can be seen, nearer ones brighter, larger and on top."""
+    """Draw a dot per visible landmark; nearer ones are brighter, larger and on top."""
     for hand, width in zip(hands, widths, strict=True):
         depth, hidden = hand.landmarks[:, 2], _hidden(hand)
         nearness = (depth.max() - depth) / max(float(np.ptp(depth)), 1e-6)
-        for point in (point for point in np.argsort(nearness) if not hidden[point]):
+        for point in np.argsort(nearness):
+            if hidden[point]:
+                continue
             near = float(nearness[point])
             shade = tuple(round(value * (0.55 + 0.45 * near)) for value in JOINT_COLOURS[point])
             _dot(picture, hand.landmarks[point, :2], width * (1.1 + 0.6 * near), shade)
@@ -174,7 +193,7 @@ def _joints(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Ima
 
 
 def _boxes(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Image:
-    """The box around the landmarks."""
+    """Draw the box around the landmarks of each hand."""
     for hand, width in zip(hands, widths, strict=True):
         x0, y0, x1, y1 = hand.box.round().astype(int).tolist()
         cv2.rectangle(picture, (x0, y0), (x1, y1), SIDE_COLOURS[hand.handedness], max(1, width // 2), cv2.LINE_AA)
@@ -182,7 +201,7 @@ def _boxes(picture: Image, hands: Sequence[Hand], widths: Sequence[int]) -> Imag
 
 
 def _labels(picture: Image, hands: Sequence[Hand]) -> Image:
-    """Handedness and id, beside the box on the side away from the fingers, so that no finger is covered."""
+    """Write handedness and track id beside the box, on the wrist's side, so that no finger is covered."""
     for hand in hands:
         text = hand.handedness if hand.track_id is None else f"{hand.handedness} {hand.track_id}"
         x0, y0, _, y1 = hand.box.tolist()
@@ -192,21 +211,36 @@ def _labels(picture: Image, hands: Sequence[Hand]) -> Image:
     return picture
 
 
+def _lines(picture: Image, lines: Sequence[tuple[Any, Colour]], width: int) -> None:
+    """Draw lines of fixed-point ends, all outlines below all colours."""
+    cv2.polylines(picture, [line for line, _ in lines], False, OUTLINE, width + 2, cv2.LINE_AA, SUBPIXEL_BITS)
+    for line, colour in lines:
+        cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA, SUBPIXEL_BITS)
+
+
 def _dot(picture: Image, point: FloatArray, radius: float, colour: Any) -> None:
-    x, y = _fixed(point).tolist()
-    whole = 1 << SUBPIXEL_BITS
-    cv2.circle(picture, (x, y), round((radius + 1) * whole), OUTLINE, -1, cv2.LINE_AA, SUBPIXEL_BITS)
-    cv2.circle(picture, (x, y), round(radius * whole), colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
+    """Draw a filled circle with an outline of one pixel."""
+    _disc(picture, point, radius + 1, OUTLINE)
+    _disc(picture, point, radius, colour)
+
+
+def _disc(picture: Image, point: FloatArray, radius: float, colour: Any) -> None:
+    centre, whole = _fixed(point).tolist(), 1 << SUBPIXEL_BITS
+    cv2.circle(picture, centre, round(radius * whole), colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _fixed(points: FloatArray) -> Any:
+    """Points as OpenCV's fixed-point numbers, clamped to what it can draw."""
     return np.round(np.clip(points, -4000, 60000) * (1 << SUBPIXEL_BITS)).astype(np.int32)
 
 
 def _text(
     picture: Image, text: str, corner: tuple[float, float], ink: Colour, paper: Colour, below: bool = False
 ) -> None:
-    """Text on a plate, kept within the picture; `corner` is the plate's lower left, or upper left where `below`."""
+    """Write text on a filled plate and keep it inside the image.
+
+    `corner` is the lower left corner of the plate, or its upper left corner if `below`.
+    """
     height, width = picture.shape[:2]
     scale = max(0.4, min(height, width) / 900)
     thickness = max(1, round(scale * 1.6))

@@ -1,0 +1,66 @@
+"""`Reader`: what `knuckle.read` returns, whatever the source is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from weakref import WeakSet
+
+from knuckle.errors import Error
+from knuckle.results import Frame
+
+
+@dataclass(eq=False)
+class Reader:
+    """The frames of one source. Each iteration starts at the beginning; a camera or stream continues with what is new.
+
+    Files are opened when an iteration starts and closed when it ends. `close`, or leaving a `with` block, ends the
+    iterations that are still open and releases a camera or connection.
+
+    Attributes:
+        name: the file, folder, address or camera.
+        kind: "image" (independent photos), "video" or "live".
+        open_frames: starts an iteration. It gets the reader, so that it can add to `problems`.
+        frame_count: expected number of frames; None if unknown.
+        rate: frames per second; None for photos.
+        duration_s: length in seconds; None if unknown.
+        release: releases what was opened before the first iteration.
+        problems: files of a folder that could not be read and were skipped by the last iteration.
+    """
+
+    name: str
+    kind: str
+    open_frames: Callable[[Reader], Iterator[Frame]]
+    frame_count: int | None = None
+    rate: float | None = None
+    duration_s: float | None = None
+    release: Callable[[], None] | None = None
+    problems: list[Error] = field(default_factory=list)
+    _running: WeakSet[Iterator[Frame]] = field(default_factory=WeakSet, init=False, repr=False)
+
+    def __iter__(self) -> Iterator[Frame]:
+        frames = self._iterate()
+        self._running.add(frames)
+        return frames
+
+    def _iterate(self) -> Iterator[Frame]:
+        self.problems.clear()
+        yield from self.open_frames(self)
+
+    def close(self) -> None:
+        """End open iterations and release the source. The reader can be iterated again, which opens it again."""
+        for frames in list(self._running):
+            with suppress(ValueError):  # it is running in another thread, which closes it when it stops
+                frames.close()  # type: ignore[attr-defined]
+        if self.release:
+            self.release()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
