@@ -15,6 +15,7 @@ import knuckle
 from knuckle import SourceError
 from knuckle.images import Image
 from knuckle.media.sources import in_background, load_image, read
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import Frame
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
@@ -62,6 +63,17 @@ def test_folders_and_globs_go_past_bad_files_and_note_them(tmp_path: Path) -> No
     assert "b.jpg" in str(problem) and "this is no p" in str(problem)
     assert len(list(read(str(tmp_path / "*.png")))) == 2
     assert len(list(read(str(tmp_path / "**" / "*.png")))) == 3
+
+
+def test_a_tracker_refuses_a_folder_of_photos_and_says_what_to_use(tmp_path: Path, networks: Networks) -> None:
+    for name, width in (("a.png", 640), ("b.png", 320)):
+        pillow.fromarray(two_hands(0.0, width, 240)).save(tmp_path / name)
+    tracker = knuckle.HandTracker(networks)
+    first, second = read(tmp_path)
+    tracker(first.image, first.time_s)
+    with pytest.raises(knuckle.InputError, match=r"for photos use knuckle\.detect\(image\)"):
+        tracker(second.image, second.time_s)
+    assert len(knuckle.detect(second.image, networks)) == 2
 
 
 def test_a_clip_comes_with_its_count_rate_and_times(clip: Path, clip_frames: list[Image]) -> None:

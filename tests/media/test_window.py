@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,8 +13,13 @@ from conftest import make_hand
 import knuckle
 from knuckle.images import Image
 from knuckle.media.draw import draw_mirrored
+from knuckle.media.sinks import ImageSink
+from knuckle.media.sources import Reader, load_image
 from knuckle.media.window import Window
-from knuckle.results import Palm
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.run import Run
+from knuckle.pipeline.tracker import Networks
+from knuckle.results import Frame, Palm
 
 # Left and right half differ, so that an image and its mirror image do.
 IMAGE = np.dstack([np.tile(np.arange(160, dtype=np.uint8), (120, 1))] * 3)
@@ -47,6 +53,18 @@ def test_text_is_drawn_after_mirroring(monkeypatch: pytest.MonkeyPatch) -> None:
     same = knuckle.Hand(mirrored, HAND.world, HAND.handedness, 0.9, 0.99, HAND.roi)
     assert np.array_equal(shown, knuckle.draw_hands(IMAGE[:, ::-1], [same]))
     assert not np.array_equal(shown, drawn[:, ::-1]), "the text must not be a mirror image"
+
+
+def test_the_command_shows_readable_text_and_writes_pictures_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, networks: Networks, tmp_path: Path
+) -> None:
+    screen, frame = Screen(monkeypatch, ""), Frame(IMAGE, source="camera 0")
+    with Window(mirrored=True) as window, ImageSink(tmp_path / "hands.png") as file:
+        run = Run(Reader("camera 0", "live", lambda _: iter(())), networks, TrackerOptions())
+        run.window, run.sinks = window, [file]
+        assert run.sink(frame, [HAND], knuckle.draw_hands(IMAGE, [HAND]))
+    assert np.array_equal(screen.shown[0], draw_mirrored(IMAGE, [HAND]))
+    assert np.array_equal(load_image(tmp_path / "hands.png"), knuckle.draw_hands(IMAGE, [HAND]))
 
 
 def test_palms_are_drawn_where_they_are_in_the_mirror_image() -> None:

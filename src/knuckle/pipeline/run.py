@@ -12,6 +12,7 @@ from typing import Any
 from knuckle.errors import Error
 from knuckle.graph import Graph, Step
 from knuckle.images import Image
+from knuckle.media.draw import draw_mirrored
 from knuckle.media.sinks import Sink
 from knuckle.media.sources import Reader
 from knuckle.media.window import Window
@@ -111,7 +112,7 @@ class Run:
             self.found += len(found)
             self.frames_with += bool(found)
             self.ids |= {hand.track_id for hand in found if isinstance(hand, Hand) and hand.track_id is not None}
-        return self.window is None or self.window.show(drawn.image)
+        return self.window is None or self.window.show(drawn.image, lambda: draw_mirrored(frame.image, found))
 
     def observe(self, step: Step) -> None:
         """Add up the time that finding takes."""

@@ -141,7 +141,7 @@ class HandTracker:
         if isinstance(time_s, str) or not (math.isfinite(time_s) and time_s > self._time_s):
             raise InputError(
                 f"time_s must be finite and later than the previous frame's {self._time_s:g}, got {time_s!r}; "
-                "call reset() before another video"
+                "for photos use knuckle.detect(image), for another video call reset() first"
             )
         return float(time_s)
 
