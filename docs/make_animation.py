@@ -1,7 +1,7 @@
 """Make docs/images/tracking.webp, the animation of the README: `python docs/make_animation.py CLIP CLIP`.
 
-`knuckle track` tracks and draws the clips; this script puts them side by side and writes an animated WebP. The clips are
-not part of this repository. docs/images/CREDITS.md names their source and licence.
+`knuckle track` tracks and draws the clips. This script puts them side by side and writes an animated WebP. The clips
+are not part of this repository. docs/images/CREDITS.md names their source and licence.
 """
 
 from __future__ import annotations

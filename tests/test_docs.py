@@ -1,16 +1,100 @@
-"""Documents that are made say what the program does today."""
+"""The documents say what the program does today: links lead somewhere, examples run, tables are current."""
 
 from __future__ import annotations
 
-import json
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import two_hands
+from PIL import Image as pillow
+
+import knuckle
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+# A page's blocks of Python run from top to bottom in one namespace. A block that needs a camera, a server or a dataset
+# begins with "```python {.no-run}"; it is not run, but its names are checked.
+BLOCK = re.compile(r"^```python( \{\.no-run\})?\n(.*?)^```$", re.S | re.M)
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "benchmarks")]
+
+
+def by_name(page: Path) -> str:
+    return page.name
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
+    """A folder with the files that examples name: clip.mp4, hand.jpg, photos/."""
+    folder = tmp_path_factory.mktemp("media")
+    shutil.copy(clip, folder / "clip.mp4")
+    (folder / "photos").mkdir()
+    for k in range(3):
+        pillow.fromarray(two_hands(k / 2)).save(folder / "photos" / f"{k}.jpg", quality=95)
+    shutil.copy(folder / "photos" / "0.jpg", folder / "hand.jpg")
+    return folder
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```python" in page.read_text()], ids=by_name)
+def test_the_examples_of_a_page_run(page: Path, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(media)
+    text = page.read_text()
+    blocks = list(BLOCK.finditer(text))
+    assert len(blocks) == text.count("```python")  # the pattern above sees them all
+    namespace = {"__name__": "__main__"}
+    for block in blocks:
+        if not block.group(1):
+            line = text.count("\n", 0, block.start(2))
+            exec(compile("\n" * line + block.group(2), str(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "{.no-run}" in page.read_text()], ids=by_name)
+def test_the_examples_that_do_not_run_use_no_unknown_name(page: Path) -> None:
+    assert unknown_names("\n".join(block.group(2) for block in BLOCK.finditer(page.read_text()))) == ""
+
+
+def unknown_names(code: str) -> str:
+    """What ruff says of names that are used and never defined."""
+    check = ["ruff", "check", "--isolated", "--select", "F821", "--output-format", "concise", "--quiet", "-"]
+    return subprocess.run([sys.executable, "-m", *check], input=code, capture_output=True, text=True).stdout
+
+
+def test_broken_examples_are_noticed(tmp_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```python\nto_jpeg(1)\n```\n")
+    with pytest.raises(NameError, match="to_jpeg"):
+        test_the_examples_of_a_page_run(page, media, monkeypatch)
+    assert "to_jpeg" in unknown_names("to_jpeg(1)\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_api_page_names_every_public_name_once() -> None:
+    shown = re.findall(r"^::: knuckle\.(\w+)$", (ROOT / "docs" / "api.md").read_text(), re.M)
+    assert sorted(shown) == sorted(knuckle.__all__)
+
+
+@pytest.mark.parametrize("name", knuckle.__all__)
+def test_every_public_name_has_a_docstring_and_an_example(name: str) -> None:
+    public = getattr(knuckle, name)
+    assert public.__doc__ if callable(public) else docstring_of_constant(name), f"knuckle.{name} has no docstring"
+    section = (ROOT / "docs" / "api.md").read_text().split(f"::: knuckle.{name}\n", 1)[1].split(":::", 1)[0]
+    assert "```python" in section
+
+
+def docstring_of_constant(name: str) -> str | None:
+    """The string that follows the definition of a constant in `knuckle.results`, which the site shows."""
+    source = (ROOT / "src" / "knuckle" / "results.py").read_text()
+    found = re.search(rf'^{name}\b[^\n]*= [({{].*?^[)}}]\n"""(.*?)"""', source, re.S | re.M)
+    return found.group(1) if found else None
 
 
 def test_the_command_line_page_is_current() -> None:
@@ -19,32 +103,44 @@ def test_the_command_line_page_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == command_line()
 
 
-def test_the_readme_s_table_is_the_last_measurement() -> None:
-    from bench import RESULTS, table
+def test_the_readme_shows_the_last_measurements() -> None:
+    from make_tables import readme_tables
 
-    assert table(json.loads(RESULTS.read_text())) in (ROOT / "README.md").read_text()
-
-
-@pytest.mark.parametrize(
-    "page", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), ids=lambda path: path.name
-)
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+    text = (ROOT / "README.md").read_text()
+    for name, table in readme_tables().items():
+        assert f"<!-- {name} -->\n{table}\n<!-- /{name} -->" in text, f"run `make docs`: table {name}"
 
 
-def test_the_readme_s_five_lines_run(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = re.search(r"## Five lines\n\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    assert code
-    exec(code.group(1).replace("clip.mp4", str(clip)), {})
-    assert len(capsys.readouterr().out.splitlines()) == 60
+def test_the_readme_is_short() -> None:
+    text = (ROOT / "README.md").read_text()
+    words = re.sub(r"<!--.*?-->|\(https?[^)]*\)|\([\w/.#-]+\.(?:md|webp|jpg)\)", " ", text, flags=re.S)
+    assert len(re.findall(r"[A-Za-z0-9`'’.-]*[A-Za-z0-9][A-Za-z0-9`'’.-]*", words)) <= 700
+    assert len(re.findall(r"^\|[-|: ]+\|$", text, re.M)) <= 4
 
 
-def test_every_column_of_the_tables_is_documented() -> None:
+@pytest.mark.parametrize("source", ["clip.mp4", "photos"])
+def test_the_readme_s_five_lines_run(source: str, media: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = [block.group(2) for block in BLOCK.finditer((ROOT / "README.md").read_text())]
+    (code,) = [block for block in blocks if "clip.mp4" in block]
+    exec(code.replace("clip.mp4", str(media / source)), {"knuckle": knuckle})
+    assert len(capsys.readouterr().out.splitlines()) == {"clip.mp4": 60, "photos": 6}[source]
+
+
+def documented_columns(page: str, columns: list[str]) -> list[str]:
+    """The columns that the table of a page lists; "first, … last" stands for all from the first to the last."""
+    listed = []
+    for cell in re.findall(r"^\| (`[^|]*) \|", page, re.M):
+        names = re.findall(r"`(\w+)`", cell)
+        if "…" in cell:
+            names = columns[columns.index(names[0]) : columns.index(names[-1]) + 1]
+        listed += names
+    return listed
+
+
+def test_the_table_of_columns_lists_every_column_and_no_other() -> None:
     from knuckle.media.columns import hand_schema
 
-    text = (ROOT / "docs" / "formats.md").read_text()
-    for name in hand_schema().names:
-        point = re.match(r"(wrist|thumb|index|middle|ring|pinky)", name)
-        assert point or f"`{name}`" in text, name
+    columns = hand_schema().names
+    page = (ROOT / "docs" / "formats.md").read_text().split("## Tables", 1)[1].split("\n## ", 1)[0]
+    assert documented_columns(page, columns) == columns
+    assert documented_columns(page.replace("`palm_score`", "`mood`"), columns) != columns

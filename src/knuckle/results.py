@@ -49,6 +49,7 @@ FINGERS: Mapping[str, tuple[int, ...]] = {
     "ring": (13, 14, 15, 16),
     "pinky": (17, 18, 19, 20),
 }
+"""Name of each finger: its four landmarks, from the palm to the tip."""
 PALM_KEYPOINTS = ("wrist", "index_mcp", "middle_mcp", "ring_mcp", "pinky_mcp", "thumb_cmc", "thumb_mcp")
 PALM_LANDMARKS = (0, 5, 9, 13, 17, 1, 2)  # `PALM_KEYPOINTS` as hand landmarks
 PALM_CONNECTIONS = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17))
@@ -56,6 +57,7 @@ HAND_CONNECTIONS = (
     *PALM_CONNECTIONS,
     *(pair for points in FINGERS.values() for pair in pairwise(points)),
 )
+"""Pairs of landmarks that a bone or the palm's outline joins, as MediaPipe defines them."""
 
 
 @dataclass(frozen=True, eq=False)

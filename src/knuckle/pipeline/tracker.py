@@ -67,7 +67,9 @@ def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device:
         device: "cpu", "gpu", or a device of ONNX Runtime for bundles of ONNX files.
 
     Raises:
-        BundleError, EngineError, InputError.
+        BundleError: there is no such bundle, or its files are damaged or out of reach.
+        EngineError: the device is not there, or its engine refuses a network.
+        InputError: an argument is of the wrong kind.
     """
     if isinstance(models, Networks):
         return models
@@ -93,7 +95,8 @@ class HandTracker:
     Args:
         models: a bundle's name, folder or `.task` file, or loaded `Networks`.
         options: a TrackerOptions; its fields can also be given as keywords.
-        threads, device: see `load`.
+        threads: see `load`.
+        device: see `load`.
 
     Raises:
         InputError: an option that does not exist or is out of range.
