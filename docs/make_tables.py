@@ -1,8 +1,9 @@
-"""Fills tables of model cards, training and web pages with what was measured: `python docs/make_tables.py`."""
+"""Fill the tables of README, model cards, training and web pages with measurements: `python docs/make_tables.py`."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
@@ -12,6 +13,7 @@ from make_accuracy import section
 
 DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
+sys.path.insert(0, str(DOCS.parent / "benchmarks"))
 MIXED = "knuckle-landmarks"  # our landmark network behind MediaPipe's palm network
 NAMES = {"knuckle": "`knuckle`", "mediapipe": "`mediapipe`", "mediapipe-lite": "`mediapipe-lite`"}
 LANDMARK_FIGURES = {
@@ -24,7 +26,15 @@ PALM_FIGURES = {"ap": "AP, %", "recall": "found, %", "keypoints": "key points, %
 SIZES = {"4_8": "4–8 %", "8_16": "8–16 %", "16_32": "16–32 %", "32_80": "32–80 %"}
 
 
+README = DOCS.parent / "README.md"
+BUNDLES = ("mediapipe", "mediapipe-lite", "knuckle", "knuckle-far")
+NEAR, FAR = ("16_32", "32_80"), ("4_8", "8_16")  # longer side of the hand's box, percent of the photo's
+TIP_ERROR = "median error, missed = infinite"
+
+
 def main() -> None:
+    (RESULTS / "bundles.json").write_text(json.dumps(bundle_sizes(), indent=2) + "\n")
+    fill(README, readme_tables())
     networks, ablations = read("networks"), read("ablations")
     fill(
         "model_hand.md",
@@ -60,14 +70,66 @@ def read(name: str) -> dict[str, Any]:
     return found
 
 
-def fill(name: str, tables: Mapping[str, str]) -> None:
+def fill(page: str | Path, tables: Mapping[str, str]) -> None:
     """Put each table between its marks, `<!-- NAME -->` and `<!-- /NAME -->`, in a document."""
-    path = DOCS / name
+    path = DOCS / page
     text = path.read_text()
     for mark, table in tables.items():
         start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
         text = f"{text[: text.index(start)]}{start}{table}\n{text[text.index(end) :]}"
     path.write_text(text)
+
+
+def readme_tables() -> dict[str, str]:
+    """The generated tables of the README by their marks."""
+    import bench
+
+    return {
+        "models": which_model(read("palms"), read("networks"), read("accuracy_knuckle"), read("bundles")),
+        "speed": bench.table(read("speed")),
+    }
+
+
+def bundle_sizes() -> dict[str, float]:
+    """Megabytes of the two networks of each bundle."""
+    from knuckle.models import catalogue
+
+    found = {name: catalogue.find(name) for name in BUNDLES}
+    return {
+        name: round((bundle.palm_path.stat().st_size + bundle.hand_path.stat().st_size) / 1e6, 1)
+        for name, bundle in found.items()
+    }
+
+
+def which_model(
+    palms: dict[str, Any], networks: dict[str, Any], accuracy: dict[str, Any], sizes: dict[str, float]
+) -> str:
+    """A row per bundle: size, time, recall near and far, error of fingertips, whether it needs a download."""
+    (tips,) = (
+        row["figures"]
+        for dataset in accuracy["datasets"]
+        for table in dataset["tables"]
+        for row in table["rows"]
+        if dataset["name"] == "ti1k" and row["metric"] == TIP_ERROR
+    )
+    lines = [
+        "| bundle | size | palm search + each hand | recall, near | recall, far | fingertip error | offline |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in BUNDLES:
+        hand = "knuckle" if name == "knuckle-far" else name  # both bundles have the same landmark network
+        time = f"{palms['time'][name]['2 threads']['ms']:.1f} + {networks['time'][hand]['2 threads']['ms']:.1f} ms"
+        near, far = (recall(palms["box_sizes"][name], sizes_of_hands) for sizes_of_hands in (NEAR, FAR))
+        tip = f"{tips[name]['value']:.1f} %" if name in tips else "not measured"
+        offline = "yes" if name.startswith("knuckle") else "after a download"
+        lines.append(f"| `{name}` | {sizes[name]} MB | {time} | {near:.0f} % | {far:.0f} % | {tip} | {offline} |")
+    return "\n".join(lines)
+
+
+def recall(found: dict[str, Any], sizes: tuple[str, ...]) -> float:
+    """Percent of the boxed hands of these sizes whose palm is found."""
+    hands = sum(found[size]["hands"] for size in sizes)
+    return float(sum(found[size]["hands"] * found[size]["recall"] for size in sizes) / hands)
 
 
 def ablation(entry: dict[str, Any], titles: Mapping[str, str]) -> str:
