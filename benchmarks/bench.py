@@ -148,13 +148,14 @@ def processor() -> str:
 
 def table(results: dict[str, Any]) -> str:
     """The README's table; tests compare it with the README."""
-    lines = ["| | Knuckle | mediapipe 0.10.21 | ratio (least to most of the rounds) |", "|---|---|---|---|"]
+    lines = ["| | Knuckle | mediapipe 0.10.21 | ratio |", "|---|---|---|---|"]
     for entry in results["rows"]:
-        digits = 0 if entry["unit"] == "MB" else 2
-        ours, theirs = (f"{entry[s]['median']:.{digits}f} {entry['unit']}" for s in ("knuckle", "mediapipe"))
+        digits = {"MB": 0, "s": 2}.get(entry["unit"], 1)
+        unit = entry["unit"].removesuffix(" a frame")
+        ours, theirs = (f"{entry[system]['median']:.{digits}f}" for system in ("knuckle", "mediapipe"))
         ratio = entry["ratio"]
         spread = f"{ratio['min']:.1f}–{ratio['max']:.1f}"
-        lines.append(f"| {entry['name']} | {ours} | {theirs} | **{ratio['median']:.1f}×** ({spread}) |")
+        lines.append(f"| {entry['name']}, {unit} | {ours} | {theirs} | **{ratio['median']:.1f}×** ({spread}) |")
     machine = results["machine"]
     lines += ["", f"Medians on {machine['cores']} cores of {machine['processor']}, by `make bench`."]
     return "\n".join(lines)

@@ -113,16 +113,16 @@ def which_model(
         if dataset["name"] == "ti1k" and row["metric"] == TIP_ERROR
     )
     lines = [
-        "| bundle | size | palm search + each hand | recall, near | recall, far | fingertip error | offline |",
+        "| bundle | MB | ms: search + each hand | recall near, % | recall far, % | tip error, % | offline |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in BUNDLES:
         hand = "knuckle" if name == "knuckle-far" else name  # both bundles have the same landmark network
-        time = f"{palms['time'][name]['2 threads']['ms']:.1f} + {networks['time'][hand]['2 threads']['ms']:.1f} ms"
+        time = f"{palms['time'][name]['2 threads']['ms']:.1f} + {networks['time'][hand]['2 threads']['ms']:.1f}"
         near, far = (recall(palms["box_sizes"][name], sizes_of_hands) for sizes_of_hands in (NEAR, FAR))
-        tip = f"{tips[name]['value']:.1f} %" if name in tips else "not measured"
-        offline = "yes" if name.startswith("knuckle") else "after a download"
-        lines.append(f"| `{name}` | {sizes[name]} MB | {time} | {near:.0f} % | {far:.0f} % | {tip} | {offline} |")
+        tip = f"{tips[name]['value']:.1f}" if name in tips else "–"
+        offline = "yes" if name.startswith("knuckle") else "after download"
+        lines.append(f"| `{name}` | {sizes[name]} | {time} | {near:.0f} | {far:.0f} | {tip} | {offline} |")
     return "\n".join(lines)
 
 
