@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCE ?= examples/hands.mp4
 
-.PHONY: demo test check format bench bench-accuracy web docs clean
+.PHONY: demo test check format bench bench-accuracy web docs docs-site clean
 
 demo: $(VENV)/user
 	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
@@ -36,11 +36,16 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm install --no-save --no-audit --no-fund --silent
 	touch $@
 
+# Writes the generated parts of the documents: tables, command line help, pictures.
 docs: $(VENV)/dev
 	$(BIN)/python docs/make_docs.py
 
+# Builds the documents as a site in site/. A broken link or a public name without documentation stops it.
+docs-site: $(VENV)/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean:
-	rm -rf $(VENV) out web/node_modules web/dist src/knuckle/serve/page benchmarks/scratch dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out site web/node_modules web/dist src/knuckle/serve/page benchmarks/scratch dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Knuckle needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
@@ -52,5 +57,5 @@ $(VENV)/user: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml
-	$(INSTALL) --editable . --group dev
+	$(INSTALL) --editable . --group dev --group docs
 	touch $@ $(VENV)/user

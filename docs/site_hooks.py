@@ -28,7 +28,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Rewrite the links of one page from places in the repository to places on the site."""
-    place = ROOT if page.file.src_uri in PAGES else ROOT / "docs"
+    place = ROOT if page.file.src_uri in PAGES else (ROOT / "docs" / page.file.src_uri).parent
 
     def rewrite(found: re.Match[str]) -> str:
         mark, text, target = found.groups()
