@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
+import http.client
 import io
 import json
+import re
 import signal
 import socket
 import struct
@@ -22,11 +25,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import one_line, run
 from conftest import two_hands
 from PIL import Image as PillowImage
 
 import knuckle
-from knuckle.errors import InputError, MissingExtraError
+from knuckle.errors import InputError
 from knuckle.results import Hand
 
 pytest.importorskip("uvicorn")
@@ -36,10 +40,11 @@ brotli = pytest.importorskip("brotli")
 client = pytest.importorskip("websockets.sync.client")
 from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: E402
 
-from knuckle.cli.serve import create_server, serve  # noqa: E402
+from knuckle.cli.serve import serve  # noqa: E402
 from knuckle.serve import files  # noqa: E402
-from knuckle.serve.limits import Bucket, Limits, host_of, is_loopback, require_token  # noqa: E402
+from knuckle.serve.limits import Limits, TokenBucket, host_of, is_loopback, require_token  # noqa: E402
 from knuckle.serve.openapi import description  # noqa: E402
+from knuckle.serve.server import create_server  # noqa: E402
 from knuckle.serve.service import Service  # noqa: E402
 
 TOKEN = "a-token-for-tests-only"
@@ -143,6 +148,18 @@ def test_detect_gives_what_the_library_gives(server: Running, photo: bytes) -> N
     assert expected and answer["hands"] == expected
     assert (answer["width"], answer["height"]) == (640, 480)
     assert Hand.from_dict(answer["hands"][0]).handedness in ("Left", "Right")
+
+
+@pytest.mark.parametrize("name", ["knuckle", "knuckle-far"])
+def test_bundles_of_the_package_can_be_served(photo: bytes, name: str) -> None:
+    """They have no folder with a bundle.json of their own, and were refused for that."""
+    with running(models=name, workers=1) as server:
+        expected = [hand.to_dict() for hand in knuckle.detect(pixels(photo), name, threads=1)]
+        assert server.post(photo).json()["hands"] == expected
+        assert httpx.get(server.url("/models/")).json()["default"] == name
+        described = httpx.get(server.url(f"/models/{name}/bundle.json")).json()
+        network = httpx.get(server.url(f"/models/{name}/{described['palm']['file']}")).content
+        assert hashlib.sha256(network).hexdigest() == described["palm"]["sha256"]
 
 
 def test_a_form_and_other_formats_give_the_same(server: Running, photo: bytes) -> None:
@@ -330,9 +347,9 @@ def test_places_are_limited_and_become_free_again() -> None:
         with ready(server), ready(server), pytest.raises(InvalidStatus) as refused:
             server.track()
         assert refused.value.response.status_code == 503
-        assert b"of one address" in refused.value.response.body
+        assert b"this address has 2 WebSockets" in refused.value.response.body
         deadline = time.monotonic() + PATIENCE_S
-        while server.service.places.taken and time.monotonic() < deadline:
+        while server.service.sockets.taken and time.monotonic() < deadline:
             time.sleep(0.01)
         with ready(server):
             pass
@@ -377,6 +394,35 @@ def test_a_client_that_never_finishes_its_header_is_cut_off(strict: Running) -> 
         assert ended_within(silent, 5) and ended_within(slow, 5)
 
 
+def test_a_second_request_has_the_same_time_for_its_header(strict: Running) -> None:
+    with strict.connect() as raw:
+        raw.sendall(b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = http.client.HTTPResponse(raw)
+        answer.begin()
+        assert answer.status == 200 and answer.read()
+        raw.sendall(b"GET /v1/openapi.json HT")
+        assert ended_within(raw, 5)
+
+
+def test_a_request_that_takes_longer_than_a_header_may_is_answered(photo: bytes) -> None:
+    with running(limits=Limits(header_s=0.3), workers=1) as server:
+        server.service.executor.submit(time.sleep, 1)
+        assert server.post(photo).json()["hands"]
+        with ready(server) as connection:
+            time.sleep(0.6)
+            connection.send(photo)
+            assert receive(connection)["hands"]
+
+
+def test_only_the_public_names_of_uvicorn_are_used() -> None:
+    """Others change without notice: its protocol classes are subclassed, but only as `asyncio.Protocol`."""
+    for path in Path(files.__file__).parent.glob("*.py"):
+        assert not re.search(r"uvicorn\.(protocols|server|_)|from uvicorn", path.read_text()), path
+    config = create_server(Service(workers=1), 0).config
+    for protocol in (config.http_protocol_class, config.ws_protocol_class):
+        assert issubclass(protocol, asyncio.Protocol)
+
+
 def test_a_client_that_never_finishes_its_body_is_told(strict: Running) -> None:
     with strict.connect() as raw:
         raw.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nonly this")
@@ -415,7 +461,7 @@ def test_an_idle_stream_is_closed_with_a_reason() -> None:
     with running(limits=Limits(idle_s=0.3)) as server, ready(server) as connection:
         with pytest.raises(ConnectionClosed) as closed:
             receive(connection)
-        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "nothing came for 0.3 s")
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "no message for 0.3 s")
 
 
 def test_stopping_says_goodbye_and_takes_no_time(photo: bytes) -> None:
@@ -485,7 +531,7 @@ def test_hosts_are_told_from_their_ports() -> None:
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
-    bucket = Bucket(10, 5, 0.0)
+    bucket = TokenBucket(10, 5, 0.0)
     assert [bucket.wait_s(0.0) for _ in range(5)] == [0.0] * 5
     assert bucket.wait_s(0.0) == pytest.approx(0.1)
     taken = sum(bucket.wait_s(0.0 + k / 100) == 0 for k in range(1000))
@@ -584,9 +630,10 @@ def test_the_command_refuses_what_would_be_unsafe_or_cannot_work(server: Running
 
 
 def test_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "knuckle.serve.service", None)
-    with pytest.raises(MissingExtraError, match=r"knuckle\[serve\]"):
-        serve.main([], standalone_mode=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    for name in ("knuckle.cli.serve", "knuckle.serve.server"):
+        monkeypatch.delitem(sys.modules, name)
+    assert "knuckle serve needs uvicorn: pip install 'knuckle[serve]'" in one_line(run("serve"))
 
 
 def test_the_command_serves_until_it_is_told_to_stop() -> None:

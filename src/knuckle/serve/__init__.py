@@ -1,1 +1,1 @@
-"""`knuckle serve`: the browser page, and an API for clients that cannot run a model. Needs `knuckle[serve]`."""
+"""`knuckle serve`: the browser page, and an HTTP and WebSocket API. Needs `knuckle[serve]`."""

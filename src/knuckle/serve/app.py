@@ -1,4 +1,4 @@
-"""The web application: which path does what, and what every answer carries."""
+"""The web application: its routes, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from knuckle.serve.detect import post_detect
 from knuckle.serve.files import get_bundles, get_model, get_page
 from knuckle.serve.limits import Refused
 from knuckle.serve.openapi import get_description, get_manual, get_style
-from knuckle.serve.service import Service, refusal
+from knuckle.serve.service import Service, error_response
 from knuckle.serve.track import track
 
-# The page talks to this server alone. SharedArrayBuffer (threads in WebAssembly) needs the first two.
+# The page may connect to this server only. Threads in WebAssembly need the first two headers.
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -51,13 +51,18 @@ HEADERS = {
 
 
 def create_app(service: Service) -> Starlette:
-    """The application for one service; it closes the service when it ends."""
+    """Create the application of a service; it closes the service when it shuts down."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         await asyncio.get_running_loop().run_in_executor(None, service.close)
 
+    middleware = [Middleware(partial(SecurityMiddleware, service=service))]
+    if service.origins:
+        headers = ["Authorization", "Content-Type"]
+        cors = partial(CORSMiddleware, allow_methods=["GET", "POST"], allow_headers=headers)
+        middleware.append(Middleware(cors, allow_origins=service.origins))
     app = Starlette(
         routes=[
             Route("/v1", get_manual),
@@ -69,23 +74,16 @@ def create_app(service: Service) -> Starlette:
             Route("/models/{bundle}/{file}", get_model),
             Route("/{path:path}", get_page),
         ],
-        middleware=[Middleware(partial(SameForAll, service=service)), *_cross_origin(service.origins)],
-        exception_handlers={HTTPException: _refuse, Exception: _fail},
+        middleware=middleware,
+        exception_handlers={HTTPException: on_http_error, Exception: on_bug},
         lifespan=lifespan,
     )
     app.state.service = service
     return app
 
 
-def _cross_origin(origins: tuple[str, ...]) -> list[Middleware]:
-    if not origins:
-        return []
-    headers = ["Authorization", "Content-Type"]
-    return [Middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=headers)]
-
-
-class SameForAll:
-    """What holds for every request: the name it asks for is ours, and the answer carries the headers above."""
+class SecurityMiddleware:
+    """Refuses HTTP requests for foreign host names or from foreign pages, and adds `HEADERS` to every response."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app, self.service = app, service
@@ -102,14 +100,16 @@ class SameForAll:
         try:
             self.service.require_allowed(Request(scope).headers)
         except Refused as refused:
-            return await refusal(refused)(scope, receive, send_with_headers)
+            return await error_response(refused)(scope, receive, send_with_headers)
         await self.app(scope, receive, send_with_headers)
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own errors, such as a method that a path does not have."""
     assert isinstance(error, HTTPException)
-    return refusal(Refused(error.status_code, f"{request.method} {request.url.path}: {error.detail}"))
+    return error_response(Refused(error.status_code, f"{request.method} {request.url.path}: {error.detail}"))
 
 
-async def _fail(request: Request, error: Exception) -> Response:
-    return refusal(Refused(500, "this is a fault of the server; its log says more"))
+async def on_bug(request: Request, error: Exception) -> Response:
+    """An unexpected exception; uvicorn logs its traceback."""
+    return error_response(Refused(500, "internal error of the server; its log has the details"))

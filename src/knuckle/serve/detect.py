@@ -1,4 +1,4 @@
-"""`POST /v1/detect`: one picture in, its hands out as JSON."""
+"""`POST /v1/detect`: an image in, its hands out as JSON."""
 
 from __future__ import annotations
 
@@ -15,86 +15,99 @@ from starlette.responses import Response
 
 from knuckle.errors import InputError
 from knuckle.pipeline.tracker import detect, detect_palms
+from knuckle.serve.decode import FORMATS, decode_image
 from knuckle.serve.limits import Refused
-from knuckle.serve.pictures import FORMATS, decode
-from knuckle.serve.service import Service, options_of, refusal
+from knuckle.serve.service import Service, client_options, error_response
 
 TYPES = (*FORMATS.values(), "application/octet-stream", "multipart/form-data")
-WORDS = {"true": True, "1": True, "false": False, "0": False}
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def _boolean(text: str) -> bool:
-    return WORDS[text.lower()]
+def boolean(text: str) -> bool:
+    """A boolean of the query string."""
+    return BOOLEANS[text.lower()]
 
 
+# Each option of the query string: how it is parsed, and what is expected.
 OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "max_hands": (int, "a whole number"),
     "min_palm_score": (float, "a number"),
     "min_presence": (float, "a number"),
-    "mirrored": (_boolean, "true or false"),
-    "remove_duplicates": (_boolean, "true or false"),
-    "palms_only": (_boolean, "true or false"),
+    "mirrored": (boolean, "true or false"),
+    "remove_duplicates": (boolean, "true or false"),
+    "palms_only": (boolean, "true or false"),
 }
 
 
 async def post_detect(request: Request) -> Response:
-    """Answer one request; every refusal is a status and {"error": one line}."""
+    """Handle one request. Errors are an HTTP status and {"error": one line}."""
     service: Service = request.app.state.service
     try:
         service.require_allowed(request.headers)
         service.rates.take(request.client.host if request.client else "")
         if not service.has_token(request.headers):
-            raise Refused(401, "wrong or missing token: send the header Authorization: Bearer TOKEN")
+            raise Refused(401, "missing or wrong token; send the header Authorization: Bearer TOKEN")
         options = parse_options(request.query_params)
-        body = await asyncio.wait_for(_picture(request, service.limits.body_bytes), service.limits.receive_s)
-        text = await service.work_if_room(_look, service, body, options)
+        body = await asyncio.wait_for(read_image(request, service.limits.body_bytes), service.limits.receive_s)
+        text = await service.work_if_room(find_hands, service, body, options)
     except asyncio.TimeoutError:
-        return refusal(Refused(408, f"the picture did not come within {service.limits.receive_s:g} s"))
+        return error_response(Refused(408, f"the image did not arrive within {service.limits.receive_s:g} s"))
     except ClientDisconnect:
         return Response(status_code=400)
     except InputError as error:
-        return refusal(Refused(400, str(error)))
+        return error_response(Refused(400, str(error)))
     except Refused as refused:
-        return refusal(refused)
+        return error_response(refused)
     return Response(text, media_type="application/json")
 
 
 def parse_options(query: QueryParams) -> dict[str, Any]:
-    """Options of the query string, by name.
+    """Read the options in the query string.
 
     Raises:
-        Refused: 400, an option that there is not, or a value of another kind.
+        Refused: 400, an unknown option or a value of the wrong type.
+        InputError: a value is out of range.
     """
     options: dict[str, Any] = {}
     for name, text in query.multi_items():
         if name not in OPTIONS:
-            raise Refused(400, f"no option called {name}; there are: {', '.join(OPTIONS)}")
+            raise Refused(400, f"no option called {name}; the options are {', '.join(OPTIONS)}")
         parse, expected = OPTIONS[name]
         try:
             options[name] = parse(text)
         except (ValueError, KeyError):
             raise Refused(400, f"{name} must be {expected}, got {text!r}") from None
-    options_of({name: value for name, value in options.items() if name != "palms_only"})
+    client_options({name: value for name, value in options.items() if name != "palms_only"})
     return options
 
 
-async def _picture(request: Request, most: int) -> bytes:
-    """The picture's bytes: the body, or the first file of a multipart form."""
+async def read_image(request: Request, max_bytes: int) -> bytes:
+    """The image file of a request: its body, or the first file of a multipart form.
+
+    Raises:
+        Refused: 415 for other content types, 413 for too many bytes, 400 for a form without a file.
+    """
     kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
     if kind not in TYPES:
-        raise Refused(415, f"expected Content-Type {', '.join(TYPES)}; got {kind!r}")
+        raise Refused(415, f"Content-Type must be one of {', '.join(TYPES)}; got {kind!r}")
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
-        raise Refused(413, f"at most {most} bytes are taken, got {length}")
+    if length.isdigit() and int(length) > max_bytes:
+        raise Refused(413, f"the body may have at most {max_bytes} bytes, got {length}")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > most:
-            raise Refused(413, f"at most {most} bytes are taken, got more")
-    return await _first_file(request, bytes(body)) if kind == "multipart/form-data" else bytes(body)
+        if len(body) > max_bytes:
+            raise Refused(413, f"the body may have at most {max_bytes} bytes, got more")
+    return await first_file(request, bytes(body)) if kind == "multipart/form-data" else bytes(body)
 
 
-async def _first_file(request: Request, body: bytes) -> bytes:
+async def first_file(request: Request, body: bytes) -> bytes:
+    """The first file of a multipart form.
+
+    Raises:
+        Refused: 400, the form cannot be read or has no file.
+    """
+
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
@@ -108,16 +121,15 @@ async def _first_file(request: Request, body: bytes) -> bytes:
                 return await value.read()
     finally:
         await form.close()
-    raise Refused(400, "the multipart form holds no file; expected a field like image=@hand.jpg")
+    raise Refused(400, "the multipart form has no file; send one as a field, for example image=@hand.jpg")
 
 
-def _look(service: Service, body: bytes, options: dict[str, Any]) -> str:
-    """The answer as JSON; runs in a worker thread."""
+def find_hands(service: Service, body: bytes, options: dict[str, Any]) -> str:
+    """The answer to one image as JSON; runs in a worker thread."""
     start = time.perf_counter()
-    image = decode(body, service.limits.pixels)
+    image = decode_image(body, service.limits.pixels)
     chosen = {name: value for name, value in options.items() if name != "palms_only"}
-    find = detect_palms if options.get("palms_only") else detect
-    found = [one.to_dict() for one in find(image, service.networks, **chosen)]
+    find, what = (detect_palms, "palms") if options.get("palms_only") else (detect, "hands")
+    found = [result.to_dict() for result in find(image, service.networks, **chosen)]
     ms = round(1000 * (time.perf_counter() - start), 2)
-    what = "palms" if options.get("palms_only") else "hands"
     return json.dumps({"width": image.shape[1], "height": image.shape[0], "ms": ms, what: found})

@@ -1,4 +1,4 @@
-"""The built page and the model bundles, compressed where the client can take it."""
+"""Static files: the built page and the model bundles, compressed if the client supports it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 from knuckle.models import catalogue
 from knuckle.serve.limits import Refused
-from knuckle.serve.service import Service, refusal
+from knuckle.serve.service import Service, error_response
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {
@@ -26,37 +26,37 @@ TYPES = {
     ".task": "application/octet-stream",
     ".webmanifest": "application/manifest+json",
 }
-ENCODINGS = {"br": ".br", "gzip": ".gz"}  # best first, with the suffix of files that `make web` compressed
-PIECE = 1 << 16
-FOREVER, ASK = "public, max-age=31536000, immutable", "no-cache"
-MISSING = "The page is not built; in a checkout, run: make web\nThe API is there all the same, see /v1\n"
+ENCODINGS = {"br": ".br", "gzip": ".gz"}  # best first, each with the suffix of the files that `make web` compresses
+PIECE_BYTES = 1 << 16
+FOREVER, REVALIDATE = "public, max-age=31536000, immutable", "no-cache"
+NOT_BUILT = "The page is not built. In a checkout, run: make web\nThe API works without it, see /v1\n"
 
 
 def accepted(request: Request) -> list[str]:
-    """The encodings of `ENCODINGS` that the client takes, best first; `br;q=0` refuses."""
+    """The encodings of `ENCODINGS` that the client accepts, best first; `br;q=0` means that it does not."""
     given = [part.replace(" ", "").lower() for part in request.headers.get("accept-encoding", "").split(",")]
     offered = {part.partition(";")[0] for part in given if not part.endswith((";q=0", ";q=0.0"))}
     return [encoding for encoding in ENCODINGS if encoding in offered]
 
 
 async def get_page(request: Request) -> Response:
-    """A file of the built page; names under assets/ carry a hash of their content, so they never change."""
+    """A file of the page. Names below assets/ contain a hash of the content, so browsers may keep them forever."""
     if not (PAGE / "index.html").is_file():
-        return PlainTextResponse(MISSING, 404)
+        return PlainTextResponse(NOT_BUILT, 404)
     name = request.path_params["path"] or "index.html"
     files = StaticFiles(directory=PAGE)
-    for encoding in ("br", "gzip", None):
-        if encoding in (*accepted(request), None):
-            try:
-                response = await files.get_response(name + ENCODINGS.get(encoding or "", ""), request.scope)
-            except HTTPException:
-                continue
-            return _labelled(response, name, encoding)
-    return refusal(Refused(404, f"there is no {request.url.path}"))
+    for encoding in (*accepted(request), ""):
+        try:
+            response = await files.get_response(name + ENCODINGS.get(encoding, ""), request.scope)
+        except HTTPException:  # there is no such file, or it is not compressed like this
+            continue
+        return with_headers(response, name, encoding)
+    return error_response(Refused(404, f"{request.url.path} does not exist"))
 
 
-def _labelled(response: Response, name: str, encoding: str | None) -> Response:
-    response.headers["Cache-Control"] = FOREVER if name.startswith("assets/") else ASK
+def with_headers(response: Response, name: str, encoding: str) -> Response:
+    """Add caching, type and encoding of a file to its response."""
+    response.headers["Cache-Control"] = FOREVER if name.startswith("assets/") else REVALIDATE
     response.headers["Vary"] = "Accept-Encoding"
     if not isinstance(response, NotModifiedResponse):
         suffix = Path(name).suffix
@@ -67,53 +67,57 @@ def _labelled(response: Response, name: str, encoding: str | None) -> Response:
 
 
 def public_bundles(service: Service) -> dict[str, catalogue.Bundle]:
-    """What the page may load: the server's own bundle, the published ones that are in the cache, and ours."""
+    """The bundles that the page may load: the server's own, and the published ones that are on this computer."""
     own = service.networks.bundle
-    there = catalogue.available()
-    published = {
-        name: bundle for name in (*catalogue.BUNDLES, *catalogue.PACKAGED) if (bundle := there.get(name)) is not None
-    }
-    return {own.name: own, **published}
+    found = {own.name: own}
+    available = catalogue.available()
+    for name in (*catalogue.BUNDLES, *catalogue.PACKAGED):
+        bundle = available.get(name)
+        if bundle is not None:
+            found[name] = bundle
+    return found
 
 
 async def get_bundles(request: Request) -> Response:
-    """The list: {"default": name, "bundles": [bundle.json and its size in bytes, …]}."""
+    """The list of bundles: {"default": name, "bundles": [bundle.json and the size in bytes, …]}."""
     service: Service = request.app.state.service
-    rows = [
-        {**json.loads(bundle.to_json()), "bytes": sum(p.stat().st_size for p in (bundle.palm_path, bundle.hand_path))}
-        for bundle in public_bundles(service).values()
-    ]
-    return JSONResponse({"default": service.networks.bundle.name, "bundles": rows}, headers={"Cache-Control": ASK})
+    rows = []
+    for bundle in public_bundles(service).values():
+        size = bundle.palm_path.stat().st_size + bundle.hand_path.stat().st_size
+        rows.append({**json.loads(bundle.to_json()), "bytes": size})
+    return JSONResponse(
+        {"default": service.networks.bundle.name, "bundles": rows}, headers={"Cache-Control": REVALIDATE}
+    )
 
 
 async def get_model(request: Request) -> Response:
-    """One file of a bundle: bundle.json or one of its networks, nothing else."""
+    """One file of a bundle: bundle.json or one of its two networks."""
     service: Service = request.app.state.service
     bundle = public_bundles(service).get(request.path_params["bundle"])
     name = request.path_params["file"]
     if bundle is None or name not in ("bundle.json", bundle.palm.file, bundle.hand.file):
-        return refusal(Refused(404, f"there is no {request.url.path}; /models/ lists what there is"))
+        return error_response(Refused(404, f"{request.url.path} does not exist; /models/ lists the bundles"))
     if name == "bundle.json":
-        return Response(bundle.to_json(), media_type="application/json", headers={"Cache-Control": ASK})
+        return Response(bundle.to_json(), media_type="application/json", headers={"Cache-Control": REVALIDATE})
     sha256 = bundle.palm.sha256 if name == bundle.palm.file else bundle.hand.sha256
     encoding = next(iter(accepted(request)), "")
-    headers = {"Cache-Control": ASK, "ETag": f'"{sha256}{encoding}"', "Vary": "Accept-Encoding"}
+    headers = {"Cache-Control": REVALIDATE, "ETag": f'"{sha256}{encoding}"', "Vary": "Accept-Encoding"}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    body = await service.work(packed, bundle.folder / name, sha256, encoding)
+    body = await service.work(compressed, bundle.folder / name, sha256, encoding)
     if encoding:
         headers["Content-Encoding"] = encoding
-    # In pieces, so that a client has the time limit for each of them and not for the whole.
-    pieces = (body[i : i + PIECE] for i in range(0, len(body), PIECE))
+    # In pieces, because the client has the time limit for each piece and not for the whole file.
+    pieces = (body[i : i + PIECE_BYTES] for i in range(0, len(body), PIECE_BYTES))
     headers["Content-Length"] = str(len(body))
     return StreamingResponse(pieces, media_type=TYPES[".tflite"], headers=headers)
 
 
 @lru_cache(maxsize=8)
-def packed(path: Path, sha256: str, encoding: str) -> bytes:
-    """A file's bytes in an encoding. Brotli at 9 takes a second for the default bundle; 8 MB become 5.8."""
+def compressed(path: Path, sha256: str, encoding: str) -> bytes:
+    """The bytes of a file in an encoding; the hash makes changed files new entries of the cache."""
     data = path.read_bytes()
-    if encoding == "br":
-        compressed: bytes = brotli.compress(data, quality=9)
-        return compressed
+    if encoding == "br":  # quality 9 takes a second for the default bundle, and turns 8 MB into 5.8
+        packed: bytes = brotli.compress(data, quality=9)
+        return packed
     return gzip.compress(data, 6) if encoding == "gzip" else data

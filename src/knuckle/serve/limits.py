@@ -1,4 +1,4 @@
-"""What one client may take, so that the others do not notice it."""
+"""What one client may use, so that it cannot slow down the others; and who may use the server at all."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ MIN_TOKEN_LENGTH = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """All of them; each must be above 0.
+    """Limits of a server; each must be greater than 0.
 
     Attributes:
-        body_bytes: of an HTTP body, and of one WebSocket message.
-        pixels: of one picture, read from its header before anything is decoded.
-        requests_per_s: HTTP requests to the API of one address, with as many at once as two seconds allow.
-        frames_per_s: frames that are taken from one WebSocket; what comes faster waits at the sender.
-        sockets, sockets_per_client: WebSockets open at a time, in all and from one address.
-        connections: TCP connections open at a time.
+        body_bytes: largest HTTP body, and largest WebSocket message.
+        pixels: largest image, width × height.
+        requests_per_s: API requests per second and client address; bursts may use two seconds' worth at once.
+        frames_per_s: frames read per second from one WebSocket; a faster sender has to wait.
+        sockets, sockets_per_client: open WebSockets, in total and per client address.
+        connections: open TCP connections.
         waiting: photos that may wait for a free worker.
-        header_s, receive_s, send_s: how long a client may take for a request's header, for its body, and to
-            accept what we send.
-        hello_s: how long a WebSocket may stay open without having shown its token.
-        idle_s: how long a WebSocket may stay open without a message.
+        header_s, receive_s, send_s: seconds to send a request's header, to send its body, and to read a response.
+        hello_s: seconds until a WebSocket must have sent its token.
+        idle_s: seconds that a WebSocket may be silent.
+
+    Raises:
+        InputError: a limit is not greater than 0.
     """
 
     body_bytes: int = 10_000_000
@@ -50,25 +52,31 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             if not getattr(self, field.name) > 0:
-                raise InputError(f"{field.name} must be above 0, got {getattr(self, field.name)!r}")
+                raise InputError(f"{field.name} must be greater than 0, got {getattr(self, field.name)!r}")
 
 
 class Refused(Exception):
-    """A request that is not served: the HTTP status, one line that says why, and when to try again."""
+    """A request that the server refuses.
+
+    Args:
+        status: HTTP status.
+        reason: one line for the client.
+        retry_after_s: when the client may try again; None for no advice.
+    """
 
     def __init__(self, status: int, reason: str, retry_after_s: float | None = None) -> None:
         super().__init__(reason)
         self.status, self.reason, self.retry_after_s = status, reason, retry_after_s
 
 
-class Bucket:
-    """A token bucket: `rate` a second, `burst` at once."""
+class TokenBucket:
+    """Limits a rate: on average `rate` events per second, up to `burst` at once."""
 
     def __init__(self, rate: float, burst: float, now_s: float) -> None:
         self.rate, self.burst, self.level, self.at_s = rate, burst, burst, now_s
 
     def wait_s(self, now_s: float) -> float:
-        """Take one; seconds until it is there, 0 when it was taken."""
+        """Take one token and return 0, or return the seconds until there is one."""
         self.level = min(self.burst, self.level + (now_s - self.at_s) * self.rate)
         self.at_s = now_s
         if self.level < 1:
@@ -77,25 +85,29 @@ class Bucket:
         return 0.0
 
 
-class Rates:
-    """One bucket per address; full ones are forgotten."""
+class RateLimiter:
+    """Limits the requests per second of each client address."""
 
     def __init__(self, rate: float) -> None:
         self.rate, self.burst = rate, max(1.0, 2 * rate)
-        self.buckets: dict[str, Bucket] = {}
+        self.buckets: dict[str, TokenBucket] = {}
 
     def take(self, client: str) -> None:
-        """Raises Refused 429 when the address asked too often."""
+        """Count one request.
+
+        Raises:
+            Refused: 429, the address sent too many.
+        """
         now_s = time.monotonic()
-        if len(self.buckets) >= 1024:
+        if len(self.buckets) >= 1024:  # forget the buckets that are full again
             self.buckets = {c: b for c, b in self.buckets.items() if b.level + (now_s - b.at_s) * b.rate < b.burst}
-        bucket = self.buckets.setdefault(client, Bucket(self.rate, self.burst, now_s))
+        bucket = self.buckets.setdefault(client, TokenBucket(self.rate, self.burst, now_s))
         if wait_s := bucket.wait_s(now_s):
-            raise Refused(429, f"more than {self.rate:g} requests a second; slow down", wait_s)
+            raise Refused(429, f"more than {self.rate:g} requests per second; slow down", wait_s)
 
 
-class Places:
-    """Counts who is in; at most so many in all and of one client."""
+class Slots:
+    """Limits what is open at the same time, in total and per client address."""
 
     def __init__(self, what: str, most: int, most_per_client: int) -> None:
         self.what, self.most, self.most_per_client = what, most, most_per_client
@@ -103,11 +115,15 @@ class Places:
 
     @contextmanager
     def take(self, client: str) -> Iterator[None]:
-        """Be in for the length of a `with`; raises Refused 503 when all places are taken."""
+        """Hold a slot for the length of a `with` block.
+
+        Raises:
+            Refused: 503, all slots are taken.
+        """
         if sum(self.taken.values()) >= self.most:
-            raise Refused(503, f"all {self.most} {self.what} are taken; try again later", 1)
+            raise Refused(503, f"all {self.most} {self.what} are in use; try again later", 1)
         if self.taken.get(client, 0) >= self.most_per_client:
-            raise Refused(503, f"{self.most_per_client} {self.what} of one address are taken; close one first", 1)
+            raise Refused(503, f"this address has {self.most_per_client} {self.what} open already; close one first", 1)
         self.taken[client] = self.taken.get(client, 0) + 1
         try:
             yield
@@ -117,14 +133,14 @@ class Places:
                 del self.taken[client]
 
 
-async def pace(bucket: Bucket) -> None:
-    """Wait until the bucket gives one."""
+async def take_when_ready(bucket: TokenBucket) -> None:
+    """Wait for a token and take it."""
     while wait_s := bucket.wait_s(time.monotonic()):
         await asyncio.sleep(wait_s)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this computer reaches an address."""
+    """Whether an address is reachable from this computer only."""
     if host == "localhost":
         return True
     try:
@@ -134,22 +150,26 @@ def is_loopback(host: str) -> bool:
 
 
 def require_token(host: str, token: str | None) -> None:
-    """Raises InputError: other computers could reach the server and it has no token, or a token to be guessed."""
+    """Check that a server which other computers can reach has a token, and that the token is hard to guess.
+
+    Raises:
+        InputError: the token is missing or too weak.
+    """
     if token is None and not is_loopback(host):
         raise InputError(
-            f"--host {host} lets other computers in, so it needs a token: set KNUCKLE_TOKEN or give --token, "
-            "for instance $(python -c 'import secrets; print(secrets.token_urlsafe())')"
+            f"--host {host} is reachable from other computers, so it needs a token: set KNUCKLE_TOKEN or --token, "
+            "for example to $(python -c 'import secrets; print(secrets.token_urlsafe())')"
         )
     if token is not None and (len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable()):
-        raise InputError(f"a token has {MIN_TOKEN_LENGTH} or more printable ASCII characters, got {len(token)}")
+        raise InputError(f"a token needs {MIN_TOKEN_LENGTH} or more printable ASCII characters, got {len(token)}")
 
 
 def same_token(given: str, token: str) -> bool:
-    """Compares in a time that does not tell how much of it was right."""
+    """Compare in constant time, so that response times reveal nothing about the token."""
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
 
 
 def host_of(value: str) -> str:
-    """The host of a Host header or of an origin, without scheme and port."""
+    """The host name in a Host or Origin header, without scheme and port."""
     rest = value.rpartition("://")[2]
     return rest[: rest.index("]") + 1] if rest.startswith("[") and "]" in rest else rest.partition(":")[0]

@@ -1,12 +1,12 @@
-"""What the API takes and gives: an OpenAPI description, and the same as a page to read."""
+"""The API's documentation: an OpenAPI description, and a page to read."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from html import escape
 from importlib import resources
 from typing import Any
 
+from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -14,53 +14,54 @@ import knuckle
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.serve.detect import OPTIONS, TYPES
 
-REFUSALS = {
-    "400": "an option or picture that cannot be used",
-    "401": "no token, or a wrong one",
-    "403": "asked by a page of another site, or by a name that is not this server's",
-    "408": "the picture came too slowly",
-    "413": "too many bytes or pixels",
-    "415": "no JPEG, PNG or WebP",
-    "429": "too many requests; Retry-After says when",
-    "503": "too many pictures are waiting; Retry-After says when",
+ERRORS = {
+    "400": "an option or the image is invalid",
+    "401": "the token is missing or wrong",
+    "403": "the request comes from a page of another web site, or uses a host name that is not this server's",
+    "408": "the image took too long to arrive",
+    "413": "the image has too many bytes or pixels",
+    "415": "the file is not a JPEG, PNG or WebP",
+    "429": "too many requests; Retry-After says when to try again",
+    "503": "too many images are waiting; Retry-After says when to try again",
 }
-MEANINGS = {
-    "max_hands": "never more hands than this",
-    "min_palm_score": "weaker palms are none, 0..1",
-    "min_presence": "less certain hands are dropped, 0..1",
-    "mirrored": "the picture is a mirror image, as a selfie camera shows it",
-    "remove_duplicates": "one hand that was found twice comes out once",
-    "palms_only": "boxes and key points of palms, no landmarks; faster",
+DESCRIPTIONS = {
+    "max_hands": "maximum number of hands",
+    "min_palm_score": "confidence threshold of the palm detector, 0..1",
+    "min_presence": "confidence threshold for a hand in a palm's region, 0..1",
+    "mirrored": "the image is a mirror image, as selfie cameras show it",
+    "remove_duplicates": "return a hand once if it was detected twice",
+    "palms_only": "return boxes and key points of palms without landmarks; faster",
 }
-_NUMBER, _MAYBE = {"type": "number"}, {"type": ["number", "null"]}
-_TYPES = {bool: "boolean", int: "integer", float: "number"}
+NUMBER, NUMBER_OR_NULL = {"type": "number"}, {"type": ["number", "null"]}
+JSON_TYPES = {bool: "boolean", int: "integer", float: "number", type(None): ["number", "null"]}
 
 
-def _points(count: int, size: int, what: str) -> dict[str, Any]:
-    point = {"type": "array", "items": _NUMBER, "minItems": size, "maxItems": size}
-    return {"type": "array", "items": point, "minItems": count, "maxItems": count, "description": what}
+def points(count: int, size: int, text: str) -> dict[str, Any]:
+    """The schema of `count` points with `size` numbers each."""
+    point = {"type": "array", "items": NUMBER, "minItems": size, "maxItems": size}
+    return {"type": "array", "items": point, "minItems": count, "maxItems": count, "description": text}
 
 
 SCHEMAS: dict[str, Any] = {
     "Hand": {
         "type": "object",
         "properties": {
-            "track_id": {"type": ["integer", "null"], "description": "stays with a hand; null for single pictures"},
-            "handedness": {"enum": ["Left", "Right"], "description": "the person's own"},
-            "handedness_score": _NUMBER,
-            "presence": {**_NUMBER, "description": "how sure the network is that there is a hand, 0..1"},
-            "palm_score": _MAYBE,
-            "landmarks": _points(21, 3, "x, y in pixels of the picture, z in pixels relative to the wrist"),
-            "world": _points(21, 3, "metres, origin near the hand's centre"),
-            "visibility": {"type": ["array", "null"], "items": _NUMBER, "description": "per landmark, 0..1"},
+            "track_id": {"type": ["integer", "null"], "description": "stays with a hand in a stream; null for images"},
+            "handedness": {"enum": ["Left", "Right"], "description": "the person's left or right hand"},
+            "handedness_score": NUMBER,
+            "presence": {**NUMBER, "description": "confidence that the region shows a hand, 0..1"},
+            "palm_score": NUMBER_OR_NULL,
+            "landmarks": points(21, 3, "x, y in image pixels; z in pixels, relative to the wrist"),
+            "world": points(21, 3, "metres; the origin is near the hand's centre"),
+            "visibility": {"type": ["array", "null"], "items": NUMBER, "description": "of each landmark, 0..1"},
         },
     },
     "Palm": {
         "type": "object",
         "properties": {
-            "box": {"type": "array", "items": _NUMBER, "minItems": 4, "maxItems": 4, "description": "x0, y0, x1, y1"},
-            "keypoints": _points(7, 2, "pixels of the picture"),
-            "score": _NUMBER,
+            "box": {"type": "array", "items": NUMBER, "minItems": 4, "maxItems": 4, "description": "x0, y0, x1, y1"},
+            "keypoints": points(7, 2, "image pixels"),
+            "score": NUMBER,
         },
     },
     "Found": {
@@ -68,7 +69,7 @@ SCHEMAS: dict[str, Any] = {
         "properties": {
             "width": {"type": "integer"},
             "height": {"type": "integer"},
-            "ms": {**_NUMBER, "description": "milliseconds spent on decoding and finding"},
+            "ms": {**NUMBER, "description": "milliseconds for decoding and detection"},
             "hands": {"type": "array", "items": {"$ref": "#/components/schemas/Hand"}},
             "palms": {"type": "array", "items": {"$ref": "#/components/schemas/Palm"}, "description": "palms_only"},
         },
@@ -76,24 +77,24 @@ SCHEMAS: dict[str, Any] = {
     },
     "Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]},
 }
-for _name in ("Hand", "Palm"):
-    SCHEMAS[_name]["required"] = list(SCHEMAS[_name]["properties"])
+for name in ("Hand", "Palm"):
+    SCHEMAS[name]["required"] = list(SCHEMAS[name]["properties"])
 
 
 @lru_cache
 def description(needs_token: bool) -> dict[str, Any]:
-    """The OpenAPI 3.1 description of the HTTP part, as a dict for JSON."""
+    """The OpenAPI 3.1 description of the HTTP API, as a dict for JSON."""
     file = {"type": "string", "format": "binary"}
     content: dict[str, Any] = {kind: {"schema": file} for kind in TYPES if "/form" not in kind}
     content["multipart/form-data"] = {"schema": {"type": "object", "properties": {"image": file}}}
-    answers = {"200": _answer("what was found, the best first", "Found")}
-    answers |= {status: _answer(why, "Error") for status, why in REFUSALS.items()}
+    responses = {"200": response("hands or palms, the highest score first", "Found")}
+    responses |= {status: response(text, "Error") for status, text in ERRORS.items()}
     post = {
-        "summary": "Find the hands in one picture",
+        "summary": "Find the hands in an image",
         "operationId": "detect",
-        "parameters": [_parameter(name) for name in OPTIONS],
+        "parameters": [parameter(name) for name in OPTIONS],
         "requestBody": {"required": True, "content": content},
-        "responses": answers,
+        "responses": responses,
     }
     components: dict[str, Any] = {"schemas": SCHEMAS}
     if needs_token:
@@ -101,28 +102,23 @@ def description(needs_token: bool) -> dict[str, Any]:
         post["security"] = [{"token": []}]
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Knuckle", "version": knuckle.__version__, "summary": "Hands in pictures, 21 landmarks each"},
+        "info": {"title": "Knuckle", "version": knuckle.__version__, "summary": "Hands in images, 21 landmarks each"},
         "paths": {"/v1/detect": {"post": post}},
         "components": components,
     }
 
 
-def _answer(what: str, schema: str) -> dict[str, Any]:
-    return {
-        "description": what,
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
-    }
+def response(text: str, schema: str) -> dict[str, Any]:
+    """The description of a response whose body follows a schema of `SCHEMAS`."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": text, "content": content}
 
 
-def _parameter(name: str) -> dict[str, Any]:
+def parameter(name: str) -> dict[str, Any]:
+    """The description of an option in the query string."""
     default = getattr(TrackerOptions(), name, False)
-    schema = {"type": _TYPES[type(default)], "default": default}
-    return {"name": name, "in": "query", "description": MEANINGS[name], "schema": schema}
-
-
-def _option_row(name: str) -> str:
-    default = str(_parameter(name)["schema"]["default"]).lower()
-    return f"<tr><th scope=row><code>{name}</code><td>{escape(MEANINGS[name])}<td><code>{default}</code>"
+    schema = {"type": JSON_TYPES[type(default)], "default": default}
+    return {"name": name, "in": "query", "description": DESCRIPTIONS[name], "schema": schema}
 
 
 async def get_description(request: Request) -> Response:
@@ -132,20 +128,24 @@ async def get_description(request: Request) -> Response:
 
 async def get_manual(request: Request) -> Response:
     """`/v1`: the API on one page."""
-    text = resources.files("knuckle.serve").joinpath("api.html").read_text(encoding="utf-8")
-    options = "".join(map(_option_row, OPTIONS))
-    refusals = "".join(f"<tr><th scope=row>{status}<td>{escape(why)}" for status, why in REFUSALS.items())
-    needs_token = request.app.state.service.token is not None
     base = str(request.base_url).rstrip("/")
-    header = ' \\\n     -H "Authorization: Bearer $KNUCKLE_TOKEN"' if needs_token else ""
-    parts = {"options": options, "refusals": refusals, "base": escape(base), "header": escape(header)}
-    parts |= {"socket": escape("ws" + base.removeprefix("http")), "version": knuckle.__version__}
-    for name, value in parts.items():
-        text = text.replace("{{" + name + "}}", value)
-    return HTMLResponse(text)
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text_of("api.html"))
+    page = template.render(
+        version=knuckle.__version__,
+        base=base,
+        socket="ws" + base.removeprefix("http"),
+        needs_token=request.app.state.service.token is not None,
+        options=[parameter(name) for name in OPTIONS],
+        errors=ERRORS,
+    )
+    return HTMLResponse(page)
 
 
 async def get_style(request: Request) -> Response:
-    """The manual's style sheet: the page may not hold styles itself."""
-    text = resources.files("knuckle.serve").joinpath("api.css").read_text(encoding="utf-8")
-    return Response(text, media_type="text/css")
+    """`/v1/api.css`: the page's content security policy forbids inline styles."""
+    return Response(text_of("api.css"), media_type="text/css")
+
+
+def text_of(name: str) -> str:
+    """A text file of this package."""
+    return resources.files("knuckle.serve").joinpath(name).read_text(encoding="utf-8")

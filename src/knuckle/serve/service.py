@@ -1,4 +1,4 @@
-"""What all requests share: networks, worker threads, and the gate that every request passes."""
+"""What all requests share: the networks, the worker threads, and the rules that every request must pass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import queue
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -16,20 +16,28 @@ from starlette.responses import JSONResponse
 from knuckle.models import catalogue
 from knuckle.models.session import Outputs, Pictures, Session, default_threads
 from knuckle.pipeline.options import TrackerOptions
-from knuckle.pipeline.tracker import Networks, load
-from knuckle.serve.limits import Limits, Places, Rates, Refused, host_of, is_loopback, require_token, same_token
+from knuckle.pipeline.tracker import Networks
+from knuckle.serve.limits import (
+    Limits,
+    RateLimiter,
+    Refused,
+    Slots,
+    host_of,
+    is_loopback,
+    require_token,
+    same_token,
+)
 
-MAX_HANDS = 16  # of one picture, so that a picture full of hands is not dear
+MAX_HANDS = 16  # per image, so that one crowded image cannot occupy a worker for long
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Copies:
-    """Several copies of one network, one thread each; a call takes one that is free and waits for it if need be.
+class NetworkPool:
+    """Several copies of one network, each single-threaded; a call uses a free copy, or waits for one.
 
-    Eight streams of 10 frames a second with two hands each on 2 cores: none of 800 frames dropped, 99 % answered
-    within 57 ms. One copy on both cores: 34 dropped, 342 ms (`python benchmarks/serve.py`).
+    This serves many streams better than one copy that uses all cores (`python benchmarks/serve.py`; docs/serve.md).
     """
 
     def __init__(self, sessions: list[Session]) -> None:
@@ -48,29 +56,30 @@ class Copies:
 
 
 def load_copies(models: str, copies: int) -> Networks:
-    """A bundle's networks, `copies` times."""
+    """Load the networks of a bundle, each `copies` times."""
     bundle = catalogue.find(models)
     palm, hand = (
-        Copies([Session(path, threads=1) for _ in range(copies)]) for path in (bundle.palm_path, bundle.hand_path)
+        NetworkPool([Session(path, threads=1) for _ in range(copies)]) for path in (bundle.palm_path, bundle.hand_path)
     )
-    return replace(load(bundle.folder.as_posix(), threads=1), palm=palm, hand=hand)
+    return Networks(palm, hand, bundle)
 
 
 @dataclass
 class Service:
-    """One server's models, workers and limits.
+    """Models, workers and limits of one server.
 
     Attributes:
-        models: the bundle that detects and tracks.
-        host: the address it listens on; on loopback only requests for loopback names are answered, so that no
-            web page reaches it by a DNS name of its own.
-        token: what clients of the API must show; None only on loopback.
-        origins: web origins besides its own that may use the API, like "https://example.org".
-        workers: threads that decode and infer; None for `default_threads()`.
+        models: the bundle that the API uses: its name, folder or `.task` file.
+        host: the address that the server listens on. On a loopback address, only requests for loopback names are
+            answered, so that no web site can reach the server through a DNS name of its own.
+        token: what API clients must send; may be None on loopback addresses only.
+        origins: other web origins whose pages may use the API, for example "https://example.org".
+        limits: what one client may use.
+        workers: threads for decoding and inference; None for as many as there are cores, at most 4.
 
     Raises:
-        InputError: a host that needs a token, a token that is too short.
-        BundleError: the models cannot be had.
+        InputError: the token is missing or too weak.
+        BundleError: the models are missing, damaged or cannot be downloaded.
     """
 
     models: str = catalogue.DEFAULT
@@ -84,19 +93,23 @@ class Service:
         require_token(self.host, self.token)
         workers = self.workers or default_threads()
         self.networks = load_copies(self.models, workers)
-        self.rates = Rates(self.limits.requests_per_s)
-        self.places = Places("WebSockets", self.limits.sockets, self.limits.sockets_per_client)
+        self.rates = RateLimiter(self.limits.requests_per_s)
+        self.sockets = Slots("WebSockets", self.limits.sockets, self.limits.sockets_per_client)
         self.executor = ThreadPoolExecutor(workers, thread_name_prefix="knuckle-serve")
         self.waiting = 0
 
     async def work(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run in a worker thread, first come first served."""
+        """Call a function in a worker thread; calls run in the order in which they came."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, lambda: function(*args, **kwargs))
 
     async def work_if_room(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`work`, or Refused 503 when too many are waiting already."""
+        """Like `work`, but refuses when too many calls are waiting.
+
+        Raises:
+            Refused: 503.
+        """
         if self.waiting >= self.limits.waiting:
-            raise Refused(503, f"{self.waiting} pictures are waiting already; try again in a second", 1)
+            raise Refused(503, f"the server is busy, {self.waiting} images are waiting; try again in a second", 1)
         self.waiting += 1
         try:
             return await self.work(function, *args, **kwargs)
@@ -104,43 +117,47 @@ class Service:
             self.waiting -= 1
 
     def require_allowed(self, headers: Mapping[str, str]) -> None:
-        """Raises Refused 403: a web page of another site asks, or a name that is not ours."""
+        """Check the Host and Origin headers of a request.
+
+        Raises:
+            Refused: 403, the request is for a foreign host name, or from a page of another web site.
+        """
         host, origin = headers.get("host", ""), headers.get("origin")
         if is_loopback(self.host) and not is_loopback(host_of(host)):
-            raise Refused(403, f"this server answers to localhost only, not to {host!r}")
+            raise Refused(403, f"this server answers requests for localhost only, not for {host!r}")
         if origin is None or origin in self.origins or origin.partition("://")[2] == host:
             return
-        raise Refused(403, f"pages of {origin} may not use this server; it can be started with --allow-origin {origin}")
+        raise Refused(403, f"pages from {origin} may not use this server; start it with --allow-origin {origin}")
 
     def has_token(self, headers: Mapping[str, str]) -> bool:
-        """Whether `Authorization: Bearer TOKEN` is right, or none is asked for."""
+        """Whether the headers carry the token as `Authorization: Bearer TOKEN`, or none is needed."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         return self.token is None or (scheme.lower() == "bearer" and same_token(given.strip(), self.token))
 
     def is_token(self, given: Any) -> bool:
-        """Whether a token that came in a message is right, or none is asked for."""
+        """Whether a value from a message is the token, or none is needed."""
         return self.token is None or (isinstance(given, str) and same_token(given, self.token))
 
     def close(self) -> None:
-        """Let running work end, start no more."""
+        """Wait for running work and drop what is waiting."""
         self.executor.shutdown(wait=True, cancel_futures=True)
 
 
-def options_of(changes: Mapping[str, Any]) -> TrackerOptions:
-    """Options that a client asked for.
+def client_options(changes: Mapping[str, Any]) -> TrackerOptions:
+    """Tracker options that a client asked for.
 
     Raises:
-        InputError: there is no such option, or it is out of range.
-        Refused: more hands than one client may ask for.
+        InputError: an option does not exist or is out of range.
+        Refused: 400, more hands than a client may ask for.
     """
     options = TrackerOptions.of(None, dict(changes))
     if options.max_hands > MAX_HANDS:
-        raise Refused(400, f"max_hands may be at most {MAX_HANDS} here, got {options.max_hands}")
+        raise Refused(400, f"max_hands may be at most {MAX_HANDS} on this server, got {options.max_hands}")
     return options
 
 
-def refusal(refused: Refused) -> JSONResponse:
-    """The answer that says why there is none."""
+def error_response(refused: Refused) -> JSONResponse:
+    """The HTTP response of a refused request: {"error": reason}."""
     headers = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {}
     if refused.retry_after_s is not None:
         headers["Retry-After"] = str(math.ceil(refused.retry_after_s))

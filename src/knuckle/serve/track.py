@@ -1,4 +1,4 @@
-"""The WebSocket `/v1/track`: pictures in, hands out, one tracker per connection, stale pictures dropped and said."""
+"""The WebSocket `/v1/track`: images in, hands out. Each connection has its own tracker; stale frames are dropped."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 import knuckle
 from knuckle.errors import Error
 from knuckle.pipeline.tracker import HandTracker
-from knuckle.serve.limits import Bucket, Refused, pace
-from knuckle.serve.pictures import decode
-from knuckle.serve.service import Service, options_of, refusal
+from knuckle.serve.decode import decode_image
+from knuckle.serve.limits import Refused, TokenBucket, take_when_ready
+from knuckle.serve.service import Service, client_options, error_response
 
-POLICY = 1008  # close code of RFC 6455 for clients that break a rule
+POLICY_VIOLATION = 1008  # close code of RFC 6455
 KEYS = {"token", "options", "time_s", "reset"}
 
 
-class Leave(Exception):
-    """Close the connection: code and reason, or without a word where the client has gone."""
+class Close(Exception):
+    """Ends a connection.
+
+    Args:
+        code: close code; None if the client has closed the connection already.
+        reason: one line for the client, at most 123 bytes.
+    """
 
     def __init__(self, code: int | None = None, reason: str = "") -> None:
         super().__init__(reason)
@@ -31,8 +36,8 @@ class Leave(Exception):
 
 
 @dataclass
-class Orders:
-    """What text messages asked for since the last picture that was looked at."""
+class Changes:
+    """What text messages asked for since the last image that was processed."""
 
     options: dict[str, Any] | None = None
     reset: bool = False
@@ -40,41 +45,42 @@ class Orders:
 
 
 @dataclass
-class Picture:
-    """One that waits: its number in the connection, the file, when it was taken, what to do before."""
+class Waiting:
+    """An image that waits: its number in the connection, the file, its time, and the changes to make before."""
 
     frame: int
     data: bytes
     time_s: float
-    orders: Orders
+    changes: Changes
 
 
 @dataclass
-class Desk:
-    """Where the reader leaves the newest picture and the answerer takes it; one that waits too long is replaced."""
+class Mailbox:
+    """Passes the newest image from the reading to the answering task; an image that is not taken is replaced."""
 
-    newest: Picture | None = None
+    newest: Waiting | None = None
     dropped: list[int] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def put(self, picture: Picture) -> None:
+    def put(self, image: Waiting) -> None:
+        """Leave an image; it inherits the changes of the image that it replaces."""
         if self.newest is not None:
             self.dropped.append(self.newest.frame)
-            earlier = self.newest.orders
-            picture.orders.reset |= earlier.reset
-            if picture.orders.options is None:
-                picture.orders.options = earlier.options
-        self.newest = picture
+            earlier = self.newest.changes
+            image.changes.reset |= earlier.reset
+            if image.changes.options is None:
+                image.changes.options = earlier.options
+        self.newest = image
         self.arrived.set()
 
-    async def take(self) -> tuple[Picture, list[int]]:
-        """The newest picture and the numbers of those that it replaced."""
+    async def take(self) -> tuple[Waiting, list[int]]:
+        """Wait for an image; return it and the numbers of the images that were replaced."""
         await self.arrived.wait()
         self.arrived.clear()
-        picture, dropped = self.newest, self.dropped
-        assert picture is not None
+        image, dropped = self.newest, self.dropped
+        assert image is not None
         self.newest, self.dropped = None, []
-        return picture, dropped
+        return image, dropped
 
 
 async def track(socket: WebSocket) -> None:
@@ -82,27 +88,28 @@ async def track(socket: WebSocket) -> None:
     service: Service = socket.app.state.service
     try:
         service.require_allowed(socket.headers)
-        with service.places.take(socket.client.host if socket.client else ""):
+        with service.sockets.take(socket.client.host if socket.client else ""):
             await socket.accept()
             try:
-                await _converse(socket, service)
-            except Leave as leave:
-                if leave.code is not None:
-                    with suppress(RuntimeError, WebSocketDisconnect):  # it has gone meanwhile
-                        await socket.close(leave.code, leave.reason)
+                await converse(socket, service)
+            except Close as close:
+                if close.code is not None:
+                    with suppress(RuntimeError, WebSocketDisconnect):  # the client was faster
+                        await socket.close(close.code, close.reason)
     except Refused as refused:
-        await socket.send_denial_response(refusal(refused))
+        await socket.send_denial_response(error_response(refused))
 
 
-async def _converse(socket: WebSocket, service: Service) -> None:
-    desk, start_s = Desk(), time.monotonic()
+async def converse(socket: WebSocket, service: Service) -> None:
+    """Check the token, then read and answer at the same time until one of the two ends."""
+    mailbox, start_s = Mailbox(), time.monotonic()
     if not service.has_token(socket.headers):
-        await _require_token(socket, service)
+        await require_token_message(socket, service)
     ready = {"ready": True, "version": knuckle.__version__, "models": service.networks.bundle.name}
-    await _send(socket, json.dumps({**ready, "max_bytes": service.limits.body_bytes}))
+    await send(socket, json.dumps({**ready, "max_bytes": service.limits.body_bytes}))
     tasks = [
-        asyncio.create_task(_read(socket, service, desk, start_s)),
-        asyncio.create_task(_answer(socket, service, desk)),
+        asyncio.create_task(read_messages(socket, service, mailbox, start_s)),
+        asyncio.create_task(answer_images(socket, service, mailbox)),
     ]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -114,100 +121,104 @@ async def _converse(socket: WebSocket, service: Service) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _require_token(socket: WebSocket, service: Service) -> None:
-    """The first message must be {"token": …}; browsers cannot send an Authorization header."""
+async def require_token_message(socket: WebSocket, service: Service) -> None:
+    """Take the token from the first message, because browsers cannot send an Authorization header.
+
+    Raises:
+        Close: the token is missing or wrong.
+    """
     try:
         message = await asyncio.wait_for(socket.receive(), service.limits.hello_s)
     except asyncio.TimeoutError:
-        raise Leave(POLICY, 'no token: begin with {"token": "..."}') from None
+        raise Close(POLICY_VIOLATION, 'missing token: the first message must be {"token": "..."}') from None
     if message["type"] == "websocket.disconnect":
-        raise Leave
-    given = _object(message.get("text") or "")
+        raise Close
+    given = parse_json(message.get("text") or "")
     if not isinstance(given, dict) or not service.is_token(given.get("token")):
-        await asyncio.sleep(0.5)  # guessing is slow, and costs one of the places
-        raise Leave(POLICY, 'wrong or missing token: begin with {"token": "..."}')
+        await asyncio.sleep(0.5)  # makes guessing slow; meanwhile this connection occupies a slot
+        raise Close(POLICY_VIOLATION, 'missing or wrong token: the first message must be {"token": "..."}')
 
 
-async def _read(socket: WebSocket, service: Service, desk: Desk, start_s: float) -> None:
-    """Take messages as they come, never more than the limit allows; who sends faster waits at their end."""
+async def read_messages(socket: WebSocket, service: Service, mailbox: Mailbox, start_s: float) -> None:
+    """Read messages, no faster than the limit; the client's sends wait meanwhile."""
     limits = service.limits
-    bucket = Bucket(limits.frames_per_s, 2 * limits.frames_per_s, time.monotonic())
-    frame, orders = 0, Orders()
+    bucket = TokenBucket(limits.frames_per_s, 2 * limits.frames_per_s, time.monotonic())
+    frame, changes = 0, Changes()
     while True:
         try:
             message = await asyncio.wait_for(socket.receive(), limits.idle_s)
         except asyncio.TimeoutError:
-            raise Leave(POLICY, f"nothing came for {limits.idle_s:g} s") from None
+            raise Close(POLICY_VIOLATION, f"no message for {limits.idle_s:g} s") from None
         if message["type"] == "websocket.disconnect":
-            raise Leave
-        await pace(bucket)
+            raise Close
+        await take_when_ready(bucket)
         if (data := message.get("bytes")) is not None:
-            taken_s = time.monotonic() - start_s if orders.time_s is None else orders.time_s
-            desk.put(Picture(frame, data, taken_s, orders))
-            frame, orders = frame + 1, Orders()
-            continue
-        problem = _obey(message.get("text") or "", orders)
-        if problem:
-            await _send(socket, json.dumps({"error": problem}))
+            taken_s = time.monotonic() - start_s if changes.time_s is None else changes.time_s
+            mailbox.put(Waiting(frame, data, taken_s, changes))
+            frame, changes = frame + 1, Changes()
+        elif problem := apply_message(message.get("text") or "", changes):
+            await send(socket, json.dumps({"error": problem}))
 
 
-def _obey(text: str, orders: Orders) -> str | None:
-    """Note what a text message asks for; what is wrong with it, if anything."""
-    wanted = _object(text)
+def apply_message(text: str, changes: Changes) -> str | None:
+    """Add to `changes` what a text message asks for; return what is wrong with the message, or None."""
+    wanted = parse_json(text)
     if not isinstance(wanted, dict) or not wanted or set(wanted) - KEYS:
-        return f"text messages are JSON objects with {', '.join(sorted(KEYS))}; pictures come as binary messages"
+        keys = ", ".join(sorted(KEYS))
+        return f"text messages must be JSON objects with the keys {keys}; send images as binary messages"
     options, time_s = wanted.get("options"), wanted.get("time_s")
     if time_s is not None and (isinstance(time_s, bool) or not isinstance(time_s, (int, float))):
         return f"time_s must be a number of seconds, got {time_s!r}"
     if options is not None:
+        if not isinstance(options, dict):
+            return f"options must be an object, got {options!r}"
         try:
-            if not isinstance(options, dict):
-                return f"options must be an object, got {options!r}"
-            options_of(options)
+            client_options(options)
         except (Error, Refused) as error:
             return str(error)
-        orders.options = options
-    orders.reset |= bool(wanted.get("reset"))
-    orders.time_s = orders.time_s if time_s is None else float(time_s)
+        changes.options = options
+    changes.reset |= bool(wanted.get("reset"))
+    changes.time_s = changes.time_s if time_s is None else float(time_s)
     return None
 
 
-def _object(text: str) -> Any:
+def parse_json(text: str) -> Any:
+    """The value of a JSON text; None if it is invalid."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-async def _answer(socket: WebSocket, service: Service, desk: Desk) -> None:
-    """Track the newest picture, send its hands, and so on: the next one is taken when the client has taken these."""
+async def answer_images(socket: WebSocket, service: Service, mailbox: Mailbox) -> None:
+    """Track the newest image and send its hands; the next image is taken after the client has read the answer."""
     tracker = HandTracker(service.networks)
     while True:
-        picture, dropped = await desk.take()
-        if picture.orders.options is not None:
-            tracker = HandTracker(service.networks, **picture.orders.options)
-        elif picture.orders.reset:
+        image, dropped = await mailbox.take()
+        if image.changes.options is not None:
+            tracker = HandTracker(service.networks, **image.changes.options)
+        elif image.changes.reset:
             tracker.reset()
-        text = await service.work(_look, tracker, picture, dropped, service.limits.pixels)
-        await _send(socket, text)
+        text = await service.work(track_image, tracker, image, dropped, service.limits.pixels)
+        await send(socket, text)
 
 
-def _look(tracker: HandTracker, picture: Picture, dropped: list[int], max_pixels: int) -> str:
-    """One picture's answer as JSON; runs in a worker thread."""
-    answer: dict[str, Any] = {"frame": picture.frame, "time_s": round(picture.time_s, 6), "dropped": dropped}
+def track_image(tracker: HandTracker, waiting: Waiting, dropped: list[int], max_pixels: int) -> str:
+    """The answer to one image as JSON; runs in a worker thread."""
+    answer: dict[str, Any] = {"frame": waiting.frame, "time_s": round(waiting.time_s, 6), "dropped": dropped}
     start = time.perf_counter()
     try:
-        image = decode(picture.data, max_pixels)
-        hands = [hand.to_dict() for hand in tracker(image, picture.time_s)]
+        image = decode_image(waiting.data, max_pixels)
+        hands = [hand.to_dict() for hand in tracker(image, waiting.time_s)]
     except (Refused, Error) as error:
         return json.dumps({**answer, "error": str(error)})
     ms = round(1000 * (time.perf_counter() - start), 2)
     return json.dumps({**answer, "width": image.shape[1], "height": image.shape[0], "ms": ms, "hands": hands})
 
 
-async def _send(socket: WebSocket, text: str) -> None:
-    """Waits while the client does not take what was sent; protocol.py ends that after a while."""
+async def send(socket: WebSocket, text: str) -> None:
+    """Send a message; waits while the client does not read. deadlines.py ends a wait that is too long."""
     try:
         await socket.send_text(text)
-    except (RuntimeError, WebSocketDisconnect):  # it was closed in between
-        raise Leave from None
+    except (RuntimeError, WebSocketDisconnect):  # the connection was closed meanwhile
+        raise Close from None
