@@ -26,3 +26,13 @@ def test_importing_what_is_not_there_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.task").write_text("no archive")
     environment = {"KNUCKLE_CACHE": str(tmp_path / "cache")}
     assert "text.task" in one_line(run("models", "import", tmp_path / "text.task", env=environment))
+
+
+def test_without_a_network_the_first_use_names_the_bundle_that_needs_none(tmp_path: Path, clip: Path) -> None:
+    nowhere = "http://127.0.0.1:9/"
+    offline = {name: nowhere for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "PIP_INDEX_URL")}
+    offline |= {"PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1", "KNUCKLE_CACHE": str(tmp_path)}
+    refused = one_line(run("track", clip, "--threads", 3, env=offline))  # not one of the loaded networks
+    assert "cannot be fetched" in refused and "--models knuckle" in refused
+    done = run("track", clip, "--models", "knuckle", env=offline)
+    assert done.returncode == 0 and "frames   30" in done.stdout

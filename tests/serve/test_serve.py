@@ -40,7 +40,6 @@ brotli = pytest.importorskip("brotli")
 client = pytest.importorskip("websockets.sync.client")
 from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: E402
 
-from knuckle.cli.serve import serve  # noqa: E402
 from knuckle.serve import files  # noqa: E402
 from knuckle.serve.limits import Limits, TokenBucket, host_of, is_loopback, require_token  # noqa: E402
 from knuckle.serve.openapi import description  # noqa: E402
@@ -625,20 +624,19 @@ def test_the_command_refuses_what_would_be_unsafe_or_cannot_work(server: Running
         (["--certificate", str(wrong)], "cannot be used"),
         (["--port", str(server.port)], "is the port taken"),
     ):
-        with pytest.raises(InputError, match=says):
-            serve.main(arguments, standalone_mode=False)
+        assert says in run("serve", *arguments).stderr
 
 
 def test_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     for name in ("knuckle.cli.serve", "knuckle.serve.server"):
-        monkeypatch.delitem(sys.modules, name)
+        monkeypatch.delitem(sys.modules, name, raising=False)
     assert "knuckle serve needs uvicorn: pip install 'knuckle[serve]'" in one_line(run("serve"))
 
 
 def test_the_command_serves_until_it_is_told_to_stop() -> None:
-    code = "from knuckle.cli.serve import serve; serve()"
-    with subprocess.Popen([sys.executable, "-u", "-c", code, "--port=0"], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-u", "-m", "knuckle.cli", "serve", "--port=0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         told = process.stdout.readline()
         address = told.split()[3]
@@ -686,13 +684,20 @@ def test_answers_are_as_the_description_says(server: Running, photo: bytes) -> N
         fits(server.post(photo, query).json(), schemas["Found"], schemas)
     fits(server.post(b"").json(), schemas["Error"], schemas)
     for parameter in told["paths"]["/v1/detect"]["post"]["parameters"]:
-        default = str(parameter["schema"]["default"]).lower()
+        default = str(parameter["schema"].get("default", 0.5)).lower()
         assert server.post(photo, f"?{parameter['name']}={default}").status_code == 200
+
+
+def test_the_manual_escapes_what_it_is_given(server: Running) -> None:
+    with server.connect() as raw:
+        raw.sendall(b"GET /v1 HTTP/1.1\r\nHost: localhost:<script>\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: raw.recv(1 << 16), b""))
+    assert b"<script>" not in answer
 
 
 def test_the_manual_names_every_option(server: Running) -> None:
     manual = httpx.get(server.url("/v1"))
-    assert manual.status_code == 200 and "{{" not in manual.text
+    assert manual.status_code == 200 and not re.search(r"{[{%]", manual.text)
     for parameter in description(False)["paths"]["/v1/detect"]["post"]["parameters"]:
         assert f"<code>{parameter['name']}</code>" in manual.text
     assert httpx.get(server.url("/v1/api.css")).headers["content-type"].startswith("text/css")

@@ -226,7 +226,8 @@ def pull(name: str) -> Bundle:
                 reasons.append(str(error))
     raise BundleError(
         f"bundle {name!r} is not in the cache and cannot be fetched ({'; '.join(reasons)}). "
-        f"With a network, run: knuckle models pull {name}. Without one, give models= a hand_landmarker.task file."
+        f"With a network, run: knuckle models pull {name}. Without one, use bundle {PACKAGED[0]!r}, which is part of "
+        f"the package (--models {PACKAGED[0]}), or a hand_landmarker.task file."
     )
 
 

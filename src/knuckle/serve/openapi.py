@@ -33,7 +33,7 @@ DESCRIPTIONS = {
     "palms_only": "return boxes and key points of palms without landmarks; faster",
 }
 NUMBER, NUMBER_OR_NULL = {"type": "number"}, {"type": ["number", "null"]}
-JSON_TYPES = {bool: "boolean", int: "integer", float: "number", type(None): ["number", "null"]}
+JSON_TYPES = {bool: "boolean", int: "integer", float: "number"}
 
 
 def points(count: int, size: int, text: str) -> dict[str, Any]:
@@ -117,7 +117,8 @@ def response(text: str, schema: str) -> dict[str, Any]:
 def parameter(name: str) -> dict[str, Any]:
     """The description of an option in the query string."""
     default = getattr(TrackerOptions(), name, False)
-    schema = {"type": JSON_TYPES[type(default)], "default": default}
+    # An option without a default is a threshold that the bundle sets.
+    schema = {"type": "number"} if default is None else {"type": JSON_TYPES[type(default)], "default": default}
     return {"name": name, "in": "query", "description": DESCRIPTIONS[name], "schema": schema}
 
 
