@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCE ?= examples/hands.mp4
+# Processes of the tests. The tests of one file stay together, since they share what is slow to make.
+JOBS ?= 2
 
 .PHONY: demo test check format bench bench-accuracy web docs docs-site clean
 
@@ -11,7 +13,7 @@ demo: $(VENV)/user
 	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

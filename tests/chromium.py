@@ -17,7 +17,8 @@ import numpy as np
 
 from knuckle.images import Image
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")
 WEB = Path(__file__).resolve().parents[1] / "web"
 # Threads of WebAssembly need these; nothing but this machine can be reached, WebGL is not there at all.
 ISOLATION = {
