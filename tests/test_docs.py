@@ -131,6 +131,21 @@ def test_the_readme_s_examples_run(
     assert printed.count("[Hand(" if named == "hand.jpg" else "\n") == lines
 
 
+def test_the_architecture_page_shows_the_layers_and_real_places() -> None:
+    from test_layers import ROWS
+
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", page, re.M)
+    assert [int(number) for number, _ in rows] == list(range(1, len(ROWS) + 1))
+    shown = [set(re.findall(r"`(\w+)`", names)) for _, names in rows]
+    assert shown == [{name or "knuckle" for name in row} for row in ROWS]
+    places = re.findall(r"`([\w/]+(?:\.py|/))`(?:: `(\w+)`)?", page.split("## Where is")[1].split("## Choices")[0])
+    assert len(places) > 20
+    for path, name in places:
+        file = next(folder / path for folder in (ROOT / "src" / "knuckle", ROOT) if (folder / path).exists())
+        assert not name or re.search(rf"^(def|class) {name}\b", file.read_text(), re.M), f"{path}: {name}"
+
+
 def documented_columns(page: str, columns: list[str]) -> list[str]:
     """The columns that the table of a page lists; "first, … last" stands for all from the first to the last."""
     listed = []
