@@ -76,7 +76,7 @@ def landmarker(name: str) -> HandLandmarker:
 
 def read(network: HandLandmarker, image: Image, rois: Sequence[Roi]) -> list[Hand]:
     """What a network says of regions, whatever their presence."""
-    return network.decode(network.network(network.prepare(image, rois)), rois)
+    return network.read(image, rois)
 
 
 def hand_session(name: str, threads: int) -> tuple[Session, int]:

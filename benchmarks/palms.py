@@ -35,7 +35,7 @@ from knuckle.images import Image
 from knuckle.media.sources import read
 from knuckle.models.session import Session
 from knuckle.pipeline.options import TrackerOptions
-from knuckle.pipeline.tracker import Networks, hand_detection, palm_candidates
+from knuckle.pipeline.tracker import Networks, hand_detection, palms_to_try
 from knuckle.results import Palm
 from knuckle.train.palm.task import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figures_of, rank
 
@@ -135,7 +135,7 @@ def alarms(networks: dict[str, Networks], places: Sequence[Path]) -> dict[str, A
         counts[place.name] = {"pictures": len(pictures)}
         for name, one in networks.items():
             options = one.completed(TrackerOptions())
-            palms, hands = palm_candidates(one, options), hand_detection(one, options)
+            palms, hands = palms_to_try(one, options), hand_detection(one, options)
             tried = [palms(picture) for picture in pictures]
             counts[place.name][name] = {
                 "palms": sum(palm.score >= options.min_palm_score for seen in tried for palm in seen),

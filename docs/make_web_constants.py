@@ -1,7 +1,7 @@
-"""Writes web/src/constants.ts: what the browser's pipeline must share with this one.
+"""Write web/src/constants.ts: the constants that the TypeScript pipeline shares with the Python one.
 
-Run as `python docs/make_web_constants.py`. A test compares the committed file with `constants()`, so a change of a
-threshold here is a change there.
+Run it as `python docs/make_web_constants.py`. A test compares the committed file with `constants()`, so a threshold
+cannot change in only one of the two.
 """
 
 from __future__ import annotations
@@ -18,6 +18,34 @@ from knuckle.models import catalogue, fetch
 from knuckle.pipeline import hand, memory, options, palm, smooth, tracker
 
 TARGET = Path(__file__).resolve().parents[1] / "web" / "src" / "constants.ts"
+
+SHARED = (
+    (palm, "SUPPRESS_IOU", "Palms whose intersection over union is above this are one palm."),
+    (palm, "UPRIGHT_RAD", "Angle of the line from the wrist to the middle finger's MCP that counts as upright."),
+    (hand, "Z_SCALE", "Scale of the landmark network's z relative to its x and y."),
+    (hand, "STEADY", "Landmarks that move little when fingers bend."),
+    (memory, "REACH", "Distance within which a hand is the one of the previous frame, in palm baselines."),
+    (memory, "REACH_PER_S", "By how much that distance grows for each second that the hand was not seen."),
+    (memory, "WRONG_SIDE", "A hand of the other handedness counts as this many palm baselines further away."),
+    (memory, "VOTES", "The handedness of a track is the mean over about this many frames."),
+    (memory, "CALM_PER_S", "Motion below this many palm baselines per second is noise."),
+    (memory, "COAST_S", "A lost hand is expected to keep moving for this long."),
+    (memory, "SLOWEST_S", "Hands in frames further apart than this are not matched."),
+    (memory, "PALM_LANDMARKS", "The hand landmarks that are the palm detector's key points."),
+    (smooth, "MIN_CUTOFF_HZ", "One-Euro filter: cutoff for a still hand."),
+    (smooth, "BETA_HZ_PER_SPEED", "One-Euro filter: rise of the cutoff with speed, in hand sizes per second."),
+    (smooth, "CENTRE_BETA_HZ_PER_SPEED", "The same for the centre of a hand."),
+    (smooth, "SPEED_CUTOFF_HZ", "One-Euro filter: cutoff for the speed."),
+    (tracker, "SEARCHES_PER_S", "Searches per second while fewer than `maxHands` hands are tracked."),
+    (tracker, "FRAME_S", "Time between frames if the caller gives none."),
+    (tracker, "EAGER_S", "Every frame is searched for this long after a hand came or went."),
+    (tracker, "TRIES", "Where faint palms are tried: palms tried per hand that there is room for."),
+    (tracker, "FAINT_PRESENCE", "A hand that a faint palm led to needs a presence above this."),
+    (fetch, "TASK_MEMBERS", "The networks inside a `.task` file."),
+    (results, "PALM_KEYPOINTS", "The palm detector's seven key points in order."),
+    (results, "PALM_CONNECTIONS", "Lines of the palm as pairs of landmarks."),
+    (results, "HAND_CONNECTIONS", "All lines of a drawn hand as pairs of landmarks."),
+)
 
 
 def camel(name: str) -> str:
@@ -41,42 +69,19 @@ def lines(named: Iterable[tuple[str, str, Any]]) -> list[str]:
     ]
 
 
-def numbers() -> list[tuple[str, str, Any]]:
-    """Name, meaning, value of every plain constant."""
+def shared_constants() -> list[tuple[str, str, Any]]:
+    """Name, meaning and value of every constant that both pipelines use."""
+    names = [point.name.lower() for point in results.HandLandmark]
     return [
-        ("SUPPRESS_IOU", "Palms that overlap by more than this are one.", palm.SUPPRESS_IOU),
-        ("UPRIGHT_RAD", "Angle from wrist to middle MCP that counts as upright.", palm.UPRIGHT_RAD),
-        ("Z_SCALE", "The landmark network's z is this much of the scale of its x and y.", hand.Z_SCALE),
-        ("STEADY", "Landmarks that stay put while fingers bend.", hand.STEADY),
-        ("ROI_JOINTS", "Index, middle and ring joints that tell where a hand points to.", default_joints()),
-        ("REACH", "Palm baselines within which a hand is found again at once.", memory.REACH),
-        ("REACH_PER_S", "The same, for each second unseen.", memory.REACH_PER_S),
-        ("WRONG_SIDE", "A hand of the other side counts as this many baselines further away.", memory.WRONG_SIDE),
-        ("VOTES", "Handedness is the mean over about this many frames.", memory.VOTES),
-        ("CALM_PER_S", "Motion below this many palm baselines a second is noise.", memory.CALM_PER_S),
-        ("COAST_S", "Motion is carried on for this long after a hand was lost.", memory.COAST_S),
-        ("SLOWEST_S", "Frames further apart than this show hands that cannot be told the same.", memory.SLOWEST_S),
-        ("PALM_LANDMARKS", "The palm detector's key points as hand landmarks.", memory.PALM_LANDMARKS),
-        ("MIN_CUTOFF_HZ", "One-Euro: cutoff of a still hand.", smooth.MIN_CUTOFF_HZ),
-        ("BETA_HZ_PER_SPEED", "One-Euro: cutoff gained per hand size a second.", smooth.BETA_HZ_PER_SPEED),
-        ("CENTRE_BETA_HZ_PER_SPEED", "The same for a hand's centre.", smooth.CENTRE_BETA_HZ_PER_SPEED),
-        ("SPEED_CUTOFF_HZ", "One-Euro: cutoff of the speed.", smooth.SPEED_CUTOFF_HZ),
-        ("SEARCHES_PER_S", "Searches a second while more hands are allowed.", tracker.SEARCHES_PER_S),
-        ("FRAME_S", "Time from frame to frame where none is given.", tracker.FRAME_S),
-        ("EAGER_S", "Every frame is searched for this long after a change.", tracker.EAGER_S),
-        ("TRIES", "So many times as many palms as there is room for are tried where faint ones are.", tracker.TRIES),
-        ("FAINT_PRESENCE", "What a faint palm led to is a hand above this presence.", tracker.FAINT_PRESENCE),
-        ("TASK_MEMBERS", "The networks inside a `.task` file.", fetch.TASK_MEMBERS),
-        ("LANDMARK_NAMES", "The 21 landmarks in order.", [point.name.lower() for point in results.HandLandmark]),
+        *((name, text, getattr(module, name)) for module, name, text in SHARED),
+        ("ROI_JOINTS", "Joints of index, middle and ring finger that give the direction of a hand.", default_joints()),
+        ("LANDMARK_NAMES", "The 21 landmarks in order.", names),
         ("FINGERS", "Landmarks of each finger, base to tip.", dict(results.FINGERS)),
-        ("PALM_KEYPOINTS", "The palm detector's seven key points in order.", results.PALM_KEYPOINTS),
-        ("PALM_CONNECTIONS", "Lines of the palm, as pairs of landmarks.", results.PALM_CONNECTIONS),
-        ("HAND_CONNECTIONS", "All lines of a drawn hand, as pairs of landmarks.", results.HAND_CONNECTIONS),
     ]
 
 
 def default_joints() -> Any:
-    """The joints that `roi_from_landmarks` takes unless told otherwise."""
+    """The default joints of `roi_from_landmarks`."""
     return signature(hand.roi_from_landmarks).parameters["joints"].default
 
 
@@ -86,19 +91,27 @@ def default_options() -> dict[str, Any]:
 
 
 def default_bundle() -> dict[str, Any]:
-    """What holds for a bundle that says nothing else, as in a `.task` file."""
+    """The description of the default bundle, which also holds for `.task` files."""
     bundle = catalogue.BUNDLES[catalogue.DEFAULT]
-    told = ("name", "palm", "hand", "licence", "source", "handedness", "folder")  # what a browser has no use for
-    names = [field.name for field in fields(catalogue.Bundle) if field.name not in told]
+    unused = ("name", "palm", "hand", "licence", "source", "handedness", "folder")
+    names = [field.name for field in fields(catalogue.Bundle) if field.name not in unused]
     return {camel(name): getattr(bundle, name) for name in names}
 
 
 def constants() -> str:
     """The text of constants.ts."""
     named = [
-        *numbers(),
-        ("DEFAULT_OPTIONS", "What `HandTracker` does unless told otherwise.", default_options()),
-        ("DEFAULT_BUNDLE", "Sides, grids and outputs of a bundle that says nothing else.", default_bundle()),
+        *shared_constants(),
+        (
+            "DEFAULT_OPTIONS",
+            "The default options of `HandTracker`; null leaves a choice to the bundle.",
+            default_options(),
+        ),
+        (
+            "DEFAULT_BUNDLE",
+            "Description of the networks in a `.task` file, and of bundles that leave something out.",
+            default_bundle(),
+        ),
     ]
     return "// Generated by docs/make_web_constants.py from the Python package; do not edit.\n\n" + (
         "\n\n".join(lines(named)) + "\n"

@@ -129,16 +129,19 @@ def square_beside(image: Image, boxes: list[FloatArray], tries: int = 60) -> Ima
 
 def agreed(image: Image, roi: Roi, landmarker: HandLandmarker, most: float) -> Hand | None:
     """The median of what twelve views of a region say, or None where they do not agree."""
-    graph = landmarker.graph()
-    first = graph(image, [roi])
+
+    def hands_in(rois: list[Roi]) -> list[Hand]:
+        return landmarker.gate(landmarker.read(image, rois))
+
+    first = hands_in([roi])
     if not first:
         return None
-    settled = graph(image, [roi_from_landmarks(first[0].landmarks)])
+    settled = hands_in([roi_from_landmarks(first[0].landmarks)])
     if not settled:
         return None
     base = roi_from_landmarks(settled[0].landmarks)
     views = views_of(base)
-    hands = graph(image, views)
+    hands = hands_in(views)
     if len(hands) < len(views) or len({hand.handedness for hand in hands}) > 1:
         return None
     points = np.stack([hand.landmarks for hand in hands])

@@ -131,13 +131,13 @@ class Eyes:
 
     def agreed(self, image: Image, palm: Palm) -> Hand | None:
         """The median of what twelve crops around a palm say, or None where they do not agree on the palm."""
-        graph, roi = self.landmarker.graph(), roi_from_palm(palm)
+        roi = roi_from_palm(palm)
         for _ in range(2):
-            hands = graph(image, [roi])
+            hands = self.landmarker.gate(self.landmarker.read(image, [roi]))
             if not hands:
                 return None
             roi = roi_from_landmarks(hands[0].landmarks)
-        found = graph(image, views_of(roi))
+        found = self.landmarker.gate(self.landmarker.read(image, views_of(roi)))
         if len(found) < LEAST_VIEWS:
             return None
         points = np.stack([hand.landmarks for hand in found])

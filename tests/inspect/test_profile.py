@@ -95,9 +95,9 @@ def test_a_tracker_is_profiled_as_it_runs(networks: Networks, clip_frames: list[
     for frame in clip_frames[:5]:
         tracker(frame)
     costs = profile.costs()
-    assert (costs["held_hands",].calls, costs["held_hands",].skips) == (4, 1)
+    assert (costs["tracked_hands",].calls, costs["tracked_hands",].skips) == (4, 1)
     assert costs["found_hands", "raw"].calls == 1 and costs["hands",].calls == 5
-    assert costs["held_hands",].total_s > costs["held_hands", "raw"].total_s > 0
+    assert costs["tracked_hands",].total_s > costs["tracked_hands", "raw"].total_s > 0
 
 
 def test_the_command_shows_costs_and_writes_the_trace(tmp_path: Path, clip: Path) -> None:
@@ -108,5 +108,5 @@ def test_the_command_shows_costs_and_writes_the_trace(tmp_path: Path, clip: Path
     events = json.loads((tmp_path / "g.trace.json").read_text())["traceEvents"]
     assert sum(event["name"] == "hand_tracking" for event in events) == 30
     shown = knuckle_graph("hand_landmarks", "--profile", clip, cwd=tmp_path)
-    assert re.search(r"gate\(candidates\) +30 +0 ", shown.stdout), shown.stdout
+    assert re.search(r"gate\(read_hands\) +30 +0 ", shown.stdout), shown.stdout
     assert (tmp_path / "hand_landmarks.trace.json").exists()

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 from knuckle import Palm, Roi
 from knuckle.mediapipe.graphs import earlier_wins, later_wins, overlap_of, turned, turned_back
-from knuckle.pipeline.hand import MCP_JOINTS, roi_from_landmarks
+from knuckle.pipeline.hand import MCP_JOINTS, Candidate, roi_from_landmarks
 
 ROIS = st.builds(Roi, st.floats(0, 100), st.floats(0, 100), st.floats(1, 80), st.floats(-3, 3))
+CANDIDATES = st.builds(Candidate, ROIS)
 
 
-@given(st.lists(ROIS, max_size=6), st.lists(ROIS, max_size=4))
-def test_association_keeps_the_later_or_the_earlier_and_leaves_no_overlap(palms: list[Roi], held: list[Roi]) -> None:
+@given(st.lists(CANDIDATES, max_size=6), st.lists(CANDIDATES, max_size=4))
+def test_association_keeps_the_later_or_the_earlier_and_leaves_no_overlap(
+    palms: list[Candidate], held: list[Candidate]
+) -> None:
     later = later_wins(palms, held)
     assert later[-1:] == (held or palms)[-1:]
     earlier = earlier_wins(held, palms, 0.5)
@@ -29,7 +32,7 @@ def test_association_keeps_the_later_or_the_earlier_and_leaves_no_overlap(palms:
 
 
 def test_two_equal_regions_become_the_later_one() -> None:
-    one, other = Roi(50, 50, 20), Roi(51, 50, 20)
+    one, other = Candidate(Roi(50, 50, 20)), Candidate(Roi(51, 50, 20))
     assert later_wins([one], [other]) == [other] and earlier_wins([one], [other], 0.5) == [one]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knuckle import Roi
-from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
+from knuckle.pipeline.hand import Candidate, HandLandmarker, roi_from_landmarks
 from knuckle.results import Hand, HandLandmark
 from knuckle.testing import FakeNetwork
 
@@ -25,15 +25,15 @@ def outputs(presence: float = 0.9, left_in_mirror: float = 0.2) -> dict[str, lis
 
 def test_no_region_gives_no_hand() -> None:
     landmarker = HandLandmarker(FakeNetwork(224, outputs()))
-    assert landmarker.gate([]) == [] and landmarker.decode({}, []) == []
+    assert landmarker.gate([]) == [] and landmarker.read(IMAGE, []) == []
 
 
 def test_crop_points_become_image_pixels_metres_turn_and_z_is_scaled() -> None:
     roi = Roi(60, 40, 56, math.pi / 2)
-    (hand,) = HandLandmarker(FakeNetwork(224, outputs())).graph()(IMAGE, [roi])
+    (hand,) = HandLandmarker(FakeNetwork(224, outputs())).graph()(IMAGE, [Candidate(roi, 0.7)])
     assert np.allclose(hand.landmarks, [60, 40, 22.4 * 56 / 224 / 0.4], atol=1e-4)
     assert np.allclose(hand.world, [0, 0.1, 0.05], atol=1e-6)
-    assert hand.roi == roi and hand.track_id is None and hand.visibility is None
+    assert hand.roi == roi and hand.palm_score == 0.7 and hand.track_id is None and hand.visibility is None
     assert hand.landmarks.dtype == np.float32 and hand.landmarks_raw is hand.landmarks
 
 
@@ -43,7 +43,7 @@ def test_crop_points_become_image_pixels_metres_turn_and_z_is_scaled() -> None:
 )
 def test_handedness_follows_whether_the_image_is_mirrored(mirrored: bool, probability: float, side: str) -> None:
     network = FakeNetwork(224, outputs(left_in_mirror=probability))
-    (hand,) = HandLandmarker(network, mirrored=mirrored).graph()(IMAGE, [Roi(50, 50, 50)])
+    (hand,) = HandLandmarker(network, mirrored=mirrored).graph()(IMAGE, [Candidate(Roi(50, 50, 50))])
     assert hand.handedness == side
     assert math.isclose(hand.handedness_score, max(probability, 1 - probability), rel_tol=1e-6)
 
@@ -51,7 +51,7 @@ def test_handedness_follows_whether_the_image_is_mirrored(mirrored: bool, probab
 def test_presence_must_be_above_the_threshold() -> None:
     for presence, count in ((0.4, 0), (0.5, 0), (0.6, 1)):
         landmarker = HandLandmarker(FakeNetwork(224, outputs(presence)))
-        assert len(landmarker.graph()(IMAGE, [Roi(50, 50, 50)])) == count
+        assert len(landmarker.graph()(IMAGE, [Candidate(Roi(50, 50, 50))])) == count
 
 
 @given(st.floats(-3.1, 3.1), st.floats(0.3, 5), st.floats(-300, 300))

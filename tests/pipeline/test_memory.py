@@ -12,9 +12,9 @@ from knuckle.pipeline.memory import (
     PALM_LANDMARKS,
     Memory,
     baseline,
-    expected_rois,
     follow,
     is_palm_of,
+    tracked_candidates,
     visible_hands,
     without_duplicates,
 )
@@ -96,7 +96,7 @@ def test_the_expected_region_runs_ahead_of_a_moving_hand() -> None:
     memory = Memory()
     for k in range(2):
         memory = follow(memory, [make_hand(100 + 9 * k)], True, k / FPS, 1.0)
-    (still,), (ahead,) = (expected_rois(memory, 2 / FPS, predict_motion=on) for on in (False, True))
+    still, ahead = (tracked_candidates(memory, 2 / FPS, on)[0].roi for on in (False, True))
     noise = CALM_PER_S * baseline(make_hand()) / FPS
     assert np.isclose(ahead.x - still.x, 9 - noise, atol=1e-3) and np.isclose(ahead.y, still.y, atol=1e-3)
 
@@ -105,7 +105,7 @@ def test_motion_as_slow_as_noise_is_not_carried_on() -> None:
     memory = Memory()
     for k in range(2):
         memory = follow(memory, [make_hand(100 + 2 * k)], True, k / FPS, 1.0)
-    (still,), (ahead,) = (expected_rois(memory, 2 / FPS, predict_motion=on) for on in (False, True))
+    still, ahead = (tracked_candidates(memory, 2 / FPS, on)[0].roi for on in (False, True))
     assert ahead == still
 
 

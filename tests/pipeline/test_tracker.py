@@ -174,6 +174,23 @@ def test_faint_palms_are_a_part_of_one_or_none(wrong: object) -> None:
         HandTracker(faint_palms=wrong)
 
 
+def test_the_thresholds_of_the_bundle_are_the_defaults(networks: Networks, clip_frames: list[Image]) -> None:
+    image = clip_frames[0]
+    scores = sorted(hand.palm_score or 0 for hand in knuckle.detect(image, networks))
+    presences = sorted(hand.presence for hand in knuckle.detect(image, networks))
+    assert len(scores) == 2 and scores[0] < scores[1] and presences[0] < presences[1]
+    for field, values in (("min_palm_score", scores), ("min_presence", presences)):
+        strict = replace(networks, bundle=replace(networks.bundle, **{field: sum(values) / 2}))
+        assert len(knuckle.detect(image, strict)) == 1, field
+        assert len(HandTracker(strict)(image)) == 1, field
+        assert len(knuckle.detect(image, strict, **{field: 0.5})) == 2, "what the user chose wins"
+    strict = replace(networks, bundle=replace(networks.bundle, min_palm_score=sum(scores) / 2))
+    assert len(knuckle.detect_palms(image, strict)) == 1
+    strict = replace(networks, bundle=replace(networks.bundle, min_presence=1.0))
+    rois = [hand.roi for hand in knuckle.detect(image, networks)]
+    assert knuckle.landmarks_in(image, rois, strict) == [None, None]
+
+
 def test_two_hands_keep_their_ids_and_the_detector_rests(clip_frames: list[Image]) -> None:
     tracker = HandTracker()
     ran = searches(tracker, clip_frames)

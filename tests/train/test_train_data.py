@@ -91,7 +91,7 @@ def test_a_network_that_says_the_labels_gives_back_the_truth(seed: int, mirrored
     said = FakeNetwork(SIDE, {name: [labels[name].reshape(-1)] for name in names})
     model = HandModel(**{name: name for name in names})
     seen_roi = replace(roi, x=image.shape[1] - roi.x, angle_rad=-roi.angle_rad) if mirrored else roi
-    (seen,) = HandLandmarker(said, model, -1.0, mirrored).graph()(image, [seen_roi])
+    (seen,) = HandLandmarker(said, model, -1.0, mirrored).read(image, [seen_roi])
     landmarks, world = seen.landmarks.copy(), seen.world.copy()
     if mirrored:
         landmarks[:, 0] = image.shape[1] - landmarks[:, 0]

@@ -138,9 +138,8 @@ def test_a_checkpoint_becomes_a_bundle_that_runs_and_trains_on(checkpoint: Path,
     networks = knuckle.load(out)
     image, _ = drawn_hand(np.random.default_rng(0))
     palm = knuckle.detect_palms(image, models=networks)[0]
-    hands = networks.hand_landmarker(knuckle.TrackerOptions(min_presence=0.0)).graph()(
-        image, [knuckle.pipeline.palm.roi_from_palm(palm)]
-    )
+    landmarker = networks.hand_landmarker(knuckle.TrackerOptions())
+    hands = landmarker.read(image, [knuckle.pipeline.palm.roi_from_palm(palm)])
     assert hands[0].visibility is not None and hands[0].visibility.shape == (21,)
     network, config = start_network(str(out), HandNetShape())
     assert isinstance(network, HandNet) and network.shape == SMALL and config["init"] == str(out)

@@ -253,7 +253,7 @@ def assert_decides_the_same(page: Any, networks: Networks, frames: list[tuple[Im
     """Track frames here, then there with the same answers of the networks; gives the number of hands."""
     names = {"max_hands": "maxHands", "search_every": "searchEvery", "predict_motion": "predictMotion"}
     names |= {"vote_handedness": "voteHandedness", "remember_s": "rememberS", "second_look": "secondLook"}
-    names |= {"faint_palms": "faintPalms"}
+    names |= {"faint_palms": "faintPalms", "min_palm_score": "minPalmScore", "min_presence": "minPresence"}
     answers: Answers = []
     calls, found = list[Answers](), list[list[Hand]]()
     tracker = knuckle.HandTracker(recording(networks, answers), **options)
@@ -281,6 +281,7 @@ def assert_decides_the_same(page: Any, networks: Networks, frames: list[tuple[Im
         {},
         {"max_hands": 1},
         {"second_look": True},
+        {"second_look": True, "faint_palms": 0.5, "min_palm_score": 0.8, "min_presence": 0.7},
         {"faint_palms": 0.1, "max_hands": 1},
         {"search_every": 3, "smooth": False, "predict_motion": False, "vote_handedness": False, "mirrored": True},
     ],
@@ -382,7 +383,7 @@ def test_options_change_while_hands_are_held(page: Any, clip_frames: list[Image]
         raw(clip_frames[0]),
     )
     assert counts[:3] == [[1, 2], [1, 2], 1]
-    assert counts[3] == "InputError: maxHands must be a whole number from 1 up, got 0"
+    assert counts[3] == "InputError: maxHands must be a whole number of at least 1, got 0"
 
 
 @needs_browser

@@ -18,12 +18,10 @@ export interface Bundle {
     readonly world: string;
     readonly visibility?: string | null;
   };
-  /** The thresholds it was made for. */
+  /** Values of the options of the same names where the user sets none; see `TrackerOptions`. */
   readonly minPalmScore: number;
   readonly minPresence: number;
-  /** Whether hands that palms led to are read twice. */
   readonly secondLook: boolean;
-  /** How much fainter palms are tried than are given, 0..1. */
   readonly faintPalms: number;
 }
 
@@ -93,12 +91,18 @@ export function parseBundle(text: string, name: string): { bundle: Bundle; files
   for (const [i, entry] of files.entries())
     if (typeof entry?.file !== "string") throw new BundleError(`${name} names no ${i ? "hand" : "palm"} network`);
   const bundle: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(DEFAULT_BUNDLE))
-    bundle[key] = fields[key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] ?? value;
+  for (const [key, value] of Object.entries(DEFAULT_BUNDLE)) bundle[key] = fields[snakeCase(key)] ?? value;
   if (typeof bundle.secondLook !== "boolean") throw new BundleError(`second_look of ${name} must be true or false`);
-  if (!((bundle.faintPalms as number) >= 0 && (bundle.faintPalms as number) <= 1))
-    throw new BundleError(`faint_palms of ${name} must be a number from 0 to 1`);
+  for (const key of ["minPalmScore", "minPresence", "faintPalms"]) {
+    const value = bundle[key];
+    if (typeof value !== "number" || !(value >= 0 && value <= 1))
+      throw new BundleError(`${snakeCase(key)} of ${name} must be a number from 0 to 1`);
+  }
   return { bundle: bundle as unknown as Bundle, files };
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** A tflite file says so in bytes 4 to 7. */

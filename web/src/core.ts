@@ -6,7 +6,7 @@ import { BundleError, EngineError, InputError } from "./errors.js";
 import { type Frame, FrameReader, type Picture } from "./frame.js";
 import type { Graph, Observer } from "./graph.js";
 import { HandLandmarker } from "./hand.js";
-import { type TrackerOptions, withChanges } from "./options.js";
+import { completed, type TrackerOptions, withChanges } from "./options.js";
 import { PalmDetector } from "./palm.js";
 import { handDetection, handTracking } from "./pipeline.js";
 import type { Hand, Palm, Roi } from "./results.js";
@@ -48,7 +48,6 @@ export class Core {
   private readonly reader = new FrameReader();
   private turn: Promise<unknown> = Promise.resolve();
   private timeS = -Infinity;
-  private detector!: PalmDetector;
   private landmarker!: HandLandmarker;
   private tracking!: Graph;
   private detection!: Graph;
@@ -104,12 +103,13 @@ export class Core {
   }
 
   private build(memory: Readonly<Record<string, unknown>>): void {
-    this.detector = new PalmDetector(this.networks.palm, this.bundle, this.options);
-    this.landmarker = new HandLandmarker(this.networks.hand, this.bundle, this.options);
-    this.tracking = handTracking(this.detector, this.landmarker, this.options);
+    const options = completed(this.options, this.bundle);
+    const detector = new PalmDetector(this.networks.palm, this.bundle);
+    this.landmarker = new HandLandmarker(this.networks.hand, this.bundle, options);
+    this.tracking = handTracking(detector, this.landmarker, options);
     this.tracking.reset(memory);
-    this.detection = handDetection(this.detector, this.landmarker, this.options);
-    this.palms = this.detector.graph();
+    this.detection = handDetection(detector, this.landmarker, options);
+    this.palms = detector.graph(options.minPalmScore);
   }
 
   private async answer(request: Request, observe: Observer | null): Promise<Answer> {
@@ -155,7 +155,10 @@ export class Core {
   }
 
   private async landmarksIn(picture: Picture, rois: readonly Roi[]): Promise<(Hand | null)[]> {
-    const hands = await this.landmarker.read(picture, rois);
+    const hands = await this.landmarker.read(
+      picture,
+      rois.map((roi) => ({ roi, palmScore: null })),
+    );
     return hands.map((hand) => (this.landmarker.accepts(hand) ? hand : null));
   }
 

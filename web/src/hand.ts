@@ -1,35 +1,51 @@
-/** The landmark network: image and regions in, hands out. Read top to bottom: crop, run, decode, gate. */
+/** The landmark network: image and candidate regions in, hands out. Read top to bottom: crop, run, decode, gate. */
 import type { Bundle } from "./bundle.js";
 import { ROI_JOINTS, STEADY, Z_SCALE } from "./constants.js";
 import type { Network, Outputs } from "./engine.js";
 import type { Picture } from "./frame.js";
 import { crop, cropArea, imageFromCrop, turn, wrapAngle } from "./geometry.js";
-import { Graph, type Node } from "./graph.js";
-import type { TrackerOptions } from "./options.js";
+import { Graph } from "./graph.js";
+import type { CompleteOptions } from "./options.js";
 import type { Hand, Roi } from "./results.js";
 
 const POINTS = 21;
 
-/** A landmark network and how to read it. */
+/** A region of the image that may hold a hand, and the score of the palm that it came from, if it came from one. */
+export interface Candidate {
+  readonly roi: Roi;
+  readonly palmScore: number | null;
+}
+
+/** A landmark network and how to read its outputs. */
 export class HandLandmarker {
-  private readonly pictures: Float32Array[] = [];
+  private readonly crops: Float32Array[] = [];
 
   constructor(
     private readonly network: Network,
     private readonly bundle: Bundle,
-    private readonly options: Readonly<TrackerOptions>,
+    private readonly options: Pick<CompleteOptions, "minPresence" | "mirrored">,
   ) {}
 
-  /** The subgraph: image, rois -> hands, in the order of the rois, those without a hand left out. */
+  /** The subgraph: image, candidates -> hands, in the order of the candidates; those without a hand left out. */
   graph(): Graph {
     return new Graph({
       name: "hand_landmarks",
-      inputs: ["image", "rois"],
+      inputs: ["image", "candidates"],
       nodes: [
-        ...this.reading(),
+        {
+          run: (image: Picture, candidates: readonly Candidate[]) => this.prepare(image, candidates),
+          inputs: ["image", "candidates"],
+          output: "crops",
+        },
+        { run: (crops: readonly Float32Array[]) => this.runAll(crops), inputs: ["crops"], output: "raw" },
+        {
+          run: (raw: readonly Outputs[], candidates: readonly Candidate[]) => this.decode(raw, candidates),
+          inputs: ["raw", "candidates"],
+          output: "read_hands",
+        },
         {
           run: (hands: readonly Hand[]) => hands.filter((hand) => this.accepts(hand)),
-          inputs: ["candidates"],
+          inputs: ["read_hands"],
           output: "hands",
         },
       ],
@@ -37,89 +53,39 @@ export class HandLandmarker {
     });
   }
 
-  /** Whether hands that palms led to are read twice. */
-  get looksTwice(): boolean {
-    return this.options.secondLook ?? this.bundle.secondLook;
+  /** One hand per candidate, with any presence. */
+  async read(image: Picture, candidates: readonly Candidate[]): Promise<Hand[]> {
+    return this.decode(await this.runAll(await this.prepare(image, candidates)), candidates);
   }
 
-  /** The subgraph: image, hands -> the same hands read anew, each in the region of its own landmarks. */
-  secondLook(): Graph {
-    return new Graph({
-      name: "second_look",
-      inputs: ["image", "hands"],
-      nodes: [
-        {
-          run: (hands: readonly Hand[]) => hands.map((hand) => roiFromLandmarks(hand.landmarksRaw)),
-          inputs: ["hands"],
-          output: "rois",
-        },
-        ...this.reading(),
-        {
-          run: (hands: readonly Hand[], again: readonly Hand[]) => this.confirm(hands, again),
-          inputs: ["hands", "candidates"],
-          output: "confirmed_hands",
-        },
-      ],
-      output: "confirmed_hands",
-    });
-  }
-
-  /** One hand per region, whatever its presence. */
-  async read(image: Picture, rois: readonly Roi[]): Promise<Hand[]> {
-    return this.decode(await this.runAll(await this.prepare(image, rois)), rois);
-  }
-
-  /** One upright crop per region; they are good until the next call. */
-  async prepare(image: Picture, rois: readonly Roi[]): Promise<Float32Array[]> {
+  /** One upright crop per candidate. They are valid until the next call. */
+  async prepare(image: Picture, candidates: readonly Candidate[]): Promise<Float32Array[]> {
     const side = this.bundle.handSide;
-    for (const [i, roi] of rois.entries()) {
-      this.pictures[i] ??= new Float32Array(side * side * 3);
+    for (const [i, { roi }] of candidates.entries()) {
+      this.crops[i] ??= new Float32Array(side * side * 3);
       const area = cropArea(roi, image.width, image.height);
-      crop(await image.read(area), area, roi, side, this.pictures[i]);
+      crop(await image.read(area), area, roi, side, this.crops[i]);
     }
-    return this.pictures.slice(0, rois.length);
+    return this.crops.slice(0, candidates.length);
   }
 
-  /** Raw outputs to hands in image pixels, whatever their presence. */
-  decode(raw: readonly Outputs[], rois: readonly Roi[]): Hand[] {
-    return rois.map((roi, i) => this.hand(raw[i], roi));
+  /** Raw outputs to hands in image pixels, with any presence. */
+  decode(raw: readonly Outputs[], candidates: readonly Candidate[]): Hand[] {
+    return candidates.map((candidate, i) => this.hand(raw[i], candidate));
   }
 
-  /** Whether the network is sure enough that this is a hand. */
+  /** Whether the network is confident that this is a hand. */
   accepts(hand: Hand): boolean {
     return hand.presence > this.options.minPresence;
   }
 
-  /** image, rois -> candidates. */
-  private reading(): Node[] {
-    return [
-      {
-        run: (image: Picture, rois: readonly Roi[]) => this.prepare(image, rois),
-        inputs: ["image", "rois"],
-        output: "pictures",
-      },
-      { run: (pictures: readonly Float32Array[]) => this.runAll(pictures), inputs: ["pictures"], output: "raw" },
-      {
-        run: (raw: readonly Outputs[], rois: readonly Roi[]) => this.decode(raw, rois),
-        inputs: ["raw", "rois"],
-        output: "candidates",
-      },
-    ];
-  }
-
-  /** Of each hand its second reading, with the palm's score of the first, where that is a hand too. */
-  private confirm(hands: readonly Hand[], again: readonly Hand[]): Hand[] {
-    const both = again.map((candidate, i) => ({ ...candidate, palmScore: hands[i].palmScore }));
-    return both.filter((hand) => this.accepts(hand));
-  }
-
-  private async runAll(pictures: readonly Float32Array[]): Promise<Outputs[]> {
+  private async runAll(crops: readonly Float32Array[]): Promise<Outputs[]> {
     const raw: Outputs[] = [];
-    for (const picture of pictures) raw.push(await this.network.run(picture));
+    for (const each of crops) raw.push(await this.network.run(each));
     return raw;
   }
 
-  private hand(raw: Outputs, roi: Roi): Hand {
+  private hand(raw: Outputs, { roi, palmScore }: Candidate): Hand {
     const { handOutputs: names, handSide } = this.bundle;
     const [a, b, c, d, e, f] = imageFromCrop(roi, handSide);
     const zScale = roi.size / handSide / Z_SCALE;
@@ -141,7 +107,7 @@ export class HandLandmarker {
       handednessScore: Math.max(leftInMirror, 1 - leftInMirror),
       presence: raw[names.presence][0],
       roi,
-      palmScore: null,
+      palmScore,
       trackId: null,
       visibility: names.visibility ? raw[names.visibility].slice(0, POINTS) : null,
       landmarksRaw: landmarks,

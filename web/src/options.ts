@@ -1,40 +1,58 @@
+import type { Bundle } from "./bundle.js";
 import { DEFAULT_OPTIONS } from "./constants.js";
 import { InputError } from "./errors.js";
 
-/** What can be chosen, at the start and at any time after it. */
+/** What users can choose, at the start and at any time after it. */
 export interface TrackerOptions {
-  /** Never more hands than this come out. */
+  /** The largest number of hands that are returned. */
   maxHands: number;
-  /** Weaker palms are none, 0..1; see also `faintPalms`. */
-  minPalmScore: number;
-  /** Crops of which the network is less sure hold no hand, 0..1. */
-  minPresence: number;
-  /** The image is a mirror image, as a selfie camera may show it; left and right follow. */
+  /** Palms with a lower score are discarded, 0..1; see also `faintPalms`. null: the bundle's own threshold. */
+  minPalmScore: number | null;
+  /** A crop whose presence is not above this holds no hand, 0..1. null: the bundle's own threshold. */
+  minPresence: number | null;
+  /** The image is a mirror image, as selfie cameras show it; swaps left and right. */
   mirrored: boolean;
   /**
-   * While some but not all of `maxHands` are held, look for more every so many frames; null is about 5 times a second,
-   * and every frame just after a change.
+   * While fewer than `maxHands` hands are tracked, run the palm detector every so many frames. null: about 5 times a
+   * second, and on every frame just after a hand came or went.
    */
   searchEvery: number | null;
-  /** One-Euro filter on landmarks and world landmarks in video. */
+  /** Filter landmarks and world landmarks in video (One-Euro filter). */
   smooth: boolean;
-  /** Move each held hand's region on by its last motion. */
+  /** Move the region of each tracked hand on by the hand's last motion. */
   predictMotion: boolean;
-  /** Left or right by the whole track and not by the frame alone. */
+  /** Decide left or right from the whole track instead of from each frame alone. */
   voteHandedness: boolean;
-  /** One hand that was found twice comes out once. */
+  /** When one hand was found twice, return it once. */
   removeDuplicates: boolean;
-  /** A lost hand that is found again within so many seconds keeps its id. */
+  /** A lost hand keeps its id if it is found again within so many seconds. */
   rememberS: number;
-  /** Angle of wrist to middle MCP that counts as upright when a palm is cut out. */
+  /** Angle of the line from the wrist to the middle finger's MCP that counts as upright when a palm is cut out. */
   uprightRad: number;
-  /** A hand that was found by its palm is read again in its own region; null is what the bundle is made for. */
+  /** Read a hand that its palm led to a second time, in the region of its own landmarks. null: what the bundle says. */
   secondLook: boolean | null;
   /**
-   * Where hands are looked for, palms from this part of `minPalmScore` on are tried too, and are hands where the landmark
-   * network says so, 0..1; 1 tries none more, null is what the bundle is made for.
+   * When searching, also try palms that score at least `faintPalms * minPalmScore`, 0..1, and keep those that the
+   * landmark network confirms. 1 tries no others. null: what the bundle says.
    */
   faintPalms: number | null;
+}
+
+/** Options that a bundle gives where the user left them open. */
+type BundleOptions = Pick<Bundle, "minPalmScore" | "minPresence" | "secondLook" | "faintPalms">;
+
+/** Options in which the bundle has filled in what the user left open. */
+export type CompleteOptions = Readonly<Omit<TrackerOptions, keyof BundleOptions> & BundleOptions>;
+
+/** The options, with the bundle's values where they are null. */
+export function completed(options: Readonly<TrackerOptions>, bundle: Bundle): CompleteOptions {
+  return {
+    ...options,
+    minPalmScore: options.minPalmScore ?? bundle.minPalmScore,
+    minPresence: options.minPresence ?? bundle.minPresence,
+    secondLook: options.secondLook ?? bundle.secondLook,
+    faintPalms: options.faintPalms ?? bundle.faintPalms,
+  };
 }
 
 /** The defaults with changes. @throws InputError for an option that does not exist or is out of range. */
@@ -46,22 +64,21 @@ export function withChanges(
   const unknown = Object.keys(given).filter((name) => !(name in DEFAULT_OPTIONS));
   if (unknown.length)
     throw new InputError(
-      `no option called ${unknown.join(", ")}; there are: ${Object.keys(DEFAULT_OPTIONS).join(", ")}`,
+      `no option called ${unknown.join(", ")}; options are: ${Object.keys(DEFAULT_OPTIONS).join(", ")}`,
     );
   const chosen = { ...options, ...given } as TrackerOptions;
   for (const name of ["maxHands", "searchEvery"] as const) {
     const value = chosen[name];
     if (name === "searchEvery" && value === null) continue;
     if (!Number.isInteger(value) || (value as number) < 1)
-      throw new InputError(`${name} must be a whole number from 1 up, got ${String(value)}`);
+      throw new InputError(`${name} must be a whole number of at least 1, got ${String(value)}`);
   }
   const flags = ["mirrored", "smooth", "predictMotion", "voteHandedness", "removeDuplicates", "secondLook"] as const;
   for (const name of flags)
     if (typeof chosen[name] !== "boolean" && !(name === "secondLook" && chosen[name] === null))
       throw new InputError(`${name} must be true or false, got ${String(chosen[name])}`);
-  requireWithin("minPalmScore", chosen.minPalmScore, 0, 1);
-  requireWithin("minPresence", chosen.minPresence, 0, 1);
-  if (chosen.faintPalms !== null) requireWithin("faintPalms", chosen.faintPalms, 0, 1);
+  for (const name of ["minPalmScore", "minPresence", "faintPalms"] as const)
+    if (chosen[name] !== null) requireWithin(name, chosen[name], 0, 1);
   requireWithin("rememberS", chosen.rememberS, 0, Infinity);
   requireWithin("uprightRad", chosen.uprightRad, -Infinity, Infinity);
   return chosen;

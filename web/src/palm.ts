@@ -10,7 +10,6 @@ import type { Network, Outputs } from "./engine.js";
 import type { Picture } from "./frame.js";
 import { type Box, iou, letterbox, turn, wholeImage, wrapAngle } from "./geometry.js";
 import { Graph } from "./graph.js";
-import type { TrackerOptions } from "./options.js";
 import type { Palm, Roi } from "./results.js";
 
 /** Width and height of an image in pixels. */
@@ -34,7 +33,7 @@ export function anchors(side: number, strides: readonly (readonly [number, numbe
   return Float32Array.from(centres);
 }
 
-/** A palm network and its threshold. */
+/** A palm network and how to read its outputs. */
 export class PalmDetector {
   private readonly anchors: Float32Array;
   private readonly picture: Float32Array;
@@ -42,19 +41,13 @@ export class PalmDetector {
   constructor(
     private readonly network: Network,
     private readonly bundle: Bundle,
-    private readonly options: Readonly<TrackerOptions>,
   ) {
     this.anchors = anchors(bundle.palmSide, bundle.palmStrides);
     this.picture = new Float32Array(bundle.palmSide * bundle.palmSide * 3);
   }
 
-  /** How much fainter palms are tried than are given. */
-  get faintPalms(): number {
-    return this.options.faintPalms ?? this.bundle.faintPalms;
-  }
-
-  /** The subgraph: image -> palms from this part of `minPalmScore` on, best first. */
-  graph(least = 1): Graph {
+  /** The subgraph: image -> palms that score at least `minScore`, best first. */
+  graph(minScore: number): Graph {
     return new Graph({
       name: "palm_detection",
       inputs: ["image"],
@@ -63,7 +56,7 @@ export class PalmDetector {
         { run: (picture: Float32Array) => this.network.run(picture), inputs: ["pictures"], output: "raw" },
         { run: ({ width, height }: Picture) => ({ width, height }), inputs: ["image"], output: "size" },
         {
-          run: (raw: Outputs, size: Size) => this.decode(raw, size, least * this.options.minPalmScore),
+          run: (raw: Outputs, size: Size) => this.decode(raw, size, minScore),
           inputs: ["raw", "size"],
           output: "raw_palms",
         },
@@ -80,24 +73,24 @@ export class PalmDetector {
     return this.picture;
   }
 
-  /** Raw outputs to palms in image pixels, those that pass the threshold; nothing is computed for the others. */
-  decode(raw: Outputs, size: Size, min = this.options.minPalmScore): Palm[] {
+  /** Raw outputs to palms in image pixels. Only anchors that score at least `minScore` are decoded. */
+  decode(raw: Outputs, size: Size, minScore: number): Palm[] {
     const { palmSide, palmOutputs } = this.bundle;
     const logits = raw[palmOutputs.scores];
     const values = raw[palmOutputs.boxes];
-    const least = min > 0 && min < 1 ? Math.log(min / (1 - min)) : -Infinity;
+    const minLogit = minScore > 0 && minScore < 1 ? Math.log(minScore / (1 - minScore)) : -Infinity;
     const frame = wholeImage(size.width, size.height);
     const scale = frame.size / palmSide;
     const [left, top] = [frame.x - frame.size / 2, frame.y - frame.size / 2];
     const palms: Palm[] = [];
     for (let i = 0; i < logits.length; i++) {
-      if (!(logits[i] >= least)) continue;
+      if (!(logits[i] >= minLogit)) continue;
       const score = 1 / (1 + Math.exp(-Math.min(Math.max(logits[i], -80), 80)));
       const at = i * VALUES;
       const [ax, ay] = [this.anchors[2 * i], this.anchors[2 * i + 1]];
       const [x, y] = [(values[at] + ax) * scale + left, (values[at + 1] + ay) * scale + top];
       const [halfX, halfY] = [(values[at + 2] * scale) / 2, (values[at + 3] * scale) / 2];
-      if (score < min || !(halfX > 0 && halfY > 0)) continue;
+      if (score < minScore || !(halfX > 0 && halfY > 0)) continue;
       const keypoints = new Float32Array(2 * POINTS);
       for (let k = 0; k < 2 * POINTS; k += 2) {
         keypoints[k] = (values[at + 4 + k] + ax) * scale + left;

@@ -1,66 +1,75 @@
 /** The pipeline written out: the graph that follows hands through a video, and the one that looks at single images. */
 import { EAGER_S, FAINT_PRESENCE, FRAME_S, SEARCHES_PER_S, TRIES } from "./constants.js";
-import { Graph, type Node } from "./graph.js";
-import type { HandLandmarker } from "./hand.js";
-import type { TrackerOptions } from "./options.js";
+import { Graph } from "./graph.js";
+import { type Candidate, type HandLandmarker, roiFromLandmarks } from "./hand.js";
+import type { CompleteOptions } from "./options.js";
 import { type PalmDetector, roiFromPalm } from "./palm.js";
-import type { Hand, Palm, Roi } from "./results.js";
+import type { Hand, Palm } from "./results.js";
 import {
-  expectedRois,
   follow,
   held,
   isPalmOf,
   type Memory,
   NO_MEMORY,
+  trackedCandidates,
   visibleHands,
   withoutDuplicates,
 } from "./tracks.js";
 
-type Options = Readonly<TrackerOptions>;
 type Hands = readonly Hand[];
 type Palms = readonly Palm[];
 
 /**
  * The tracking graph: image, time_s -> hands.
  *
- * Held hands are read first, in the regions that the previous frame foretells; the palm detector runs only where too
- * few are left, and finds a hand that was lost in the very frame that lost it.
+ * Tracked hands are read first, in the regions that the previous frame predicts. The palm detector runs only when too few
+ * are left; it finds a lost hand in the very frame that lost it.
  */
-export function handTracking(detector: PalmDetector, landmarker: HandLandmarker, options: Options): Graph {
+export function handTracking(detector: PalmDetector, landmarker: HandLandmarker, options: CompleteOptions): Graph {
   const handLandmarks = landmarker.graph();
   return new Graph({
     name: "hand_tracking",
     inputs: ["image", "time_s"],
     nodes: [
       {
-        run: (memory: Memory, timeS: number) => expectedRois(memory, timeS, options.predictMotion),
+        run: (memory: Memory, timeS: number) => trackedCandidates(memory, timeS, options.predictMotion),
         inputs: ["memory", "time_s"],
-        output: "held_rois",
+        output: "tracked_candidates",
       },
-      { run: handLandmarks, inputs: ["image", "held_rois"], output: "held_hands", when: "held_rois" },
+      {
+        run: handLandmarks,
+        inputs: ["image", "tracked_candidates"],
+        output: "tracked_hands",
+        when: "tracked_candidates",
+      },
       {
         run: (hands: Hands) => unique(hands, options),
-        inputs: ["held_hands"],
+        inputs: ["tracked_hands"],
         output: "kept_hands",
-        when: "held_hands",
+        when: "tracked_hands",
       },
       {
         run: (memory: Memory, kept: Hands, timeS: number) => tooFew(memory, kept, timeS, options),
         inputs: ["memory", "kept_hands", "time_s"],
         output: "search",
       },
-      { run: detector.graph(detector.faintPalms), inputs: ["image"], output: "palms", when: "search" },
+      { run: palmsToTry(detector, options), inputs: ["image"], output: "palms", when: "search" },
       {
-        run: (palms: Palms, kept: Hands) => roisFromPalms(palms, kept, options, detector.faintPalms),
+        run: (palms: Palms, kept: Hands) => newCandidates(palms, kept, options),
         inputs: ["palms", "kept_hands"],
-        output: "found_rois",
+        output: "candidates",
         when: "palms",
       },
-      { run: handLandmarks, inputs: ["image", "found_rois"], output: "found_hands", when: "found_rois" },
-      ...confirmedHands(detector, landmarker, options),
+      { run: handLandmarks, inputs: ["image", "candidates"], output: "found_hands", when: "candidates" },
       {
-        run: (kept: Hands, confirmed: Hands) => unique([...kept, ...confirmed], options),
-        inputs: ["kept_hands", "confirmed_hands"],
+        run: verify(landmarker, options),
+        inputs: ["image", "found_hands"],
+        output: "verified_hands",
+        when: "found_hands",
+      },
+      {
+        run: (kept: Hands, verified: Hands) => unique([...kept, ...verified], options),
+        inputs: ["kept_hands", "verified_hands"],
         output: "unique_hands",
       },
       {
@@ -81,52 +90,82 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
 }
 
 /** The graph for single images: image -> hands, the best palm's first. It remembers nothing. */
-export function handDetection(detector: PalmDetector, landmarker: HandLandmarker, options: Options): Graph {
+export function handDetection(detector: PalmDetector, landmarker: HandLandmarker, options: CompleteOptions): Graph {
   return new Graph({
     name: "hand_detection",
     inputs: ["image"],
     nodes: [
-      { run: detector.graph(detector.faintPalms), inputs: ["image"], output: "palms" },
+      { run: palmsToTry(detector, options), inputs: ["image"], output: "palms" },
       {
-        run: (palms: Palms) => roisFromPalms(palms, [], options, detector.faintPalms),
+        run: (palms: Palms) => newCandidates(palms, [], options),
         inputs: ["palms"],
-        output: "rois",
+        output: "candidates",
         when: "palms",
       },
-      { run: landmarker.graph(), inputs: ["image", "rois"], output: "found_hands", when: "rois" },
-      ...confirmedHands(detector, landmarker, options),
-      { run: (confirmed: Hands) => unique(confirmed, options), inputs: ["confirmed_hands"], output: "hands" },
+      { run: landmarker.graph(), inputs: ["image", "candidates"], output: "found_hands", when: "candidates" },
+      {
+        run: verify(landmarker, options),
+        inputs: ["image", "found_hands"],
+        output: "verified_hands",
+        when: "found_hands",
+      },
+      { run: (verified: Hands) => unique(verified, options), inputs: ["verified_hands"], output: "hands" },
     ],
     output: "hands",
   });
 }
 
-/** What both graphs do with hands that palms led to: image, found_hands, palms -> confirmed_hands. */
-function confirmedHands(detector: PalmDetector, landmarker: HandLandmarker, options: Options): Node[] {
-  const nodes: Node[] = [
-    {
-      run: (found: Hands, palms: Palms) => withPalmScores(found, palms, options),
-      inputs: ["found_hands", "palms"],
-      output: "scored_hands",
-      when: "found_hands",
-    },
-  ];
-  const add = (run: Node["run"], output: string, ...inputs: string[]) => {
-    const before = nodes[nodes.length - 1].output;
-    nodes.push({ run, inputs: [...inputs, before], output, when: before });
-  };
-  if (landmarker.looksTwice) add(landmarker.secondLook(), "reread_hands", "image");
-  if (detector.faintPalms !== 1) add((hands: Hands) => sureHands(hands, options), "sure_hands");
-  return [...nodes.slice(0, -1), { ...nodes[nodes.length - 1], output: "confirmed_hands" }];
+/** The subgraph: image -> palms that may lead to hands, down to `faintPalms * minPalmScore`. */
+function palmsToTry(detector: PalmDetector, options: CompleteOptions): Graph {
+  return detector.graph(options.faintPalms * options.minPalmScore);
 }
 
 /**
- * Whether to look for palms: no hand is left, one was just lost, or it is time to look for more.
+ * The subgraph that decides which of the hands that palms led to are returned: image, found_hands -> hands.
  *
- * Hands come and go together, and one that was lost is mostly still there: so by default every frame is searched for
- * `EAGER_S` after a hand was found or lost.
+ * With `secondLook` each hand is read again, in the region of its own landmarks, which fits better than the region of its
+ * palm. A hand whose palm scored less than `minPalmScore` needs a presence above `FAINT_PRESENCE`.
  */
-export function tooFew(memory: Memory, kept: Hands, timeS: number, options: Options): boolean {
+export function verify(landmarker: HandLandmarker, options: CompleteOptions): Graph {
+  return new Graph({
+    name: "verify",
+    inputs: ["image", "found_hands"],
+    nodes: [
+      {
+        run: (found: Hands) => (options.secondLook ? secondLook(found) : []),
+        inputs: ["found_hands"],
+        output: "candidates",
+      },
+      { run: landmarker.graph(), inputs: ["image", "candidates"], output: "read_again", when: "candidates" },
+      {
+        run: (found: Hands, again: Hands) => accept(options.secondLook ? again : found, options),
+        inputs: ["found_hands", "read_again"],
+        output: "hands",
+      },
+    ],
+    output: "hands",
+  });
+}
+
+/** Each hand as a candidate in the region of its own landmarks. */
+function secondLook(found: Hands): Candidate[] {
+  return found.map(({ landmarksRaw, palmScore }) => ({ roi: roiFromLandmarks(landmarksRaw), palmScore }));
+}
+
+/** The hands, without those that came from a faint palm and have a low presence. */
+function accept(hands: Hands, options: CompleteOptions): Hand[] {
+  return hands.filter(
+    (hand) => hand.presence > FAINT_PRESENCE || hand.palmScore === null || hand.palmScore >= options.minPalmScore,
+  );
+}
+
+/**
+ * Whether to run the palm detector: no hand is left, one was just lost, or it is time to look for more.
+ *
+ * Hands come and go together, and a hand that was just lost is usually still there. So by default every frame is searched
+ * for `EAGER_S` after a hand came or went.
+ */
+export function tooFew(memory: Memory, kept: Hands, timeS: number, options: CompleteOptions): boolean {
   if (kept.length >= options.maxHands) return false;
   if (kept.length < Math.max(1, held(memory).length)) return true;
   if (options.searchEvery !== null) return memory.sinceSearch >= options.searchEvery;
@@ -134,31 +173,18 @@ export function tooFew(memory: Memory, kept: Hands, timeS: number, options: Opti
 }
 
 /**
- * Regions of the best palms that are no palm of a hand already held: as many as there is room for, `TRIES` times as many
- * where faint palms are tried, of which many are none.
+ * Regions of the best palms that do not belong to a tracked hand: as many as there is room for. Where faint palms are
+ * tried, most of which are false positives, `TRIES` times as many.
  */
-export function roisFromPalms(palms: Palms, kept: Hands, options: Options, faintPalms: number): Roi[] {
+export function newCandidates(palms: Palms, kept: Hands, options: CompleteOptions): Candidate[] {
   const fresh = palms.filter((palm) => !kept.some((hand) => isPalmOf(palm, hand)));
   const room = Math.max(options.maxHands - kept.length, 0);
-  return fresh.slice(0, faintPalms < 1 ? TRIES * room : room).map((palm) => roiFromPalm(palm, options.uprightRad));
+  const tried = fresh.slice(0, options.faintPalms < 1 ? TRIES * room : room);
+  return tried.map((palm) => ({ roi: roiFromPalm(palm, options.uprightRad), palmScore: palm.score }));
 }
 
-/** The hands with the score of the palm that their region came from. */
-function withPalmScores(found: Hands, palms: Palms, options: Options): Hand[] {
-  const key = ({ x, y, size, angleRad }: Roi) => `${x} ${y} ${size} ${angleRad}`;
-  const scores = new Map(palms.map((palm) => [key(roiFromPalm(palm, options.uprightRad)), palm.score]));
-  return found.map((hand) => ({ ...hand, palmScore: scores.get(key(hand.roi)) ?? null }));
-}
-
-/** The hands, without those that a faint palm led to and that are not clearly hands. */
-function sureHands(hands: Hands, options: Options): Hand[] {
-  return hands.filter(
-    (hand) => hand.presence > FAINT_PRESENCE || hand.palmScore === null || hand.palmScore >= options.minPalmScore,
-  );
-}
-
-/** The first `maxHands`, without duplicates where that is wanted; of two that are the same the first stays. */
-function unique(hands: Hands, options: Options): Hand[] {
+/** The first `maxHands` hands, without duplicates if they are to be removed; of two equal hands the first stays. */
+function unique(hands: Hands, options: CompleteOptions): Hand[] {
   const different = options.removeDuplicates ? withoutDuplicates(hands, options.minPalmScore) : hands;
   return different.slice(0, options.maxHands);
 }

@@ -80,7 +80,7 @@ export class HandTracker {
   static async create(given: CreateOptions): Promise<HandTracker> {
     const { models, wasm, worker, threads = null, engine = "auto", ...changes } = given;
     if (threads !== null && !(Number.isInteger(threads) && threads >= 1))
-      throw new InputError(`threads must be a whole number from 1 up, got ${threads}`);
+      throw new InputError(`threads must be a whole number of at least 1, got ${threads}`);
     if (typeof engine !== "string" && worker !== false)
       throw new InputError("an engine of your own needs worker: false");
     const library = import.meta.url;

@@ -14,8 +14,8 @@ import {
   WRONG_SIDE,
 } from "./constants.js";
 import { iou } from "./geometry.js";
-import { roiFromLandmarks } from "./hand.js";
-import { boxAround, type Hand, type Palm, type Roi } from "./results.js";
+import { type Candidate, roiFromLandmarks } from "./hand.js";
+import { boxAround, type Hand, type Palm } from "./results.js";
 import { oneEuro, type Smoothed, type SmoothedHand, smoothHand } from "./smooth.js";
 
 type Vector = readonly [number, number];
@@ -65,15 +65,15 @@ export function held(memory: Memory): Track[] {
   return memory.tracks.filter((track) => track.seenS === memory.timeS);
 }
 
-/** Where the held hands should be now: each one's own region, moved on by its last motion. */
-export function expectedRois(memory: Memory, timeS: number, predictMotion: boolean): Roi[] {
+/** Where the tracked hands should be now: the region of each one's landmarks, moved on by its last motion. */
+export function trackedCandidates(memory: Memory, timeS: number, predictMotion: boolean): Candidate[] {
   return held(memory).map((track) => {
     const roi = roiFromLandmarks(track.hand.landmarksRaw);
-    if (!predictMotion) return roi;
+    if (!predictMotion) return { roi, palmScore: null };
     const [dx, dy] = moved(track, timeS);
     const speed = Math.hypot(...track.velocity) / baseline(track.hand);
     const sure = Math.max(0, 1 - CALM_PER_S / Math.max(speed, 1e-9));
-    return { ...roi, x: roi.x + sure * dx, y: roi.y + sure * dy };
+    return { roi: { ...roi, x: roi.x + sure * dx, y: roi.y + sure * dy }, palmScore: null };
   });
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_OPTIONS } from "../src/constants.js";
+import { DEFAULT_BUNDLE, DEFAULT_OPTIONS } from "../src/constants.js";
 import { InputError } from "../src/errors.js";
-import { type TrackerOptions, withChanges } from "../src/options.js";
+import { completed, type TrackerOptions, withChanges } from "../src/options.js";
 
 describe("options", () => {
   it("keep their defaults where nothing is given", () => {
@@ -10,6 +10,18 @@ describe("options", () => {
       ...DEFAULT_OPTIONS,
       smooth: false,
     });
+  });
+
+  it("take the thresholds of the bundle unless the user sets them", () => {
+    const bundle = { ...DEFAULT_BUNDLE, minPalmScore: 0.3, minPresence: 0.7, secondLook: true, faintPalms: 0.6 };
+    expect(completed(withChanges(), bundle)).toMatchObject({
+      minPalmScore: 0.3,
+      minPresence: 0.7,
+      secondLook: true,
+      faintPalms: 0.6,
+    });
+    const chosen = { minPalmScore: 0.9, minPresence: 0, secondLook: false, faintPalms: 1 };
+    expect(completed(withChanges(undefined, chosen), bundle)).toMatchObject(chosen);
   });
 
   it.each([

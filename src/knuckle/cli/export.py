@@ -32,7 +32,7 @@ from knuckle.train.task_file import write_task
 HAND_ROLES = ("landmarks", "presence", "handedness", "world", "visibility")
 TASK = "task"
 NETWORK = ("task", "network", "shape", "hidden")  # what a run's config says of its network
-FAINT_PALMS = 0.6  # of our palm networks: see `knuckle.pipeline.tracker.palm_candidates`
+FAINT_PALMS = 0.6  # of our palm networks: see `knuckle.pipeline.tracker.palms_to_try`
 CALIBRATION = 64  # crops that int8 ranges are measured on
 
 

@@ -39,8 +39,8 @@ DEFAULTS = TrackerOptions()
 @click.option("--threads", type=int, help="Inference threads.  [default: CPU cores, at most 4]")
 @click.option("--no-smooth", is_flag=True, help="Do not smooth the landmarks over time.")
 @click.option("--search-every", type=int, help="Search for more hands every N frames.  [default: 5 times a second]")
-@click.option("--min-palm-score", default=DEFAULTS.min_palm_score, show_default=True, help="Minimum palm score.")
-@click.option("--min-presence", default=DEFAULTS.min_presence, show_default=True, help="Minimum hand presence.")
+@click.option("--min-palm-score", type=float, help="Minimum palm score.  [default: the bundle's]")
+@click.option("--min-presence", type=float, help="Minimum hand presence.  [default: the bundle's]")
 @click.pass_context
 def track(
     context: click.Context, /, source: str, out: Path | None, save: Path | None, show: bool, **flags: Any

@@ -109,7 +109,7 @@ def reference(name: str, python: str | Path | None = None) -> Candidate:
 
 def _detect(networks: Networks, options: TrackerOptions) -> Ask:
     graph = hand_detection(networks, options)
-    palms = networks.palm_detector(TrackerOptions(min_palm_score=min(MIN_PALM_SCORE, options.min_palm_score))).graph()
+    palms = networks.palm_detector(options, min(MIN_PALM_SCORE, networks.completed(options).min_palm_score)).graph()
 
     def ask(image: Image, time_s: float | None) -> Answer:
         answer = worker.timed(lambda image, _: graph(image), image, None)

@@ -1,1 +1,1 @@
-"""Show a graph: as text, picture, web page or GraphConfig, and how long its nodes take."""
+"""A graph as text, picture, page or GraphConfig, and how long its nodes took."""

@@ -19,12 +19,12 @@ from knuckle.errors import InputError
 from knuckle.geometry import iou, square_box
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
-from knuckle.pipeline.hand import rois_from_hands
+from knuckle.pipeline.hand import Candidate, roi_from_landmarks
 from knuckle.pipeline.memory import without_duplicates
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import UPRIGHT_RAD, roi_from_palm
 from knuckle.pipeline.tracker import Networks
-from knuckle.results import FINGERS, FloatArray, Hand, Palm, Roi
+from knuckle.results import FINGERS, FloatArray, Hand, Palm
 
 SAME_REGION = 0.5
 # 90 degrees, read as radians: turns each region that comes from a palm by 26.6 degrees.
@@ -91,17 +91,17 @@ def legacy_tracking(
         "legacy_hand_tracking",
         inputs=["image"],
         nodes=[
-            Node(partial(too_few, max_hands=max_hands), ("previous_rois",), "search"),
+            Node(partial(too_few, max_hands=max_hands), ("previous",), "search"),
             Node(palm_detector.graph(), ("image",), "palms", when="search"),
             Node(partial(first, count=max_hands), ("palms",), "best_palms"),
-            Node(partial(rois_from_palms, upright_rad=UPRIGHT_RAD), ("best_palms",), "palm_rois"),
-            Node(later_wins, ("palm_rois", "previous_rois"), "rois"),
-            Node(hand_landmarker.graph(), ("image", "rois"), "hands", when="rois"),
-            Node(rois_from_hands, ("hands",), "next_rois"),
+            Node(partial(candidates_from_palms, upright_rad=UPRIGHT_RAD), ("best_palms",), "palm_candidates"),
+            Node(later_wins, ("palm_candidates", "previous"), "candidates"),
+            Node(hand_landmarker.graph(), ("image", "candidates"), "hands", when="candidates"),
+            Node(candidates_from_hands, ("hands",), "next"),
         ],
         output="hands",
         # Fed by itself it stays empty: that is all that is static about the static mode.
-        feedback={"previous_rois": ("previous_rois" if static else "next_rois", ())},
+        feedback={"previous": ("previous" if static else "next", ())},
     )
 
 
@@ -125,8 +125,8 @@ def tasks_detection(
         nodes=[
             Node(_turned_palm_detection(networks, min_palm_score), ("image", "quarter_turns"), "palms"),
             Node(partial(first, count=max_hands), ("palms",), "best_palms"),
-            Node(partial(rois_from_palms, upright_rad=upright_rad), ("best_palms",), "rois"),
-            Node(networks.hand_landmarker(options).graph(), ("image", "rois"), "found_hands", when="rois"),
+            Node(partial(candidates_from_palms, upright_rad=upright_rad), ("best_palms",), "candidates"),
+            Node(networks.hand_landmarker(options).graph(), ("image", "candidates"), "found_hands", when="candidates"),
             Node(without_duplicates, ("found_hands",), "hands"),
         ],
         output="hands",
@@ -160,18 +160,18 @@ def tasks_tracking(
         "tasks_hand_tracking",
         inputs=["image", "quarter_turns"],
         nodes=[
-            Node(partial(too_few, max_hands=max_hands), ("previous_rois",), "search"),
+            Node(partial(too_few, max_hands=max_hands), ("previous",), "search"),
             Node(_turned_palm_detection(networks, min_palm_score), ("image", "quarter_turns"), "palms", when="search"),
             Node(partial(first, count=max_hands), ("palms",), "best_palms"),
-            Node(partial(rois_from_palms, upright_rad=upright_rad), ("best_palms",), "palm_rois"),
-            Node(partial(earlier_wins, overlap=min_overlap), ("previous_rois", "palm_rois"), "associated_rois"),
-            Node(partial(first, count=max_hands), ("associated_rois",), "rois"),
-            Node(networks.hand_landmarker(options).graph(), ("image", "rois"), "found_hands", when="rois"),
+            Node(partial(candidates_from_palms, upright_rad=upright_rad), ("best_palms",), "palm_candidates"),
+            Node(partial(earlier_wins, overlap=min_overlap), ("previous", "palm_candidates"), "associated"),
+            Node(partial(first, count=max_hands), ("associated",), "candidates"),
+            Node(networks.hand_landmarker(options).graph(), ("image", "candidates"), "found_hands", when="candidates"),
             Node(without_duplicates, ("found_hands",), "hands"),
-            Node(rois_from_hands, ("hands",), "next_rois"),
+            Node(candidates_from_hands, ("hands",), "next"),
         ],
         output="hands",
-        feedback={"previous_rois": ("next_rois", ())},
+        feedback={"previous": ("next", ())},
     )
 
 
@@ -195,9 +195,9 @@ def _turned_palm_detection(networks: Networks, min_palm_score: float) -> Graph:
     )
 
 
-def too_few(rois: Sequence[Roi], max_hands: int) -> bool:
-    """Whether there is room for more."""
-    return len(rois) < max_hands
+def too_few(previous: Sequence[Candidate], max_hands: int) -> bool:
+    """Whether there is room for more hands."""
+    return len(previous) < max_hands
 
 
 def first(items: Sequence[T], count: int) -> list[T]:
@@ -205,31 +205,38 @@ def first(items: Sequence[T], count: int) -> list[T]:
     return list(items[:count])
 
 
-def rois_from_palms(palms: Sequence[Palm], upright_rad: float) -> list[Roi]:
-    """A region for each palm."""
-    return [roi_from_palm(palm, upright_rad) for palm in palms]
+def candidates_from_palms(palms: Sequence[Palm], upright_rad: float) -> list[Candidate]:
+    """The region of each palm."""
+    return [Candidate(roi_from_palm(palm, upright_rad), palm.score) for palm in palms]
 
 
-def later_wins(palm_rois: Sequence[Roi], previous_rois: Sequence[Roi]) -> list[Roi]:
-    """All regions, each later one in the place of the earlier ones that it overlaps by more than `SAME_REGION`."""
-    kept: list[Roi] = []
-    for roi in (*palm_rois, *previous_rois):
-        kept = [*(other for other in kept if overlap_of(roi, other) <= SAME_REGION), roi]
+def candidates_from_hands(hands: Sequence[Hand]) -> list[Candidate]:
+    """The region of each hand, from its landmarks."""
+    return [Candidate(roi_from_landmarks(hand.landmarks_raw)) for hand in hands]
+
+
+def later_wins(palm_candidates: Sequence[Candidate], previous: Sequence[Candidate]) -> list[Candidate]:
+    """All candidates; each later one replaces the earlier ones that it overlaps by more than `SAME_REGION`."""
+    kept: list[Candidate] = []
+    for candidate in (*palm_candidates, *previous):
+        kept = [*(other for other in kept if overlap_of(candidate, other) <= SAME_REGION), candidate]
     return kept
 
 
-def earlier_wins(previous_rois: Sequence[Roi], palm_rois: Sequence[Roi], overlap: float) -> list[Roi]:
-    """The previous regions, then each palm's that overlaps none in the list by more than `overlap`."""
-    kept = list(previous_rois)
-    for roi in palm_rois:
-        if all(overlap_of(roi, other) <= overlap for other in kept):
-            kept.append(roi)
+def earlier_wins(
+    previous: Sequence[Candidate], palm_candidates: Sequence[Candidate], overlap: float
+) -> list[Candidate]:
+    """The previous candidates, then each palm's that overlaps none in the list by more than `overlap`."""
+    kept = list(previous)
+    for candidate in palm_candidates:
+        if all(overlap_of(candidate, other) <= overlap for other in kept):
+            kept.append(candidate)
     return kept
 
 
-def overlap_of(one: Roi, other: Roi) -> float:
+def overlap_of(one: Candidate, other: Candidate) -> float:
     """Intersection over union of two regions as if neither were turned."""
-    return float(iou(square_box(one), square_box(other)[None])[0])
+    return float(iou(square_box(one.roi), square_box(other.roi)[None])[0])
 
 
 def turned(image: Image, quarter_turns: int) -> Image:

@@ -1,10 +1,10 @@
-"""The landmark network: image and regions in, hands out. Read top to bottom: crop, run, decode, gate."""
+"""The landmark network: image and candidate regions in, hands out. Read top to bottom: crop, run, decode, gate."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,22 +14,37 @@ from knuckle.images import Image
 from knuckle.models.session import Network, Outputs, Pictures
 from knuckle.results import FloatArray, Hand, Roi
 
-# The network's z is 0.4 of the scale of its x and y (normalize_z of the reference's decoder).
+# Scale of the network's z relative to its x and y (`normalize_z` in the reference's decoder).
 Z_SCALE = 0.4
-# Wrist, thumb up to IP, MCP and PIP of the fingers: points that stay put while fingers bend.
+# Points that move little when fingers bend: the wrist, the thumb up to its IP joint, MCP and PIP joints of the fingers.
 STEADY = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
-# Where a hand points to: index, middle and ring finger's MCP joints, which the reference takes, or their PIP joints.
+# Joints of index, middle and ring finger that give the direction of a hand. The reference takes the MCP joints.
 MCP_JOINTS, PIP_JOINTS = (5, 9, 13), (6, 10, 14)
 
 
 @dataclass(frozen=True)
-class HandModel:
-    """What the decoder must know of a landmark network: the names of its outputs.
+class Candidate:
+    """A region of the image that may hold a hand, on its way to the landmark network.
 
     Attributes:
-        landmarks: (n, 63) crop pixels. world: (n, 63) metres. presence: (n, 1) 0..1.
+        roi: the region.
+        palm_score: score of the palm that the region came from; None where it came from landmarks or from the caller.
+    """
+
+    roi: Roi
+    palm_score: float | None = None
+
+
+@dataclass(frozen=True)
+class HandModel:
+    """Names of the outputs of a landmark network.
+
+    Attributes:
+        landmarks: (n, 63) crop pixels.
+        presence: (n, 1) probability that the crop holds a hand.
         handedness: (n, 1) probability of "Left" in a mirrored image.
-        visibility: (n, 21) 0..1, or None where the network has none.
+        world: (n, 63) metres.
+        visibility: (n, 21) probabilities, or None if the network has no such output.
     """
 
     landmarks: str = "Identity"
@@ -41,13 +56,13 @@ class HandModel:
 
 @dataclass(frozen=True)
 class HandLandmarker:
-    """A landmark network and how to read it.
+    """A landmark network and how to read its outputs.
 
     Attributes:
         network: takes crops, gives the outputs that `model` names.
-        model: its outputs.
-        min_presence: crops whose presence is not above it give no hand.
-        mirrored: whether the image is a mirror image, as a selfie camera shows it.
+        model: the names of its outputs.
+        min_presence: crops whose presence is not above it hold no hand.
+        mirrored: the image is a mirror image, as selfie cameras show it.
     """
 
     network: Network
@@ -56,80 +71,56 @@ class HandLandmarker:
     mirrored: bool = False
 
     def graph(self) -> Graph:
-        """The subgraph: image, rois -> hands, in the order of the rois, those without a hand left out."""
+        """The subgraph: image, candidates -> hands, in the order of the candidates; those without a hand left out."""
         return Graph(
             "hand_landmarks",
-            inputs=["image", "rois"],
+            inputs=["image", "candidates"],
             nodes=[
-                *self._reading(),
-                Node(self.gate, ("candidates",), "hands"),
+                Node(self.prepare, ("image", "candidates"), "crops"),
+                Node(self.network, ("crops",), "raw"),
+                Node(self.decode, ("raw", "candidates"), "read_hands"),
+                Node(self.gate, ("read_hands",), "hands"),
             ],
             output="hands",
         )
 
-    def second_look(self) -> Graph:
-        """The subgraph: image, hands -> the same hands read anew, each in the region of its own landmarks.
+    def read(self, image: Image, rois: Sequence[Roi]) -> list[Hand]:
+        """Landmarks in regions of the caller's own: one hand per region, with any presence."""
+        if not rois:
+            return []
+        candidates = [Candidate(roi) for roi in rois]
+        return self.decode(self.network(self.prepare(image, candidates)), candidates)
 
-        A palm tells roughly where its hand is; the hand itself tells it twice as exactly. Those that the second look
-        does not take for hands are left out.
-        """
-        return Graph(
-            "second_look",
-            inputs=["image", "hands"],
-            nodes=[
-                Node(rois_from_hands, ("hands",), "rois"),
-                *self._reading(),
-                Node(self.confirm, ("hands", "candidates"), "confirmed_hands"),
-            ],
-            output="confirmed_hands",
-        )
+    def prepare(self, image: Image, candidates: Sequence[Candidate]) -> Pictures:
+        """One upright crop per candidate: (n, side, side, 3) uint8."""
+        return np.stack([crop(image, candidate.roi, self.network.side) for candidate in candidates])
 
-    def _reading(self) -> list[Node]:
-        """image, rois -> candidates."""
-        return [
-            Node(self.prepare, ("image", "rois"), "pictures"),
-            Node(self.network, ("pictures",), "raw"),
-            Node(self.decode, ("raw", "rois"), "candidates"),
-        ]
-
-    def prepare(self, image: Image, rois: Sequence[Roi]) -> Pictures:
-        """One upright crop per region: (n, side, side, 3) uint8."""
-        return np.stack([crop(image, roi, self.network.side) for roi in rois])
-
-    def decode(self, raw: Outputs, rois: Sequence[Roi]) -> list[Hand]:
-        """Raw outputs to hands in image pixels, whatever their presence."""
-        return [self._hand(raw, row, roi) for row, roi in enumerate(rois)]
+    def decode(self, raw: Outputs, candidates: Sequence[Candidate]) -> list[Hand]:
+        """Raw outputs to hands in image pixels, one per candidate, with any presence."""
+        model, side, hands = self.model, self.network.side, []
+        for row, candidate in enumerate(candidates):
+            roi = candidate.roi
+            points_crop = raw[model.landmarks][row].reshape(21, 3)
+            landmarks = np.empty((21, 3), np.float32)
+            landmarks[:, :2] = apply(image_from_crop(roi, side), points_crop[:, :2])
+            landmarks[:, 2] = points_crop[:, 2] * (roi.size / side / Z_SCALE)
+            left_in_mirror = float(raw[model.handedness][row].item())
+            hand = Hand(
+                landmarks=landmarks,
+                world=turn(raw[model.world][row].reshape(21, 3), roi.angle_rad),
+                handedness="Left" if (left_in_mirror >= 0.5) == self.mirrored else "Right",
+                handedness_score=max(left_in_mirror, 1 - left_in_mirror),
+                presence=float(raw[model.presence][row].item()),
+                roi=roi,
+                palm_score=candidate.palm_score,
+                visibility=raw[model.visibility][row].reshape(21) if model.visibility else None,
+            )
+            hands.append(hand)
+        return hands
 
     def gate(self, hands: Sequence[Hand]) -> list[Hand]:
-        """Those that are hands."""
+        """The hands whose presence is above `min_presence`."""
         return [hand for hand in hands if hand.presence > self.min_presence]
-
-    def confirm(self, hands: Sequence[Hand], candidates: Sequence[Hand]) -> list[Hand]:
-        """Of each hand its second reading, with the palm's score of the first, where that is a hand too."""
-        pairs = zip(hands, candidates, strict=True)
-        return self.gate([replace(candidate, palm_score=hand.palm_score) for hand, candidate in pairs])
-
-    def _hand(self, raw: Outputs, row: int, roi: Roi) -> Hand:
-        model, side = self.model, self.network.side
-        in_crop = raw[model.landmarks][row].reshape(21, 3)
-        landmarks = np.empty((21, 3), np.float32)
-        landmarks[:, :2] = apply(image_from_crop(roi, side), in_crop[:, :2])
-        landmarks[:, 2] = in_crop[:, 2] * (roi.size / side / Z_SCALE)
-        left_in_mirror = float(raw[model.handedness][row].item())
-        return Hand(
-            landmarks=landmarks,
-            world=turn(raw[model.world][row].reshape(21, 3), roi.angle_rad),
-            handedness="Left" if (left_in_mirror >= 0.5) == self.mirrored else "Right",
-            handedness_score=max(left_in_mirror, 1 - left_in_mirror),
-            presence=float(raw[model.presence][row].item()),
-            roi=roi,
-            visibility=raw[model.visibility][row].reshape(21) if model.visibility else None,
-        )
-
-
-def rois_from_hands(hands: Sequence[Hand]) -> list[Roi]:
-    """The region of each hand, from its landmarks before smoothing."""
-    return [roi_from_landmarks(hand.landmarks_raw) for hand in hands]
 
 
 def roi_from_landmarks(landmarks: FloatArray, joints: tuple[int, int, int] = MCP_JOINTS) -> Roi:

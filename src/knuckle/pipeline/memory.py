@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from knuckle.geometry import iou
-from knuckle.pipeline.hand import STEADY, roi_from_landmarks
+from knuckle.pipeline.hand import STEADY, Candidate, roi_from_landmarks
 from knuckle.pipeline.smooth import Smoothed, SmoothedHand, one_euro, smooth_hand
-from knuckle.results import FloatArray, Hand, Palm, Roi
+from knuckle.results import FloatArray, Hand, Palm
 
 # Where a hand may be found again: palm baselines from where it was expected, at once and per second unseen. An arm
 # that is raised fast moved 8 baselines in a quarter of a second; a hand of the other side does not get the second.
@@ -86,9 +86,9 @@ class Memory:
         return [track for track in self.tracks if track.seen_s == self.time_s]
 
 
-def expected_rois(memory: Memory, time_s: float, predict_motion: bool) -> list[Roi]:
-    """Where the held hands should be now: each one's own region, moved on by its last motion."""
-    rois = []
+def tracked_candidates(memory: Memory, time_s: float, predict_motion: bool) -> list[Candidate]:
+    """Where the tracked hands should be now: the region of each one's landmarks, moved on by its last motion."""
+    candidates = []
     for track in memory.held:
         roi = roi_from_landmarks(track.hand.landmarks_raw)
         if predict_motion:
@@ -96,8 +96,8 @@ def expected_rois(memory: Memory, time_s: float, predict_motion: bool) -> list[R
             sure = max(0.0, 1 - CALM_PER_S / max(speed, 1e-9))
             dx, dy = sure * track.velocity * min(time_s - track.seen_s, COAST_S)
             roi = replace(roi, x=roi.x + float(dx), y=roi.y + float(dy))
-        rois.append(roi)
-    return rois
+        candidates.append(Candidate(roi))
+    return candidates
 
 
 def is_palm_of(palm: Palm, hand: Hand) -> bool:

@@ -1,4 +1,4 @@
-"""What can be chosen of the pipeline."""
+"""What users can choose about the pipeline."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from knuckle.pipeline.palm import UPRIGHT_RAD
 
 @dataclass(frozen=True)
 class TrackerOptions:
-    """What can be chosen; every field is also a keyword of `HandTracker`, `detect` and `detect_palms`.
+    """Options of `HandTracker`, `detect` and `detect_palms`; every field is also a keyword of those.
 
     Attributes:
-        max_hands: never more hands than this come out.
-        min_palm_score: weaker palms are none, 0..1; see also `faint_palms`.
-        min_presence: crops of which the network is less sure hold no hand, 0..1.
-        mirrored: the image is a mirror image, as a selfie camera shows it; left and right follow.
-        search_every: while some but not all of `max_hands` are held, look for more every so many frames;
-            1 is what MediaPipe does; None is about 5 times a second, and every frame just after a change.
-        smooth: One-Euro filter on landmarks and world landmarks in video.
-        predict_motion: move each held hand's region on by its last motion.
-        vote_handedness: left or right by the whole track and not by the frame alone.
-        remove_duplicates: one hand that was found twice comes out once.
-        remember_s: a lost hand that is found again within so many seconds keeps its id.
-        upright_rad: angle of wrist to middle MCP that counts as upright when a palm is cut out; pi / 2 is
-            straight, MediaPipe's Tasks API uses 90 (radians, by an oversight).
-        second_look: a hand that was found by its palm is read again in the region of its own landmarks; None is
-            what the bundle is made for.
-        faint_palms: where hands are looked for, palms from this part of `min_palm_score` on are tried too, and are
-            hands where the landmark network says so, 0..1; 1 tries none more, None is what the bundle is made for.
+        max_hands: the largest number of hands that are returned.
+        min_palm_score: confidence threshold of the palm detector, 0..1. Palms with a lower score are discarded; see
+            also `faint_palms`. None: the bundle's own threshold.
+        min_presence: confidence threshold of the landmark network, 0..1. A crop whose presence is not above it holds
+            no hand. None: the bundle's own threshold.
+        mirrored: the image is a mirror image, as selfie cameras show it; swaps left and right.
+        search_every: while fewer than `max_hands` hands are tracked, run the palm detector every so many frames
+            (MediaPipe: 1). None: about 5 times a second, and on every frame just after a hand came or went.
+        smooth: filter landmarks and world landmarks in video (One-Euro filter).
+        predict_motion: move the region of each tracked hand on by the hand's last motion.
+        vote_handedness: decide left or right from the whole track instead of from each frame alone.
+        remove_duplicates: when one hand was found twice, return it once.
+        remember_s: a lost hand keeps its id if it is found again within so many seconds.
+        upright_rad: angle of the line from the wrist to the middle finger's MCP that counts as upright when the
+            region of a palm is cut out. pi / 2 is straight; MediaPipe's Tasks API uses 90 radians by mistake.
+        second_look: read a hand that its palm led to a second time, in the region of its own landmarks. None: what
+            the bundle says.
+        faint_palms: when searching, also try palms that score at least `faint_palms * min_palm_score`, 0..1, and keep
+            those that the landmark network confirms. 1 tries no others. None: what the bundle says.
     """
 
     max_hands: int = 2
-    min_palm_score: float = 0.5
-    min_presence: float = 0.5
+    min_palm_score: float | None = None
+    min_presence: float | None = None
     mirrored: bool = False
     search_every: int | None = None
     smooth: bool = True
@@ -53,25 +55,38 @@ class TrackerOptions:
             value = getattr(self, name)
             optional = name == "search_every" and value is None
             if not optional and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise InputError(f"{name} must be a whole number from 1 up, got {value!r}")
-        for name in ("min_palm_score", "min_presence"):
-            _require_within(name, getattr(self, name), 0, 1)
+                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
         for name in ("mirrored", "smooth", "predict_motion", "vote_handedness", "remove_duplicates", "second_look"):
             value = getattr(self, name)
             if not isinstance(value, bool) and not (name == "second_look" and value is None):
-                raise InputError(f"{name} must be True or False, got {getattr(self, name)!r}")
-        if self.faint_palms is not None:
-            _require_within("faint_palms", self.faint_palms, 0, 1)
+                raise InputError(f"{name} must be True or False, got {value!r}")
+        for name in ("min_palm_score", "min_presence", "faint_palms"):
+            if getattr(self, name) is not None:
+                _require_within(name, getattr(self, name), 0, 1)
         _require_within("remember_s", self.remember_s, 0, math.inf)
         _require_within("upright_rad", self.upright_rad, -math.inf, math.inf)
 
     @classmethod
     def of(cls, options: TrackerOptions | None, changes: dict[str, Any]) -> TrackerOptions:
-        """The options with the keyword changes; an unknown keyword is an InputError that lists the known."""
+        """`options` (default: all defaults) with the keyword changes.
+
+        Raises:
+            InputError: a keyword is not an option, or a value is out of range.
+        """
         if unknown := set(changes) - set(cls.__dataclass_fields__):
             known = ", ".join(cls.__dataclass_fields__)
-            raise InputError(f"no option called {', '.join(sorted(unknown))}; there are: {known}")
+            raise InputError(f"no option called {', '.join(sorted(unknown))}; options are: {known}")
         return replace(options or cls(), **changes)
+
+
+@dataclass(frozen=True)
+class CompleteOptions(TrackerOptions):
+    """Options in which the bundle has filled in what the user left open (`Networks.completed`)."""
+
+    min_palm_score: float = 0.5
+    min_presence: float = 0.5
+    second_look: bool = False
+    faint_palms: float = 1.0
 
 
 def _require_within(name: str, value: object, low: float, high: float) -> None:

@@ -6,7 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from functools import lru_cache, partial
 from typing import Any
 
@@ -15,9 +15,9 @@ from knuckle.graph import Graph, Node, Observer
 from knuckle.images import as_rgb
 from knuckle.models import catalogue
 from knuckle.models.session import Network, Session
-from knuckle.pipeline.hand import HandLandmarker, HandModel
-from knuckle.pipeline.memory import Memory, expected_rois, follow, is_palm_of, visible_hands, without_duplicates
-from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.hand import Candidate, HandLandmarker, HandModel, roi_from_landmarks
+from knuckle.pipeline.memory import Memory, follow, is_palm_of, tracked_candidates, visible_hands, without_duplicates
+from knuckle.pipeline.options import CompleteOptions, TrackerOptions
 from knuckle.pipeline.palm import PalmDetector, PalmModel, roi_from_palm
 from knuckle.results import Hand, Palm, Roi
 
@@ -39,19 +39,25 @@ class Networks:
     def __reduce__(self) -> tuple[Any, ...]:
         return load, self.key
 
-    def completed(self, options: TrackerOptions) -> TrackerOptions:
-        """The options with what the bundle is made for where they are None."""
-        names = [name for name in ("second_look", "faint_palms") if getattr(options, name) is None]
-        return replace(options, **{name: getattr(self.bundle, name) for name in names})
+    def completed(self, options: TrackerOptions) -> CompleteOptions:
+        """The options, with the bundle's values where they are None."""
+        values = {field.name: getattr(options, field.name) for field in fields(options)}
+        for name in ("min_palm_score", "min_presence", "second_look", "faint_palms"):
+            if values[name] is None:
+                values[name] = getattr(self.bundle, name)
+        return CompleteOptions(**values)
 
-    def palm_detector(self, options: TrackerOptions, least: float = 1.0) -> PalmDetector:
-        """Of palms from this part of `min_palm_score` on."""
+    def palm_detector(self, options: TrackerOptions, min_score: float | None = None) -> PalmDetector:
+        """The palm detector; `min_score` (default: `min_palm_score` of the options) is its threshold."""
         model = PalmModel(self.bundle.palm_strides, **self.bundle.palm_outputs)
-        return PalmDetector(self.palm, model, least * options.min_palm_score)
+        return PalmDetector(
+            self.palm, model, self.completed(options).min_palm_score if min_score is None else min_score
+        )
 
     def hand_landmarker(self, options: TrackerOptions) -> HandLandmarker:
+        """The landmark network with the thresholds of the options."""
         model = HandModel(**self.bundle.hand_outputs)
-        return HandLandmarker(self.hand, model, options.min_presence, options.mirrored)
+        return HandLandmarker(self.hand, model, self.completed(options).min_presence, options.mirrored)
 
 
 Models = str | os.PathLike[str] | Networks
@@ -161,8 +167,8 @@ class HandTracker:
 def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
     """The tracking graph: image, time_s -> hands.
 
-    Held hands are read first, in the regions that the previous frame foretells; the palm detector runs only
-    where too few are left, and finds a hand that was lost in the very frame that lost it.
+    Tracked hands are read first, in the regions that the previous frame predicts. The palm detector runs only when too
+    few are left; it finds a lost hand in the very frame that lost it.
     """
     options = networks.completed(options)
     hand_landmarks = networks.hand_landmarker(options).graph()
@@ -170,15 +176,19 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
         "hand_tracking",
         inputs=["image", "time_s"],
         nodes=[
-            Node(partial(expected_rois, predict_motion=options.predict_motion), ("memory", "time_s"), "held_rois"),
-            Node(hand_landmarks, ("image", "held_rois"), "held_hands", when="held_rois"),
-            Node(partial(unique, options=options), ("held_hands",), "kept_hands", when="held_hands"),
+            Node(
+                partial(tracked_candidates, predict_motion=options.predict_motion),
+                ("memory", "time_s"),
+                "tracked_candidates",
+            ),
+            Node(hand_landmarks, ("image", "tracked_candidates"), "tracked_hands", when="tracked_candidates"),
+            Node(partial(unique, options=options), ("tracked_hands",), "kept_hands", when="tracked_hands"),
             Node(partial(too_few, options=options), ("memory", "kept_hands", "time_s"), "search"),
-            Node(palm_candidates(networks, options), ("image",), "palms", when="search"),
-            Node(partial(rois_from_palms, options=options), ("palms", "kept_hands"), "found_rois", when="palms"),
-            Node(hand_landmarks, ("image", "found_rois"), "found_hands", when="found_rois"),
-            *confirmed_hands(networks, options),
-            Node(partial(unique, options=options), ("kept_hands", "confirmed_hands"), "unique_hands"),
+            Node(palms_to_try(networks, options), ("image",), "palms", when="search"),
+            Node(partial(new_candidates, options=options), ("palms", "kept_hands"), "candidates", when="palms"),
+            Node(hand_landmarks, ("image", "candidates"), "found_hands", when="candidates"),
+            Node(verify(networks, options), ("image", "found_hands"), "verified_hands", when="found_hands"),
+            Node(partial(unique, options=options), ("kept_hands", "verified_hands"), "unique_hands"),
             Node(
                 partial(follow, remember_s=options.remember_s),
                 ("memory", "unique_hands", "search", "time_s"),
@@ -200,52 +210,64 @@ def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
         "hand_detection",
         inputs=["image"],
         nodes=[
-            Node(palm_candidates(networks, options), ("image",), "palms"),
-            Node(partial(rois_from_palms, kept_hands=(), options=options), ("palms",), "rois", when="palms"),
-            Node(networks.hand_landmarker(options).graph(), ("image", "rois"), "found_hands", when="rois"),
-            *confirmed_hands(networks, options),
-            Node(partial(unique, options=options), ("confirmed_hands",), "hands"),
+            Node(palms_to_try(networks, options), ("image",), "palms"),
+            Node(partial(new_candidates, kept_hands=(), options=options), ("palms",), "candidates", when="palms"),
+            Node(networks.hand_landmarker(options).graph(), ("image", "candidates"), "found_hands", when="candidates"),
+            Node(verify(networks, options), ("image", "found_hands"), "verified_hands", when="found_hands"),
+            Node(partial(unique, options=options), ("verified_hands",), "hands"),
         ],
         output="hands",
     )
 
 
-def palm_candidates(networks: Networks, options: TrackerOptions) -> Graph:
-    """image -> palms that may lead to hands.
+def palms_to_try(networks: Networks, options: CompleteOptions) -> Graph:
+    """The subgraph: image -> palms that may lead to hands, down to `faint_palms * min_palm_score`.
 
-    A landmark network makes up fewer hands than a palm network makes up palms. So with bundle `knuckle`, whose palms
-    of distant hands score low, fainter ones are tried too: that took the hands found on lebanese_gestures from 92.8 to
-    94.2 %, of two signers from 73.5 to 81.6 % (`python benchmarks/variants.py faint --models knuckle`), and reads 0.7
-    crops for each photo of an office that is searched (`python benchmarks/palms.py`).
+    The landmark network has fewer false positives than the palm network, so faint palms are worth a try: see
+    "Faint palms" in docs/pipeline.md for what that gains and costs.
     """
-    assert options.faint_palms is not None
-    return networks.palm_detector(options, options.faint_palms).graph()
+    return networks.palm_detector(options, min_score=options.faint_palms * options.min_palm_score).graph()
 
 
-def confirmed_hands(networks: Networks, options: TrackerOptions) -> list[Node]:
-    """What both graphs do with hands that palms led to: image, found_hands, palms -> confirmed_hands.
+def verify(networks: Networks, options: CompleteOptions) -> Graph:
+    """The subgraph that decides which of the hands that palms led to are returned: image, found_hands -> hands.
 
-    With bundle `knuckle` the second look took fingertips on photos from 3.9 to 3.1 % of the hand's box; with
-    `mediapipe`, whose network is larger, it does nothing (`python benchmarks/variants.py looks --models …`).
+    With `second_look` each hand is read again, in the region of its own landmarks, which fits better than the region
+    of its palm. A hand whose palm scored less than `min_palm_score` needs a presence above `FAINT_PRESENCE`.
     """
-    scored = partial(with_palm_scores, options=options)
-    nodes = [Node(scored, ("found_hands", "palms"), "scored_hands", when="found_hands")]
-    if options.second_look:
-        again = networks.hand_landmarker(options).second_look()
-        nodes.append(Node(again, ("image", nodes[-1].output), "reread_hands", when=nodes[-1].output))
-    if options.faint_palms != 1:
-        sure = partial(sure_hands, options=options)
-        nodes.append(Node(sure, (nodes[-1].output,), "sure_hands", when=nodes[-1].output))
-    return [*nodes[:-1], replace(nodes[-1], output="confirmed_hands")]
+    return Graph(
+        "verify",
+        inputs=["image", "found_hands"],
+        nodes=[
+            Node(partial(second_look, enabled=options.second_look), ("found_hands",), "candidates"),
+            Node(networks.hand_landmarker(options).graph(), ("image", "candidates"), "read_again", when="candidates"),
+            Node(partial(accept, options=options), ("found_hands", "read_again"), "hands"),
+        ],
+        output="hands",
+    )
+
+
+def second_look(found_hands: Sequence[Hand], enabled: bool) -> list[Candidate]:
+    """Each hand as a candidate in the region of its own landmarks; none if the second look is not `enabled`."""
+    if not enabled:
+        return []
+    return [Candidate(roi_from_landmarks(hand.landmarks_raw), hand.palm_score) for hand in found_hands]
+
+
+def accept(found_hands: Sequence[Hand], read_again: Sequence[Hand], options: CompleteOptions) -> list[Hand]:
+    """The hands as they were read last, without those that came from a faint palm and have a low presence."""
+    return [
+        hand
+        for hand in (read_again if options.second_look else found_hands)
+        if hand.presence > FAINT_PRESENCE or hand.palm_score is None or hand.palm_score >= options.min_palm_score
+    ]
 
 
 def too_few(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: TrackerOptions) -> bool:
-    """Whether to look for palms: no hand is left, one was just lost, or it is time to look for more.
+    """Whether to run the palm detector: no hand is left, one was just lost, or it is time to look for more.
 
-    Hands come and go together, and one that was lost is mostly still there: so by default every frame is searched
-    for `EAGER_S` after a hand was found or lost. On ten clips of signing people (681 frames, 5 searches a second
-    else) that found 1009 hands with 287 searches; strictly every 6 frames 916 with 193; always, 1027
-    with 307 (`python benchmarks/tracking.py`).
+    Hands come and go together, and a hand that was just lost is usually still there. So by default every frame is
+    searched for `EAGER_S` after a hand came or went (`python benchmarks/tracking.py` compares the choices).
     """
     if len(kept_hands) >= options.max_hands:
         return False
@@ -257,34 +279,19 @@ def too_few(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: 
     return eager or time_s - memory.searched_s > 1 / SEARCHES_PER_S - FRAME_S / 4
 
 
-def rois_from_palms(palms: Sequence[Palm], kept_hands: Sequence[Hand], options: TrackerOptions) -> list[Roi]:
-    """Regions of the best palms that are no palm of a hand already held.
+def new_candidates(palms: Sequence[Palm], kept_hands: Sequence[Hand], options: CompleteOptions) -> list[Candidate]:
+    """Regions of the best palms that do not belong to a tracked hand.
 
-    As many as there is room for; `TRIES` times as many where faint palms are tried, of which many are none.
+    As many as there is room for. Where faint palms are tried, most of which are false positives, `TRIES` times as many.
     """
     new = [palm for palm in palms if not any(is_palm_of(palm, hand) for hand in kept_hands)]
     room = options.max_hands - len(kept_hands)
     tried = room if options.faint_palms == 1 else TRIES * room
-    return [roi_from_palm(palm, options.upright_rad) for palm in new[:tried]]
+    return [Candidate(roi_from_palm(palm, options.upright_rad), palm.score) for palm in new[:tried]]
 
 
-def with_palm_scores(found_hands: Sequence[Hand], palms: Sequence[Palm], options: TrackerOptions) -> list[Hand]:
-    """The hands with the score of the palm that their region came from."""
-    scores = {roi_from_palm(palm, options.upright_rad): palm.score for palm in palms}
-    return [replace(hand, palm_score=scores[hand.roi]) for hand in found_hands]
-
-
-def sure_hands(hands: Sequence[Hand], options: TrackerOptions) -> list[Hand]:
-    """The hands, without those that a faint palm led to and that are not clearly hands."""
-    return [
-        hand
-        for hand in hands
-        if hand.presence > FAINT_PRESENCE or hand.palm_score is None or hand.palm_score >= options.min_palm_score
-    ]
-
-
-def unique(*hands: Sequence[Hand], options: TrackerOptions) -> list[Hand]:
-    """The first `max_hands`, without duplicates where that is wanted; of two that are the same the first stays."""
+def unique(*hands: Sequence[Hand], options: CompleteOptions) -> list[Hand]:
+    """The first `max_hands` hands, without duplicates if they are to be removed; of two equal hands the first stays."""
     together = [hand for some in hands for hand in some]
     if options.remove_duplicates:
         together = without_duplicates(together, options.min_palm_score)
@@ -343,8 +350,5 @@ def landmarks_in(
     picture = as_rgb(image)
     if isinstance(rois, Roi) or not all(isinstance(roi, Roi) for roi in rois):
         raise InputError(f"rois must be a list of Roi; Roi.around(box) makes one of a box; got {rois!r}")
-    if not rois:
-        return []
     landmarker = load(models, threads, device).hand_landmarker(options)
-    hands = landmarker.decode(landmarker.network(landmarker.prepare(picture, rois)), rois)
-    return [hand if landmarker.gate([hand]) else None for hand in hands]
+    return [hand if landmarker.gate([hand]) else None for hand in landmarker.read(picture, rois)]
