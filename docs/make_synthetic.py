@@ -16,7 +16,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ import knuckle
 from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.geometry import iou
 from knuckle.results import PALM_LANDMARKS, HandLandmark, Roi
-from knuckle.synth.scene import arrangement, people
+from knuckle.synth.scene.random_hands import SceneMix
 from knuckle.synth.scene.studio import Sample
 from knuckle.synth.write.clips import ClipRecipe, write_clips
 from knuckle.synth.write.preview import contact_sheet, draw_labels, save_sheet
@@ -196,18 +195,10 @@ def share(flags: Iterable[bool]) -> float:
     return round(float(np.mean(kept)), 3) if kept else 0.0
 
 
-def bare_person(*arguments: Any) -> people.Person:
-    return replace(_random_person(*arguments), glove=None)
-
-
-_random_person = people.random_person
-
-
 def look_at_joints(numbers: range) -> list[Any]:
     """Per bare hand that the network finds: (21, 2) difference in pixels, (21, 2, 3) pixels per metre, visible."""
-    people.random_person, arrangement.HOLDS = bare_person, 0.0
     networks, rows = knuckle.load(threads=1), []
-    for sample in samples_of(Recipe("hands", 1, 256, seed=79), numbers):
+    for sample in samples_of(Recipe("hands", 1, 256, seed=79), numbers, SceneMix(holding=0.0, gloves=0.0)):
         if not sample.hands or sample.camera["distortion"] or sample.scene["crop"]["kind"] == "wrong":
             continue
         truth = sample.hands[0]

@@ -33,7 +33,7 @@ MOVED = {
     "knuckle.train.landmarks": "knuckle.train.hand.task",
     "knuckle.train.palm_data": "knuckle.train.palm.data",
     "knuckle.train.synth": "knuckle.synth",
-    "knuckle.train.synth.casting": "knuckle.synth.scene.arrangement",
+    "knuckle.train.synth.casting": "knuckle.synth.scene.random_scenes",
     "knuckle.train.synth.clips": "knuckle.synth.write.clips",
     "knuckle.train.synth.labels": "knuckle.synth.camera.labels",
     "knuckle.train.synth.people": "knuckle.synth.scene.people",

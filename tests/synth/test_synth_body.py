@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from knuckle.errors import BundleError, InputError, MissingExtraError, SinkError
-from knuckle.synth.body import figures, grasps, subdivision, template, two_hands
+from knuckle.synth.body import body_poses, grasps, hand_pairs, subdivision, template, whole_body
 from knuckle.synth.body import model as bodies
-from knuckle.synth.body.anatomy import bone_turns, capsules
-from knuckle.synth.body.model import BodyModel, Shape, load_body
-from knuckle.synth.body.poses import NAMED, random_pose
-from knuckle.synth.render.mesh import Mesh
-from knuckle.synth.scene.objects import make
+from knuckle.synth.body.hand_poses import NAMED, random_pose
+from knuckle.synth.body.kinematics import CAPSULE_NAMES, bone_transforms, capsules
+from knuckle.synth.body.model import BodyModel, Phenotype, Shape, load_body
+from knuckle.synth.render.types import Mesh
+from knuckle.synth.scene.object_meshes import make
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def model() -> BodyModel:
 
 @pytest.fixture(scope="session")
 def grown(model: BodyModel) -> Shape:
-    return model.shape(height=0.36)
+    return model.shape(Phenotype(height=0.36))
 
 
 def volume(mesh: Mesh) -> float:
@@ -103,21 +103,21 @@ def test_a_small_change_of_pose_moves_the_skin_a_little(model: BodyModel, grown:
 def test_shapes_agree_with_anny(model: BodyModel) -> None:
     names = ("gender", "age", "muscle", "weight", "height", "proportions")
     race = [template.PROBE[name] for name in template.RACES]
-    mine = model.shape(**{name: template.PROBE[name] for name in names}, race=race)
+    mine = model.shape(Phenotype(**{name: template.PROBE[name] for name in names}, race=race))
     apart = np.abs(mine.points[: model.vertex_count] - model.arrays["probe"])
     assert apart.max() < 0.002 and apart.mean() < 0.0003
 
 
 def test_children_are_small_and_men_are_larger_than_women(model: BodyModel) -> None:
     def palm(**person: float) -> float:
-        return float(np.linalg.norm(model.shape(height=0.36, **person).hand[1][9]))
+        return float(np.linalg.norm(model.shape(Phenotype(height=0.36, **person)).hand[1][9]))
 
     assert palm(age=0.3) < palm(age=0.5) < palm(age=0.67)
     assert palm(gender=1.0) < palm(gender=0.0)
 
 
 def test_local_changes_do_what_they_say(model: BodyModel, grown: Shape) -> None:
-    longer = model.shape(height=0.36, local={"hand-fingers-length": 1.0})
+    longer = model.shape(Phenotype(height=0.36), local={"hand-fingers-length": 1.0})
     (_, more), (_, less) = longer.hand, grown.hand
     assert np.linalg.norm(more[12] - more[9]) > 1.03 * np.linalg.norm(less[12] - less[9])
 
@@ -162,8 +162,8 @@ def test_bodies_hold_the_same_hands(model: BodyModel) -> None:
     rng = np.random.default_rng(6)
     for _ in range(4):
         shape = model.random_shape(rng)
-        _, pose = two_hands.random_body_pose(model, shape, rng)
-        figure = figures.posed_body(model, shape, pose)
+        _, pose = body_poses.random_body_pose(shape, rng)
+        figure = whole_body.posed_body(shape, pose)
         for side, arm in pose.arms.items():
             alone = model.posed_hand(shape, arm.hand, side).landmarks
             apart, own = (np.linalg.norm(p[:, None] - p[None], axis=2) for p in (figure.hands[side], alone))
@@ -178,9 +178,9 @@ def test_bodies_hold_the_same_hands(model: BodyModel) -> None:
 def test_an_arm_reaches_a_place_with_the_palm_to_the_camera(model: BodyModel, grown: Shape, side: str) -> None:
     out = 1 if side == "Left" else -1
     goal = np.array([out * 0.3, -0.5, -0.3])
-    arm = figures.reach(model, grown, side, goal, np.eye(3), NAMED["open"])
-    hanging = {s: figures.ArmPose(np.array([0.3 if s == "Left" else -0.3, 0.1, 0.0])) for s in figures.SIDES}
-    figure = figures.posed_body(model, grown, figures.BodyPose({**hanging, side: arm}))
+    arm = whole_body.reach(grown, side, goal, np.eye(3), NAMED["open"])
+    hanging = {s: whole_body.ArmPose(np.array([0.3 if s == "Left" else -0.3, 0.1, 0.0])) for s in whole_body.SIDES}
+    figure = whole_body.posed_body(grown, whole_body.BodyPose({**hanging, side: arm}))
     points = figure.hands[side]
     assert np.linalg.norm(points[0] - goal) < 0.015
     alone = model.posed_hand(grown, arm.hand, side).landmarks
@@ -208,11 +208,11 @@ def test_fingers_stop_at_a_thing_and_thick_things_keep_the_hand_open(model: Body
     for radius in (0.012, 0.03, 0.045):
         kind_of = grasps.TYPES["small_diameter"]
         centre = np.array([0.0, 0.08, -0.013 - radius])
-        distance = grasps._bar(centre, np.array([1.0, 0, 0]), radius)
+        distance = grasps.distance_to_bar(centre, np.array([1.0, 0, 0]), radius)
         angles = grasps.close(joints, kind_of, distance)
-        ends, radii, names = capsules(joints, bone_turns(joints, angles))
+        ends, radii = capsules(joints, bone_transforms(joints, angles))
         points = ends.mean(axis=1)
-        for k, bone in enumerate(names):
+        for k, bone in enumerate(CAPSULE_NAMES):
             if bone.split("_")[0] != "thumb" and not bone.endswith("mc"):
                 assert distance(points[[k]])[0] - radii[k] > -2 * grasps.PRESS_M
         opened.append(float(angles[[grasps.INDEX[f"{f}_pip"] for f in grasps.FINGERS]].mean()))
@@ -221,8 +221,8 @@ def test_fingers_stop_at_a_thing_and_thick_things_keep_the_hand_open(model: Body
 
 def test_pairs_of_hands_come_together(model: BodyModel, grown: Shape) -> None:
     palm = float(np.linalg.norm(grown.hand[1][9]))
-    for name in two_hands.PAIRS:
-        pair = two_hands.random_pair(palm, np.random.default_rng(8), name)
+    for name in hand_pairs.PAIRS:
+        pair = hand_pairs.random_pair(palm, np.random.default_rng(8), name)
         skins = []
         for side, pose, turn, offset in zip(pair.handedness, pair.poses, pair.rotations, pair.offsets, strict=True):
             assert np.linalg.det(turn) == pytest.approx(1)
@@ -234,13 +234,13 @@ def test_bad_words_are_refused_in_one_line(model: BodyModel, grown: Shape) -> No
     with pytest.raises(InputError, match=r"'right'.*'Left' or 'Right'"):
         model.posed_hand(grown, NAMED["open"], "right")
     with pytest.raises(InputError, match=r"age is 40.*0 to 1"):
-        model.shape(age=40)
+        model.shape(Phenotype(age=40))
     with pytest.raises(InputError, match=r"'nose'.*hand-scale"):
         model.shape(local={"nose": 1})
     with pytest.raises(InputError, match=r"'grab'.*tripod"):
         grasps.random_grasp(grown, np.random.default_rng(0), "grab")
     with pytest.raises(InputError, match=r"'hug'.*prayer"):
-        two_hands.random_pair(0.09, np.random.default_rng(0), "hug")
+        hand_pairs.random_pair(0.09, np.random.default_rng(0), "hug")
 
 
 def test_without_anny_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

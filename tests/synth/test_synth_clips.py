@@ -12,8 +12,8 @@ pytest.importorskip("moderngl")
 import knuckle
 from knuckle.datasets.hand_json import hand_from_json
 from knuckle.errors import InputError
+from knuckle.synth.scene import hand_motion
 from knuckle.synth.scene.studio import Studio
-from knuckle.synth.write import clips
 from knuckle.synth.write.clips import ClipRecipe, write_clips
 
 SMALL = ClipRecipe(count=1, seconds=1.0, width=160, height=120, rate=12, seed=3)
@@ -57,21 +57,20 @@ def test_clips_that_are_there_stay(written: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_hands_move_smoothly(studio: Studio, seed: int) -> None:
-    recipe = ClipRecipe(seconds=5, seed=seed)
-    for track in clips.random_tracks(studio, recipe, np.random.default_rng([9, seed])):
+    for path in hand_motion.random_paths(studio.body, 5.0, np.random.default_rng([9, seed])):
         times = np.arange(0, 5, 1 / 240)
-        places = np.array([track.at(t)[0] for t in times])
-        angles = np.array([track.at(t)[1].angles for t in times])
+        places = np.array([path.at(t)[0] for t in times])
+        angles = np.array([path.at(t)[1].angles for t in times])
         assert np.isfinite(places).all()
         assert np.abs(np.diff(places, axis=0)).max() < 0.12  # a swipe of half a picture in a fifth of a second
         assert np.abs(np.diff(angles, axis=0)).max() < 0.25
-        assert [key.time_s for key in track.keys] == sorted(key.time_s for key in track.keys)
+        assert [key.time_s for key in path.keys] == sorted(key.time_s for key in path.keys)
 
 
 def test_every_act_happens(studio: Studio) -> None:
     rng = np.random.default_rng(0)
-    acts = {act for _ in range(30) for act, _, _ in clips._plan(6.0, True, rng)}
-    assert acts == set(clips.ACTS)
+    acts = {act.name for _ in range(30) for act in hand_motion.random_plan(6.0, True, rng)}
+    assert acts == set(hand_motion.ACTS)
 
 
 @pytest.mark.parametrize("change", [{"count": 0}, {"width": 161}, {"rate": 0}, {"seconds": 0}])

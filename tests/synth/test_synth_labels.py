@@ -17,7 +17,7 @@ from knuckle.geometry import apply, crop, image_from_crop
 from knuckle.media.sources import load_image
 from knuckle.results import Roi
 from knuckle.synth.camera import labels
-from knuckle.synth.render.mesh import Camera, Picture
+from knuckle.synth.render.types import Camera, Picture
 from knuckle.synth.scene import crops
 
 PINHOLE = Camera(160, 120, 140, 140, 79.5, 59.5)
@@ -63,7 +63,7 @@ def test_depth_in_pixels_has_the_scale_of_the_picture_at_the_wrist() -> None:
     points = hand()
     points[8, 2] -= 0.05
     empty = taken(np.full((120, 160), np.inf), np.zeros((120, 160)))
-    found = labels.label(points, "Left", PINHOLE, empty, 1)
+    found = labels.label_hand(points, "Left", PINHOLE, empty, 1)
     width_px = np.hypot(*(found.landmarks[5, :2] - found.landmarks[17, :2]))
     width_m = np.linalg.norm(points[5] - points[17])
     assert found.landmarks[8, 2] / -0.05 == pytest.approx(width_px / width_m, rel=1e-4)
@@ -79,7 +79,7 @@ def test_visibility_tells_all_four_cases_apart() -> None:
     x, y = np.rint(labels.project(points, PINHOLE)).astype(int).T
     depth[y[8], x[8]] = 0.5  # its own hand, 10 cm in front
     depth[y[12], x[12]], ids[y[12], x[12]] = 0.4, 2  # another hand
-    seen, by_itself = labels.see(points, PINHOLE, taken(depth, ids), 1)
+    seen, by_itself = labels.landmark_visibility(points, PINHOLE, taken(depth, ids), 1)
     assert seen[8] == Visibility.HIDDEN and np.flatnonzero(by_itself).tolist() == [8]
     assert seen[12] == Visibility.HIDDEN
     assert seen[20] == Visibility.OUTSIDE
@@ -88,7 +88,7 @@ def test_visibility_tells_all_four_cases_apart() -> None:
 
 def test_what_lies_behind_a_hand_does_not_hide_it() -> None:
     wall = taken(np.full((120, 160), 2.0), np.full((120, 160), 9))
-    assert (labels.see(hand(), PINHOLE, wall, 1)[0] == Visibility.VISIBLE).all()
+    assert (labels.landmark_visibility(hand(), PINHOLE, wall, 1)[0] == Visibility.VISIBLE).all()
 
 
 def test_palm_square_follows_a_hand_that_moves_grows_or_turns_by_a_quarter() -> None:
@@ -119,7 +119,7 @@ def test_palm_squares_are_those_of_the_reference_detector(shared: Path) -> None:
 
 def test_labels_survive_json() -> None:
     empty = taken(np.full((120, 160), np.inf), np.zeros((120, 160)))
-    before = labels.label(hand(), "Right", PINHOLE, empty, 3, 2, {"pose": "open"})
+    before = labels.label_hand(hand(), "Right", PINHOLE, empty, 3, 2, {"pose": "open"})
     after = hand_from_json(json.loads(json.dumps(hand_to_json(before))), details=True)
     assert np.allclose(after.landmarks, before.landmarks, atol=1e-3)
     assert np.allclose(after.world, before.world, atol=1e-5)
@@ -130,7 +130,7 @@ def test_labels_survive_json() -> None:
 
 def test_broken_labels_are_refused_in_one_line() -> None:
     empty = taken(np.full((120, 160), np.inf), np.zeros((120, 160)))
-    found = hand_to_json(labels.label(hand(), "Right", PINHOLE, empty, 3))
+    found = hand_to_json(labels.label_hand(hand(), "Right", PINHOLE, empty, 3))
     for name in ("landmarks", "world", "visibility"):
         with pytest.raises(ValueError, match="21"):
             hand_from_json({**found, name: found[name][:20]})

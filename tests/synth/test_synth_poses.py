@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knuckle.errors import InputError
-from knuckle.synth.body import anatomy
-from knuckle.synth.body.anatomy import AVERAGE_JOINTS, FINGERS, HIGH, INDEX, LOW, bone_turns, clamp, landmarks_after
-from knuckle.synth.body.poses import ASL, NAMED, TOUCH_M, HandPose, eased, pose_of, random_pose
+from knuckle.synth.body.anatomy import AVERAGE_JOINTS, FINGERS, HIGH, INDEX, LOW, THICKNESS, clamp
+from knuckle.synth.body.hand_poses import ASL, NAMED, TOUCH_M, HandPose, eased, pose_of, random_pose
+from knuckle.synth.body.kinematics import bone_transforms, landmarks_after, overlap
 
 ROUNDING = 1e-6
 
 
 def landmarks(pose: HandPose) -> np.ndarray:
-    return landmarks_after(AVERAGE_JOINTS, bone_turns(AVERAGE_JOINTS, pose.angles))
+    return landmarks_after(AVERAGE_JOINTS, bone_transforms(AVERAGE_JOINTS, pose.angles))
 
 
 def test_limits_and_couplings_hold_for_thousands_of_random_angles() -> None:
@@ -46,7 +46,7 @@ def test_random_poses_keep_their_ranges_and_do_not_run_into_themselves() -> None
     for _ in range(400):
         name, pose = random_pose(rng)
         seen.add(name)
-        assert anatomy.overlap(AVERAGE_JOINTS, pose.angles) < TOUCH_M
+        assert overlap(AVERAGE_JOINTS, pose.angles) < TOUCH_M
         np.testing.assert_allclose(clamp(pose.angles), pose.angles, atol=ROUNDING)
     assert {"mixed", "each", "free"} < seen and len(seen) > 50
 
@@ -57,7 +57,7 @@ def test_only_poses_that_were_asked_for() -> None:
     apart, curled = [], []
     for _ in range(200):
         name, pose = random_pose(rng, among=("pinching",))
-        assert name in ("pinching", "relaxed") and anatomy.overlap(AVERAGE_JOINTS, pose.angles) < TOUCH_M
+        assert name in ("pinching", "relaxed") and overlap(AVERAGE_JOINTS, pose.angles) < TOUCH_M
         points = landmarks(pose)
         palm = np.linalg.norm(points[9] - points[0])
         apart.append(np.linalg.norm(points[4] - points[8]) / palm)
@@ -76,7 +76,7 @@ def test_same_seed_same_poses() -> None:
 def test_named_poses_are_within_reach_and_digits_do_not_run_into_each_other(name: str) -> None:
     angles = NAMED[name].angles
     np.testing.assert_allclose(clamp(angles), angles, atol=ROUNDING)
-    assert anatomy.overlap(AVERAGE_JOINTS, angles) < 0.008
+    assert overlap(AVERAGE_JOINTS, angles) < 0.008
 
 
 def test_the_whole_alphabet_is_there_and_letters_differ() -> None:
@@ -104,7 +104,7 @@ def test_the_whole_alphabet_is_there_and_letters_differ() -> None:
 )
 def test_finger_tips_that_should_touch_do(name: str, first: int, second: int) -> None:
     points = landmarks(NAMED[name])
-    flesh = 0.093 * (anatomy.THICKNESS["dp"] * 2.12)  # both tips are half a finger thick
+    flesh = 0.093 * (THICKNESS["dp"] * 2.12)  # both tips are half a finger thick
     assert np.linalg.norm(points[first] - points[second]) < flesh + 0.006
 
 
@@ -169,8 +169,8 @@ def test_an_unknown_angle_is_refused_by_name() -> None:
 
 def test_poses_load_neither_torch_nor_anny() -> None:
     code = (
-        "import sys, knuckle.synth.body.poses, knuckle.synth.body.model, knuckle.synth.body.figures\n"
-        "print([m for m in ('torch', 'anny', 'moderngl', 'matplotlib', 'scipy') if m in sys.modules])"
+        "import sys, knuckle.synth.body.hand_poses, knuckle.synth.body.model, knuckle.synth.body.whole_body\n"
+        "print([m for m in ('torch', 'anny', 'moderngl', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

@@ -13,21 +13,9 @@ pytest.importorskip("moderngl")
 
 from knuckle.errors import EngineError, InputError, MissingExtraError, SourceError
 from knuckle.synth.render import lighting, materials, skin_textures
-from knuckle.synth.render.mesh import (
-    Camera,
-    Floats,
-    Light,
-    Material,
-    Mesh,
-    Picture,
-    Surroundings,
-    Thing,
-    inflate,
-    part,
-    place,
-    vertex_normals,
-)
+from knuckle.synth.render.mesh import inflate, part, place, vertex_normals
 from knuckle.synth.render.renderer import Renderer
+from knuckle.synth.render.types import Camera, Floats, Light, Material, Mesh, Picture, SceneObject, Surroundings
 from knuckle.synth.scene import background, studio
 
 EVEN = Surroundings(np.full((32, 64, 3), 0.5, np.float32))
@@ -68,7 +56,7 @@ def rays(camera: Camera) -> Floats:
     return np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones(x.shape)], -1).astype(np.float32)
 
 
-def first_hits(things: list[Thing], camera: Camera) -> tuple[Floats, np.ndarray]:
+def first_hits(things: list[SceneObject], camera: Camera) -> tuple[Floats, np.ndarray]:
     """Depth and ids by Möller and Trumbore's intersection, triangle by triangle."""
     d = rays(camera).astype(np.float64)
     depth, ids = np.full(d.shape[:2], np.inf), np.zeros(d.shape[:2], int)
@@ -90,12 +78,12 @@ def luma(rgb: Floats) -> Floats:
     return rgb @ np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
-def random_things(rng: np.random.Generator, count: int) -> list[Thing]:
+def random_things(rng: np.random.Generator, count: int) -> list[SceneObject]:
     things = []
     for k in range(count):
         centre = np.array([rng.uniform(-0.2, 0.2), rng.uniform(-0.2, 0.2), rng.uniform(0.4, 0.8)])
         corners = [tuple(map(float, centre + rng.normal(0, 0.12, 3))) for _ in range(3)]
-        things.append(Thing(sheet(corners), CHALK, 7 + k))  # type: ignore[arg-type]
+        things.append(SceneObject(sheet(corners), CHALK, 7 + k))  # type: ignore[arg-type]
     return things
 
 
@@ -114,7 +102,7 @@ def test_depth_and_ids_agree_with_rays_cast_one_by_one(renderer: Renderer, seed:
 
 def test_a_sphere_lies_where_the_formula_says(renderer: Renderer) -> None:
     centre, radius = np.array([0.05, -0.03, 0.6]), 0.15
-    picture = renderer.draw([Thing(ball(tuple(centre), radius, 96), CHALK, 3)], CAMERA, EVEN)
+    picture = renderer.draw([SceneObject(ball(tuple(centre), radius, 96), CHALK, 3)], CAMERA, EVEN)
     d = rays(CAMERA).astype(np.float64)
     a, b = (d * d).sum(-1), d @ centre
     root = b * b - a * (centre @ centre - radius**2)
@@ -125,7 +113,7 @@ def test_a_sphere_lies_where_the_formula_says(renderer: Renderer) -> None:
 
 
 def test_an_even_sky_lights_a_sphere_evenly_and_by_its_reflectance(renderer: Renderer) -> None:
-    picture = renderer.draw([Thing(ball((0, 0, 0.6), 0.15), CHALK, 1)], CAMERA, EVEN)
+    picture = renderer.draw([SceneObject(ball((0, 0, 0.6), 0.15), CHALK, 1)], CAMERA, EVEN)
     inside = luma(picture.rgb)[(picture.ids == 1) & (picture.cover > 0.999)]
     assert abs(inside.mean() / (0.6 * 0.5) - 1) < 0.15
     assert inside.std() / inside.mean() < 0.1
@@ -134,7 +122,7 @@ def test_an_even_sky_lights_a_sphere_evenly_and_by_its_reflectance(renderer: Ren
 def test_the_lit_side_of_a_sphere_follows_lamberts_cosine(renderer: Renderer) -> None:
     towards = np.array([-0.6, -0.5, -0.62])
     lamp = Surroundings(BLACK.panorama, (Light(tuple(towards), (1.0, 1.0, 1.0)),))
-    picture = renderer.draw([Thing(ball((0, 0, 0.6), 0.15, 96), CHALK, 1)], CAMERA, lamp)
+    picture = renderer.draw([SceneObject(ball((0, 0, 0.6), 0.15, 96), CHALK, 1)], CAMERA, lamp)
     points = rays(CAMERA) * np.where(picture.ids > 0, picture.depth, 0)[..., None]
     cosine = ((points - np.array([0, 0, 0.6])) / 0.15) @ (towards / np.linalg.norm(towards))
     inside = (picture.ids == 1) & (picture.cover > 0.999)
@@ -144,8 +132,8 @@ def test_the_lit_side_of_a_sphere_follows_lamberts_cosine(renderer: Renderer) ->
 
 
 def test_a_shadow_falls_where_an_occluder_stands(renderer: Renderer) -> None:
-    wall = Thing(sheet([(-0.6, -0.6, 1.0), (-0.6, 0.6, 1.0), (0.6, 0.6, 1.0), (0.6, -0.6, 1.0)]), CHALK, 1)
-    block = Thing(ball((-0.1, 0.0, 0.8), 0.06), CHALK, 2)
+    wall = SceneObject(sheet([(-0.6, -0.6, 1.0), (-0.6, 0.6, 1.0), (0.6, 0.6, 1.0), (0.6, -0.6, 1.0)]), CHALK, 1)
+    block = SceneObject(ball((-0.1, 0.0, 0.8), 0.06), CHALK, 2)
     towards = np.array([-0.5, 0.0, -0.8])
     lamp = Surroundings(np.full((32, 64, 3), 0.05, np.float32), (Light(tuple(towards), (1.0, 1.0, 1.0)),))
     alone = luma(renderer.draw([wall], CAMERA, lamp).rgb)
@@ -160,7 +148,7 @@ def test_a_shadow_falls_where_an_occluder_stands(renderer: Renderer) -> None:
 def test_edges_are_mixed_by_the_share_that_is_covered(renderer: Renderer) -> None:
     glowing = Material("screen", (0.8, 0.4, 0.2), bump=0.0)
     corners = [(-0.2, -0.15, 0.7), (-0.13, 0.2, 0.7), (0.21, 0.12, 0.7), (0.12, -0.2, 0.7)]
-    picture = renderer.draw([Thing(sheet(corners), glowing, 1)], CAMERA, BLACK)
+    picture = renderer.draw([SceneObject(sheet(corners), glowing, 1)], CAMERA, BLACK)
     fine = 8  # tent of two pixels over an 8 x 8 finer mask of the polygon
     x = (np.arange((CAMERA.width + 2) * fine) + 0.5) / fine - 1.5
     y = (np.arange((CAMERA.height + 2) * fine) + 0.5) / fine - 1.5
@@ -182,19 +170,19 @@ def test_edges_are_mixed_by_the_share_that_is_covered(renderer: Renderer) -> Non
 
 def test_an_empty_scene_is_its_background(renderer: Renderer) -> None:
     behind = np.random.default_rng(0).random((CAMERA.height, CAMERA.width, 3)).astype(np.float32)
-    away = Thing(ball((0, 0, -0.6), 0.15), CHALK, 1)
+    away = SceneObject(ball((0, 0, -0.6), 0.15), CHALK, 1)
     for things in ([], [away]):
         picture = renderer.draw(things, CAMERA, EVEN, behind)
         assert np.array_equal(picture.rgb, behind)
         assert np.isinf(picture.depth).all() and not picture.ids.any() and not picture.cover.any()
 
 
-def some_scene(seed: int = 5) -> tuple[list[Thing], Surroundings]:
+def some_scene(seed: int = 5) -> tuple[list[SceneObject], Surroundings]:
     rng = np.random.default_rng(seed)
     own = materials.random_skin(rng)
     things = [
-        Thing(ball((-0.08, 0.02, 0.6), 0.1), own, 1),
-        Thing(ball((0.1, 0.0, 0.65), 0.1), materials.random_cloth(rng), 2),
+        SceneObject(ball((-0.08, 0.02, 0.6), 0.1), own, 1),
+        SceneObject(ball((0.1, 0.0, 0.65), 0.1), materials.random_cloth(rng), 2),
     ]
     return things, lighting.random_surroundings(rng)
 
@@ -241,7 +229,7 @@ def test_skin_is_darker_the_higher_its_tone(renderer: Renderer) -> None:
     levels = []
     for tone in range(1, 11):
         material = Material("skin", materials.skin_colour(tone), tone=tone)
-        picture = renderer.draw([Thing(ball((0, 0, 0.6), 0.15), material, 1)], CAMERA, lamp)
+        picture = renderer.draw([SceneObject(ball((0, 0, 0.6), 0.15), material, 1)], CAMERA, lamp)
         levels.append(luma(picture.rgb)[picture.ids == 1].mean())
     assert all(a > b for a, b in itertools.pairwise(levels)), levels
     assert levels[0] > 5 * levels[-1]
@@ -275,7 +263,7 @@ def test_surroundings_and_backgrounds_are_light(seed: int) -> None:
     rng = np.random.default_rng(seed)
     room = lighting.random_surroundings(rng)
     assert np.isfinite(room.panorama).all() and room.panorama.min() >= 0 and len(room.lights) <= 3
-    assert 0 <= lighting.darkness(room) <= 1
+    assert 0 <= room.darkness <= 1
     behind = background.random_background(rng, CAMERA, room)
     assert behind.shape == (CAMERA.height, CAMERA.width, 3) and behind.dtype == np.float32
     assert np.isfinite(behind).all() and behind.min() >= 0 and behind.max() > 0
@@ -308,7 +296,7 @@ def test_nails_are_painted_and_the_rest_is_not(renderer: Renderer) -> None:
     mesh = square_of_hand(centre, length * 2.5)
     bare = Material("skin", materials.skin_colour(3), nail_colour=None)
     red = replace(bare, nail_colour=(0.6, 0.0, 0.02))
-    a, b = (renderer.draw([Thing(mesh, m, 1)], CAMERA, EVEN).rgb for m in (bare, red))
+    a, b = (renderer.draw([SceneObject(mesh, m, 1)], CAMERA, EVEN).rgb for m in (bare, red))
     middle = (round(CAMERA.cy), round(CAMERA.cx))
     assert a[middle][1] > 4 * b[middle][1]
     corner = (round(CAMERA.cy) - 25, round(CAMERA.cx) - 23)
@@ -321,7 +309,7 @@ def test_the_left_hands_paint_is_the_right_hands_mirrored(renderer: Renderer) ->
         right, uv=np.array([2 * skin_textures.MIRROR_LINE, 0], np.float32) + right.uv * np.array([-1, 1], np.float32)
     )
     old = Material("skin", materials.skin_colour(4), crease=1.0, age=1.0)
-    a, b = (renderer.draw([Thing(mesh, old, 1)], CAMERA, EVEN).rgb for mesh in (right, left))
+    a, b = (renderer.draw([SceneObject(mesh, old, 1)], CAMERA, EVEN).rgb for mesh in (right, left))
     assert a == pytest.approx(b, abs=0.02)
     assert luma(a)[20:60, 20:60].std() > 0.002  # there is something to see
 
@@ -355,7 +343,9 @@ def test_materials_are_within_bounds() -> None:
 
 def test_every_pattern_shows(renderer: Renderer) -> None:
     plain = Material("plain", (0.8, 0.8, 0.8), 1.0, pattern_colour=(0.05, 0.05, 0.05), pattern_size=0.03, bump=0.0)
-    square = Thing(sheet([(-0.15, -0.15, 0.5), (-0.15, 0.15, 0.5), (0.15, 0.15, 0.5), (0.15, -0.15, 0.5)]), plain, 1)
+    square = SceneObject(
+        sheet([(-0.15, -0.15, 0.5), (-0.15, 0.15, 0.5), (0.15, 0.15, 0.5), (0.15, -0.15, 0.5)]), plain, 1
+    )
     for name in materials.PATTERNS[1:]:
         thing = replace(square, material=replace(plain, pattern=name))
         assert luma(renderer.draw([thing], CAMERA, EVEN).rgb)[30:60, 30:55].std() > 0.02, name
@@ -391,7 +381,7 @@ def test_meshes_are_moved_and_grown() -> None:
 
 
 def test_bad_scenes_are_refused(renderer: Renderer) -> None:
-    good = Thing(ball((0, 0, 0.6), 0.1, 8), CHALK, 1)
+    good = SceneObject(ball((0, 0, 0.6), 0.1, 8), CHALK, 1)
     with pytest.raises(InputError, match="background"):
         renderer.draw([good], CAMERA, EVEN, np.zeros((4, 4, 3), np.float32))
     with pytest.raises(InputError, match="id must be 1 to 255"):

@@ -14,10 +14,11 @@ pytest.importorskip("moderngl")
 from knuckle.datasets.hand_json import hand_to_json
 from knuckle.datasets.labels import Visibility
 from knuckle.errors import InputError
-from knuckle.synth.body.poses import OPEN
+from knuckle.synth.body.hand_poses import OPEN
 from knuckle.synth.camera import labels
-from knuckle.synth.render.mesh import Camera
-from knuckle.synth.scene import arrangement, objects, people
+from knuckle.synth.render.mesh import place
+from knuckle.synth.render.types import Camera, SceneObject
+from knuckle.synth.scene import object_meshes, people, random_hands, random_objects, random_scenes
 from knuckle.synth.scene.stage import Stage
 from knuckle.synth.scene.studio import Sample, Studio
 from knuckle.synth.write.preview import contact_sheet, draw_labels
@@ -82,16 +83,14 @@ def test_visible_landmarks_lie_on_their_own_hand(hand_crops: list[Sample], scene
 def test_a_hand_behind_a_box_is_occluded_and_one_before_it_is_not(studio: Studio) -> None:
     camera = Camera(128, 128, 200, 200, 63.5, 63.5)
     rng = np.random.default_rng(0)
-    person = arrangement.random_person(studio.body, rng)
-    hand = people.dressed(studio.body.posed_hand(person.shape, OPEN, "Right"), person, 1, "open")
-    light, _, rotation = arrangement.random_room(rng)
-    box = objects.make("box", (0.5, 0.5, 0.02))
+    person = random_hands.random_person(studio.body, rng)
+    hand = people.dressed_hand(studio.body.posed_hand(person.shape, OPEN, "Right"), person, 1, "open")
+    room = random_scenes.random_room(rng)
+    box = object_meshes.make("box", (0.5, 0.5, 0.02))
     for depth, expected in ((0.3, Visibility.HIDDEN), (0.9, Visibility.VISIBLE)):
-        actor = hand.moved(np.eye(3), (0, 0.05, 0.6))
-        wall = tuple(
-            arrangement.Thing(arrangement.place(mesh, np.eye(3), (0, 0, depth)), person.skin, 100) for _, mesh in box
-        )
-        sample = studio.shoot(Stage((actor,), wall, light, rotation), camera, rng, 128, 128)
+        placed = hand.moved(np.eye(3), (0, 0.05, 0.6))
+        wall = tuple(SceneObject(place(mesh, np.eye(3), (0, 0, depth)), person.skin, 100) for _, mesh in box)
+        sample = studio.shoot(Stage((placed,), wall, room.surroundings, room.rotation), camera, rng)
         assert (sample.hands[0].visibility == expected).mean() > 0.8
         assert not sample.hands[0].self_occluded.any() or depth > 0.6
 
@@ -122,7 +121,7 @@ def test_a_margin_shows_more_around_the_same_hand(studio: Studio) -> None:
 
 
 def test_left_and_right_are_mirror_images(studio: Studio) -> None:
-    person = arrangement.random_person(studio.body, np.random.default_rng(3))
+    person = random_hands.random_person(studio.body, np.random.default_rng(3))
     left, right = (studio.body.posed_hand(person.shape, OPEN, side) for side in ("Left", "Right"))
     assert np.allclose(left.landmarks * [-1, 1, 1], right.landmarks, atol=1e-6)
 
@@ -149,26 +148,26 @@ def test_no_pixel_is_lost_where_a_shader_overflows(studio: Studio, monkeypatch: 
 
 
 def test_things_are_closed_outwards_and_finite() -> None:
-    for kind in objects.MAKERS:
-        low, high = arrangement.SIZES[kind]
+    for kind in object_meshes.MAKERS:
+        low, high = random_objects.SIZES[kind]
         for size in (low, high):
-            for _, mesh in objects.make(kind, size):
+            for _, mesh in object_meshes.make(kind, size):
                 assert np.isfinite(mesh.vertices).all() and np.isfinite(mesh.normals).all()
                 assert np.allclose(np.linalg.norm(mesh.normals, axis=1), 1, atol=1e-3)
                 corner = mesh.vertices[mesh.faces].astype(float)
                 across = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
                 assert np.einsum("ij,ij->", across, mesh.normals[mesh.faces].mean(1)) > 0
     with pytest.raises(InputError, match="no thing"):
-        objects.make("spoon", (1,))
+        object_meshes.make("spoon", (1,))
     with pytest.raises(InputError, match="above 0"):
-        objects.make("ball", (0,))
+        object_meshes.make("ball", (0,))
 
 
 def test_rings_lie_around_the_finger(studio: Studio) -> None:
-    person = arrangement.random_person(studio.body, np.random.default_rng(3))
+    person = random_hands.random_person(studio.body, np.random.default_rng(3))
     hand = studio.body.posed_hand(person.shape, OPEN, "Right")
     start, end = hand.landmarks[13].astype(float), hand.landmarks[14].astype(float)
-    ring = objects.band(hand.mesh, (start + end) / 2, end - start, 0.004, 0.001, 0.0135)
+    ring = object_meshes.band(hand.mesh, (start + end) / 2, end - start, 0.004, 0.001, 0.0135)
     assert ring is not None
     radius = np.linalg.norm(ring.vertices - ring.vertices.mean(0), axis=1)
     assert radius.min() > 0.005 and radius.max() < 0.017

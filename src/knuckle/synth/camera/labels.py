@@ -1,7 +1,7 @@
-"""Ground truth of a rendered hand: landmarks, visibility, palm.
+"""Ground truth of a rendered hand: landmarks, visibility, palm; and cameras as JSON.
 
-The palm's convention is that of the reference detector (seven key points, an upright square box); `PALM_SCALE` was
-fitted on its output on photos, see `palm_of`.
+Palms follow the convention of the reference detector: seven key points and an upright square box. `PALM_SCALE` was
+fitted to its output on photos, see `palm_of`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.results import PALM_LANDMARKS, FloatArray, Palm
-from knuckle.synth.camera.film import fisheye_radius
-from knuckle.synth.render.mesh import Camera, Floats, Picture
+from knuckle.synth.camera.fisheye import fisheye_radius
+from knuckle.synth.render.types import Camera, Floats, Picture
 
 PALM_SCALE = 1.04
-NEAREST_M = 0.01  # points nearer to the camera's plane have no place in the picture
+NEAREST_M = 0.01  # points nearer to the plane of the camera have no place in the picture
 
-# How far flesh reaches from each landmark towards palm or back, as a share of the distance from wrist to middle MCP:
-# medians over the open hands of 24 bodies of `body`, which differ by a tenth.
+# How thick the flesh is between each landmark and the skin of palm or back, as a share of the distance from the wrist
+# to the middle MCP. Medians over the open hands of 24 body shapes, which differ by a tenth.
 FLESH = np.array(
     [
         *(0.26, 0.30, 0.18, 0.14, 0.11),
@@ -32,11 +32,11 @@ FLESH = np.array(
     ],
     np.float32,
 )
-THROUGH = 1.5  # a ray may cross flesh at a slant: 1 / cos 48 degrees
+OBLIQUE = 1.5  # a ray may cross the flesh at an angle: 1 / cos 48 degrees
 
 
 def project(points: npt.ArrayLike, camera: Camera) -> npt.NDArray[np.float64]:
-    """Camera space (…, 3) metres to (…, 2) pixels; what lies behind the camera comes out far outside."""
+    """Camera space (..., 3) metres to (..., 2) pixels. Points behind the camera land far outside the picture."""
     xyz = np.asarray(points, np.float64)
     plane = xyz[..., :2] / np.maximum(xyz[..., 2:], NEAREST_M)
     if camera.distortion:
@@ -47,11 +47,11 @@ def project(points: npt.ArrayLike, camera: Camera) -> npt.NDArray[np.float64]:
 
 
 def palm_of(points: FloatArray) -> Palm:
-    """The palm for (21, 2 or 3) landmarks in pixels, as the reference detector draws it.
+    """The palm for (21, 2 or 3) landmarks in pixels, as the reference detector gives it, with score 1.
 
-    On 428 palms that it found in photos its box is square, its centre is that of the upright box around its own
-    seven key points (standard deviation 2.5 % of the side), and its side 1.04 times that box's longer side (median
-    deviation 4 %).
+    The detector's box is square. Its centre is that of the upright box around its seven key points (standard
+    deviation 2.5 % of the side), and its side is 1.04 times the longer side of that box (median deviation 4 %).
+    Measured on 428 palms in photos.
     """
     keypoints = points[list(PALM_LANDMARKS), :2].astype(np.float32)
     low, high = keypoints.min(0), keypoints.max(0)
@@ -60,29 +60,33 @@ def palm_of(points: FloatArray) -> Palm:
     return Palm(np.concatenate([centre - half, centre + half]).astype(np.float32), keypoints, 1.0)
 
 
-def see(
+def landmark_visibility(
     points: Floats, camera: Camera, picture: Picture, own_id: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """(21,) `Visibility` of camera space landmarks from the depth and id images, and (21,) hidden by the own hand.
+    """(21,) `Visibility` of landmarks from the depth and id pictures, and (21,) whether the hand itself hides them.
 
-    A landmark lies inside flesh. It is visible where the first surface on its ray is its own hand's and not
-    further in front than flesh is thick; beside its hand's outline it counts as what covers it there.
+    A landmark lies inside the flesh. It is visible if the first surface on its ray belongs to its own hand and is no
+    further in front than the flesh is thick. Beside the hand's outline, whatever is there hides it if it is nearer.
+
+    Args:
+        points: (21, 3) camera space, metres.
+        own_id: the hand's value in the id picture.
     """
     pixels = np.rint(project(points, camera)).astype(int)
     height, width = picture.depth.shape
     inside = (pixels >= 0).all(1) & (pixels < [width, height]).all(1) & (points[:, 2] > NEAREST_M)
     x, y = np.clip(pixels, 0, [width - 1, height - 1]).T
-    gap = points[:, 2] - picture.depth[y, x]  # -inf where nothing is
-    reach = THROUGH * FLESH * np.float32(np.linalg.norm(points[9] - points[0]))
+    gap = points[:, 2] - picture.depth[y, x]  # -inf where there is no object
+    thickness = OBLIQUE * FLESH * np.float32(np.linalg.norm(points[9] - points[0]))
     own = picture.ids[y, x] == own_id
-    seen = np.full(len(points), Visibility.VISIBLE, np.uint8)
-    self_occluded = own & (gap > reach) & inside
-    seen[self_occluded | (~own & (gap > -0.5 * reach))] = Visibility.HIDDEN
-    seen[~inside] = Visibility.OUTSIDE
-    return seen, self_occluded
+    self_occluded = own & (gap > thickness) & inside
+    visibility = np.full(len(points), Visibility.VISIBLE, np.uint8)
+    visibility[self_occluded | (~own & (gap > -0.5 * thickness))] = Visibility.HIDDEN
+    visibility[~inside] = Visibility.OUTSIDE
+    return visibility, self_occluded
 
 
-def label(
+def label_hand(
     points: Floats,
     handedness: str,
     camera: Camera,
@@ -93,19 +97,19 @@ def label(
 ) -> LabelledHand:
     """The label of a hand with (21, 3) landmarks in camera space, metres.
 
-    z of its landmarks is in pixels from the wrist: metres of depth times the pixels per metre at the wrist's distance.
-    `world` is relative to the mean of the landmarks.
+    z of the labelled landmarks is in pixels from the wrist: metres of depth times the pixels per metre at the wrist's
+    distance. `world` is relative to the mean of the landmarks.
     """
     centre = points.mean(0)
     pixels = np.empty((21, 3), np.float32)
     pixels[:, :2] = project(points, camera)
     pixels[:, 2] = (points[:, 2] - points[0, 2]) * camera.fx / max(float(points[0, 2]), NEAREST_M)
-    seen, self_occluded = see(points, camera, picture, own_id)
+    visibility, self_occluded = landmark_visibility(points, camera, picture, own_id)
     return LabelledHand(
         landmarks=pixels,
         world=(points - centre).astype(np.float32),
         handedness=handedness,
-        visibility=seen,
+        visibility=visibility,
         palm=palm_of(pixels).box,
         track_id=track_id,
         self_occluded=self_occluded,
@@ -116,7 +120,10 @@ def label(
 
 
 def camera_to_dict(camera: Camera, rotation: npt.ArrayLike, position: npt.ArrayLike) -> dict[str, Any]:
-    """Intrinsics in pixels and extrinsics: camera = rotation @ (world - position), world x right, y down, z away."""
+    """A camera for JSON: intrinsics in pixels, and extrinsics with camera = rotation @ (world - position).
+
+    World axes are x right, y down, z away.
+    """
     return {
         "width": camera.width,
         "height": camera.height,
@@ -130,7 +137,7 @@ def camera_to_dict(camera: Camera, rotation: npt.ArrayLike, position: npt.ArrayL
     }
 
 
-def camera_from_dict(found: Mapping[str, Any]) -> Camera:
+def camera_from_dict(entry: Mapping[str, Any]) -> Camera:
     """The intrinsics that `camera_to_dict` wrote."""
-    sizes = (int(found["width"]), int(found["height"]))
-    return Camera(*sizes, found["fx"], found["fy"], found["cx"], found["cy"], tuple(found["distortion"]))
+    size = (int(entry["width"]), int(entry["height"]))
+    return Camera(*size, entry["fx"], entry["fy"], entry["cx"], entry["cy"], tuple(entry["distortion"]))

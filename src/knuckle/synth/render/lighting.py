@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render.mesh import Floats, Light, Surroundings
+from knuckle.synth.render.types import Floats, Light, Surroundings
 
 HEIGHT = 32  # rows of our panoramas
 MIRROR_SIDE = 64
@@ -84,11 +84,6 @@ def turned_lights(surroundings: Surroundings) -> list[Light]:
         d = d / np.linalg.norm(d)
         lights.append(Light((float(d[0]), float(d[1]), float(d[2])), light.colour, light.angle_rad))
     return lights
-
-
-def darkness(surroundings: Surroundings) -> float:
-    """How dark a scene is, 0 (daylight) to 1 (night): for a camera's gain, hence its noise."""
-    return surroundings.darkness
 
 
 def _warm(kelvin: float) -> Floats:

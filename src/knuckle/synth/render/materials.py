@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.synth.render import skin_textures
-from knuckle.synth.render.mesh import Colour, Floats, Material
+from knuckle.synth.render.types import Colour, Floats, Material
 
 Bytes = npt.NDArray[np.uint8]
 

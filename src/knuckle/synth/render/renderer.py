@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from knuckle.errors import EngineError, InputError, MissingExtraError
 from knuckle.synth.render import lighting, materials, skin_textures
-from knuckle.synth.render.mesh import Camera, Floats, Light, Material, Mesh, Picture, Surroundings, Thing
+from knuckle.synth.render.types import Camera, Floats, Light, Material, Mesh, Picture, SceneObject, Surroundings
 from knuckle.synth.render.view import Box, InView, around, clip_pinhole, in_view, shadow_matrix
 
 SHADOW_SIDE = 256
@@ -83,7 +83,7 @@ def _records(mesh: Mesh) -> npt.NDArray[Any]:
     return records
 
 
-def _check(things: Sequence[Thing], camera: Camera, background: Floats | None) -> None:
+def _check(things: Sequence[SceneObject], camera: Camera, background: Floats | None) -> None:
     if camera.width < 1 or camera.height < 1 or not (camera.fx > 0 and camera.fy > 0):
         raise InputError(f"a camera needs a size and focal lengths above 0, got {camera}")
     if background is not None and background.shape != (camera.height, camera.width, 3):
@@ -163,7 +163,11 @@ class Renderer:
                     members[name].value = value
 
     def draw(
-        self, things: Sequence[Thing], camera: Camera, surroundings: Surroundings, background: Floats | None = None
+        self,
+        things: Sequence[SceneObject],
+        camera: Camera,
+        surroundings: Surroundings,
+        background: Floats | None = None,
     ) -> Picture:
         """Draw things over a background, (h, w, 3) float32 linear light (black where None).
 
@@ -204,7 +208,7 @@ class Renderer:
         np.copyto(depth[inside], seen[..., 0], where=ids[inside] > 0)
         return Picture(rgb, depth, ids, cover)
 
-    def _load(self, thing: Thing, seen: InView) -> Loaded:
+    def _load(self, thing: SceneObject, seen: InView) -> Loaded:
         mesh = thing.mesh
         placed = np.concatenate([mesh.vertices, mesh.normals], 1, dtype=np.float32)
         own = [self._gl.buffer(placed.tobytes())]
@@ -353,7 +357,7 @@ class Loaded:
     """A thing on the graphics card: buffers of what changes with its pose, of what the paint needs, and of its
     triangles; `own` are to be given back."""
 
-    thing: Thing
+    thing: SceneObject
     seen: InView
     placed: Any
     painted: Any

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render.mesh import Floats
+from knuckle.synth.render.types import Floats
 
 Bytes = npt.NDArray[np.uint8]
 Points = tuple[tuple[float, float], ...]

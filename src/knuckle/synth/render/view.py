@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render.mesh import Camera, Floats, Ints, Mesh
+from knuckle.synth.render.types import Camera, Floats, Ints, Mesh
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 pixels, the latter two not inside
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from knuckle.errors import InputError, SourceError
 from knuckle.synth.render import lighting, materials
-from knuckle.synth.render.mesh import Camera, Floats, Surroundings
+from knuckle.synth.render.types import Camera, Floats, Surroundings
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 

@@ -1,4 +1,4 @@
-"""Where a tracker would cut a hand out of a frame, with its errors, and the camera that sees just that."""
+"""The regions that a tracker cuts, with its errors, and the camera whose picture is such a crop."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from knuckle.pipeline.hand import roi_from_landmarks
 from knuckle.pipeline.palm import roi_from_palm
 from knuckle.results import FloatArray, Palm, Roi
 from knuckle.synth.camera.labels import palm_of
-from knuckle.synth.render.mesh import Camera, Picture
+from knuckle.synth.render.types import Camera, Picture
 
 KINDS = ("palm", "track", "wrong")
 KIND_SHARES = (0.4, 0.5, 0.1)
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A region of a frame and how it came about: `kind` of `KINDS` or "nothing", and its errors.
+class CropRegion:
+    """A region of a frame and its errors.
 
-    shift: distance from the right centre, in sides. scale: size by the right size. turn_rad: angle off.
+    Attributes:
+        roi: the region.
+        kind: one of `KINDS`, or "nothing" for a crop without a hand.
+        shift: distance from the correct centre, in sides.
+        scale: size divided by the correct size.
+        turn_rad: angle error.
     """
 
     roi: Roi
@@ -34,42 +39,42 @@ class Cut:
     turn_rad: float = 0.0
 
 
-def cut_hand(points: FloatArray, rng: np.random.Generator, kind: str | None = None) -> Cut:
-    """The region for (21, 2 or 3) landmarks in frame pixels.
+def crop_of_hand(points: FloatArray, rng: np.random.Generator, kind: str | None = None) -> CropRegion:
+    """A tracker's region for (21, 2 or 3) landmarks in frame pixels.
 
-    "palm" follows a palm detection (errors as small as the detector's), "track" the last frame's landmarks (the
-    hand has moved since, sometimes far), "wrong" is a region that a tracker should give up: cut off or upside down.
+    Args:
+        kind: "palm" follows a palm detection and has the detector's small errors. "track" follows the landmarks of
+            the previous frame; the hand has moved since then, sometimes far. "wrong" cuts the hand off or is turned
+            at random: a tracker should drop it. Drawn if None.
     """
     kind = kind or str(rng.choice(KINDS, p=KIND_SHARES))
-    right = region_of(points, "palm" if kind == "palm" else "track")
+    roi = region_of(points, "palm" if kind == "palm" else "track")
     if kind == "palm":
         shift, scale, angle = abs(rng.normal(0, 0.035)), math.exp(rng.normal(0, 0.06)), rng.normal(0, 0.1)
     elif kind == "track":
         shift, scale, angle = abs(rng.standard_t(3)) * 0.05, math.exp(rng.normal(0, 0.1)), 0.1 * rng.standard_t(3)
     else:
         shift, scale, angle = rng.uniform(0.25, 0.8), math.exp(rng.normal(0, 0.4)), rng.uniform(-math.pi, math.pi)
-    return displaced(right, kind, rng.uniform(0, 2 * math.pi), float(min(shift, 0.9)), float(scale), float(angle))
+    direction = rng.uniform(0, 2 * math.pi)
+    shift = float(min(shift, 0.9))
+    x = roi.x + shift * roi.size * math.cos(direction)
+    y = roi.y + shift * roi.size * math.sin(direction)
+    moved = Roi(x, y, roi.size * float(scale), roi.angle_rad + float(angle))
+    return CropRegion(moved, kind, shift, float(scale), float(angle))
 
 
 def region_of(points: FloatArray, kind: str) -> Roi:
     """The tracker's own region, without error, from a palm ("palm") or from landmarks ("track")."""
     if kind == "palm":
-        return roi_from_palm(_upright_where_unclear(palm_of(points)))
+        return roi_from_palm(_with_direction(palm_of(points)))
     return roi_from_landmarks(points.astype(np.float32))
 
 
-def displaced(roi: Roi, kind: str, direction_rad: float, shift: float, scale: float, turn_rad: float) -> Cut:
-    """A region moved, scaled and turned."""
-    step = shift * roi.size * np.array([math.cos(direction_rad), math.sin(direction_rad)])
-    moved = Roi(roi.x + step[0], roi.y + step[1], roi.size * scale, roi.angle_rad + turn_rad)
-    return Cut(moved, kind, shift, scale, turn_rad)
-
-
 def camera_of(frame: Camera, roi: Roi, side: int) -> tuple[Camera, FloatArray]:
-    """The camera whose whole picture is the region's crop, and the rotation (3, 3) from the frame's camera to it.
+    """The camera whose picture is the crop of a region, and the rotation (3, 3) from the frame's camera to it.
 
-    A crop of a picture is a picture with the same centre of projection: turning the crop is rolling the camera
-    about its axis, moving it is moving the principal point.
+    A crop is a picture with the same centre of projection: turning the crop rolls the camera about its axis, moving
+    the crop moves the principal point.
     """
     crop_from_frame = invert(image_from_crop(roi, side))
     scale = side / roi.size
@@ -81,24 +86,23 @@ def camera_of(frame: Camera, roi: Roi, side: int) -> tuple[Camera, FloatArray]:
 
 
 def beyond_frame(points: FloatArray, frame: Camera, roi: Roi, side: int) -> Any:
-    """(n,) bool: which crop pixels (n, 2) lie outside of the frame that the crop is cut from."""
+    """(n,) bool: which crop pixels (n, 2) lie outside the frame."""
     there = apply(image_from_crop(roi, side), points)
     return ((there < -0.5) | (there > [frame.width - 0.5, frame.height - 0.5])).any(-1)
 
 
 def repeat_edges(picture: Picture, frame: Camera, roi: Roi, side: int) -> Picture:
-    """Outside of the frame there is nothing to see: the frame's edge pixels repeat, as the tracker's crops do."""
+    """A crop whose pixels outside the frame repeat the frame's edge pixels, as the tracker's own crops do."""
     affine = image_from_crop(roi, side)
     last = side - 1
     if not beyond_frame(np.array([[0, 0], [last, 0], [last, last], [0, last]]), frame, roi, side).any():
         return picture
-    ticks = np.arange(side)
-    columns, rows = np.meshgrid(ticks, ticks)
-    there = apply(affine, np.stack([columns, rows], -1))
-    clamped = np.clip(there, 0, [frame.width - 1, frame.height - 1])
-    back = apply(invert(affine), clamped).astype(np.float32)
-    outside = (there != clamped).any(-1)
-    x, y = np.ascontiguousarray(back[..., 0]), np.ascontiguousarray(back[..., 1])
+    columns, rows = np.meshgrid(np.arange(side), np.arange(side))
+    points_frame = apply(affine, np.stack([columns, rows], -1))
+    clamped = np.clip(points_frame, 0, [frame.width - 1, frame.height - 1])
+    outside = (points_frame != clamped).any(-1)
+    source = apply(invert(affine), clamped).astype(np.float32)
+    x, y = np.ascontiguousarray(source[..., 0]), np.ascontiguousarray(source[..., 1])
     rgb: Any = cv2.remap(picture.rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return replace(
         picture,
@@ -109,8 +113,8 @@ def repeat_edges(picture: Picture, frame: Camera, roi: Roi, side: int) -> Pictur
     )
 
 
-def _upright_where_unclear(palm: Palm) -> Palm:
-    """A palm seen along its axis has no direction of its own; a tiny one keeps the angle finite."""
+def _with_direction(palm: Palm) -> Palm:
+    """The palm itself; one seen along its axis has no direction in the picture and gets one that points up."""
     if float(np.hypot(*(palm.keypoints[2] - palm.keypoints[0]))) > 1e-3:
         return palm
     keypoints = palm.keypoints.copy()

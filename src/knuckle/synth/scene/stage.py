@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from knuckle.results import FloatArray
-from knuckle.synth.render.mesh import Surroundings, Thing, place
-from knuckle.synth.scene.people import Actor
+from knuckle.synth.render.mesh import place
+from knuckle.synth.render.types import Floats, SceneObject, Surroundings
+
+
+@dataclass(frozen=True, eq=False)
+class SceneHand:
+    """A hand in camera space, with what it wears and holds.
+
+    Attributes:
+        objects: meshes of the hand, its clothes and what it holds. All but the held objects have the hand's id.
+        points: (21, 3) landmarks, metres.
+        handedness: "Left" or "Right".
+        id: value in the id picture, unique in the scene.
+        about: metadata for the labels: pose, skin tone and the like.
+        track_id: the same number for the same hand through a clip; None on stills.
+    """
+
+    objects: tuple[SceneObject, ...]
+    points: Floats
+    handedness: str
+    id: int
+    about: Mapping[str, Any]
+    track_id: int | None = None
+
+    def moved(self, rotation: FloatArray, offset: Sequence[float] | FloatArray = (0, 0, 0)) -> SceneHand:
+        """Turned by a (3, 3) rotation, then moved by (3,) metres."""
+        offset = np.asarray(offset, np.float32)
+        return replace(
+            self,
+            objects=tuple(replace(thing, mesh=place(thing.mesh, rotation, offset)) for thing in self.objects),
+            points=(self.points @ np.asarray(rotation, np.float32).T + offset).astype(np.float32),
+        )
 
 
 @dataclass(frozen=True)
 class Focus:
-    """A place of interest that is not a hand: metres in the camera's space, and how much around it to show."""
+    """What a crop without a hand shows: a point in camera space and the radius around it, metres."""
 
     point: tuple[float, float, float]
     radius: float
@@ -23,15 +53,19 @@ class Focus:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What stands before a camera, in that camera's space.
+    """Everything before a camera, in that camera's space.
 
-    actors: hands with what they wear and hold. props: everything else that can be seen.
-    surroundings: light. rotation, position: of the camera in the world. words: about all this. focus: what a crop
-    without a hand is of.
+    Attributes:
+        hands: the hands that get labels.
+        objects: everything else that can be seen, except the background.
+        surroundings: what lights the scene.
+        rotation, position: (3, 3) and (3,) of the camera in the world.
+        words: metadata for the sample's JSON.
+        focus: what a crop without a hand shows.
     """
 
-    actors: tuple[Actor, ...]
-    props: tuple[Thing, ...]
+    hands: tuple[SceneHand, ...]
+    objects: tuple[SceneObject, ...]
     surroundings: Surroundings
     rotation: FloatArray = field(default_factory=lambda: np.eye(3))
     position: FloatArray = field(default_factory=lambda: np.zeros(3))
@@ -39,11 +73,11 @@ class Stage:
     focus: Focus | None = None
 
     def turned(self, roll: FloatArray) -> Stage:
-        """As a camera sees it that was turned about its own centre: (3, 3) from the old camera's axes to the new."""
+        """As seen by a camera turned about its own centre; `roll` (3, 3) maps old camera axes to new ones."""
         return replace(
             self,
-            actors=tuple(actor.moved(roll) for actor in self.actors),
-            props=tuple(replace(thing, mesh=place(thing.mesh, roll, (0, 0, 0))) for thing in self.props),
+            hands=tuple(hand.moved(roll) for hand in self.hands),
+            objects=tuple(replace(thing, mesh=place(thing.mesh, roll, (0, 0, 0))) for thing in self.objects),
             surroundings=self.surroundings.turned(roll),
             rotation=roll @ self.rotation,
         )

@@ -1,4 +1,4 @@
-"""Whole samples: who, pose, clothes, camera, light, background, film, and the truth about every hand."""
+"""Whole samples: a random scene, rendered, seen through a random camera, with the exact labels of every hand."""
 
 from __future__ import annotations
 
@@ -15,26 +15,32 @@ from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.images import Image
 from knuckle.results import FloatArray, Roi
 from knuckle.synth.body.model import load_body
-from knuckle.synth.camera import film, labels
+from knuckle.synth.camera import effects, fisheye, labels
+from knuckle.synth.camera.effects import CameraEffects
 from knuckle.synth.render import lighting
-from knuckle.synth.render.mesh import Camera, Floats, Material, Picture, Surroundings, Thing, place
+from knuckle.synth.render.mesh import place
 from knuckle.synth.render.renderer import Renderer
-from knuckle.synth.scene import arrangement, background, crops, objects
+from knuckle.synth.render.types import Camera, Floats, Material, Picture, SceneObject, Surroundings
+from knuckle.synth.scene import background, crops, object_meshes, random_scenes
+from knuckle.synth.scene.crops import CropRegion
+from knuckle.synth.scene.random_hands import SceneMix
 from knuckle.synth.scene.stage import Stage
 
-FRAMES = ((640, 480), (1280, 720), (720, 1280), (1920, 1080), (480, 640), (960, 960))  # what crops are cut from
+FRAMES = ((640, 480), (1280, 720), (720, 1280), (1920, 1080), (480, 640), (960, 960))  # frames that crops are cut from
 FRAME_SHARES = (0.35, 0.3, 0.12, 0.1, 0.05, 0.08)
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One picture and all that is true of it.
+    """One picture with its labels.
 
     Attributes:
-        image: RGB uint8. mask: (h, w) uint8, the hand's id where a hand's own surface is nearest, else 0.
-        depth: (h, w) float32 metres along z, inf where nothing is.
-        hands: those with a landmark in the picture, the one that a crop is of first.
-        camera: see `labels.camera_to_dict`. scene: words and numbers about light, film, crop.
+        image: (h, w, 3) RGB uint8.
+        hands: those with a landmark in the picture. The hand that a crop is of comes first.
+        camera: see `labels.camera_to_dict`.
+        scene: metadata about light, camera effects and crop.
+        mask: (h, w) uint8, the id of the hand whose own surface is nearest, else 0.
+        depth: (h, w) float32 metres along z, inf where there is no object.
     """
 
     image: Image
@@ -47,168 +53,185 @@ class Sample:
 
 @lru_cache(maxsize=1)
 def renderer() -> Renderer:
-    """This process's renderer: OpenGL has one current context, so there is never a second.
+    """This process's renderer: OpenGL has one current context, so there is only one.
 
-    Mesa settles textures when they are first sampled, so a renderer's first picture differs from all later ones; it
-    is drawn here and thrown away.
+    Mesa finishes setting up textures when they are first sampled, so a renderer's first picture differs from all
+    later ones. It is drawn here and thrown away.
     """
     made = Renderer()
-    (_, shape), *_ = objects.make("ball", (0.2,))
-    ball = Thing(place(shape, np.eye(3), (0, 0, 1)), Material("skin", (0.5, 0.5, 0.5)), 1)
-    lit = lighting.random_surroundings(np.random.default_rng(0))
-    made.draw([ball], Camera(16, 16, 32, 32, 7.5, 7.5), lit)
+    (_, shape), *_ = object_meshes.make("ball", (0.2,))
+    ball = SceneObject(place(shape, np.eye(3), (0, 0, 1)), Material("skin", (0.5, 0.5, 0.5)), 1)
+    surroundings = lighting.random_surroundings(np.random.default_rng(0))
+    made.draw([ball], Camera(16, 16, 32, 32, 7.5, 7.5), surroundings)
     return made
 
 
 class Studio:
-    """Body model, renderer and photos of one process; every picture comes from the random source it is given."""
+    """Makes samples. It holds the body model, the renderer and the background photos of one process.
+
+    The same random generator state gives the same sample.
+
+    Args:
+        side: of the square pictures, pixels.
+        backgrounds: folder of photos to draw behind the hands.
+        margin: how many times the tracker's region a crop shows, so that training can cut its own crops.
+        poses: for `hand_crop`: hands are empty and in these poses.
+        mix: how often things happen in the pictures.
+    """
 
     def __init__(
-        self, side: int, backgrounds: str | None = None, margin: float = 1.0, poses: Sequence[str] = ()
+        self,
+        side: int,
+        backgrounds: str | None = None,
+        margin: float = 1.0,
+        poses: Sequence[str] = (),
+        mix: SceneMix | None = None,
     ) -> None:
-        self.side, self.margin, self.poses = side, margin, poses
+        self.side, self.margin = side, margin
+        self.mix = replace(mix or SceneMix(), poses=tuple(poses))
         self.body = load_body()
         self.renderer = renderer()
         self.photos = background.Photos(backgrounds) if backgrounds else None
 
     def hand_crop(self, rng: np.random.Generator) -> Sample:
-        """A crop of one hand as a tracker would cut it; see `casting.hand_stage` for what may be in it.
-
-        The picture shows `margin` times the tracker's region, so that training can cut its own.
-        """
+        """A crop of one hand as a tracker cuts it; see `random_scenes.crop_scene` for what can be in it."""
         frame = random_frame(rng)
-        stage, target = arrangement.hand_stage(self.body, frame, rng, self.poses)
-        cut = arrangement.random_cut(stage, target, frame, rng)
-        return self.shoot(stage, frame, rng, self.side, self.side, cut=cut, first=target)
+        stage, target = random_scenes.crop_scene(self.body, frame, rng, self.mix)
+        crop = random_scenes.random_crop(stage, target, frame, rng)
+        return self.shoot_crop(stage, frame, crop, target, rng)
 
     def scene(self, rng: np.random.Generator) -> Sample:
         """A whole square picture with people, arms or neither."""
-        frame = square_camera(self.side, rng)
-        return self.shoot(arrangement.scene_stage(self.body, frame, rng), frame, rng, self.side, self.side)
+        frame = random_camera(self.side, self.side, rng)
+        return self.shoot(random_scenes.whole_scene(self.body, frame, rng, self.mix), frame, rng)
 
-    def shoot(
+    def shoot_crop(
+        self, stage: Stage, frame: Camera, crop: CropRegion, target: int, rng: np.random.Generator
+    ) -> Sample:
+        """A picture of the crop of a stage, `side` pixels square; the hand with the index `target` comes first."""
+        roi = replace(crop.roi, size=crop.roi.size * self.margin)
+        camera, roll = crops.camera_of(frame, roi, self.side)
+        sample = self._photograph(stage.turned(roll), camera, rng, (frame, roi), target)
+        crop_words = {
+            "kind": crop.kind,
+            "margin": self.margin,
+            "shift": round(crop.shift, 3),
+            "scale": round(crop.scale, 3),
+            "turn_rad": round(crop.turn_rad, 3),
+        }
+        return replace(sample, scene={**sample.scene, "crop": crop_words})
+
+    def shoot(self, stage: Stage, camera: Camera, rng: np.random.Generator) -> Sample:
+        """A picture of a whole stage."""
+        return self._photograph(stage, camera, rng)
+
+    def _photograph(
         self,
         stage: Stage,
-        frame: Camera,
+        camera: Camera,
         rng: np.random.Generator,
-        width: int,
-        height: int,
-        cut: crops.Cut | None = None,
+        cut_from: tuple[Camera, Roi] | None = None,
         first: int = 0,
     ) -> Sample:
-        """Render a stage, or a crop of it, develop it, and say what is true of it."""
-        camera, roi = frame, None
-        if cut:
-            roi = replace(cut.roi, size=cut.roi.size * self.margin)
-            camera, roll = crops.camera_of(frame, roi, width)
-            stage = stage.turned(roll)
-        taken, scenery = self.render(stage, camera, rng)
-        developed = random_light_film(stage, min(width, height), rng)
-        motion = rng.gamma(1.5, 0.02) * width if rng.random() < 0.12 else 0.0  # the hand moves, the room does not
-        lit = film.moving(taken, scenery, motion, rng.uniform(0, math.pi)) if motion else taken.rgb
-        taken = replace(taken, rgb=lit)
-        if roi:
-            taken = crops.repeat_edges(taken, frame, roi, width)
-        image = film.develop(taken.rgb, developed, rng, illuminant=illuminant_of(stage.surroundings))
-        hands = truth_of(stage, camera, taken, first, frame, roi)
+        """Render a stage, apply the effects of a random camera, and label the hands.
+
+        `cut_from` is the frame and the region whose crop `camera` shows.
+        """
+        picture, scenery = self.render(stage, camera, rng)
+        chosen = effects_for(stage, min(camera.width, camera.height), rng)
+        # Sometimes the hands move and the room does not.
+        motion_px = rng.gamma(1.5, 0.02) * camera.width if rng.random() < 0.12 else 0.0
+        if motion_px:
+            blurred = effects.blur_moving(picture, scenery, motion_px, rng.uniform(0, math.pi))
+            picture = replace(picture, rgb=blurred)
+        if cut_from:
+            picture = crops.repeat_edges(picture, *cut_from, camera.width)
+        image = effects.apply_effects(picture.rgb, chosen, rng, illuminant=illuminant_of(stage.surroundings))
+        hand_ids = [hand.id for hand in stage.hands]
         return Sample(
-            image,
-            hands,
-            labels.camera_to_dict(camera, stage.rotation, stage.position),
-            words_of(stage, developed, cut, self.margin, motion),
-            np.where(np.isin(taken.ids, [actor.id for actor in stage.actors]), taken.ids, 0).astype(np.uint8),
-            taken.depth,
+            image=image,
+            hands=labels_of(stage, camera, picture, first, cut_from),
+            camera=labels.camera_to_dict(camera, stage.rotation, stage.position),
+            scene={"light": stage.surroundings.name, **stage.words, "film": effects_to_dict(chosen, motion_px)},
+            mask=np.where(np.isin(picture.ids, hand_ids), picture.ids, 0).astype(np.uint8),
+            depth=picture.depth,
         )
 
-    def draw(self, shown: Sequence[Thing], camera: Camera, surroundings: Surroundings, scenery: Floats) -> Picture:
-        """The renderer's picture; where a triangle seen edge-on overflowed its shader, the background's light."""
-        taken = self.renderer.draw(shown, camera, surroundings, scenery)
-        overflowed = ~np.isfinite(taken.rgb).all(-1, keepdims=True)
-        return replace(taken, rgb=np.where(overflowed, scenery, taken.rgb)) if overflowed.any() else taken
+    def draw(
+        self, objects: Sequence[SceneObject], camera: Camera, surroundings: Surroundings, scenery: Floats
+    ) -> Picture:
+        """The renderer's picture. Where a shader overflowed (triangles seen edge-on), the background shows."""
+        picture = self.renderer.draw(objects, camera, surroundings, scenery)
+        overflowed = ~np.isfinite(picture.rgb).all(-1, keepdims=True)
+        return replace(picture, rgb=np.where(overflowed, scenery, picture.rgb)) if overflowed.any() else picture
 
     def render(self, stage: Stage, camera: Camera, rng: np.random.Generator) -> tuple[Picture, Floats]:
-        """The stage's light before the film, and that of its background alone, as the (fisheye) camera sees them."""
-        straight = film.pinhole(camera)
-        scenery = background.random_background(rng, straight, stage.surroundings, self.photos)
-        shown = [thing for actor in stage.actors for thing in actor.things] + list(stage.props)
-        taken = self.draw(shown, straight, stage.surroundings, scenery)
-        if camera.distortion:
-            bare = film.bend(replace(taken, rgb=scenery), camera).rgb
-            return film.bend(taken, camera), bare
-        return taken, scenery
+        """The light of a stage and of its background alone, as the camera sees them before any effects."""
+        pinhole = fisheye.covering_pinhole(camera)
+        scenery = background.random_background(rng, pinhole, stage.surroundings, self.photos)
+        shown = [thing for hand in stage.hands for thing in hand.objects] + list(stage.objects)
+        picture = self.draw(shown, pinhole, stage.surroundings, scenery)
+        if not camera.distortion:
+            return picture, scenery
+        bent_scenery = fisheye.to_fisheye(replace(picture, rgb=scenery), camera).rgb
+        return fisheye.to_fisheye(picture, camera), bent_scenery
 
 
-def truth_of(
-    stage: Stage, camera: Camera, taken: Picture, first: int, frame: Camera, roi: Roi | None = None
+def labels_of(
+    stage: Stage, camera: Camera, picture: Picture, first: int = 0, cut_from: tuple[Camera, Roi] | None = None
 ) -> tuple[LabelledHand, ...]:
-    """The hands that have at least one landmark in the picture, actor `first` first."""
-    order = sorted(range(len(stage.actors)), key=lambda k: k != first)
-    found = []
-    for actor in (stage.actors[k] for k in order):
-        hand = labels.label(actor.points, actor.handedness, camera, taken, actor.id, actor.track_id, dict(actor.about))
-        assert hand.landmarks is not None and hand.visibility is not None  # `label` sets both
-        if roi is not None:
-            beyond = crops.beyond_frame(hand.landmarks[:, :2], frame, roi, camera.width)
-            hand.visibility[beyond] = Visibility.OUTSIDE
-        if (hand.visibility != Visibility.OUTSIDE).any():
-            found.append(hand)
-    return tuple(found)
+    """Labels of the hands that have at least one landmark in the picture; the hand with the index `first` comes first.
+
+    With `cut_from` (frame, region), landmarks outside the frame count as outside the picture.
+    """
+    labelled = []
+    order = sorted(range(len(stage.hands)), key=lambda k: k != first)
+    for hand in (stage.hands[k] for k in order):
+        about = dict(hand.about)
+        found = labels.label_hand(hand.points, hand.handedness, camera, picture, hand.id, hand.track_id, about)
+        assert found.landmarks is not None and found.visibility is not None  # `label_hand` sets both
+        if cut_from:
+            found.visibility[crops.beyond_frame(found.landmarks[:, :2], *cut_from, camera.width)] = Visibility.OUTSIDE
+        if (found.visibility != Visibility.OUTSIDE).any():
+            labelled.append(found)
+    return tuple(labelled)
 
 
 def illuminant_of(surroundings: Surroundings) -> FloatArray:
-    """(3,) the colour of the light on the whole: what shines from everywhere and the key lights."""
+    """(3,) average colour of the light: the panorama and the key lights."""
     lamps = np.array([key.colour for key in surroundings.lights]).reshape(-1, 3)
     colour: FloatArray = surroundings.panorama.mean((0, 1)) + lamps.sum(0) / 4
     return colour
 
 
 def random_frame(rng: np.random.Generator) -> Camera:
-    """A camera as people have them: 20 to 90 degrees of view, one in twelve a fisheye."""
+    """A camera with a common frame size, for crops."""
     width, height = FRAMES[rng.choice(len(FRAMES), p=FRAME_SHARES)]
-    return _camera(width, height, rng)
+    return random_camera(width, height, rng)
 
 
-def square_camera(side: int, rng: np.random.Generator) -> Camera:
-    """The camera of a scene."""
-    return _camera(side, side, rng)
-
-
-def _camera(width: int, height: int, rng: np.random.Generator) -> Camera:
+def random_camera(width: int, height: int, rng: np.random.Generator) -> Camera:
+    """A camera with a view of 20 to 90 degrees; one in twelve is a fisheye."""
     view = math.radians(float(np.clip(rng.normal(58, 16), 20, 90)))
     longer = max(width, height)
-    fisheye = rng.random() < 0.08
-    focal = longer / view if fisheye else longer / 2 / math.tan(view / 2)
-    distortion = (float(rng.uniform(-0.04, 0.06)), 0.0, 0.0, 0.0) if fisheye else ()
+    is_fisheye = rng.random() < 0.08
+    focal = longer / view if is_fisheye else longer / 2 / math.tan(view / 2)
+    distortion = (float(rng.uniform(-0.04, 0.06)), 0.0, 0.0, 0.0) if is_fisheye else ()
     return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, distortion)
 
 
-def random_light_film(stage: Stage, side: int, rng: np.random.Generator) -> film.Film:
-    """A film that fits the light: dark scenes are noisier and more blurred."""
-    return film.random_film(rng, side, lighting.darkness(stage.surroundings))
+def effects_for(stage: Stage, side: int, rng: np.random.Generator) -> CameraEffects:
+    """Camera effects that fit the light: dark scenes have more noise and blur."""
+    return effects.random_effects(rng, side, stage.surroundings.darkness)
 
 
-def words_of(
-    stage: Stage, developed: film.Film, cut: crops.Cut | None, margin: float, motion_px: float
-) -> dict[str, Any]:
-    """The scene's entry of a sample's JSON."""
-    words: dict[str, Any] = {
-        "light": stage.surroundings.name,
-        **stage.words,
-        "film": {
-            "stops": round(developed.stops, 2),
-            "defocus_px": round(developed.defocus_px, 2),
-            "motion_px": round(developed.motion_px + motion_px, 2),
-            "noise": round(developed.shot, 5),
-            "resolution": round(developed.resolution, 2),
-            "jpeg": developed.jpeg,
-        },
+def effects_to_dict(chosen: CameraEffects, motion_px: float) -> dict[str, Any]:
+    """What a sample's JSON says about the camera effects; `motion_px` is the motion blur of the objects alone."""
+    return {
+        "stops": round(chosen.stops, 2),
+        "defocus_px": round(chosen.defocus_px, 2),
+        "motion_px": round(chosen.motion_px + motion_px, 2),
+        "noise": round(chosen.shot, 5),
+        "resolution": round(chosen.resolution, 2),
+        "jpeg": chosen.jpeg,
     }
-    if cut:
-        words["crop"] = {
-            "kind": cut.kind,
-            "margin": margin,
-            "shift": round(cut.shift, 3),
-            "scale": round(cut.scale, 3),
-            "turn_rad": round(cut.turn_rad, 3),
-        }
-    return words

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from knuckle.errors import InputError
 from knuckle.results import FloatArray
-from knuckle.synth.render.mesh import Mesh, place, vertex_normals
+from knuckle.synth.render.mesh import place, vertex_normals
+from knuckle.synth.render.types import Mesh
 
 Part = tuple[str, Mesh]  # what it is made of ("body", "screen", "liquid", …) and its shape
 

@@ -1,6 +1,6 @@
-"""Hand poses: angles with a name, mixtures of them, and how they are sampled.
+"""Hand poses: named gestures, mixtures of them, and random poses.
 
-A pose knows no handedness: the same angles make a left and a right hand, exact mirror images.
+A pose has no handedness: the same angles give a left and a right hand that are exact mirror images.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
-from knuckle.synth.body.anatomy import ANGLES, AVERAGE_JOINTS, DIGITS, FINGERS, INDEX, clamp, overlap
+from knuckle.synth.body.anatomy import ANGLES, AVERAGE_JOINTS, DIGITS, FINGERS, INDEX, clamp
+from knuckle.synth.body.kinematics import overlap
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class HandPose:
-    """(26,) `angles` in radians, in the order of `anatomy.ANGLES`; the same for a left and a right hand."""
+    """(25,) `angles` in radians, in the order of `anatomy.ANGLES`."""
 
     angles: Floats = field(default_factory=lambda: np.zeros(len(ANGLES), np.float32))
 
     def mix(self, other: HandPose, share: float) -> HandPose:
-        """`share` of the way to another pose; angles change evenly, so the motion has no jump."""
+        """The pose at `share` (0 to 1) of the way to another pose; angles change linearly."""
         return HandPose(clamp(self.angles * (1 - share) + other.angles * share))
 
     def but(self, **degrees: float) -> HandPose:
-        """The same pose with some angles, in degrees, replaced.
+        """The same pose with some angles replaced, by name and in degrees.
 
         Raises:
             InputError: there is no such angle.
@@ -42,15 +43,16 @@ class HandPose:
 
 
 def pose_of(**degrees: float) -> HandPose:
-    """A pose from a few angles in degrees; the others are zero."""
+    """A pose from some angles in degrees, by name; the others are zero."""
     return HandPose().but(**degrees)
 
 
-Finger = tuple[float, ...]  # mcp, pip, spread[, dip]; the end joint follows by 2/3 where it is not given
+Finger = tuple[float, ...]  # mcp, pip, spread[, dip]; without dip, the end joint bends 2/3 as far as the middle one
 Hand = tuple[tuple[float, float, float, float, float], Finger, Finger, Finger, Finger]
 
 
-def _read(rows: Hand) -> HandPose:
+def _pose_from_table(rows: Hand) -> HandPose:
+    """A row of the tables below; the little finger's metacarpal cups as the ring and little fingers close."""
     thumb, *fingers = rows
     angles = dict(zip(ANGLES[:5], thumb, strict=True))
     for name, (mcp, pip, spread, *dip) in zip(FINGERS, fingers, strict=True):
@@ -60,7 +62,7 @@ def _read(rows: Hand) -> HandPose:
     return pose_of(**angles, cup=12 * max(0.0, closed))
 
 
-# thumb: radial, palmar, pronation, mcp, ip; then index, middle, ring, pinky: mcp, pip, spread[, dip]. Degrees.
+# Thumb: radial, palmar, pronation, mcp, ip. Then index, middle, ring, pinky: mcp, pip, spread[, dip]. Degrees.
 _I, _M, _R, _P = (84, 104, -3), (88, 106, 0), (90, 104, -3), (90, 100, -6)  # folded into the palm
 _i, _m, _r, _p = (0, 4, 0), (0, 4, 0), (0, 4, -2), (2, 5, -5)  # straight, side by side
 _OVER = (29, 35, 4, 56, 68)  # the thumb over the folded index and middle fingers
@@ -140,30 +142,32 @@ ASL: Mapping[str, Hand] = {
 }
 
 NAMED: Mapping[str, HandPose] = {
-    **{name: _read(rows) for name, rows in GESTURES.items()},
-    **{f"asl_{letter}": _read(rows) for letter, rows in ASL.items()},
+    **{name: _pose_from_table(rows) for name, rows in GESTURES.items()},
+    **{f"asl_{letter}": _pose_from_table(rows) for letter, rows in ASL.items()},
 }
 OPEN = NAMED["open"]
 
-TOUCH_M = 0.006  # as deep as flesh gives way: deeper, and a random pose is thrown away
+TOUCH_M = 0.006  # flesh gives way by about this much; random poses with a larger overlap are discarded
 _COLUMNS = {digit: [k for k, name in enumerate(ANGLES) if name.startswith(digit)] for digit in DIGITS}
 _WRIST = [INDEX[name] for name in ("wrist_flexion", "wrist_radial", "forearm_twist")]
-# Fingers do not move alone: a finger that bends by 1 takes its neighbours along by about this much (Hager-Ross &
-# Schieber, J. Neurosci. 20, 2000; the ring finger is the least free, the index the most).
-_ENSLAVED = np.array([[1, 0.10, 0.03, 0.01], [0.12, 1, 0.22, 0.06], [0.04, 0.28, 1, 0.30], [0.01, 0.06, 0.30, 1]])
+# Fingers do not move alone. Row: the finger that follows; column: the finger that bends by 1 (Hager-Ross & Schieber,
+# J. Neurosci. 20, 2000). The ring finger is the least independent, the index finger the most.
+_COUPLING = np.array([[1, 0.10, 0.03, 0.01], [0.12, 1, 0.22, 0.06], [0.04, 0.28, 1, 0.30], [0.01, 0.06, 0.30, 1]])
 
 
 def random_pose(rng: np.random.Generator, wrist: bool = True, among: Sequence[str] = ()) -> tuple[str, HandPose]:
-    """Any pose a hand can hold, with the name of what it came from ("mixed", "each" and "free" have no single one).
+    """A random pose in which no two digits run into each other, and the name of what it came from.
 
-    Half are named poses held a little differently, the others lie between two named ones, take each finger from
-    another, or are free within the joints' ranges; no two digits run into each other.
+    Half are named poses, held a little differently. The others lie between two named poses ("mixed"), take each
+    finger from another named pose ("each"), or are free within the joints' limits ("free"). A pose that runs into
+    itself is drawn again; after the twelfth attempt the result is "relaxed".
 
     Args:
-        among: instead only these, each a name of `NAMED` or `FAMILIES`.
+        wrist: also draw the angles of the wrist.
+        among: draw only from these, names of `NAMED` and `FAMILIES`.
     """
     for _ in range(12):
-        name, angles = _draw_one(str(rng.choice(among)), rng) if among else _draw(rng)
+        name, angles = _variant_of(str(rng.choice(among)), rng) if among else _random_angles(rng)
         angles = angles + np.radians(rng.normal(0, 3.5, len(ANGLES)))
         if wrist:
             angles[_WRIST] = np.radians(rng.normal(0, (20, 8, 25)))
@@ -173,18 +177,19 @@ def random_pose(rng: np.random.Generator, wrist: bool = True, among: Sequence[st
     return "relaxed", NAMED["relaxed"]
 
 
-def _draw_one(name: str, rng: np.random.Generator) -> tuple[str, Floats]:
+def _variant_of(name: str, rng: np.random.Generator) -> tuple[str, Floats]:
+    """A member of a family, or a named pose that is a little more relaxed."""
     if name in FAMILIES:
         return name, FAMILIES[name](rng)
     return name, NAMED[name].mix(NAMED["relaxed"], max(0.0, float(rng.normal(0, 0.12)))).angles.copy()
 
 
-def _draw(rng: np.random.Generator) -> tuple[str, Floats]:
+def _random_angles(rng: np.random.Generator) -> tuple[str, Floats]:
     names = list(NAMED)
     first, second = (NAMED[names[k]].angles for k in rng.integers(len(names), size=2))
     kind = rng.choice(4, p=[0.5, 0.2, 0.12, 0.18])
     if kind == 0:
-        return _draw_one(str(rng.choice(names)), rng)
+        return _variant_of(str(rng.choice(names)), rng)
     if kind == 1:
         return "mixed", np.asarray(first + (second - first) * rng.uniform(0.2, 0.8), np.float32)
     if kind == 2:
@@ -196,11 +201,11 @@ def _draw(rng: np.random.Generator) -> tuple[str, Floats]:
 
 
 def free_angles(rng: np.random.Generator) -> Floats:
-    """Each finger bends by its own amount and drags its neighbours along; the thumb goes anywhere."""
-    closed = np.clip(_ENSLAVED @ rng.beta(0.7, 0.9, 4) / _ENSLAVED.sum(axis=1) * 1.15, 0, 1)
+    """(25,) angles: each finger bends by its own amount and moves its neighbours; the thumb goes anywhere."""
+    closed = np.clip(_COUPLING @ rng.beta(0.7, 0.9, 4) / _COUPLING.sum(axis=1) * 1.15, 0, 1)
     angles = np.zeros(len(ANGLES))
     for finger, share in zip(FINGERS, closed, strict=True):
-        lean = rng.normal(0, 0.15)  # more at the knuckle or more at the middle joint
+        lean = rng.normal(0, 0.15)  # positive bends more at the knuckle, negative more at the middle joint
         angles[INDEX[f"{finger}_mcp"]] = np.radians(-8 + 95 * share * (1 + lean))
         angles[INDEX[f"{finger}_pip"]] = np.radians(108 * share * (1 - lean))
         angles[INDEX[f"{finger}_dip"]] = angles[INDEX[f"{finger}_pip"]] * rng.normal(2 / 3, 0.12)
@@ -212,8 +217,10 @@ def free_angles(rng: np.random.Generator) -> Floats:
 
 
 def pinching(rng: np.random.Generator) -> Floats:
-    """Thumb and index finger anywhere between far apart and touching, as one points, aims, pinches and zooms; the
-    other fingers together, loosely or firmly closed."""
+    """(25,) angles of pointing, pinching and zooming: thumb and index finger anywhere from far apart to touching.
+
+    The other fingers are closed, loosely or firmly.
+    """
     share = rng.dirichlet(np.full(len(_PINCHING), 0.5))
     angles = sum(part * NAMED[name].angles for part, name in zip(share, _PINCHING, strict=True))
     angles = np.asarray(angles, np.float32)
@@ -234,6 +241,6 @@ FAMILIES: Mapping[str, Callable[[np.random.Generator], Floats]] = {"free": free_
 
 
 def eased(share: float) -> float:
-    """Minimum-jerk time course from 0 to 1 (Flash & Hogan, J. Neurosci. 5, 1985): how hands start and stop."""
+    """Minimum-jerk time course from 0 to 1 (Flash & Hogan, J. Neurosci. 5, 1985), as human hands move."""
     t = min(max(share, 0.0), 1.0)
     return t * t * t * (10 + t * (6 * t - 15))
