@@ -181,7 +181,7 @@ def test_a_camera_shows_two_hands_with_ids_and_speed(browser: Any, server: Runni
         expect(page.locator("#flip")).to_have_attribute("aria-pressed", "true")  # as a mirror
         page.click("#nodes summary")
         names = page.locator("#nodes tbody td:first-child")
-        expect(names.filter(has_text="held_hands")).to_have_count(1)
+        expect(names.filter(has_text="tracked_hands")).to_have_count(1)
         assert page.locator("#camera option").count() >= 2
         page.evaluate("document.getElementById('video').srcObject.getTracks()[0].dispatchEvent(new Event('ended'))")
         expect(page.get_by_role("alert")).to_contain_text("The camera stopped")

@@ -11,7 +11,6 @@ import click
 from knuckle.errors import InputError
 from knuckle.inspect.diagram import Diagram, diagrams_of
 from knuckle.inspect.formats import FORMATS, save
-from knuckle.inspect.pbtxt import read_pbtxt
 from knuckle.inspect.profile import Profile
 from knuckle.media.sources import read
 from knuckle.models import catalogue
@@ -30,26 +29,19 @@ from knuckle.pipeline.tracker import Networks, load
 def graph(name: str, form: str | None, out: Path | None, source: str | None, models: str) -> None:
     """Show a processing graph: main, hand_tracking, hand_landmarks, palm_detection, hand_renderer, hand_detection.
 
-    NAME may also be a MediaPipe GraphConfig .pbtxt file. Its subgraphs are looked up beside and below it.
-
     \b
     knuckle graph
     knuckle graph --out graph.html --profile clip.mp4
     knuckle graph hand_tracking --format mermaid
-    knuckle graph hand_landmark_tracking_cpu.pbtxt --out reference.svg
+    knuckle graph --out graphs/ --format pbtxt
     """
     profile = Profile() if source else None
-    if name.endswith(".pbtxt"):
-        if source:
-            raise InputError("a .pbtxt file is a picture of a graph; --profile needs a graph that runs")
-        diagram = read_pbtxt(name)
-    else:
-        networks = load(models)
-        known = profiled(networks, source, profile) if source and profile else running_graphs(networks)
-        if name not in known:
-            where = f" in a run on {source}" if source else ""
-            raise InputError(f"no graph{where} is called {name}; there are {', '.join(known)}, or give a .pbtxt file")
-        diagram = known[name]
+    networks = load(models)
+    known = profiled(networks, source, profile) if source and profile else running_graphs(networks)
+    if name not in known:
+        where = f" in a run on {source}" if source else ""
+        raise InputError(f"no graph{where} is called {name}; there are {', '.join(known)}")
+    diagram = known[name]
     if out is None:
         click.echo(FORMATS[form or "text"](diagram), nl=False)
     else:

@@ -1,1 +1,1 @@
-"""A graph as text, picture, page or GraphConfig, and how long its nodes took."""
+"""Show a graph: as text, picture, web page or GraphConfig, and how long its nodes take."""

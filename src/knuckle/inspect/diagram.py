@@ -1,6 +1,7 @@
-"""A graph as a picture of boxes and wires that every format is made from, and its text and Mermaid forms.
+"""A graph as plain data: nodes as boxes, values as the ports between them. All formats are made from it.
 
-`diagram_of` reads a running Graph; `inspect.pbtxt` writes GraphConfig text; `inspect.page` draws.
+`diagram_of` reads a running Graph. This module writes the text and Mermaid formats, `page` HTML and SVG, and `pbtxt`
+MediaPipe's GraphConfig.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from typing import Any, Literal
 from knuckle.graph import Graph, Node
 from knuckle.inspect.profile import Cost, NodePath, Profile
 
-PREVIOUS = "previous_call"  # the box that stands for a graph's feedback
-Fields = tuple[tuple[str, Any], ...]
-Kind = Literal["data", "when", "back", "side"]
+PREVIOUS = "previous_call"  # the box that stands for the feedback of a graph
+Kind = Literal["data", "when", "back"]
+Setting = tuple[str, bool | int | float | str]
 
 
 @dataclass(frozen=True)
 class Port:
-    """Where a wire meets a box.
+    """An input or output of a box.
 
     Attributes:
-        name: the value that the wire carries.
-        tag: what the box calls it, in capitals; "" where it has no name of its own.
-        kind: "data"; "when" decides whether the box runs; "back" comes from the previous call; "side" is a constant.
+        name: the value at this port.
+        tag: the name of the parameter, in capitals; "" if it has none.
+        kind: "data" for values, "when" if the value decides whether the box runs, "back" if the next call uses it.
     """
 
     name: str
@@ -39,41 +40,36 @@ class Box:
     """One node.
 
     Attributes:
-        calculator: the function, graph or MediaPipe calculator that runs.
+        calculator: name of the function or graph that runs.
         inputs, outputs: its ports.
-        name: what tells it from other boxes; "" where nothing does.
-        fields: whatever else is known of it, as GraphConfig fields: (("options", (("[x.ext]", (...)),)),).
+        name: unique within the graph.
+        settings: the numbers and texts that the node was made with, such as ("min_score", 0.5).
         about: one sentence.
         inside: the graph that runs in it.
-        cost: what it cost, where that was measured.
+        cost: its cost, if it was measured.
     """
 
     calculator: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     name: str = ""
-    fields: Fields = ()
+    settings: tuple[Setting, ...] = ()
     about: str = field(default="", compare=False)
     inside: Diagram | None = field(default=None, compare=False)
     cost: Cost | None = field(default=None, compare=False)
 
-    def settings(self) -> list[tuple[str, Any]]:
-        """Its options, flat: [("min_score", 0.5), ...]."""
-        return list(_leaves(self.fields))
-
 
 @dataclass(frozen=True)
 class Diagram:
-    """A graph: its name, ports to the outside, and boxes in the order they run."""
+    """A graph: its name, its inputs and outputs, and its boxes in the order of execution."""
 
     name: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     boxes: tuple[Box, ...]
-    fields: Fields = ()
 
     def all(self) -> Iterator[Diagram]:
-        """This one and those inside, each name once."""
+        """This diagram and all diagrams inside it, each name once."""
         seen: dict[str, Diagram] = {self.name: self}
         for box in self.boxes:
             for inner in box.inside.all() if box.inside else ():
@@ -82,19 +78,21 @@ class Diagram:
 
     @property
     def seconds(self) -> float:
-        """What its boxes cost together."""
+        """The cost of all boxes, in seconds."""
         return sum(box.cost.total_s for box in self.boxes if box.cost)
 
 
 def diagrams_of(graph: Graph, profile: Profile | None = None) -> dict[str, Diagram]:
-    """The graph and all inside it by name; the costs of one that is used in several places are added up."""
-    places: dict[str, list[tuple[NodePath, Graph]]] = {}
+    """The diagrams of a graph and of all graphs inside it, by name.
+
+    If a graph is used in several places, its costs are added up.
+    """
+    graphs: dict[str, Graph] = {}
+    places: dict[str, list[NodePath]] = {}
     for path, inner in _graphs_in(graph, ()):
-        places.setdefault(inner.name, []).append((path, inner))
-    return {
-        name: diagram_of(found[0][1], profile.costs([path for path, _ in found]) if profile else None)
-        for name, found in places.items()
-    }
+        graphs.setdefault(inner.name, inner)
+        places.setdefault(inner.name, []).append(path)
+    return {name: diagram_of(inner, profile.costs(places[name]) if profile else None) for name, inner in graphs.items()}
 
 
 def _graphs_in(graph: Graph, path: NodePath) -> Iterator[tuple[NodePath, Graph]]:
@@ -105,42 +103,43 @@ def _graphs_in(graph: Graph, path: NodePath) -> Iterator[tuple[NodePath, Graph]]
 
 
 def diagram_of(graph: Graph, costs: Mapping[NodePath, Cost] | None = None, path: NodePath = ()) -> Diagram:
-    """The diagram of a running graph, with what its nodes cost where `Profile.costs()` is given."""
+    """The diagram of a running graph.
+
+    Args:
+        graph: the graph.
+        costs: from `Profile.costs()`.
+        path: the output names that lead to this graph in `costs`.
+    """
     costs = costs or {}
-    ports = tuple(Port(name, _tag(name)) for name in graph.inputs)
-    loops = tuple(_loopback(name, source) for name, (source, _) in graph.feedback.items())
-    boxes = (_box(node, costs, (*path, node.output)) for node in graph.nodes)
-    return Diagram(graph.name, ports, (Port(graph.output, _tag(graph.output)),), (*loops, *boxes))
-
-
-def _loopback(name: str, source: str) -> Box:
-    ends = (Port(source, "LOOP", "back"),), (Port(name, "PREV_LOOP"),)
-    return Box(PREVIOUS, *ends, name, about="What the previous call of the graph left.")
+    inputs = tuple(Port(name, name.upper()) for name in graph.inputs)
+    boxes = []
+    for name, (source, _) in graph.feedback.items():
+        ends = (Port(source, "LOOP", "back"),), (Port(name, "PREV_LOOP"),)
+        boxes.append(Box(PREVIOUS, *ends, name, about="The value from the previous call."))
+    boxes += [_box(node, costs, (*path, node.output)) for node in graph.nodes]
+    return Diagram(graph.name, inputs, (Port(graph.output, graph.output.upper()),), tuple(boxes))
 
 
 def _box(node: Node, costs: Mapping[NodePath, Cost], path: NodePath) -> Box:
     inner = node.run if isinstance(node.run, Graph) else None
     tags = inner.inputs if inner else _parameters(node.run, len(node.inputs))
-    inputs = [Port(name, _tag(tag)) for name, tag in zip(node.inputs, tags, strict=True)]
-    settings = tuple(_settings(node.run))
+    inputs = [Port(name, tag.upper()) for name, tag in zip(node.inputs, tags, strict=True)]
+    if node.when:
+        inputs.append(Port(node.when, "WHEN", "when"))
     return Box(
         node.name,
-        (*inputs, *([Port(node.when, "WHEN", "when")] if node.when else [])),
-        (Port(node.output, _tag(inner.output) if inner else ""),),
+        tuple(inputs),
+        (Port(node.output, inner.output.upper() if inner else ""),),
         node.output,
-        (("options", ((f"[knuckle.{node.name}.ext]", settings),)),) if settings else (),
+        tuple(_settings(node.run)),
         "" if inner else _first_sentence(node.run),
         diagram_of(inner, costs, path) if inner else None,
         costs.get(path),
     )
 
 
-def _tag(name: str) -> str:
-    return name.upper()
-
-
 def _parameters(run: Callable[..., Any], count: int) -> list[str]:
-    """What a function calls its first arguments, "" each where it does not tell."""
+    """The names of a function's first parameters; "" for each if they are unknown."""
     try:
         taken = inspect.signature(run).parameters.values()
     except (TypeError, ValueError):
@@ -149,16 +148,16 @@ def _parameters(run: Callable[..., Any], count: int) -> list[str]:
     return names[:count] if len(names) >= count else [""] * count
 
 
-def _settings(run: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
-    """The numbers and words that a node was made with: keywords of a partial, fields of a method's dataclass."""
+def _settings(run: Callable[..., Any]) -> Iterator[Setting]:
+    """The numbers and texts that a node was made with: keywords of a partial, fields of a dataclass."""
     keywords = run.keywords if isinstance(run, partial) else {}
     owner = getattr(run.func if isinstance(run, partial) else run, "__self__", None)
     for name, value in [*keywords.items(), ("", owner)]:
-        if isinstance(value, (bool, int, float, str)):
-            yield name, value
-        elif is_dataclass(value):
-            plain = ((f.name, getattr(value, f.name)) for f in fields(value))
-            yield from ((key, inner) for key, inner in plain if isinstance(inner, (bool, int, float, str)))
+        if is_dataclass(value):
+            named = [(item.name, getattr(value, item.name)) for item in fields(value)]
+        else:
+            named = [(name, value)]
+        yield from ((key, setting) for key, setting in named if isinstance(setting, (bool, int, float, str)))
 
 
 def _first_sentence(run: Callable[..., Any]) -> str:
@@ -167,16 +166,8 @@ def _first_sentence(run: Callable[..., Any]) -> str:
     return text.split(". ")[0].rstrip(".") + "." if text else ""
 
 
-def _leaves(values: Fields) -> Iterator[tuple[str, Any]]:
-    for name, value in values:
-        if isinstance(value, tuple):
-            yield from _leaves(value)
-        else:
-            yield name, value
-
-
 def cost_text(cost: Cost | None) -> str:
-    """'104 calls, 3 skipped, 0.41 ms', or nothing where nothing was measured."""
+    """The cost as '104 calls, 3 skipped, 0.41 ms'; "" if it was not measured."""
     if cost is None:
         return ""
     skipped = f", {cost.skips} skipped" if cost.skips else ""
@@ -184,13 +175,13 @@ def cost_text(cost: Cost | None) -> str:
 
 
 def milliseconds(cost: Cost) -> str:
-    """The median call's, with three digits that mean something."""
+    """The median duration of a call in milliseconds, with about three significant digits."""
     ms = 1000 * cost.median_s
     return f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}" if ms >= 0.1 else f"{ms:.3f}" if ms >= 0.001 else "<0.001"
 
 
 def as_text(diagram: Diagram) -> str:
-    """Like a program: one line per box, nested graphs indented; calls, skips and ms a call where measured."""
+    """The graph like a program: one line per box, nested graphs indented; with costs if they were measured."""
     ports = ", ".join(port.name for port in diagram.inputs)
     results = ", ".join(port.name for port in diagram.outputs)
     lines = [(f"{diagram.name}({ports}) -> {results}", None), *_text_lines(diagram, "  ")]
@@ -217,14 +208,14 @@ def _text_lines(diagram: Diagram, indent: str) -> list[tuple[str, Cost | None]]:
 
 
 def as_mermaid(diagram: Diagram) -> str:
-    """Mermaid text: a box says what runs and what it makes; dotted arrows decide, or reach into the next call."""
+    """Mermaid text. Dotted arrows show values that decide whether a node runs, or that the next call uses."""
     return "\n".join(["flowchart TB", *_mermaid_lines(diagram, diagram.name)[0]]) + "\n"
 
 
 def _mermaid_lines(diagram: Diagram, scope: str) -> tuple[list[str], dict[str, str]]:
-    """The lines of a graph, and the Mermaid node that makes each of its values."""
+    """The lines of a graph, and for each of its values the Mermaid node that produces it."""
     makers = {port.name: f"{scope}.{port.name}" for port in diagram.inputs}
-    # Mermaid cuts a circle open at the node that it meets first: that must be the one that looks back.
+    # Mermaid breaks a cycle at the node that it meets first, which must be the box of the feedback.
     first: list[str] = []
     lines = [f'{maker}(["{name}"])' for name, maker in makers.items()]
     wires: list[tuple[Port, str]] = []
@@ -235,10 +226,8 @@ def _mermaid_lines(diagram: Diagram, scope: str) -> tuple[list[str], dict[str, s
         if box.inside:
             inner, inner_makers = _mermaid_lines(box.inside, place)
             lines += [f'subgraph {place}["{box.calculator}"]', "direction TB", *inner, "end"]
-            ins, outs = (
-                {port.tag: inner_makers.get(port.name, place) for port in ports}
-                for ports in (box.inside.inputs, box.inside.outputs)
-            )
+            ins = {port.tag: inner_makers.get(port.name, place) for port in box.inside.inputs}
+            outs = {port.tag: inner_makers.get(port.name, place) for port in box.inside.outputs}
         else:
             made = "→ " + ", ".join(port.name for port in box.outputs)
             text = "<br>".join(filter(None, (box.calculator, made, cost_text(box.cost))))
@@ -249,7 +238,7 @@ def _mermaid_lines(diagram: Diagram, scope: str) -> tuple[list[str], dict[str, s
 
 
 def _mermaid_arrows(wires: list[tuple[Port, str]], makers: Mapping[str, str]) -> Iterator[str]:
-    arrows = {"when": "-. when .->", "back": "-. next call .->", "side": "-.->", "data": "-->"}
+    arrows = {"when": "-. when .->", "back": "-. next call .->", "data": "-->"}
     deciding = {(port.name, end) for port, end in wires if port.kind == "when"}
     for port, end in wires:
         if port.kind != "data" or (port.name, end) not in deciding:

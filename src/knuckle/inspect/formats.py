@@ -1,8 +1,8 @@
-"""The formats that a diagram can be shown in, by name and by file suffix."""
+"""The formats of a diagram, by name and by file suffix. To add one, write a function and list it here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from knuckle.errors import InputError, SinkError
@@ -10,7 +10,7 @@ from knuckle.inspect.diagram import Diagram, as_mermaid, as_text
 from knuckle.inspect.page import as_html, as_svg
 from knuckle.inspect.pbtxt import as_pbtxt
 
-FORMATS: dict[str, Callable[[Diagram], str]] = {
+FORMATS: Mapping[str, Callable[[Diagram], str]] = {
     "text": as_text,
     "mermaid": as_mermaid,
     "svg": as_svg,
@@ -21,14 +21,19 @@ SUFFIXES = {".txt": "text", ".mmd": "mermaid", ".svg": "svg", ".html": "html", "
 
 
 def save(diagram: Diagram, path: Path, form: str | None = None) -> list[Path]:
-    """Write a diagram, by default as the path ends; a folder gets GraphConfig text, one file per graph.
+    """Write a diagram to a file, or as GraphConfig text to a folder, with one file per graph.
+
+    Args:
+        diagram: the diagram.
+        path: a path without a suffix is a folder, unless `form` is another format than "pbtxt".
+        form: a name of `FORMATS`; by default the suffix of the path decides.
 
     Returns:
         The files.
 
     Raises:
+        InputError: the suffix is unknown and no format is given.
         SinkError: a file cannot be written.
-        InputError: the path's suffix is of no known format and none is given.
     """
     if path.suffix or form not in (None, "pbtxt"):
         chosen = form or SUFFIXES.get(path.suffix.lower())

@@ -1,4 +1,4 @@
-"""What each node of a running graph costs: calls, skips and time, as numbers and as a trace for Perfetto or Chrome."""
+"""Measure the nodes of a running graph: calls, skips and time, as numbers and as a trace for Perfetto or Chrome."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import NamedTuple
 from knuckle.errors import SinkError
 from knuckle.graph import Step
 
-TRACED_CALLS = 1000  # a trace of more is slow to open, and memory must stay flat on a camera
+TRACED_CALLS = 1000  # longer traces open slowly, and memory must not grow without bound on a camera
 
 NodePath = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a node cost so far.
+    """The cost of a node.
 
     Attributes:
         calls: how often it ran.
-        skips: how often its `when` kept it from running.
-        total_s: seconds of all calls together, those of the nodes inside it included.
-        median_s: of one call, 0 where there was none.
+        skips: how often it was skipped because its `when` was empty.
+        total_s: seconds of all calls, including the nodes inside it.
+        median_s: median seconds of a call; 0 if there was none.
     """
 
     calls: int
@@ -38,7 +38,7 @@ class Cost:
 
 
 class _Event(NamedTuple):
-    """A step without its value, which may be a picture; when it began, and the steps inside it."""
+    """A step with its start time and the steps inside it, but without its value, which may be a large image."""
 
     graph: str
     name: str
@@ -56,10 +56,10 @@ class _Tally:
 
 
 class Profile:
-    """An observer that counts and times: `tracker.observe = profile`, or `graph.run(inputs, profile)`.
+    """An observer that measures nodes: `tracker.observe = profile`, or `graph.run(inputs, profile)`.
 
-    Nodes are told apart by the output names on the way to them, so a subgraph that is used twice has two costs.
-    Measured: 2 µs a node.
+    A node is identified by the output names that lead to it, so a subgraph that is used twice has two costs. Measuring
+    costs about 2 µs a node.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Profile:
         self._open: dict[int, list[_Event]] = {}
 
     def __call__(self, step: Step) -> None:
-        """Take in one step; those of nested graphs come before the one around them."""
+        """Record one step. The steps of a nested graph arrive before the step of the node around it."""
         depth = len(step.path)
         inside = self._open.pop(depth + 1, [])
         start_s = min([time.perf_counter() - step.seconds, *(event.start_s for event in inside[:1])])
@@ -77,9 +77,10 @@ class Profile:
         if depth > 2:
             self._open.setdefault(depth, []).append(event)
         else:
-            self._take(event)
+            self._add(event)
 
-    def _take(self, event: _Event) -> None:
+    def _add(self, event: _Event) -> None:
+        """Add an outermost step, and those inside it, to the tallies and to the trace."""
         for path, inner in _walk(event, ()):
             tally = self._tallies.setdefault(path, _Tally())
             if inner.skipped:
@@ -91,10 +92,10 @@ class Profile:
             self._events.append(event)
 
     def costs(self, below: Sequence[NodePath] = ((),)) -> dict[NodePath, Cost]:
-        """By the output names on the way to the node, outermost first: ("held_hands", "raw").
+        """The cost of each node, by the output names that lead to it, outermost first: ("tracked_hands", "raw").
 
         Args:
-            below: the ways to one subgraph in all its places; its nodes' costs there are added up.
+            below: the places of one subgraph. The result contains its nodes, with the costs of all places added up.
         """
         joined: dict[NodePath, _Tally] = {}
         for path, tally in self._tallies.items():
@@ -103,13 +104,15 @@ class Profile:
                     sum_of = joined.setdefault(path[len(start) :], _Tally())
                     sum_of.skips += tally.skips
                     sum_of.seconds.extend(tally.seconds)
-        return {
-            path: Cost(len(t.seconds), t.skips, sum(t.seconds), statistics.median(t.seconds) if t.seconds else 0.0)
-            for path, t in joined.items()
-        }
+        costs = {}
+        for path, tally in joined.items():
+            seconds = tally.seconds
+            median_s = statistics.median(seconds) if seconds else 0.0
+            costs[path] = Cost(len(seconds), tally.skips, sum(seconds), median_s)
+        return costs
 
     def trace(self) -> dict[str, object]:
-        """The calls so far, at most `TRACED_CALLS`, as a Chrome trace: microseconds since the first one."""
+        """The first `TRACED_CALLS` calls as a Chrome trace, in microseconds since the first one."""
         steps = [(path, event) for outer in self._events for path, event in _walk(outer, ()) if not event.skipped]
         zero_s = min((event.start_s for _, event in steps), default=0.0)
         events = [
@@ -128,7 +131,7 @@ class Profile:
         return {"displayTimeUnit": "ms", "traceEvents": events}
 
     def write_trace(self, path: str | os.PathLike[str]) -> None:
-        """Write `trace` as a JSON file, for ui.perfetto.dev or chrome://tracing.
+        """Write `trace` to a JSON file, for ui.perfetto.dev or chrome://tracing.
 
         Raises:
             SinkError: the file cannot be written.
@@ -140,6 +143,7 @@ class Profile:
 
 
 def _walk(event: _Event, path: NodePath) -> Iterator[tuple[NodePath, _Event]]:
+    """A step and all steps inside it, each with its path."""
     here = (*path, event.output)
     yield here, event
     for inner in event.inside:
