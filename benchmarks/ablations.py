@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.evaluate.metrics import precision_recall
+from knuckle.metrics import precision_recall
 from knuckle.train import loop
 from knuckle.train.hand.data import Source
 from knuckle.train.hand.task import Judge, landmark_task, load_network

@@ -26,11 +26,11 @@ from rich.progress import track
 from knuckle.datasets import open_image
 from knuckle.datasets.labels import LabelledHand, Shot
 from knuckle.errors import SourceError
-from knuckle.evaluate.intervals import bootstrap
 from knuckle.geometry import crop
 from knuckle.images import Image
 from knuckle.media.draw import draw_hands
 from knuckle.media.sources import load_image
+from knuckle.metrics import bootstrap
 from knuckle.models import catalogue
 from knuckle.models.session import Session, default_threads
 from knuckle.pipeline.hand import MCP_JOINTS, HandLandmarker, HandModel

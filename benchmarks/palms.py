@@ -30,9 +30,9 @@ from rich.progress import track
 import knuckle
 from knuckle.datasets import open_image, read_dataset
 from knuckle.datasets.labels import Clip, Dataset, Shot
-from knuckle.evaluate.intervals import bootstrap
 from knuckle.images import Image
 from knuckle.media.sources import read
+from knuckle.metrics import bootstrap
 from knuckle.models.session import Session
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks, hand_detection, palms_to_try

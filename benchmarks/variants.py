@@ -30,15 +30,14 @@ import numpy as np
 import knuckle
 from knuckle.datasets import open_image, sample_datasets
 from knuckle.datasets.labels import Dataset, Shot
-from knuckle.evaluate.intervals import bootstrap_ratio, bootstrap_ratio_difference
-from knuckle.evaluate.metrics import iou_matrix, match
+from knuckle.evaluate.matching import FOUND_IOU
 from knuckle.evaluate.predict import predict
 from knuckle.evaluate.report_tables import cells, measure
 from knuckle.evaluate.score import score
-from knuckle.evaluate.score_images import FOUND_IOU
 from knuckle.evaluate.trackers import Ask, Candidate, of_networks
 from knuckle.geometry import letterbox
 from knuckle.images import Image
+from knuckle.metrics import bootstrap_ratio, bootstrap_ratio_difference, iou_matrix, match
 from knuckle.pipeline import memory, palm, smooth
 from knuckle.pipeline.hand import PIP_JOINTS, roi_from_landmarks
 from knuckle.pipeline.options import TrackerOptions

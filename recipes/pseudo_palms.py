@@ -31,10 +31,10 @@ from pseudo_labels import capture_of, split_of, views_of
 from rich.progress import track
 
 import knuckle
-from knuckle.evaluate.metrics import centredness, iou_matrix
 from knuckle.geometry import apply, crop, image_from_crop
 from knuckle.images import Image
 from knuckle.media.sources import load_image
+from knuckle.metrics import centredness, iou_matrix
 from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import PalmDetector, roi_from_palm, suppress

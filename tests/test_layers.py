@@ -17,7 +17,7 @@ ROWS = (
     {"images"},
     {"results"},
     {"geometry", "graph"},
-    {"models", "media"},
+    {"models", "media", "metrics"},
     {"pipeline", "testing"},
     {"inspect", "datasets"},
     {"mediapipe"},

@@ -13,7 +13,13 @@ from types import ModuleType
 MOVED = {
     "knuckle.app": "knuckle.pipeline.main_graph",
     "knuckle.draw": "knuckle.media.draw",
+    "knuckle.evaluate.intervals": "knuckle.metrics.intervals",
     "knuckle.evaluate.labels": "knuckle.datasets",
+    "knuckle.evaluate.metrics": "knuckle.metrics",
+    "knuckle.evaluate.metrics_landmarks": "knuckle.metrics.landmarks",
+    "knuckle.evaluate.metrics_video": "knuckle.metrics.video",
+    "knuckle.evaluate.score_clips": "knuckle.evaluate.clip_metrics",
+    "knuckle.evaluate.score_images": "knuckle.evaluate.image_metrics",
     "knuckle.fetch": "knuckle.models.fetch",
     "knuckle.graph_page": "knuckle.inspect.page",
     "knuckle.graph_view": "knuckle.inspect.diagram",

@@ -50,6 +50,8 @@ FINGERS: Mapping[str, tuple[int, ...]] = {
     "pinky": (17, 18, 19, 20),
 }
 """Name of each finger: its four landmarks, from the palm to the tip."""
+FINGERTIPS = (4, 8, 12, 16, 20)
+"""The landmarks at the tips, from the thumb to the pinky."""
 PALM_KEYPOINTS = ("wrist", "index_mcp", "middle_mcp", "ring_mcp", "pinky_mcp", "thumb_cmc", "thumb_mcp")
 PALM_LANDMARKS = (0, 5, 9, 13, 17, 1, 2)  # `PALM_KEYPOINTS` as hand landmarks
 PALM_CONNECTIONS = ((0, 1), (0, 5), (5, 9), (9, 13), (13, 17), (0, 17))

@@ -20,7 +20,7 @@ from knuckle.errors import EngineError, InputError, SourceError
 from knuckle.evaluate import external
 from knuckle.evaluate.predict import STILLS_PER_PART, count_images, predict, seen_of
 from knuckle.evaluate.predictions import prediction_schema, read_predictions
-from knuckle.evaluate.results import Seen
+from knuckle.evaluate.results import ImagePrediction
 from knuckle.evaluate.trackers import Candidate, candidate, of_networks, reference
 from knuckle.media import columns
 from knuckle.pipeline.tracker import Networks
@@ -89,21 +89,21 @@ def test_predictions_are_what_the_tracker_says_and_empty_images_are_known(
 ) -> None:
     dataset = dataset_of(photos, str(clip))
     made = predict(of_networks("ours", networks), dataset, tmp_path / "p.parquet")
-    assert len(made.seen) == count_images(dataset) == 3 + 30
+    assert len(made.by_image) == count_images(dataset) == 3 + 30
     for photo in photos:
         said = knuckle.detect(knuckle.media.sources.load_image(photo), networks)
-        assert len(said) == len(made.seen[photo, 0].hands)
-        for one, other in zip(said, made.seen[photo, 0].hands, strict=True):
+        assert len(said) == len(made.by_image[photo, 0].hands)
+        for one, other in zip(said, made.by_image[photo, 0].hands, strict=True):
             same_hand(one, other)
-    empty = made.seen[photos[1], 0]
+    empty = made.by_image[photos[1], 0]
     assert (empty.hands, empty.searched, empty.size) == ((), True, (320, 240))
     tracker = knuckle.HandTracker(networks)
     for frame in knuckle.read(clip):
-        seen = made.seen[str(clip), frame.index]
+        seen = made.by_image[str(clip), frame.index]
         for one, other in zip(tracker(frame.image, frame.time_s), seen.hands, strict=True):
             same_hand(one, other)
         assert seen.ms > 0 and seen.time_s == frame.time_s
-    searched = [made.seen[str(clip), k].searched for k in range(30)]
+    searched = [made.by_image[str(clip), k].searched for k in range(30)]
     assert searched[0] and not all(searched)
 
 
@@ -113,7 +113,7 @@ def test_palms_of_stills_go_below_the_threshold_and_hold_those_above_it(
     made = predict(of_networks("ours", networks), dataset_of(photos), tmp_path / "p.parquet")
     for photo in photos:
         strong = knuckle.detect_palms(knuckle.media.sources.load_image(photo), networks)
-        palms = made.seen[photo, 0].palms
+        palms = made.by_image[photo, 0].palms
         assert palms is not None and len([p for p in palms if p.score >= 0.5]) == len(strong)
 
 
@@ -133,7 +133,7 @@ def test_a_second_run_asks_nothing_and_another_identity_asks_again(
     assert len(asked) == 3
     ticks: list[int] = []
     again = predict(made_by, dataset, path, advance=ticks.append)
-    assert len(asked) == 3 and sum(ticks) == 3 and again.seen.keys() == first.seen.keys()
+    assert len(asked) == 3 and sum(ticks) == 3 and again.by_image.keys() == first.by_image.keys()
     predict(replace(made_by, identity={"other": 1}), dataset, path)
     predict(made_by, dataset, path, max_hands=1)
     assert len(asked) == 9
@@ -156,7 +156,7 @@ def test_a_run_that_broke_off_goes_on_where_it_stopped(
     predict(made_by, dataset, path)
     assert len(asked) == 10 + 30, "the photos were done, the clip begins again"
     whole = predict(of_networks("ours", networks), dataset, tmp_path / "q.parquet")
-    assert read_predictions(path).seen.keys() == whole.seen.keys()
+    assert read_predictions(path).by_image.keys() == whole.by_image.keys()
 
 
 def test_a_function_answers_the_same_here_and_in_another_python(
@@ -166,9 +166,9 @@ def test_a_function_answers_the_same_here_and_in_another_python(
     here = predict(candidate(f"{module}:steady:3"), dataset, tmp_path / "here.parquet", max_hands=3)
     there = Candidate("there", {}, lambda video, n: external.elsewhere(sys.executable, f"{module}:steady:3", video, n))
     away = predict(there, dataset, tmp_path / "there.parquet", max_hands=3)
-    assert here.seen.keys() == away.seen.keys()
-    for key, one in here.seen.items():
-        other = away.seen[key]
+    assert here.by_image.keys() == away.by_image.keys()
+    for key, one in here.by_image.items():
+        other = away.by_image[key]
         assert len(one.hands) == len(other.hands) == 1 + (key[0] == str(clip))
         np.testing.assert_array_equal(one.hands[0].landmarks[:, :2], other.hands[0].landmarks[:, :2])
         assert np.isnan(other.hands[0].world).all() and np.isnan(other.hands[0].presence) and other.palms is None
@@ -181,8 +181,8 @@ def test_a_function_may_give_networks(photos: tuple[str, ...], networks: Network
     dataset = dataset_of(photos)
     mine = predict(candidate(f"{module}:load"), dataset, tmp_path / "mine.parquet")
     ours = predict(of_networks("ours", networks), dataset, tmp_path / "ours.parquet")
-    for key, one in ours.seen.items():
-        for a, b in zip(one.hands, mine.seen[key].hands, strict=True):
+    for key, one in ours.by_image.items():
+        for a, b in zip(one.hands, mine.by_image[key].hands, strict=True):
             same_hand(a, b)
 
 
@@ -227,7 +227,7 @@ def test_an_answer_that_is_none_is_refused(answer: Any, words: str) -> None:
 def test_hands_and_mappings_are_the_same_answer() -> None:
     frame, hand = Frame(blank(8, 8), source="x"), make_hand()
     as_hand, as_row = seen_of(frame, [hand]), seen_of(frame, {"hands": [hand.to_dict()]})
-    assert isinstance(as_hand, Seen)
+    assert isinstance(as_hand, ImagePrediction)
     np.testing.assert_allclose(as_hand.hands[0].landmarks, as_row.hands[0].landmarks, atol=1e-3)
 
 
@@ -240,9 +240,9 @@ def test_the_reference_agrees_with_us_on_photos_and_says_the_persons_own_side(sh
     dataset = dataset_of(photos)
     theirs = predict(reference("mediapipe"), dataset, tmp_path / "theirs.parquet")
     ours = predict(candidate("mediapipe"), dataset, tmp_path / "ours.parquet")
-    assert sum(len(one.hands) for one in ours.seen.values()) > 0
-    for key, one in ours.seen.items():
-        other = theirs.seen[key]
+    assert sum(len(one.hands) for one in ours.by_image.values()) > 0
+    for key, one in ours.by_image.items():
+        other = theirs.by_image[key]
         assert len(one.palms or ()) == len(other.palms or ())
         for a, b in zip(one.hands, other.hands, strict=True):
             assert a.handedness == b.handedness

@@ -22,7 +22,7 @@ from knuckle.errors import SinkError
 from knuckle.evaluate import report, report_sheet
 from knuckle.evaluate.report_plots import curve_svg, intervals_svg
 from knuckle.evaluate.report_tables import cells, counted, heading, headline, number, tally, terminal
-from knuckle.evaluate.results import Case, Curve, Figure, Predictions, Row, Score, Seen, Table
+from knuckle.evaluate.results import Case, Curve, Figure, ImagePrediction, Predictions, Row, Score, Table
 from knuckle.images import Image
 from knuckle.results import Hand
 
@@ -41,8 +41,8 @@ PCK = Curve("PCK", "error, % of palm", "share, %", {"ours": STEP, "theirs": STEP
 RELIABILITY = Curve("presence", "presence", "frequency", {"theirs": STEP / 100}, diagonal=True)
 
 
-def seen(shot: Shot, *hands: Hand) -> Seen:
-    return Seen(shot.source, shot.frame, shot.time_s, (640, 480), hands)
+def seen(shot: Shot, *hands: Hand) -> ImagePrediction:
+    return ImagePrediction(shot.source, shot.frame, shot.time_s, (640, 480), hands)
 
 
 def some_score(labelled_by: LabelledBy = "people", name: str = "photos") -> tuple[Score, list[Predictions]]:
@@ -300,7 +300,7 @@ def test_a_case_shows_the_labels_and_every_model_beside_each_other() -> None:
 
 def test_all_who_failed_on_a_picture_are_named() -> None:
     score, predictions = some_score()
-    both = (*score.cases, Case("theirs", score.cases[0].shot, score.cases[0].seen, 0.5, "error 90 %"))
+    both = (*score.cases, Case("theirs", score.cases[0].shot, score.cases[0].predicted, 0.5, "error 90 %"))
     (shown,) = report_sheet.exhibits(score.dataset, both[:1], predictions, lambda source, frame: blank(), both)
     assert shown.why == "ours: 1 missed · theirs: error 90 %"
     assert [tile.failed for tile in shown.tiles] == [False, True, True]

@@ -15,9 +15,9 @@ from conftest import make_hand
 
 from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
 from knuckle.errors import InputError
-from knuckle.evaluate.results import Predictions, Row, Score, Seen
+from knuckle.evaluate.clip_metrics import link
+from knuckle.evaluate.results import ImagePrediction, Predictions, Row, Score
 from knuckle.evaluate.score import score
-from knuckle.evaluate.score_clips import link
 from knuckle.results import Hand, Palm
 
 SIZE = (640, 480)
@@ -54,7 +54,7 @@ def said(dataset: Dataset, name: str, hands: list[tuple[Hand, ...]], palms: bool
     seen = {}
     for shot, found in zip(dataset.shots, every, strict=True):
         detected = tuple(palm_at(hand) for hand in found) if palms else None
-        seen[shot.source, 0] = Seen(shot.source, 0, 0.0, SIZE, found, detected, True, 5.0)
+        seen[shot.source, 0] = ImagePrediction(shot.source, 0, 0.0, SIZE, found, detected, True, 5.0)
     return Predictions(name, seen)
 
 
@@ -174,7 +174,7 @@ def test_unlabelled_points_and_unlabelled_hands_count_for_nothing() -> None:
 
 
 def film(hands: list[list[Hand]], name: str = "it", searched: bool = True) -> Predictions:
-    frames = [Seen("c.mp4", k, k / 30, SIZE, tuple(of), None, searched, 5.0) for k, of in enumerate(hands)]
+    frames = [ImagePrediction("c.mp4", k, k / 30, SIZE, tuple(of), None, searched, 5.0) for k, of in enumerate(hands)]
     return Predictions(name, {("c.mp4", frame.frame): frame for frame in frames})
 
 
@@ -209,7 +209,7 @@ def test_ids_that_change_places_cost_identity_and_nothing_else() -> None:
 
 
 def test_hands_without_ids_are_linked_by_overlap() -> None:
-    frames = [Seen("c.mp4", k, k / 30, SIZE, tuple(of)) for k, of in enumerate(two_tracks(ids=False))]
+    frames = [ImagePrediction("c.mp4", k, k / 30, SIZE, tuple(of)) for k, of in enumerate(two_tracks(ids=False))]
     assert link(frames) == [[0, 1]] * 20
     gap = [*frames[:5], replace(frames[5], hands=()), *frames[6:8]]
     assert link(gap)[-1] == [2, 3], "after a gap they are new"

@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from knuckle.evaluate.metrics import iou_matrix  # noqa: E402
 from knuckle.media.sources import load_image  # noqa: E402
+from knuckle.metrics import iou_matrix  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.models.session import Session  # noqa: E402
 from knuckle.pipeline.palm import PalmDetector, PalmModel  # noqa: E402

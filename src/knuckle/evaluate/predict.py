@@ -18,7 +18,7 @@ from knuckle.datasets import file_of, open_image
 from knuckle.datasets.labels import Clip, Dataset
 from knuckle.errors import InputError, SourceError
 from knuckle.evaluate.predictions import file_key, merge_parts, read_predictions, write_seen
-from knuckle.evaluate.results import Predictions, Seen
+from knuckle.evaluate.results import ImagePrediction, Predictions
 from knuckle.evaluate.trackers import MIN_PALM_SCORE, Answer, Ask, Candidate
 from knuckle.media.sources import read
 from knuckle.results import Frame, Hand, Palm
@@ -75,7 +75,7 @@ def count_images(dataset: Dataset) -> int:
 
 def _parts(
     made_by: Candidate, dataset: Dataset, max_hands: int, advance: Callable[[int], None]
-) -> Iterator[tuple[str, int, Callable[[], list[Seen]]]]:
+) -> Iterator[tuple[str, int, Callable[[], list[ImagePrediction]]]]:
     """File name, number of images and the work of each part: some photos, or one clip."""
     photos = list(dict.fromkeys(shot.source for shot in dataset.shots))
     with closing(_Stills(made_by, max_hands, advance)) as stills:
@@ -94,7 +94,7 @@ class _Stills:
         self._context, self._advance = made_by.open(False, max_hands), advance
         self._ask: Ask | None = None
 
-    def look(self, photos: Sequence[str]) -> list[Seen]:
+    def look(self, photos: Sequence[str]) -> list[ImagePrediction]:
         if self._ask is None:
             self._ask = self._context.__enter__()
         found = []
@@ -109,7 +109,7 @@ class _Stills:
             self._context.__exit__(None, None, None)
 
 
-def _watch(made_by: Candidate, clip: Clip, max_hands: int, advance: Callable[[int], None]) -> list[Seen]:
+def _watch(made_by: Candidate, clip: Clip, max_hands: int, advance: Callable[[int], None]) -> list[ImagePrediction]:
     found = []
     with made_by.open(True, max_hands) as ask:
         for frame in read(clip.source):
@@ -118,7 +118,7 @@ def _watch(made_by: Candidate, clip: Clip, max_hands: int, advance: Callable[[in
     return found
 
 
-def seen_of(frame: Frame, answer: Answer | Sequence[Any]) -> Seen:
+def seen_of(frame: Frame, answer: Answer | Sequence[Any]) -> ImagePrediction:
     """A candidate's answer about a frame in our words.
 
     Raises:
@@ -128,7 +128,7 @@ def seen_of(frame: Frame, answer: Answer | Sequence[Any]) -> Seen:
     if "hands" not in row:
         raise InputError(f"a tracker must give a list of hands or a mapping with 'hands', got {answer!r:.80}")
     palms = row.get("palms")
-    return Seen(
+    return ImagePrediction(
         source=frame.source,
         frame=frame.index,
         time_s=frame.time_s,

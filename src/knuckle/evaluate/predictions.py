@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from knuckle.errors import SourceError
-from knuckle.evaluate.results import Predictions, Seen
+from knuckle.evaluate.results import ImagePrediction, Predictions
 from knuckle.media import columns
 from knuckle.results import Hand, Palm, Roi
 
@@ -29,7 +29,7 @@ def prediction_schema() -> Any:
     return pa.schema([*columns.hand_schema(), *(pa.field(name, kind) for name, kind in more.items())])
 
 
-def _rows(seen: Seen) -> list[dict[str, Any]]:
+def _rows(seen: ImagePrediction) -> list[dict[str, Any]]:
     shared = {"format": columns.HANDS_FORMAT, "source": seen.source, "frame": seen.frame, "time_s": seen.time_s}
     shared |= {"width_px": seen.size[0], "height_px": seen.size[1]}
     rows = [shared | _hand_row(place, hand) for place, hand in enumerate(seen.hands)] or [shared]
@@ -66,10 +66,10 @@ def read_predictions(path: Path) -> Predictions:
     return Predictions(metadata["model"], {key: _seen(rows) for key, rows in grouped.items()})
 
 
-def _seen(rows: list[dict[str, Any]]) -> Seen:
+def _seen(rows: list[dict[str, Any]]) -> ImagePrediction:
     first = rows[0]
     palms = first["palms"]
-    return Seen(
+    return ImagePrediction(
         source=first["source"],
         frame=first["frame"],
         time_s=first["time_s"],
@@ -105,7 +105,7 @@ def _points(row: dict[str, Any], unit: str, space: str = "") -> Any:
     return np.array([[row[f"{name}{space}_{axis}{unit}"] for axis in "xyz"] for name in columns.NAMES], np.float32)
 
 
-def write_seen(path: Path, seen: Iterable[Seen]) -> None:
+def write_seen(path: Path, seen: Iterable[ImagePrediction]) -> None:
     """Write what was said about some images; the file is there whole or not at all."""
     import pyarrow as pa
 

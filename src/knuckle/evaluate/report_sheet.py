@@ -15,7 +15,7 @@ import numpy as np
 
 from knuckle.datasets.labels import Dataset, Shot
 from knuckle.errors import Error
-from knuckle.evaluate.results import Case, Predictions, Seen
+from knuckle.evaluate.results import Case, ImagePrediction, Predictions
 from knuckle.images import Image
 from knuckle.media.draw import draw_hands
 from knuckle.results import HAND_CONNECTIONS, FloatArray, Hand
@@ -101,7 +101,7 @@ def _exhibit(
         image = picture(shot.source, shot.frame)
     except (Error, OSError) as error:
         return Exhibit(said, where, reason=f"The picture cannot be shown: {error}")
-    told = {p.model: p.seen.get((shot.source, shot.frame)) for p in predictions} | {case.model: case.seen}
+    told = {p.model: p.by_image.get((shot.source, shot.frame)) for p in predictions} | {case.model: case.predicted}
     near, origin, scale = _cut(image, _region(shot, list(told.values()), image.shape[1], image.shape[0]))
     true = shot.hands
     labels = "labels: " + ("nobody looked" if true is None else _hands(len(true)))
@@ -118,7 +118,7 @@ def _hands(count: int) -> str:
     return f"{count} hand" + ("" if count == 1 else "s") if count else "no hand"
 
 
-def _region(shot: Shot, seen: Sequence[Seen | None], width: int, height: int) -> FloatArray:
+def _region(shot: Shot, seen: Sequence[ImagePrediction | None], width: int, height: int) -> FloatArray:
     """(4,) the part of the image where labels and predictions are, half as large again, at least a quarter of it."""
     boxes = [hand.extent for hand in shot.hands or () if hand.extent is not None]
     boxes += [hand.box for one in seen if one for hand in one.hands if np.isfinite(hand.box).all()]

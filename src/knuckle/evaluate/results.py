@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from knuckle.datasets.labels import Dataset, Shot
@@ -11,14 +12,15 @@ from knuckle.results import FloatArray, Hand, Palm
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What one tracker said about one image.
+class ImagePrediction:
+    """What one tracker predicted for one image.
 
     Attributes:
-        hands: `Hand`s; () is "looked, found none".
-        palms: palm detections of this image, or None where the tracker does not tell.
-        searched: whether the palm detector ran, or None where the tracker does not tell.
-        ms: milliseconds that it took, decoding left out.
+        size: (width, height) in pixels.
+        hands: () if it found none.
+        palms: the palm detections, None if the tracker does not tell.
+        searched: whether the palm detector ran, None if the tracker does not tell.
+        ms: milliseconds that the tracker took, without decoding the image.
     """
 
     source: str
@@ -33,17 +35,28 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """All that one tracker said about one dataset, by (source, frame)."""
+    """All predictions of one tracker for one dataset, by (source, frame)."""
 
     model: str
-    seen: Mapping[tuple[str, int], Seen]
+    by_image: Mapping[tuple[str, int], ImagePrediction]
+
+    def frames_of(self, source: str) -> list[ImagePrediction]:
+        """The frames of one clip in order."""
+        return self._by_source.get(source, [])
+
+    @cached_property
+    def _by_source(self) -> dict[str, list[ImagePrediction]]:
+        clips: dict[str, list[ImagePrediction]] = {}
+        for one in sorted(self.by_image.values(), key=lambda one: one.frame):
+            clips.setdefault(one.source, []).append(one)
+        return clips
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured number with its 95 % interval (bootstrap over groups of images) and how many it is from.
+    """A measured number with its 95 % interval (bootstrap over groups of images) and the number of samples.
 
-    `low` and `high` are NaN where there is nothing to resample; `value` is NaN where nothing could be measured.
+    `low` and `high` are NaN if there are too few groups; `value` is NaN if nothing could be measured.
     """
 
     value: float
@@ -54,14 +67,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: a metric, and a figure per model.
+    """One row of a table: a metric, and a figure per model.
 
     Attributes:
-        metric: its name in words, such as "found".
+        metric: its name in words, such as "hands found".
         unit: "%", "px", "% of palm", "mm", "per 1000", "" ...
-        better: which way is good; None is for information only.
-        figures: by model name; a model without this figure is absent.
-        verdicts: for models after the baseline, what the paired comparison says: "better", "worse", "same".
+        better: which direction is good; None for figures that are information only.
+        figures: by model name; models without this figure are absent.
+        verdicts: the result of the paired comparison for models that are compared: "better", "worse" or "same".
     """
 
     metric: str
@@ -73,7 +86,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of one dataset or slice: `title` says which, `note` is a line above, such as "agreement, not accuracy"."""
+    """The rows of one dataset or slice. `note` is a line above them, such as "agreement, not accuracy"."""
 
     title: str
     rows: tuple[Row, ...]
@@ -82,9 +95,9 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Lines over one pair of axes, one (n, 2) array of x, y per model: PCK, precision-recall, reliability.
+    """One plot with a line per model, (n, 2) x and y: PCK, precision and recall, reliability.
 
-    `diagonal` asks for the line of perfect calibration.
+    `diagonal`: also draw the line of perfect calibration.
     """
 
     title: str
@@ -96,18 +109,18 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One image where a model did badly, for the contact sheet. `badness` ranks, `why` is a few words."""
+    """One image on which a model did badly. `badness` ranks the cases, `why` says it in a few words."""
 
     model: str
     shot: Shot
-    seen: Seen
+    predicted: ImagePrediction
     badness: float
     why: str
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """One dataset scored: what the report shows of it. `cases` are the worst first."""
+    """What the report shows of one dataset. `cases`: the worst first."""
 
     dataset: Dataset
     models: tuple[str, ...]

@@ -1,240 +1,209 @@
-"""Labels and predictions of several trackers -> tables with intervals, curves and the worst cases."""
+"""Labels and the predictions of several trackers -> tables with intervals, curves and the worst images."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from knuckle.datasets.labels import Dataset
+from knuckle.datasets.labels import Clip, Dataset, Shot
 from knuckle.errors import InputError
-from knuckle.evaluate import score_clips, score_images
-from knuckle.evaluate.intervals import Interval, bootstrap, bootstrap_ratio, bootstrap_ratio_difference, wilson
-from knuckle.evaluate.results import Case, Curve, Figure, Predictions, Row, Score, Table
-from knuckle.evaluate.score_images import Look, look
+from knuckle.evaluate import clip_metrics, image_metrics
+from knuckle.evaluate.clip_metrics import TrackedClip, follow_clip
+from knuckle.evaluate.curves import curves
+from knuckle.evaluate.image_metrics import Better, Measure, Pooled, complaint
+from knuckle.evaluate.matching import MatchedImage, has_palms, in_common_unit, match_image
+from knuckle.evaluate.results import Case, Figure, Predictions, Row, Score, Table
+from knuckle.media.columns import NAMES
+from knuckle.metrics import Interval, bootstrap, bootstrap_ratio, bootstrap_ratio_difference, sum_and_count, wilson
 from knuckle.results import FloatArray
 
 WORST = 8
-NO_MATTER = 0.002  # relative; two implementations of one arithmetic differ by less in every figure
-LEAST_GROUPS = 6  # that five agree happens by chance in 2 of 32 cases, and their resampling is always on one side
+NO_MATTER = 0.002  # relative: two implementations of the same arithmetic differ by less in every figure
+LEAST_GROUPS = 6  # five groups agree by chance in 2 of 32 cases, and resampling them always gives one side
 RESAMPLES = 300  # for figures that are no ratios of sums
+LEAST_JOINTS = 6  # with fewer labelled points a table of joints repeats the mean error
 AGREEMENT = "labelled by MediaPipe itself: agreement with it, not accuracy"
 
 
 @dataclass(frozen=True)
-class Counted:
-    """One metric of all trackers, by image or clip: figures are sums of the first column by sums of the second.
+class Samples:
+    """One metric of all trackers, image by image or clip by clip.
 
     Attributes:
-        by_model: (n, 2) each, numerators and denominators.
+        sums: per tracker (n, 2); the figure is the sum of the first column by the sum of the second.
         groups: (n,) what is resampled together.
-        statistic: instead of the ratio, any function of the kept items' indices and the model's name.
+        factor: multiplies the figure, 100 for percent.
+        statistic: computes the figure instead, from a tracker's name and the indices of the drawn items.
     """
 
     metric: str
     unit: str
-    better: Literal["higher", "lower"] | None
-    by_model: Mapping[str, FloatArray]
+    better: Better
+    sums: Mapping[str, FloatArray]
     groups: Sequence[Any]
     factor: float = 1.0
     statistic: Callable[[str, Any], float] | None = None
 
+    def has(self, name: str) -> bool:
+        """Whether there is anything to measure for this tracker."""
+        return len(self.sums[name]) > 0 and bool(self.sums[name][:, 1].sum() > 0)
+
 
 def score(dataset: Dataset, predictions: Sequence[Predictions], against: Mapping[str, str] | None = None) -> Score:
-    """Compare what trackers said about a dataset with its labels, and with each other.
+    """Compare the predictions of trackers with the labels of a dataset, and with each other.
 
     Args:
-        against: for each tracker that is to be judged the one that it is compared with; by default all with the first.
+        against: for each tracker that gets a verdict, the tracker it is compared with; by default all with the first.
 
     Raises:
-        InputError: predictions lack an image of the dataset, or two trackers have one name.
+        InputError: predictions lack an image of the dataset, or two trackers have the same name.
     """
     names = tuple(prediction.model for prediction in predictions)
     if len(set(names)) < len(names):
         raise InputError(f"each tracker needs a name of its own, got {', '.join(names)}")
     rivals = dict.fromkeys(names[1:], names[0]) if against is None else against
     shots = [(shot, True) for shot in dataset.shots] + [(shot, False) for clip in dataset.clips for shot in clip.shots]
-    shots = [(s, photo) for s, photo in shots if s.hands is not None or s.both_hands_box is not None]
-    looks = {one.model: [look(shot, one, photo) for shot, photo in shots] for one in predictions}
-    groups = [one.shot.group or f"{one.shot.source}:{one.shot.frame}" for one in looks[names[0]]]
+    labelled = [(shot, photo) for shot, photo in shots if shot.hands is not None or shot.both_hands_box is not None]
+    images = {one.model: [match_image(shot, one, photo) for shot, photo in labelled] for one in predictions}
     note = AGREEMENT if dataset.labelled_by == "mediapipe" else ""
     tables = []
-    for title, chosen in _slices(looks[names[0]]) if groups else ():
-        kept = {name: [looks[name][k] for k in chosen] for name in names}
-        counted = image_metrics(kept, [groups[k] for k in chosen])
-        tables.append(Table(title, tuple(_row(one, rivals) for one in counted if _measured(one)), note))
-    joints = [_row(one, rivals) for one in joint_metrics(looks, groups) if _measured(one)] if groups else []
-    tables.append(Table("mean error per joint, hands that were found", tuple(joints) if len(joints) > 5 else (), note))
-    clips = clip_metrics(dataset, predictions) if dataset.clips else []
-    tables.append(Table("video", tuple(_row(one, rivals) for one in clips if _measured(one)), note))
+    if labelled:
+        tables += image_tables(images, rivals, note)
+        images = {name: in_common_unit(of) for name, of in images.items()}
+    if dataset.clips:
+        clips = {one.model: _clips_of(dataset.clips, one, images[one.model]) for one in predictions}
+        tables.append(_table("video", clip_samples(clips), rivals, note))
     return Score(
         dataset,
         names,
         tuple(table for table in tables if table.rows),
-        tuple(curves(looks)) if groups else (),
-        tuple(case for name in names for case in worst(name, looks[name])),
+        tuple(curves(images)) if labelled else (),
+        tuple(case for name in names for case in worst(name, images[name])),
     )
 
 
-def _slices(looks: Sequence[Look]) -> list[tuple[str, list[int]]]:
-    """All images, then those of each slice."""
-    names = sorted({name for one in looks for name in one.shot.slices})
-    whole = [("images", list(range(len(looks))))]
-    return whole + [(name, [k for k, one in enumerate(looks) if name in one.shot.slices]) for name in names]
+def _clips_of(clips: Sequence[Clip], predictions: Predictions, images: Sequence[MatchedImage]) -> list[TrackedClip]:
+    by_image = {(one.shot.source, one.shot.frame): one for one in images if not one.photo}
+    return [follow_clip(clip, predictions, by_image) for clip in clips]
 
 
-def image_metrics(looks: Mapping[str, Sequence[Look]], groups: Sequence[Any]) -> list[Counted]:
+def image_tables(images: Mapping[str, Sequence[MatchedImage]], rivals: Mapping[str, str], note: str) -> list[Table]:
+    """A table of all images, one of each slice, and the errors of each joint.
+
+    Args:
+        images: the matched images of each tracker, the same images in the same order.
+    """
+    first = next(iter(images.values()))
+    groups = [group_of(one.shot) for one in first]
+    slices = {"images": range(len(first))}
+    for name in sorted({name for one in first for name in one.shot.slices}):
+        slices[name] = [k for k, one in enumerate(first) if name in one.shot.slices]  # type: ignore[assignment]
+    tables = []
+    for title, places in slices.items():
+        kept = {name: in_common_unit([of[k] for k in places]) for name, of in images.items()}
+        tables.append(_table(title, image_samples(kept, [groups[k] for k in places]), rivals, note))
+    whole = {name: in_common_unit(of) for name, of in images.items()}
+    joints = _table("mean error per joint, hands that were found", joint_samples(whole, groups), rivals, note)
+    return [*tables, joints] if len(joints.rows) >= LEAST_JOINTS else tables
+
+
+def group_of(shot: Shot) -> str:
+    """What an image is resampled with: its group, or itself."""
+    return shot.group or f"{shot.source}:{shot.frame}"
+
+
+def image_samples(images: Mapping[str, Sequence[MatchedImage]], groups: Sequence[str]) -> list[Samples]:
     """Every metric of single images."""
-    unit = score_images.error_unit(next(iter(looks.values())))
-    metrics = [
-        Counted(
-            measure.name.format(limit=f"{100 * unit.limit:g}"),
-            unit.name if measure.unit is None else measure.unit,
-            measure.better,
-            {
-                name: np.array([measure.count(one, unit) for one in of], np.float64).reshape(-1, 2)
-                for name, of in looks.items()
-            },
-            groups,
-            measure.factor,
-        )
-        for measure in score_images.MEASURES
-    ]
-    others = [*_medians(looks, groups, unit), *_visibility(looks, groups), _speed(looks, groups)]
-    return [*metrics, _palm_ap(looks, groups), *others]
+    first = next(iter(images.values()))
+    squares = any(has_palms(one.shot) for one in first)
+    palm_ap = image_metrics.PALM_AP if squares else image_metrics.PALM_AP_IN_BOX
+    means = [_mean_samples(measure, images, groups) for measure in image_metrics.MEASURES]
+    return means + [_pooled_samples(pooled, images, groups) for pooled in (palm_ap, *image_metrics.POOLED)]
 
 
-def _palm_ap(looks: Mapping[str, Sequence[Look]], groups: Sequence[Any]) -> Counted:
-    ranked = {name: [score_images.palm_hits(one) for one in of] for name, of in looks.items()}
-    known = {
-        name: of for name, of in ranked.items() if any(truths for _, _, truths in of) and any(len(s) for s, _, _ in of)
-    }
-    square = any(score_images.has_palms(one.shot) for one in next(iter(looks.values())))
-    name = "palm AP, IoU 0.5" if square else "palm AP, centre in the hand's box"
-
-    def statistic(model: str, kept: Any) -> float:
-        return score_images.average_precision_of([known[model][k] for k in kept])
-
-    sums = {
-        model: np.array([(0, truths) for _, _, truths in of], np.float64).reshape(-1, 2) for model, of in known.items()
-    }
-    return Counted(name, "%", "higher", sums, groups, 100, statistic)
+def joint_samples(images: Mapping[str, Sequence[MatchedImage]], groups: Sequence[str]) -> list[Samples]:
+    """The mean error of each of the 21 landmarks."""
+    measures = []
+    for k, name in enumerate(NAMES):
+        measures.append(Measure(name, None, "lower", lambda one, k=k: one.errors[:, k]))  # type: ignore[misc]
+    return [_mean_samples(measure, images, groups) for measure in measures]
 
 
-def _medians(looks: Mapping[str, Sequence[Look]], groups: Sequence[Any], unit: score_images.Unit) -> list[Counted]:
-    errors = {name: [score_images.errors_of(one, unit) for one in of] for name, of in looks.items()}
-
-    def statistic(model: str, kept: Any) -> float:
-        return score_images.median_of([errors[model][k] for k in kept])
-
-    sums = {
-        name: np.array([(0, score_images.labelled(one)) for one in of], np.float64).reshape(-1, 2)
-        for name, of in errors.items()
-    }
-    return [Counted("median error, missed = infinite", unit.name, "lower", sums, groups, 100, statistic)]
-
-
-def _visibility(looks: Mapping[str, Sequence[Look]], groups: Sequence[Any]) -> list[Counted]:
-    told = {name: [score_images.visibility_of(one) for one in of] for name, of in looks.items()}
-    told = {name: of for name, of in told.items() if any(len(scores) for scores, _ in of)}
-
-    def statistic(model: str, kept: Any) -> float:
-        return score_images.auroc_of([told[model][k] for k in kept])
-
-    sums = {
-        name: np.array([(0, len(scores)) for scores, _ in of], np.float64).reshape(-1, 2) for name, of in told.items()
-    }
-    return [Counted("visibility AUROC", "", "higher", sums, groups, 1, statistic)]
-
-
-def _speed(looks: Mapping[str, Sequence[Look]], groups: Sequence[Any]) -> Counted:
-    ms = {name: np.array([one.seen.ms for one in of], np.float64) for name, of in looks.items()}
-
-    def statistic(model: str, kept: Any) -> float:
-        known = ms[model][kept][np.isfinite(ms[model][kept])]
-        return float(np.median(known)) if known.size else math.nan
-
-    sums = {name: np.stack([np.zeros(len(of)), np.isfinite(of)], axis=1) for name, of in ms.items()}
-    return Counted("time per image, median", "ms", None, sums, groups, 1, statistic)
-
-
-def joint_metrics(looks: Mapping[str, Sequence[Look]], groups: Sequence[Any]) -> list[Counted]:
-    """Mean error of each of the 21 points."""
-    unit = score_images.error_unit(next(iter(looks.values())))
-    errors = {name: [score_images.errors_of(one, unit) for one in of] for name, of in looks.items()}
-    return [
-        Counted(
-            joint,
-            unit.name,
-            "lower",
-            {name: score_images.sums_of_joint(of, k) for name, of in errors.items()},
-            groups,
-            100,
-        )
-        for k, joint in enumerate(score_images.JOINTS)
-    ]
-
-
-def clip_metrics(dataset: Dataset, predictions: Sequence[Predictions]) -> list[Counted]:
-    """Every metric of clips; a clip is what is resampled."""
-    watched = {one.model: [score_clips.watch(clip, one) for clip in dataset.clips] for one in predictions}
-    groups = [clip.source for clip in dataset.clips]
-    return [
-        Counted(
-            measure.name,
-            measure.unit,
-            measure.better,
-            {
-                name: np.array([measure.count(one) for one in of], np.float64).reshape(-1, 2)
-                for name, of in watched.items()
-            },
-            groups,
-            measure.factor,
-        )
-        for measure in score_clips.MEASURES
-    ]
-
-
-def _measured(one: Counted) -> bool:
-    return any(values[:, 1].sum() > 0 for values in one.by_model.values() if len(values))
-
-
-def _row(one: Counted, rivals: Mapping[str, str]) -> Row:
-    figures = {
-        name: _figure(one, name) for name, values in one.by_model.items() if len(values) and values[:, 1].sum() > 0
-    }
-    judged = {name: rival for name, rival in rivals.items() if name in figures and rival in figures and one.better}
-    return Row(
-        one.metric, one.unit, one.better, figures, {name: verdict(one, name, rival) for name, rival in judged.items()}
+def _mean_samples(measure: Measure, images: Mapping[str, Sequence[MatchedImage]], groups: Sequence[str]) -> Samples:
+    unit = next(iter(images.values()))[0].unit
+    sums = {name: _two_columns([sum_and_count(measure.values(one)) for one in of]) for name, of in images.items()}
+    name = measure.name.format(limit=f"{100 * unit.limit:g}")
+    return Samples(
+        name, measure.unit if measure.unit is not None else unit.name, measure.better, sums, groups, measure.factor
     )
 
 
-def _figure(one: Counted, name: str) -> Figure:
-    values, factor = one.by_model[name], one.factor
+def _pooled_samples(pooled: Pooled, images: Mapping[str, Sequence[MatchedImage]], groups: Sequence[str]) -> Samples:
+    unit = next(iter(images.values()))[0].unit
+    samples = {name: [pooled.samples(one) for one in of] for name, of in images.items()}
+
+    def statistic(name: str, kept: Any) -> float:
+        return pooled.statistic([samples[name][k] for k in kept])
+
+    sums = {name: _two_columns([(0, pooled.count(one)) for one in of]) for name, of in samples.items()}
+    shown = unit.name if pooled.unit is None else pooled.unit
+    return Samples(pooled.name, shown, pooled.better, sums, groups, pooled.factor, statistic)
+
+
+def clip_samples(clips: Mapping[str, Sequence[TrackedClip]]) -> list[Samples]:
+    """Every metric of clips; a clip is what is resampled."""
+    groups = [one.clip.source for one in next(iter(clips.values()))]
+    found = []
+    for measure in clip_metrics.MEASURES:
+        sums = {name: _two_columns([measure.parts(one) for one in of]) for name, of in clips.items()}
+        found.append(Samples(measure.name, measure.unit, measure.better, sums, groups, measure.factor))
+    return found
+
+
+def _two_columns(parts: Sequence[tuple[float, float]]) -> FloatArray:
+    return np.array(parts, np.float64).reshape(-1, 2)
+
+
+def _table(title: str, samples: Sequence[Samples], rivals: Mapping[str, str], note: str) -> Table:
+    """The rows of the metrics that could be measured for at least one tracker."""
+    rows = []
+    for one in samples:
+        figures = {name: _figure(one, name) for name in one.sums if one.has(name)}
+        verdicts = {}
+        for name, rival in rivals.items():
+            if one.better and name in figures and rival in figures:
+                verdicts[name] = verdict(one, name, rival)
+        if figures:
+            rows.append(Row(one.metric, one.unit, one.better, figures, verdicts))
+    return Table(title, tuple(rows), note)
+
+
+def _figure(one: Samples, name: str) -> Figure:
+    sums, factor = one.sums[name], one.factor
     if one.statistic:
         statistic = one.statistic
         interval = bootstrap(lambda kept: statistic(name, kept), one.groups, resamples=RESAMPLES)
     else:
-        interval = bootstrap_ratio(values[:, 0], values[:, 1], one.groups)
-        certain = interval.value == 0 if one.factor == 1000 else one.unit == "%" and interval.value in (0.0, 1.0)
-        if certain and len(set(one.groups)) > 1:  # of no events at all resampling would make [0, 0]
-            _, low, high = wilson(values[:, 0].sum(), values[:, 1].sum())
+        interval = bootstrap_ratio(sums[:, 0], sums[:, 1], one.groups)
+        certain = interval.value == 0 if factor == 1000 else one.unit == "%" and interval.value in (0.0, 1.0)
+        if certain and len(set(one.groups)) > 1:  # resampling no events at all would give [0, 0]
+            _, low, high = wilson(sums[:, 0].sum(), sums[:, 1].sum())
             interval = Interval(interval.value, min(low, interval.value), max(high, interval.value))
     low, high = factor * interval.low, factor * interval.high
-    return Figure(factor * interval.value, low, high, int(values[:, 1].sum()))
+    return Figure(factor * interval.value, low, high, int(sums[:, 1].sum()))
 
 
-def verdict(one: Counted, name: str, rival: str) -> str:
-    """ "better", "worse" or "same": whether the interval of the paired difference leaves 0 out.
+def verdict(one: Samples, name: str, rival: str) -> str:
+    """ "better" or "worse" if the interval of the paired difference excludes 0, else "same".
 
-    A difference below `NO_MATTER` of the rival's figure is "same" however sure it is, and so is any of fewer than
-    `LEAST_GROUPS` clips or groups of images.
+    "same" as well if the difference is below `NO_MATTER` of the rival's figure, or if there are fewer than
+    `LEAST_GROUPS` groups of images or clips.
     """
-    told = [group for group, (_, below) in zip(one.groups, one.by_model[name], strict=True) if below]
-    if len(set(told)) < LEAST_GROUPS:
+    measured = {group for group, (_, count) in zip(one.groups, one.sums[name], strict=True) if count}
+    if len(measured) < LEAST_GROUPS:
         return "same"
     difference = _difference(one, name, rival)
     if not (difference.low > 0 or difference.high < 0):
@@ -244,38 +213,15 @@ def verdict(one: Counted, name: str, rival: str) -> str:
     return "better" if (difference.value > 0) == (one.better == "higher") else "worse"
 
 
-def _difference(one: Counted, name: str, rival: str) -> Interval:
+def _difference(one: Samples, name: str, rival: str) -> Interval:
     if one.statistic:
         statistic = one.statistic
         return bootstrap(lambda kept: statistic(name, kept) - statistic(rival, kept), one.groups, resamples=RESAMPLES)
-    columns = [(one.by_model[model][:, 0], one.by_model[model][:, 1]) for model in (name, rival)]
-    return bootstrap_ratio_difference(columns[0], columns[1], one.groups)
+    own, other = one.sums[name], one.sums[rival]
+    return bootstrap_ratio_difference((own[:, 0], own[:, 1]), (other[:, 0], other[:, 1]), one.groups)
 
 
-def curves(looks: Mapping[str, Sequence[Look]]) -> list[Curve]:
-    """PCK, precision and recall of palms, calibration of presence and visibility, where labels allow them."""
-    unit = score_images.error_unit(next(iter(looks.values())))
-    found = [
-        Curve(
-            "PCK, all labelled points",
-            f"error up to, {unit.name}",
-            "share of points, %",
-            _lines(looks, lambda of: score_images.pck_line(of, unit)),
-        ),
-        Curve("palms", "recall, %", "precision, %", _lines(looks, score_images.precision_recall_line)),
-        Curve("presence", "presence", "share that is a labelled hand", _lines(looks, score_images.presence_line), True),
-        Curve("visibility", "visibility", "share that is visible", _lines(looks, score_images.visibility_line), True),
-    ]
-    return [curve for curve in found if curve.lines]
-
-
-def _lines(looks: Mapping[str, Sequence[Look]], line: Callable[[Sequence[Look]], FloatArray]) -> dict[str, FloatArray]:
-    made = {name: line(of) for name, of in looks.items()}
-    return {name: points for name, points in made.items() if len(points) > 1}
-
-
-def worst(name: str, looks: Sequence[Look]) -> list[Case]:
-    """The images on which this tracker did worst: missed and false hands first, then the largest errors."""
-    unit = score_images.error_unit(looks)
-    cases = [Case(name, one.shot, one.seen, *score_images.complaint(one, unit)) for one in looks]
+def worst(name: str, images: Sequence[MatchedImage]) -> list[Case]:
+    """The images on which a tracker did worst: missed hands and false positives first, then the largest errors."""
+    cases = [Case(name, one.shot, one.predicted, *complaint(one)) for one in images]
     return sorted((case for case in cases if case.badness > 0), key=lambda case: -case.badness)[:WORST]

@@ -1,9 +1,9 @@
 """Import path of version 0.1: labels are in `knuckle.datasets.labels` now, figures in `knuckle.evaluate.results`."""
 
 from knuckle.datasets.labels import Clip, Dataset, LabelledBy, LabelledHand, Shot, Visibility
-from knuckle.evaluate.results import Case, Curve, Figure, Predictions, Row, Score, Seen, Table
+from knuckle.evaluate.results import Case, Curve, Figure, ImagePrediction, Predictions, Row, Score, Table
 
-TrueHand = LabelledHand
+TrueHand, Seen = LabelledHand, ImagePrediction
 HIDDEN_UNKNOWN, OUTSIDE, HIDDEN, VISIBLE = Visibility
 
 __all__ = [

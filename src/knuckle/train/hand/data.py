@@ -16,11 +16,10 @@ from knuckle.datasets import file_of, read_dataset
 from knuckle.datasets.labels import LabelledHand, Shot, Visibility
 from knuckle.datasets.pictures import names_in, read_member, source_in
 from knuckle.errors import InputError
-from knuckle.evaluate.metrics_landmarks import FINGERTIPS
 from knuckle.geometry import apply, iou, whole_image
 from knuckle.images import Image
 from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, Z_SCALE, roi_from_landmarks
-from knuckle.results import FloatArray, Roi
+from knuckle.results import FINGERTIPS, FloatArray, Roi
 from knuckle.train.augment import (
     STRANGE,
     Jitter,
@@ -42,7 +41,7 @@ PRESENT = 0.6  # share of the landmarks inside the crop from which it holds a ha
 ABSENT = 0.2
 SHOWN = 0.15  # share of them that must be visible: a fist from behind shows more, a hand behind a box less
 PALM_POINTS = [0, 5, 9, 13, 17]
-TIPS = [int(tip) for tip in FINGERTIPS]
+TIPS = list(FINGERTIPS)
 TIP_WEIGHT, HIDDEN_WEIGHT = 1.5, 0.5  # tips are what people look at; hidden points can only be guessed
 LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller, are left out
 FROM_AFAR, BACKLIT = 0.2, 0.3  # shares of crops that show few pixels, and of new backgrounds that the light comes from

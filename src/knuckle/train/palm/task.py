@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from knuckle import metrics
 from knuckle.datasets import open_image
 from knuckle.datasets.labels import LabelledHand, Shot
 from knuckle.errors import InputError
-from knuckle.evaluate import metrics
 from knuckle.geometry import letterbox
 from knuckle.models import catalogue
 from knuckle.pipeline.palm import PalmModel, decode_palms, suppress

@@ -1,33 +1,24 @@
-"""Measures of landmarks in the image and in space: pure functions of numpy arrays.
+"""Errors of landmarks, in the image and in space.
 
-In the truth a NaN is a point without a label, which counts for nothing; in a prediction it is a point that was not
-found, which counts as infinitely wrong in the image and is left out in space.
+NaN in the labels is a point without a label: its error is NaN, which does not count. NaN in a prediction is a point
+that was not found: its error in the image is infinite, and in space it does not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.results import FloatArray, HandLandmark
+from knuckle.results import FloatArray
 
-FINGERTIPS = (
-    HandLandmark.THUMB_TIP,
-    HandLandmark.INDEX_TIP,
-    HandLandmark.MIDDLE_TIP,
-    HandLandmark.RING_TIP,
-    HandLandmark.PINKY_TIP,
-)
 BONES = tuple((0 if point % 4 == 1 else point - 1, point) for point in range(1, 21))  # parent, child: a tree
 MM_PER_M = 1000.0
 
 
 def palm_size(landmarks: npt.ArrayLike) -> FloatArray:
-    """(…,) distance of wrist and middle MCP in the image, the unit of the errors below.
+    """Distance of the wrist and the middle finger's MCP joint in the image, (…,): the unit of the errors below.
 
-    Zhang et al. (2020), "MediaPipe Hands: on-device real-time hand tracking", section 4; NaN where one has no label.
+    Zhang et al. (2020), "MediaPipe Hands: on-device real-time hand tracking", section 4. NaN if one has no label.
 
     Args:
         landmarks: (…, 21, 2 or more) pixels.
@@ -38,14 +29,14 @@ def palm_size(landmarks: npt.ArrayLike) -> FloatArray:
 
 
 def normalised_error(predicted: npt.ArrayLike, true: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
-    """(n, k) distance in the image by palm size, ‖p − t‖ / size: NaN without a label, inf for a point not found.
+    """Distance in the image by palm size, ‖p − t‖ / size, (n, k): NaN without a label, inf for a point not found.
 
-    The mean of it in percent is the "MSE" of Zhang et al. (2020), tables 1 to 3, and the "mean normalised absolute
-    error" of the model card, whose values agree: no square is in it.
+    The mean in percent is the "MSE" of Zhang et al. (2020), tables 1 to 3, and the "mean normalised absolute error" of
+    the model card. Their values agree: despite its name the former has no square in it.
 
     Args:
         predicted, true: (n, k, 2 or more) pixels; only x and y count.
-        size: (n,) the true hand's palm size; an error without it has no meaning and is NaN.
+        size: (n,) palm size of the labelled hand in pixels; without it the error is NaN.
     """
     p, t = np.asarray(predicted, np.float64)[..., :2], np.asarray(true, np.float64)[..., :2]
     by = np.asarray(size, np.float64).reshape(-1, 1)
@@ -55,15 +46,15 @@ def normalised_error(predicted: npt.ArrayLike, true: npt.ArrayLike, size: npt.Ar
     return np.where(labelled, np.where(np.isfinite(distance), distance, np.inf), np.nan)
 
 
-def mean_error(errors: npt.ArrayLike) -> float:
-    """Mean over the labelled points that were found; the found rate says how many those are."""
-    values = np.asarray(errors, np.float64)
-    found = values[np.isfinite(values)]
-    return float(found.mean()) if found.size else float("nan")
+def sum_and_count(values: npt.ArrayLike) -> tuple[float, int]:
+    """Sum and number of the finite values; their ratio is the mean error of the points that were found."""
+    numbers = np.asarray(values, np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    return float(finite.sum()), finite.size
 
 
 def median_error(errors: npt.ArrayLike) -> float:
-    """Median over all labelled points, one that was not found being worse than any other; inf where half are."""
+    """Median over all labelled points. A point that was not found is worse than any other; inf if half were not."""
     values = np.asarray(errors, np.float64)
     labelled = np.sort(values[~np.isnan(values)])
     if not labelled.size:
@@ -72,23 +63,11 @@ def median_error(errors: npt.ArrayLike) -> float:
     return float(low if low == high else (low + high) / 2)
 
 
-def found_rate(errors: npt.ArrayLike) -> float:
-    """Share of the labelled points that were found at all."""
-    values = np.asarray(errors, np.float64)
-    labelled = ~np.isnan(values)
-    return float(np.isfinite(values[labelled]).mean()) if labelled.any() else float("nan")
-
-
-def per_joint(errors: npt.ArrayLike, statistic: Callable[[FloatArray], float] = mean_error) -> FloatArray:
-    """(k,) a statistic of each column of (n, k) errors."""
-    return np.array([statistic(column) for column in np.asarray(errors, np.float64).T])
-
-
 def pck(errors: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:
-    """(t,) share of the labelled points with an error up to each threshold; those not found are wrong at any.
+    """Share of the labelled points with an error up to each threshold, (t,), 0..1; points not found are wrong at any.
 
     "Percentage of correct keypoints": Yang & Ramanan (2013), "Articulated human detection with flexible mixtures of
-    parts"; Simon et al. (2017) for hands. 0..1.
+    parts"; Simon et al. (2017) for hands.
     """
     values = np.asarray(errors, np.float64)
     labelled = np.sort(values[~np.isnan(values)])
@@ -98,26 +77,26 @@ def pck(errors: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:
     return np.searchsorted(labelled, limits, side="right") / labelled.size
 
 
-def area_under(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
-    """Mean height of a curve, trapezoids over its range of x: of a PCK curve its AUC, 1 when nothing is wrong.
+def pck_area(errors: npt.ArrayLike, reach: float) -> FloatArray:
+    """Each error's part in the area under the PCK curve from 0 to `reach`, in the shape of the errors.
 
-    Zimmermann & Brox (2017), "Learning to estimate 3D hand pose from single RGB images", section 6. An AUC says
-    nothing without its range of thresholds: give it with the figure.
+    max(1 − e / reach, 0): 1 without error, 0 for a point not found, NaN without a label. The mean over the labelled
+    points is the area under the curve divided by its width, the AUC of Zimmermann & Brox (2017), "Learning to estimate
+    3D hand pose from single RGB images", section 6. An AUC has no meaning without its `reach`: report both.
     """
-    xs, ys = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    width = xs[-1] - xs[0] if xs.size > 1 else 0.0
-    return float(np.sum(np.diff(xs) * (ys[1:] + ys[:-1]) / 2) / width) if width > 0 else float("nan")
+    part: FloatArray = np.maximum(1 - np.asarray(errors, np.float64) / reach, 0)
+    return part
 
 
 def mpjpe_mm(predicted_m: npt.ArrayLike, true_m: npt.ArrayLike, root: int | None = 0) -> FloatArray:
-    """(n,) mean per joint position error in millimetres, 1/k Σ ‖p − t‖ with both roots at the origin.
+    """Mean per joint position error of each hand in millimetres, (n,): 1/k Σ ‖p − t‖ with both roots at the origin.
 
     Ionescu et al. (2014), "Human3.6M", eq. 8; for hands with the wrist as root as in InterHand2.6M (Moon et al. 2020).
-    Points without a label and hands without a root are left out.
+    Points without a label do not count; a hand without a root is NaN.
 
     Args:
         predicted_m, true_m: (n, k, 3) metres.
-        root: the joint to align; None compares as given.
+        root: the joint at the origin; None compares the points as they are.
     """
     p, t = np.asarray(predicted_m, np.float64), np.asarray(true_m, np.float64)
     if root is not None:
@@ -126,7 +105,7 @@ def mpjpe_mm(predicted_m: npt.ArrayLike, true_m: npt.ArrayLike, root: int | None
 
 
 def pa_mpjpe_mm(predicted_m: npt.ArrayLike, true_m: npt.ArrayLike) -> FloatArray:
-    """(n,) the same after the best turn, shift and scale of the prediction: the error of the pose alone.
+    """MPJPE of each hand after the best rotation, shift and scale of the prediction, (n,): the error of the pose alone.
 
     Zimmermann et al. (2019), "FreiHAND"; see `procrustes`.
     """
@@ -142,11 +121,11 @@ def _mean_distance(p: FloatArray, t: FloatArray) -> FloatArray:
 
 
 def procrustes(predicted: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
-    """(n, k, d) predictions turned, shifted and scaled to lie nearest to the truth, min Σ ‖s R p + b − t‖².
+    """The predictions rotated, scaled and shifted to lie nearest to the labels, min Σ ‖s R p + b − t‖², (n, k, d).
 
     Umeyama (1991), "Least-squares estimation of transformation parameters between two point patterns", eq. 39 to 43. R
-    is a rotation: a left hand does not become a right one. Points with NaN in either have no say and stay NaN; a
-    hand whose points are all in one place, or fewer than 3, is NaN.
+    is a rotation, so a left hand does not become a right one. Points with NaN in either do not take part and stay NaN.
+    A hand is NaN if its points all lie in one place or fewer than 3 are known.
     """
     p, t = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
     if not len(p):
@@ -154,11 +133,11 @@ def procrustes(predicted: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
     both = (np.isfinite(p) & np.isfinite(t)).all(axis=-1, keepdims=True)
     count = both.sum(axis=1, keepdims=True)
     some = np.where(count >= 3, count, np.nan)
-    centre_p, centre_t = (np.where(both, points, 0).sum(axis=1, keepdims=True) / some for points in (p, t))
+    centre_p = np.where(both, p, 0).sum(axis=1, keepdims=True) / some
+    centre_t = np.where(both, t, 0).sum(axis=1, keepdims=True) / some
     usable = np.isfinite(some[:, 0, 0])
-    from_p, from_t = (
-        np.where(both & usable[:, None, None], points - c, 0) for points, c in ((p, centre_p), (t, centre_t))
-    )
+    counts = both & usable[:, None, None]
+    from_p, from_t = np.where(counts, p - centre_p, 0), np.where(counts, t - centre_t, 0)
     u, singular, vt = np.linalg.svd(np.swapaxes(from_t, 1, 2) @ from_p)
     signs = np.ones_like(singular)
     signs[:, -1] = np.where(np.linalg.det(u) * np.linalg.det(vt) < 0, -1, 1)
@@ -170,7 +149,7 @@ def procrustes(predicted: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
 
 
 def bone_lengths(points: npt.ArrayLike) -> FloatArray:
-    """(…, 20) length of each of `BONES`, wrist to CMC or MCP and so on to the tips, in the unit of the points."""
+    """Length of each of `BONES` in the unit of the points, (…, 20): from the wrist to CMC or MCP, on to the tips."""
     p = np.asarray(points, np.float64)
     parents, children = np.array(BONES).T
     length: FloatArray = np.linalg.norm(p[..., children, :] - p[..., parents, :], axis=-1)
@@ -178,6 +157,6 @@ def bone_lengths(points: npt.ArrayLike) -> FloatArray:
 
 
 def bone_length_error_mm(predicted_m: npt.ArrayLike, true_m: npt.ArrayLike) -> FloatArray:
-    """(n, 20) |length predicted − length true| in millimetres; NaN where an end has no label."""
+    """|length predicted − length true| of each bone in millimetres, (n, 20); NaN if an end has no label."""
     difference: FloatArray = MM_PER_M * np.abs(bone_lengths(predicted_m) - bone_lengths(true_m))
     return difference

@@ -1,8 +1,9 @@
-"""Measures of tracking through time: pure functions of numpy arrays."""
+"""Tracks through time: jitter, lag, lost time, identity."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -10,60 +11,62 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
-from knuckle.evaluate.metrics import assign, iou_matrix, match
+from knuckle.metrics.detection import iou_matrix, match
 from knuckle.results import FloatArray
 
 FLAT = 1e-6  # correlations that differ by less have no peak, as those of a straight line with itself
 
 
 def steps(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
-    """(t − 1, k) how far each point went from frame to frame in % of the palm, 100 ‖x_t − x_{t−1}‖ / size.
+    """How far each point moved from frame to frame in % of the palm, 100 ‖x_t − x_{t−1}‖ / size, (t − 1, k).
 
-    On a clip in which nothing moves all of it is error; else see `jitter`. NaN across frames without the hand.
+    In a clip in which nothing moves all of it is error; otherwise see `jitter`. NaN next to frames without the hand.
 
     Args:
         points: (t, k, 2 or 3) pixels of one hand, only x and y count; rows of NaN where it was not found.
         size: palm size in pixels, one or (t,).
     """
-    lengths: FloatArray = 100 * np.linalg.norm(np.diff(_by_palm(points, size), axis=0), axis=-1)
+    lengths: FloatArray = 100 * np.linalg.norm(np.diff(_in_palms(points, size), axis=0), axis=-1)
     return lengths
 
 
-def jitter(points: npt.ArrayLike, size: npt.ArrayLike, quantile: float = 0.5) -> float:
-    """Trembling in % of the palm per frame, from second differences: 100 · quantile of ‖x_{t−1} − 2x_t + x_{t+1}‖ / √3.
+def jitter(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
+    """Trembling in % of the palm per frame, 100 ‖x_{t−1} − 2x_t + x_{t+1}‖ / (√3 size), (t − 2, k).
 
-    A hand is never quite still, and slow motion makes steps that are no error: a second difference takes constant
-    velocity out, whatever it is. Noise of variance σ² that is new in each frame has 2σ² in first differences and 6σ²
-    in second ones, hence √3: the figure is the step that this noise would make on a hand that does not move.
-    Noise that lasts several frames, as after smoothing, counts less than it does in `steps`. The median (quantile 0.5)
-    ignores a few fast frames; 0.95 shows the jumps. Differences for the variance of noise on an unknown smooth
-    curve: Gasser, Sroka & Jennen-Steinmetz (1986), "Residual variance and residual pattern in nonlinear regression".
+    A hand is never quite still, and the steps of a slow motion are no error. A second difference removes any constant
+    velocity. Noise of variance σ² that is new in each frame has variance 2σ² in first differences and 6σ² in second
+    differences, hence √3: the figure is the step that this noise would make on a hand that does not move. Noise that
+    lasts several frames, as after smoothing, counts less than it does in `steps`. Differences as an estimate of noise
+    on an unknown smooth curve: Gasser, Sroka & Jennen-Steinmetz (1986), "Residual variance and residual pattern in
+    nonlinear regression".
 
-    Args: as for `steps`. Fewer than three frames in a row with the hand give NaN.
+    Args: as for `steps`. NaN next to frames without the hand.
     """
-    second = np.diff(_by_palm(points, size), n=2, axis=0)
-    lengths = np.linalg.norm(second, axis=-1)
-    lengths = lengths[np.isfinite(lengths)]
-    return float(100 * np.quantile(lengths, quantile) / math.sqrt(3)) if lengths.size else float("nan")
+    second = np.diff(_in_palms(points, size), n=2, axis=0)
+    lengths: FloatArray = 100 * np.linalg.norm(second, axis=-1) / math.sqrt(3)
+    return lengths
 
 
-def _by_palm(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
-    """The points in palms. One size for the clip, its median: a palm size that trembles would add to the error."""
+def _in_palms(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
+    """The points in palms, by the median palm size of the clip: a size that trembles would add to the error."""
+    if not np.size(points):
+        return np.zeros((0, *np.shape(points)[1:2], 2))
     scale = float(np.nanmedian(np.asarray(size, np.float64)))
     return np.asarray(points, np.float64)[..., :2] / scale
 
 
 def lag_ms(times_s: npt.ArrayLike, true: npt.ArrayLike, seen: npt.ArrayLike, most_s: float = 0.5) -> float:
-    """By how many milliseconds what was seen is behind the truth, above 0 for late; NaN where nothing tells.
+    """How many milliseconds the predictions are behind the labels; positive is late, NaN if it cannot be measured.
 
-    The τ with the largest correlation of seen(t) with true(t − τ), both resampled to even steps; the peak between
-    steps by a parabola. Knapp & Carter (1976), "The generalized correlation method for estimation of time delay";
-    the parabola: Jacovitti & Scarano (1993), "Discrete time techniques for time delay estimation". A filter that also
-    shrinks the motion has no say on it. NaN: too short, nothing moves, or the peak is at ± most_s.
+    The τ with the largest correlation of seen(t) with true(t − τ), both resampled to even steps; a parabola finds the
+    peak between steps. Knapp & Carter (1976), "The generalized correlation method for estimation of time delay"; the
+    parabola: Jacovitti & Scarano (1993), "Discrete time techniques for time delay estimation". A filter that shrinks
+    the motion does not change the result. It cannot be measured if the clip has fewer than 8 frames, nothing moves, or
+    the best τ is ± most_s.
 
     Args:
         times_s: (t,) rising.
-        true, seen: (t, d) the same points over time, in any unit; NaN where not seen.
+        true, seen: (t, d) the same points over time, in any unit; NaN where not found.
     """
     times, a, b = (np.asarray(values, np.float64) for values in (times_s, true, seen))
     if len(times) < 8:
@@ -86,7 +89,7 @@ def lag_ms(times_s: npt.ArrayLike, true: npt.ArrayLike, seen: npt.ArrayLike, mos
 
 
 def _correlation(a: FloatArray, b: FloatArray, shift: int) -> float:
-    """Of a, `shift` samples earlier, with b, where both are known; NaN where less than a quarter is, or all stands."""
+    """Correlation of b with a `shift` samples earlier; NaN if less than a quarter is known in both or nothing moves."""
     first, second = (a[: len(a) - shift], b[shift:]) if shift >= 0 else (a[-shift:], b[:shift])
     known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     if known.sum() < len(a) / 4:
@@ -97,14 +100,14 @@ def _correlation(a: FloatArray, b: FloatArray, shift: int) -> float:
 
 
 def time_lost_s(times_s: npt.ArrayLike, visible: npt.ArrayLike, found: npt.ArrayLike) -> FloatArray:
-    """(r,) seconds from each moment a hand comes back into view to its first frame that was found; 0 is at once.
+    """Seconds from each return of a hand into view until it is found, (r,); 0 if it is found at once.
 
-    Only returns count: a hand must have been in view, then not, then again. One that is not found before it
-    goes again or the clip ends gives the whole time that it was there, to the end of its last frame.
+    Only returns count: a hand must have been in view, then out of view, then in view again. If it leaves, or the clip
+    ends, before it is found, the whole time that it was in view counts, to the end of its last frame.
 
     Args:
         times_s: (t,) of the frames, rising.
-        visible, found: (t,) whether the hand could be seen, and was.
+        visible, found: (t,) whether the hand was in view, and whether it was found.
     """
     times, there, seen = np.asarray(times_s, np.float64), np.asarray(visible, bool), np.asarray(found, bool)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(int)))
@@ -118,7 +121,7 @@ def time_lost_s(times_s: npt.ArrayLike, visible: npt.ArrayLike, found: npt.Array
 
 
 class TrackedFrame(NamedTuple):
-    """One frame of a clip: the ids of its n true hands, of the m hands that were seen, and (n, m) similarities."""
+    """One frame of a clip: ids of its n labelled hands, ids of its m predicted hands, their similarities (n, m)."""
 
     true_ids: Sequence[int]
     seen_ids: Sequence[int]
@@ -126,7 +129,7 @@ class TrackedFrame(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """The identity measures of Ristani et al.; `hits`, `false_ids`, `missed` are IDTP, IDFP, IDFN."""
+    """The identity metrics of Ristani et al.; `hits`, `false_ids`, `missed` are IDTP, IDFP, IDFN."""
 
     idf1: float
     precision: float
@@ -139,30 +142,29 @@ class Identity(NamedTuple):
 def identity(frames: Iterable[TrackedFrame], least: float = 0.5) -> Identity:
     """How long hands kept their own ids: IDF1 = 2 IDTP / (2 IDTP + IDFP + IDFN), 0..1.
 
-    Each true hand is paired with at most one id for the whole clip, so that most of its frames are right (IDTP); every
-    other prediction is false (IDFP), every other truth is missed (IDFN). Ristani et al. (2016), "Performance measures
-    and a data set for multi-target, multi-camera tracking", eq. 1 to 6, solved exactly: the least IDFP + IDFN is the
-    largest IDTP, since IDTP + IDFN and IDTP + IDFP are given.
+    Each labelled hand is paired with at most one id for the whole clip, so that as many frames as possible are right
+    (IDTP); every other prediction is false (IDFP), every other label is missed (IDFN). Ristani et al. (2016),
+    "Performance measures and a data set for multi-target, multi-camera tracking", eq. 1 to 6. The solution is exact:
+    IDTP + IDFN and IDTP + IDFP are given, so the smallest IDFP + IDFN has the largest IDTP.
 
     Args:
-        frames: of one clip; to join clips give each its own ids.
-        least: similarity (such as IoU) from which a prediction covers a truth.
+        frames: of one clip. To join clips, give each clip ids of its own.
+        least: the similarity (such as IoU) from which a prediction covers a labelled hand.
 
     Raises:
-        InputError: an id comes twice in one frame.
+        InputError: an id occurs twice in one frame.
     """
-    together: dict[tuple[int, int], int] = {}
-    true_count: dict[int, int] = {}
-    seen_count: dict[int, int] = {}
+    from scipy.optimize import linear_sum_assignment
+
+    together: Counter[tuple[int, int]] = Counter()
+    true_count: Counter[int] = Counter()
+    seen_count: Counter[int] = Counter()
     for true_ids, seen_ids, similarity in map(_checked, frames):
-        for ids, counts in ((true_ids, true_count), (seen_ids, seen_count)):
-            for one in ids:
-                counts[one] = counts.get(one, 0) + 1
-        for i, j in np.argwhere(similarity >= least):
-            pair = (true_ids[i], seen_ids[j])
-            together[pair] = together.get(pair, 0) + 1
-    gain = np.array([[together.get((t, s), 0) for s in seen_count] for t in true_count], np.float64)
-    hits = int(gain[assign(-gain)].sum()) if gain.size else 0
+        true_count.update(true_ids)
+        seen_count.update(seen_ids)
+        together.update((true_ids[i], seen_ids[j]) for i, j in np.argwhere(similarity >= least))
+    gain = np.array([[together[t, s] for s in seen_count] for t in true_count], np.float64)
+    hits = int(gain[linear_sum_assignment(gain, maximize=True)].sum()) if gain.size else 0
     truths, seen = sum(true_count.values()), sum(seen_count.values())
     return Identity(
         _share(2 * hits, truths + seen), _share(hits, seen), _share(hits, truths), hits, seen - hits, truths - hits
@@ -170,9 +172,9 @@ def identity(frames: Iterable[TrackedFrame], least: float = 0.5) -> Identity:
 
 
 def id_switches(frames: Iterable[TrackedFrame], least: float = 0.5) -> int:
-    """How often a true hand is found under another id than when it was last found.
+    """How often a labelled hand is found under another id than the last time it was found.
 
-    A pair of the frame before stays while it is still similar enough; the rest is matched anew: Bernardin &
+    A pair of the previous frame stays as long as it is similar enough; the others are matched anew: Bernardin &
     Stiefelhagen (2008), "Evaluating multiple object tracking performance: the CLEAR MOT metrics", section 2.1.2.
     """
     last: dict[int, int] = {}
@@ -190,10 +192,14 @@ def id_switches(frames: Iterable[TrackedFrame], least: float = 0.5) -> int:
 
 
 def id_changes(boxes: Sequence[npt.ArrayLike], ids: Sequence[Sequence[int]], least: float = 0.5) -> tuple[int, int]:
-    """Without labels: how many hands of successive frames that overlap carry different ids, and of how many.
+    """Without labels: how many overlapping hands of successive frames have different ids, and how many overlap.
 
-    Pairs are the best matching by IoU at least `least`. It sees an id that changes from one frame to the next, and not
-    one that is lost in a gap or stays with the wrong hand: no replacement for `identity`.
+    Pairs are matched by an IoU of at least `least`. This detects an id that changes from one frame to the next. It does
+    not detect an id that is lost in a gap or stays with the wrong hand, so it does not replace `identity`.
+
+    Args:
+        boxes: per frame (m, 4), x0, y0, x1, y1.
+        ids: per frame the m ids.
     """
     changes = pairs = 0
     for k in range(1, len(boxes)):
@@ -203,12 +209,6 @@ def id_changes(boxes: Sequence[npt.ArrayLike], ids: Sequence[Sequence[int]], lea
     return changes, pairs
 
 
-def calls_per_frame(searched: Sequence[bool | None]) -> float:
-    """Share of the frames in which the palm detector ran; NaN where the tracker does not tell."""
-    told = [ran for ran in searched if ran is not None]
-    return sum(told) / len(told) if told else float("nan")
-
-
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
@@ -216,6 +216,6 @@ def _share(part: float, whole: float) -> float:
 def _checked(frame: TrackedFrame) -> TrackedFrame:
     for ids in frame[:2]:
         if len(set(ids)) < len(ids):
-            raise InputError(f"an id may come once in a frame, got {list(ids)}")
+            raise InputError(f"an id may occur only once in a frame, got {list(ids)}")
     shape = (len(frame[0]), len(frame[1]))
     return TrackedFrame(frame[0], frame[1], np.asarray(frame[2], np.float64).reshape(shape))

@@ -1,4 +1,4 @@
-"""How sure a measured figure is: intervals by resampling images, for one tracker and for the difference of two."""
+"""Confidence intervals by resampling images: of one figure, and of the difference between two trackers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESAMPLES = 1000
 
 
 class Interval(NamedTuple):
-    """A figure and the ends of its 95 % interval; the ends are NaN where there is nothing to resample."""
+    """A figure and the ends of its 95 % interval; the ends are NaN if there are fewer than two groups to resample."""
 
     value: float
     low: float
@@ -27,15 +27,15 @@ class Interval(NamedTuple):
 def bootstrap(
     statistic: Callable[[IntArray], float], groups: Sequence[Any], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """The percentile interval of any statistic of images, by drawing whole groups of images with replacement.
+    """The percentile interval of any statistic of images: whole groups of images are drawn with replacement.
 
-    Efron & Tibshirani (1993), "An introduction to the bootstrap", chapter 13; groups, since pictures of one person or
-    clip are not independent: Davison & Hinkley (1997), "Bootstrap methods and their application", section 3.8. For a
-    paired difference let the statistic subtract: both trackers then see the same images in each draw.
+    Efron & Tibshirani (1993), "An introduction to the bootstrap", chapter 13. Groups are drawn because images of one
+    person or clip are not independent: Davison & Hinkley (1997), "Bootstrap methods and their application", section
+    3.8. For a paired difference let the statistic subtract: both trackers then see the same images in each draw.
 
     Args:
-        statistic: of the indices of images, with repetitions, to a number; NaN draws are left out.
-        groups: (n,) the group of each image, such as its clip; `range(n)` where all are independent.
+        statistic: takes the indices of the drawn images, with repetitions; draws that give NaN are ignored.
+        groups: (n,) the group of each image, such as its clip; `range(n)` if all images are independent.
     """
     members = _members(groups)
     value = float(statistic(np.arange(len(groups))))
@@ -55,7 +55,9 @@ def bootstrap_ratio(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """The same for Σ numerators / Σ denominators over images: rates and means, a thousand times faster.
+    """The interval of Σ numerators / Σ denominators over images, such as rates and means.
+
+    The same as `bootstrap`, a thousand times faster.
 
     Args:
         numerators, denominators: (n,) per image, such as hands found and hands labelled.
@@ -74,7 +76,9 @@ def bootstrap_ratio_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """The same for the first tracker's ratio minus the second's on the same images: beyond chance where 0 is outside.
+    """The interval of the first tracker's ratio minus the second's on the same images.
+
+    If 0 is outside of it, the difference is more than chance.
 
     Args:
         first, second: numerators and denominators, each (n,) per image.
@@ -88,7 +92,7 @@ def bootstrap_ratio_difference(
 
 
 def wilson(successes: float, trials: float) -> Interval:
-    """The score interval of a rate: of 0 in n it is not [0, 0], which resampling would say.
+    """The score interval of a rate. For 0 of n it is not [0, 0], as resampling would say.
 
     (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n), z = 1.96: Wilson (1927), "Probable inference, the law of
     succession, and statistical inference". For independent trials.
@@ -105,7 +109,7 @@ _NOTHING = (math.nan, math.nan)
 
 
 def _members(groups: Sequence[Any]) -> list[IntArray]:
-    """The indices of each group's images, groups in the order in which they come."""
+    """The indices of each group's images, in the order in which the groups first occur."""
     places: dict[Any, list[int]] = {}
     for index, group in enumerate(groups):
         places.setdefault(group, []).append(index)
@@ -118,7 +122,7 @@ def _group_sums(columns: Sequence[npt.ArrayLike], groups: Sequence[Any]) -> Floa
 
 
 def _counts(groups: int, resamples: int, seed: int) -> FloatArray:
-    """(resamples, groups) how often each group is drawn."""
+    """How often each group is drawn in each resample, (resamples, groups)."""
     random = np.random.default_rng(seed)
     return random.multinomial(groups, np.full(groups, 1 / groups), size=resamples).astype(np.float64)
 

@@ -1,0 +1,206 @@
+"""The metrics of single images, a row of the report each: `MEASURES` and `POOLED`. Their equations are in `metrics`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle import metrics
+from knuckle.evaluate.matching import MatchedImage, RankedPalms, joined
+from knuckle.results import FINGERTIPS
+
+OPERATING_PALM_SCORE = 0.5
+TIPS = list(FINGERTIPS)
+Better = Literal["higher", "lower"] | None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric that is a mean.
+
+    Attributes:
+        name: in words; {limit} stands for the PCK threshold.
+        unit: None is the unit of the errors.
+        values: the values of one image; the figure is the mean over the finite values of all images.
+        factor: multiplies the mean, 100 for percent.
+    """
+
+    name: str
+    unit: str | None
+    better: Better
+    values: Callable[[MatchedImage], npt.ArrayLike]
+    factor: float = 100
+
+
+def hands_found(one: MatchedImage) -> npt.ArrayLike:
+    """Recall: for each labelled hand whether it was found."""
+    return [k in one.pairs[:, 1] for k, hand in enumerate(one.labels) if hand.extent is not None]
+
+
+def false_hands(one: MatchedImage) -> npt.ArrayLike:
+    """False positives per image with hands, all of which are labelled."""
+    return [len(one.predicted.hands) - len(one.pairs)] if one.is_complete and one.labels else []
+
+
+def false_alarms(one: MatchedImage) -> npt.ArrayLike:
+    """False positives per hand-free image."""
+    return [len(one.predicted.hands)] if one.is_complete and not one.labels else []
+
+
+def alarmed(one: MatchedImage) -> npt.ArrayLike:
+    """Whether a hand-free image has a false positive."""
+    return [len(one.predicted.hands) > 0] if one.is_complete and not one.labels else []
+
+
+def palms_found(one: MatchedImage) -> npt.ArrayLike:
+    """For each labelled hand whether a palm with a score of at least `OPERATING_PALM_SCORE` found it."""
+    sure = one.palms.found[one.palms.scores >= OPERATING_PALM_SCORE]
+    return [k in sure for k in range(one.palms.truths)]
+
+
+def box_overlap(one: MatchedImage) -> npt.ArrayLike:
+    """IoU of each labelled box with the box of the hand that was found there, 0 if none was."""
+    overlaps = {k: 0.0 for k, hand in enumerate(one.labels) if hand.box is not None}
+    for place, k in one.pairs.tolist():
+        if k in overlaps:
+            overlaps[k] = metrics.iou_matrix([one.predicted.hands[place].box], [one.labels[k].box])[0, 0]
+    return list(overlaps.values())
+
+
+def two_found(one: MatchedImage) -> npt.ArrayLike:
+    """How many hands lie in the box around both hands, two at most."""
+    if one.shot.both_hands_box is None:
+        return []
+    centres = [(hand.box[:2] + hand.box[2:]) / 2 for hand in one.predicted.hands]
+    inside = metrics.centredness(centres, [one.shot.both_hands_box]) >= 0
+    return [min(2, int(inside.sum()))]
+
+
+def pair_overlap(one: MatchedImage) -> npt.ArrayLike:
+    """IoU of the box around both hands with the box around all predicted hands, 0 if there are none."""
+    if one.shot.both_hands_box is None:
+        return []
+    if not one.predicted.hands:
+        return [0]
+    boxes = np.stack([hand.box for hand in one.predicted.hands])
+    around = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
+    return [float(metrics.iou_matrix([around], [one.shot.both_hands_box])[0, 0])]
+
+
+def within_limit(one: MatchedImage) -> npt.ArrayLike:
+    """For each labelled point whether its error is at most the unit's limit (PCK)."""
+    return np.where(np.isnan(one.errors), np.nan, one.errors <= one.unit.limit)
+
+
+def sides(one: MatchedImage) -> npt.ArrayLike:
+    """For each found hand whether its handedness is the labelled one; where either has none it does not count."""
+    hands = [(one.predicted.hands[place].handedness, one.labels[k].handedness) for place, k in one.pairs.tolist()]
+    known = [(predicted, label) for predicted, label in hands if predicted and label]
+    return metrics.accuracy([predicted for predicted, _ in known], [label for _, label in known])
+
+
+MEASURES = (
+    Measure("hands found", "%", "higher", hands_found),
+    Measure("false hands per 1000 images", "", "lower", false_hands, 1000),
+    Measure("false alarms per 1000 images without hands", "", "lower", false_alarms, 1000),
+    Measure("images without hands that raise an alarm", "%", "lower", alarmed),
+    Measure("palms found", "%", "higher", palms_found),
+    Measure("overlap with the hand's box, missed = 0", "% IoU", "higher", box_overlap),
+    Measure("hands within the box around both", "of 2", "higher", two_found, 1),
+    Measure("overlap with the box around both, missed = 0", "% IoU", "higher", pair_overlap),
+    Measure("mean error, found hands", None, "lower", lambda one: one.errors),
+    Measure("mean error before smoothing, found hands", None, "lower", lambda one: [] if one.photo else one.raw_errors),
+    Measure("mean error of fingertips, found hands", None, "lower", lambda one: one.errors[:, TIPS]),
+    Measure("PCK at {limit} %, missed = wrong", "%", "higher", within_limit),
+    Measure("AUC of PCK, missed = wrong", "%", "higher", lambda one: metrics.pck_area(one.errors, one.unit.reach)),
+    Measure("left or right correct, found hands", "%", "higher", sides),
+    Measure("MPJPE, wrists together", "mm", "lower", lambda one: metrics.mpjpe_mm(*one.worlds), 1),
+    Measure("PA-MPJPE", "mm", "lower", lambda one: metrics.pa_mpjpe_mm(*one.worlds), 1),
+    Measure("bone length error", "mm", "lower", lambda one: metrics.bone_length_error_mm(*one.worlds), 1),
+    Measure("Brier score of presence", "", "lower", lambda one: metrics.brier(*one.presences), 1),
+)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A metric that is no mean: it needs the samples of all images together.
+
+    Attributes:
+        samples: what one image contributes.
+        count: how many samples that is.
+        statistic: the figure for the contributions of some images.
+    """
+
+    name: str
+    unit: str | None
+    better: Better
+    samples: Callable[[MatchedImage], Any]
+    count: Callable[[Any], int]
+    statistic: Callable[[Sequence[Any]], float]
+    factor: float = 100
+
+
+def palm_ap(images: Sequence[RankedPalms]) -> float:
+    """Average precision of the palms of several images."""
+    scores, hits = joined([(one.scores, one.hits) for one in images])
+    return metrics.average_precision(scores, hits, sum(one.truths for one in images))
+
+
+def median_ms(times: Sequence[float]) -> float:
+    """Median of the times that are known, NaN if none is."""
+    known = [time for time in times if math.isfinite(time)]
+    return float(np.median(known)) if known else math.nan
+
+
+PALM_AP = Pooled("palm AP, IoU 0.5", "%", "higher", lambda one: one.palms, lambda palms: int(palms.truths), palm_ap)
+PALM_AP_IN_BOX = replace(PALM_AP, name="palm AP, centre in the hand's box")
+POOLED = (
+    Pooled(
+        "median error, missed = infinite",
+        None,
+        "lower",
+        lambda one: one.errors,
+        lambda errors: int((~np.isnan(errors)).sum()),
+        lambda errors: metrics.median_error(np.concatenate(errors)),
+    ),
+    Pooled(
+        "visibility AUROC",
+        "",
+        "higher",
+        lambda one: one.visibilities,
+        lambda pair: len(pair[0]),
+        lambda pairs: metrics.auroc(*joined(pairs)),
+        1,
+    ),
+    Pooled(
+        "time per image, median",
+        "ms",
+        None,
+        lambda one: one.predicted.ms,
+        lambda ms: int(math.isfinite(ms)),
+        median_ms,
+        1,
+    ),
+)
+
+
+def complaint(one: MatchedImage) -> tuple[float, str]:
+    """How badly a tracker did on an image, and why in a few words."""
+    labelled = sum(hand.extent is not None for hand in one.labels)
+    missed = labelled - len(one.pairs)
+    false = len(one.predicted.hands) - len(one.pairs) if one.is_complete else 0
+    total, points = metrics.sum_and_count(one.errors)
+    mean = 100 * total / points if points else 0.0
+    words = []
+    if missed > 0:
+        words.append(f"{missed} missed")
+    if false > 0:
+        words.append(f"{false} false")
+    if points:
+        words.append(f"error {mean:.0f} {one.unit.name}")
+    return missed + false + mean / 100, ", ".join(words)
