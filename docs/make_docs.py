@@ -1,6 +1,6 @@
-"""Makes what the documents show: pictures, the command line's help, the table of measurements. `make docs`.
+"""Write the generated parts of the documents: tables, command line help, pictures. Run as `make docs`.
 
-Tests compare the texts with what is committed, so a change of the program changes its documents.
+Tests compare the texts with the committed ones, so a change of the program must change its documents.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COMMANDS = (
 
 
 def command_line() -> str:
-    """docs/cli.md."""
+    """The text of docs/cli.md: the help of every command."""
     from click.testing import CliRunner
 
     from knuckle.cli.app import cli
@@ -52,17 +52,20 @@ def command_line() -> str:
 
 
 def graph_page() -> None:
-    """The Mermaid block of docs/graph.md."""
+    """Write the diagram of docs/graph.md: a Mermaid block, and docs/images/graph.svg, which the site shows instead."""
     from knuckle import HandTracker
     from knuckle.inspect.diagram import as_mermaid, diagram_of
+    from knuckle.inspect.page import as_svg
 
+    diagram = diagram_of(HandTracker().graph)
     path = DOCS / "graph.md"
     head, rest = path.read_text().split("```mermaid\n", 1)
-    path.write_text(f"{head}```mermaid\n{as_mermaid(diagram_of(HandTracker().graph))}```{rest.split('```', 1)[1]}")
+    path.write_text(f"{head}```mermaid\n{as_mermaid(diagram)}```{rest.split('```', 1)[1]}")
+    (DOCS / "images" / "graph.svg").write_text(as_svg(diagram))
 
 
 def picture() -> None:
-    """docs/images/hands.jpg: three drawn hands with what was found on them."""
+    """Write docs/images/hands.jpg: three drawn hands with the landmarks that were found."""
     import numpy as np
     from PIL import Image
     from scene import blank, draw_hand
@@ -82,17 +85,14 @@ def picture() -> None:
 
 
 def main() -> None:
-    from bench import README, RESULTS, write_table
     from make_web_constants import TARGET, constants
 
     TARGET.write_text(constants())
     for script in ("make_accuracy.py", "make_tables.py"):
         subprocess.run([sys.executable, str(DOCS / script)], check=True)
     (DOCS / "cli.md").write_text(command_line())
-    (DOCS / "images").mkdir(exist_ok=True)
     graph_page()
     picture()
-    write_table(README, RESULTS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Makes docs/images/handedness.jpg: which side each API tells, in a photo and in its mirror image."""
+"""Make docs/images/handedness.jpg: the side that each API reports, in a photo and in its mirror image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def person() -> np.ndarray:
-    """Somebody who faces the camera and holds the right hand up."""
+    """Draw a person who faces the camera and raises the right hand."""
     from scene import SKIN, blank, draw_hand
 
     image = blank(WIDTH, HEIGHT)
@@ -42,7 +42,7 @@ def person() -> np.ndarray:
 
 
 def labelled(image: np.ndarray, title: str, flipped: bool) -> np.ndarray:
-    """The image with what each API says under the hand: green where it is the person's own side."""
+    """Write the answer of each API under the hand: green if it is the person's own side, red if not."""
     told = {"knuckle.solutions": side_by_solutions(image), "knuckle.tasks": side_by_tasks(image)}
     x = (WIDTH - HAND_X if flipped else HAND_X) - 110
     cv2.rectangle(image, (0, 0), (WIDTH, 44), WHITE, -1)
@@ -55,7 +55,7 @@ def labelled(image: np.ndarray, title: str, flipped: bool) -> np.ndarray:
 
 
 def side_by_solutions(image: np.ndarray) -> str:
-    """What the legacy API calls the one hand."""
+    """The side that the legacy API reports."""
     import knuckle.solutions as mp_solutions
 
     with mp_solutions.hands.Hands(static_image_mode=True) as hands:
@@ -64,11 +64,11 @@ def side_by_solutions(image: np.ndarray) -> str:
 
 
 def side_by_tasks(image: np.ndarray) -> str:
-    """What the Tasks API calls the one hand."""
+    """The side that the Tasks API reports."""
     from knuckle.pipeline.palm import UPRIGHT_RAD
     from knuckle.tasks import BaseOptions, HandLandmarker, HandLandmarkerOptions, Image, ImageFormat
 
-    # Straight crops: a drawn hand is not so natural that a turned one would do.
+    # Upright crops: the network does not recognise the drawn hand in a turned one.
     options = HandLandmarkerOptions(BaseOptions(model_asset_path="mediapipe"), upright_rad=UPRIGHT_RAD)
     with HandLandmarker.create_from_options(options) as landmarker:
         ((side,),) = landmarker.detect(Image(ImageFormat.SRGB, image)).handedness

@@ -1,7 +1,8 @@
 """What the documentation site adds to the pages in docs/: README, CONTRIBUTING and CHANGELOG become pages of it.
 
-Links are written as they work in the repository. On the site, links to pages lead to pages, and links to other files of
-the repository become plain text, because the site does not contain those files.
+The Mermaid block of a page, which GitHub draws, is replaced by the picture docs/images/graph.svg: Mermaid would be
+loaded from another host. Links are written as they work in the repository. On the site, links to pages lead to pages,
+and links to other files of the repository become plain text, because the site does not contain those files.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from mkdocs.structure.files import File, Files
 logger = logging.getLogger("mkdocs.hooks.site")
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+MERMAID = re.compile(r"^```mermaid\n.*?^```$", re.S | re.M)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
@@ -45,4 +47,4 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
             logger.warning("%s links to %s, which is not in the repository", page.file.src_uri, target)  # strict: fails
         return text
 
-    return LINK.sub(rewrite, markdown)
+    return LINK.sub(rewrite, MERMAID.sub("![The tracking graph](images/graph.svg)", markdown))
