@@ -38,12 +38,12 @@ def media(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "```python" in page.read_text()], ids=by_name)
+@pytest.mark.parametrize("page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=by_name)
 def test_the_examples_of_a_page_run(page: Path, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(media)
     text = page.read_text()
     blocks = list(BLOCK.finditer(text))
-    assert len(blocks) == text.count("```python")  # the pattern above sees them all
+    assert len(blocks) == len(re.findall("^```python", text, re.M))  # the pattern sees all of them
     namespace = {"__name__": "__main__"}
     for block in blocks:
         if not block.group(1):
@@ -51,7 +51,9 @@ def test_the_examples_of_a_page_run(page: Path, media: Path, monkeypatch: pytest
             exec(compile("\n" * line + block.group(2), str(page), "exec"), namespace)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "{.no-run}" in page.read_text()], ids=by_name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if re.search(r"^```python {\.no-run}", page.read_text(), re.M)], ids=by_name
+)
 def test_the_examples_that_do_not_run_use_no_unknown_name(page: Path) -> None:
     assert unknown_names("\n".join(block.group(2) for block in BLOCK.finditer(page.read_text()))) == ""
 
