@@ -1,7 +1,7 @@
-"""`install()`: old scripts that say `import mediapipe` find Knuckle.
+"""`install()` lets old scripts that say `import mediapipe` run on Knuckle.
 
-Modules are placed in `sys.modules` under MediaPipe's names, as copies of ours, so that both `import` forms and
-attribute chains such as `mp.solutions.hands.Hands` work.
+It places copies of our modules in `sys.modules` under MediaPipe's names, so that all import forms work, and attribute
+chains such as `mp.solutions.hands.Hands` too.
 """
 
 from __future__ import annotations
@@ -46,36 +46,42 @@ _MESSAGES = {
 
 
 def install() -> None:
-    """Make `import mediapipe` give Knuckle's solutions and tasks.
+    """Make `import mediapipe` find Knuckle's `solutions` and `tasks`. A second call does nothing.
 
-    Where MediaPipe is installed with `solutions`, nothing is changed; where it has none (from 0.10.30 on) only those
-    are added. Calling it again does nothing.
+    If MediaPipe is installed, only `solutions` is added, and only if it is missing (from version 0.10.30 on).
     """
     mediapipe = _module("mediapipe")
     if hasattr(mediapipe, "solutions"):
         return
-    absent = mediapipe.__spec__ is not None and mediapipe.__spec__.origin == __name__
-    places = {**_SOLUTIONS, **_TASKS, **_MESSAGES} if absent else _SOLUTIONS
+    is_ours = mediapipe.__spec__ is not None and mediapipe.__spec__.origin == __name__
+    places = {**_SOLUTIONS, **_TASKS, **_MESSAGES} if is_ours else _SOLUTIONS
     for name, source in places.items():
         public = {k: v for k, v in vars(importlib.import_module(source)).items() if not k.startswith("__")}
         vars(_module(name)).update(public)
-    if absent:
+    if is_ours:
         tasks, own = importlib.import_module("knuckle.mediapipe.tasks"), importlib.import_module("knuckle")
         vars(mediapipe).update(Image=tasks.Image, ImageFormat=tasks.ImageFormat)
         vars(mediapipe).update(__version__=f"0.10.21+knuckle.{own.__version__}")
 
 
 def _module(name: str) -> ModuleType:
-    """The module of that name, with its parents: the one that is there, or a new and empty one."""
+    """Import a module, with its parents; create it empty if it does not exist."""
     parent, _, last = name.rpartition(".")
     around = _module(parent) if parent else None
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
-            raise
-        module = module_from_spec(ModuleSpec(name, None, origin=__name__, is_package=True))
-        sys.modules[name] = module
+            raise  # it exists, but something that it imports does not
+        module = _create(name)
+    if module.__spec__ and module.__spec__.origin is None:  # a folder of that name without code
+        module = _create(name)
     if around is not None:
         setattr(around, last, module)
+    return module
+
+
+def _create(name: str) -> ModuleType:
+    module = module_from_spec(ModuleSpec(name, None, origin=__name__, is_package=True))
+    sys.modules[name] = module
     return module

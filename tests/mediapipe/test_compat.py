@@ -34,7 +34,8 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def absent(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    if importlib.util.find_spec("mediapipe"):
+    spec = importlib.util.find_spec("mediapipe")
+    if spec and spec.origin:  # a folder without code, such as that of these tests, has no origin
         pytest.skip("MediaPipe is installed here")
 
 
@@ -73,6 +74,16 @@ def test_attribute_chains_work(absent: None) -> None:
 def test_every_import_form_works(absent: None, statement: str) -> None:
     compat.install()
     exec(statement, {})
+
+
+def test_a_folder_called_mediapipe_is_not_mediapipe(
+    absent: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mediapipe" / "solutions").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    compat.install()
+    mp = importlib.import_module("mediapipe")
+    assert mp.solutions.hands.Hands is knuckle.solutions.hands.Hands and mp.Image is knuckle.tasks.Image
 
 
 def test_installing_twice_changes_nothing(absent: None) -> None:

@@ -1,1 +1,1 @@
-"""Other people's API and graphs: MediaPipe's legacy solutions, its Tasks and its reference graphs, on our pipeline."""
+"""MediaPipe's APIs on Knuckle's pipeline: its graphs, the legacy solutions and the Tasks API."""

@@ -1,4 +1,4 @@
-"""MediaPipe's default colours of hands, BGR."""
+"""MediaPipe's default drawing styles of hands. Colours are BGR."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PALM = (0, 1, 5, 9, 13, 17)
 
 
 def get_default_hand_landmarks_style() -> Mapping[int, DrawingSpec]:
-    """A filled dot for each landmark: red for the palm, a colour for each finger."""
+    """The style of each landmark, by index: filled dots, red on the palm, one colour per finger."""
     colors = dict.fromkeys(_PALM, _RED)
     for finger, color in _FINGERS.items():
         colors.update(dict.fromkeys(set(FINGERS[finger]) - set(_PALM), color))
@@ -29,7 +29,7 @@ def get_default_hand_landmarks_style() -> Mapping[int, DrawingSpec]:
 
 
 def get_default_hand_connections_style() -> Mapping[tuple[int, int], DrawingSpec]:
-    """A line for each connection: grey for the palm, a colour for each finger."""
+    """The style of each connection, by its pair of landmarks: grey on the palm, one colour per finger."""
     style = {pair: DrawingSpec(_GRAY, thickness=3) for pair in PALM_CONNECTIONS}
     for finger, color in _FINGERS.items():
         style.update({pair: DrawingSpec(color, thickness=2) for pair in FINGER_CONNECTIONS[finger]})

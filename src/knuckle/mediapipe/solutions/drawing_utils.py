@@ -1,7 +1,7 @@
-"""MediaPipe's drawing functions: the same arguments and the same pixels. Images are BGR uint8, drawn on in place.
+"""MediaPipe's drawing functions, with the same arguments and the same pixels. They draw on BGR uint8 images in place.
 
-Landmarks may be those of `knuckle.solutions` (a message with a list) or of `knuckle.tasks` (the list itself);
-connections pairs of indices or objects with `start` and `end`.
+Landmarks come from `knuckle.solutions` (a message with a list) or `knuckle.tasks` (a list). Connections are pairs of
+indices, or objects with `start` and `end`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ RED_COLOR = (0, 0, 255)
 GREEN_COLOR = (0, 128, 0)
 BLUE_COLOR = (255, 0, 0)
 
-_LEAST = {"visibility": 0.5, "presence": 0.5}
+_MINIMUM = {"visibility": 0.5, "presence": 0.5}  # points below one of these are not drawn
 _RELATIVE_BOUNDING_BOX = 2
 
 
 @dataclass
 class DrawingSpec:
-    """How to draw: BGR colour, thickness in pixels (negative fills), radius of points in pixels."""
+    """BGR colour, thickness in pixels (negative fills the shape), and radius of points in pixels."""
 
     color: Color = WHITE_COLOR
     thickness: int = 2
@@ -54,19 +54,19 @@ def draw_landmarks(
     connection_drawing_spec: ConnectionSpec = _WHITE,
     is_drawing_landmarks: bool = True,
 ) -> None:
-    """Draw one hand: its connections as lines, then each landmark as a dot with a rim.
+    """Draw one hand: its connections as lines, then its landmarks as dots with a rim.
 
     Args:
         image: BGR uint8 (height, width, 3), changed in place.
-        landmark_list: landmarks in image widths and heights; nothing is drawn where it is None or empty.
-            Points outside the image, or with a visibility or presence below 0.5, are left out.
-        connections: which points to join.
-        landmark_drawing_spec: for all points, or per index; None for no dots.
-        connection_drawing_spec: for all lines, or per pair.
-        is_drawing_landmarks: False for no dots.
+        landmark_list: landmarks in image widths and heights; None or an empty list draws nothing. Points outside the
+            image, or with a visibility or presence below 0.5, are not drawn.
+        connections: pairs of points to connect.
+        landmark_drawing_spec: style of all points, or one per index; None draws no points.
+        connection_drawing_spec: style of all lines, or one per pair.
+        is_drawing_landmarks: False draws no points.
 
     Raises:
-        ValueError: the image has no three channels, or a connection names a point that is not there.
+        ValueError: the image does not have three channels, or a connection names a missing point.
     """
     if not landmark_list:
         return
@@ -92,10 +92,10 @@ def draw_detection(
     keypoint_drawing_spec: DrawingSpec = _RED,
     bbox_drawing_spec: DrawingSpec = _WHITE,
 ) -> None:
-    """Draw a detection message: its key points as circles, its box; what lies outside the image is left out.
+    """Draw the key points and the box of a detection message; parts outside the image are not drawn.
 
     Raises:
-        ValueError: the image has no three channels, or the detection has no relative box.
+        ValueError: the image does not have three channels, or the detection has no relative box.
     """
     location = getattr(detection, "location_data", None)
     if location is None:
@@ -123,17 +123,18 @@ def draw_axis(
     axis_length: float = 0.1,
     axis_drawing_spec: DrawingSpec = _WHITE,
 ) -> None:
-    """Draw the axes of an object as arrows: x red, y green, z blue.
+    """Draw the axes of an object as arrows: x in red, y in green, z in blue.
 
     Args:
         image: BGR uint8 (height, width, 3), changed in place.
-        rotation: (3, 3), camera from object. translation: (3,). The camera looks along -z, y up.
-        focal_length, principal_point: in half widths and heights of the image.
-        axis_length: of each arrow, in the unit of `translation`.
-        axis_drawing_spec: its thickness counts.
+        rotation: (3, 3), camera from object. The camera looks along -z, with y up.
+        translation: (3,), camera from object.
+        focal_length, principal_point: (x, y) in half widths and half heights of the image.
+        axis_length: length of each arrow, in the unit of `translation`.
+        axis_drawing_spec: only its thickness is used.
 
     Raises:
-        ValueError: the image has no three channels.
+        ValueError: the image does not have three channels.
     """
     height, width = _size(image)
     ends = np.vstack([np.zeros(3), np.eye(3)]).astype(np.float32)
@@ -154,11 +155,11 @@ def plot_landmarks(
     elevation: int = 10,
     azimuth: int = 10,
 ) -> None:
-    """Show landmarks in a 3D plot of matplotlib, 10 x 10 inches, seen from `elevation` and `azimuth` degrees.
+    """Show landmarks in a 3D plot of matplotlib, 10 × 10 inches, seen from `elevation` and `azimuth` in degrees.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        ValueError: a connection names a point that is not there.
+        ValueError: a connection names a missing point.
     """
     if not landmark_list:
         return
@@ -192,7 +193,7 @@ def _size(image: npt.NDArray[Any]) -> tuple[int, int]:
 
 
 def _pixels(points: Sequence[Any], width: int, height: int) -> dict[int, Pixel]:
-    """Pixels of the points that can be seen, by index."""
+    """The pixels of the points that are drawn, by index."""
     pixels = {}
     for index, point in enumerate(points):
         pixel = _normalized_to_pixel_coordinates(point.x, point.y, width, height)
@@ -202,9 +203,9 @@ def _pixels(points: Sequence[Any], width: int, height: int) -> dict[int, Pixel]:
 
 
 def _is_hidden(point: Any) -> bool:
-    for name, least in _LEAST.items():
+    for name, minimum in _MINIMUM.items():
         is_set = point.HasField(name) if hasattr(point, "HasField") else getattr(point, name) is not None
-        if is_set and getattr(point, name) < least:
+        if is_set and getattr(point, name) < minimum:
             return True
     return False
 
@@ -224,11 +225,11 @@ def _spec(specs: Any, key: Any) -> DrawingSpec:
     return spec
 
 
-# Not public in MediaPipe either, but many scripts call it.
+# Many scripts call this function, although it is private in MediaPipe too.
 def _normalized_to_pixel_coordinates(
     normalized_x: float, normalized_y: float, image_width: int, image_height: int
 ) -> Pixel | None:
-    """The pixel of a point in image widths and heights, None outside the image."""
+    """The (x, y) pixel of a point in image widths and heights; None if it is outside the image."""
     if not (_is_unit(normalized_x) and _is_unit(normalized_y)):
         return None
     x, y = math.floor(normalized_x * image_width), math.floor(normalized_y * image_height)

@@ -1,4 +1,4 @@
-"""MediaPipe's legacy Hands: the same arguments, results and errors, on Knuckle's networks."""
+"""MediaPipe's legacy `Hands`, with the same arguments, results and errors, on Knuckle's networks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _LABELS = ("Left", "Right")
 
 
 class SolutionOutputs(NamedTuple):
-    """What `Hands.process` gives: per hand one message in each list, or None three times where there is no hand."""
+    """The result of `Hands.process`: lists with one message per hand; all three are None if there is no hand."""
 
     multi_hand_landmarks: list[NormalizedLandmarkList] | None
     multi_hand_world_landmarks: list[LandmarkList] | None
@@ -54,19 +54,19 @@ class SolutionOutputs(NamedTuple):
 
 
 class Hands:
-    """Finds hands in single images or follows them through a video.
+    """Detects hands in single images, or tracks them through a video.
 
     Args:
-        static_image_mode: every image stands for itself.
-        max_num_hands: how many palms are looked at; in video more hands may come out, as ever.
-        model_complexity: 0 is the bundle "mediapipe-lite", 1 "mediapipe".
-        min_detection_confidence: least score of a palm; not range-checked.
-        min_tracking_confidence: least presence of a hand in its region, also of a new one; not range-checked.
+        static_image_mode: treat every image independently.
+        max_num_hands: maximum number of palms per frame. In video more hands are possible, as in MediaPipe.
+        model_complexity: 0 for the bundle "mediapipe-lite", 1 for "mediapipe".
+        min_detection_confidence: minimum palm score; not range-checked.
+        min_tracking_confidence: minimum presence of a hand in its crop, also of a new hand; not range-checked.
 
     Raises:
         InputError: `model_complexity` is neither 0 nor 1 (a ValueError).
-        TypeError: a number is none.
-        BundleError: the models cannot be had.
+        TypeError: an argument is not a number.
+        BundleError: the models are not available.
     """
 
     def __init__(
@@ -90,14 +90,14 @@ class Hands:
         )
 
     def process(self, image: Any) -> SolutionOutputs:
-        """Hands of one image or of the next frame.
+        """Find the hands of an image, or of the next frame.
 
         Args:
-            image: RGB uint8 (height, width, 3). Sides are right where it is a mirror image: flip a camera's first.
+            image: RGB uint8 (height, width, 3). Handedness assumes a mirror image: flip an image from a camera first.
 
         Raises:
-            ValueError: the image has no three channels, or `close` was called.
-            IndexError, AttributeError, TypeError: the image is two-dimensional; no array; not of 8 bits.
+            ValueError: the image does not have three channels, or `close` was called.
+            IndexError, AttributeError, TypeError: the image is two-dimensional, not an array, not 8 bits deep.
             RefusedError: the image is empty, or `max_num_hands` is below 1 (a RuntimeError).
         """
         if self._graph is None:
@@ -112,15 +112,15 @@ class Hands:
         return _outputs(hands, image.shape[1], image.shape[0])
 
     def reset(self) -> None:
-        """Forget the frames so far."""
+        """Forget the tracked hands."""
         if self._graph is not None:
             self._graph.reset()
 
     def close(self) -> None:
-        """Give the networks back.
+        """Release the networks.
 
         Raises:
-            ValueError: it is closed already.
+            ValueError: it is already closed.
         """
         if self._graph is None:
             raise InputError("Closing SolutionBase._graph which is already None")

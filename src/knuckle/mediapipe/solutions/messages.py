@@ -1,4 +1,4 @@
-"""The messages that old scripts get: fields by name, `HasField`, and the same text when printed."""
+"""The result messages of the legacy API: fields by name, `HasField`, and the same text when printed."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ M = TypeVar("M", bound="Message")
 
 
 def single(value: float = 0.0) -> float:
-    """The nearest number of single precision, which is what the messages hold."""
+    """Round to single precision, like the fields of MediaPipe's messages."""
     return float(np.float32(value))
 
 
 class Repeated(list[M], Generic[M]):
-    """A list of messages that can also make and append one."""
+    """A list of messages with `add`."""
 
     def __init__(self, message_type: type[M], items: Iterable[M] = ()) -> None:
         super().__init__(items)
         self.message_type = message_type
 
     def add(self, **values: Any) -> M:
-        """Append a new message with these fields and give it."""
+        """Append a new message with these fields and return it."""
         message = self.message_type(**values)
         self.append(message)
         return message
 
 
 class Message:
-    """A record whose fields may be unset; those read as 0, "" or an empty list.
+    """A record whose fields can be unset; an unset field reads as 0, "" or an empty list.
 
-    Subclasses list their fields in the order of printing, each with what makes its value.
+    Subclasses list their fields in the order of printing, each with the function that converts its value.
     """
 
     fields: ClassVar[Mapping[str, Callable[..., Any]]] = {}
@@ -61,17 +61,17 @@ class Message:
         return type(other) is type(self) and other.__dict__ == self.__dict__
 
     def HasField(self, name: str) -> bool:
-        """Whether a field was set.
+        """Whether a field is set.
 
         Raises:
-            ValueError: there is no such field, or it is a list.
+            ValueError: the field does not exist or is a list.
         """
         if name not in self.fields or isinstance(self.fields[name], partial):
             raise ValueError(f'Protocol message {type(self).__name__} has no singular "{name}" field.')
         return name in self.__dict__
 
     def CopyFrom(self, other: Message) -> None:
-        """Become equal to another message of the same type."""
+        """Copy all fields of another message of the same type."""
         self.__dict__.clear()
         self.__dict__.update(copy.deepcopy(other.__dict__))
 
@@ -82,7 +82,9 @@ class Message:
 
     def _lines(self) -> list[str]:
         lines = []
-        for name in (name for name in self.fields if name in self.__dict__):
+        for name in self.fields:
+            if name not in self.__dict__:
+                continue
             value = self.__dict__[name]
             if isinstance(value, Repeated):
                 for message in value:
@@ -103,7 +105,7 @@ def _text(value: float | int | str) -> str:
 
 
 class NormalizedLandmark(Message):
-    """A point: x and z in image widths, y in image heights; visibility and presence are never set by us."""
+    """A point: x and z in image widths, y in image heights. Results leave visibility and presence unset."""
 
     x: float
     y: float
@@ -118,7 +120,7 @@ class Landmark(NormalizedLandmark):
 
 
 class Classification(Message):
-    """index 0 "Left" or 1 "Right", the person's own hand where the image is mirrored, and how sure: 0.5..1."""
+    """The handedness of a hand for a mirror image: index 0 "Left" or 1 "Right", and its score, 0.5..1."""
 
     index: int
     score: float
@@ -133,21 +135,21 @@ class Classification(Message):
 
 
 class NormalizedLandmarkList(Message):
-    """21 points of one hand in the image."""
+    """The 21 landmarks of a hand, in the image."""
 
     landmark: Repeated[NormalizedLandmark]
     fields: ClassVar[Mapping[str, Callable[..., Any]]] = {"landmark": partial(Repeated, NormalizedLandmark)}
 
 
 class LandmarkList(Message):
-    """21 points of one hand in metres."""
+    """The 21 world landmarks of a hand, in metres."""
 
     landmark: Repeated[Landmark]
     fields: ClassVar[Mapping[str, Callable[..., Any]]] = {"landmark": partial(Repeated, Landmark)}
 
 
 class ClassificationList(Message):
-    """The side of one hand: exactly one classification."""
+    """The handedness of a hand: exactly one classification."""
 
     classification: Repeated[Classification]
     fields: ClassVar[Mapping[str, Callable[..., Any]]] = {"classification": partial(Repeated, Classification)}

@@ -1,7 +1,7 @@
 """MediaPipe's Tasks HandLandmarker on Knuckle's networks: `knuckle.tasks` instead of `mediapipe.tasks.python`.
 
-The names, arguments, results and errors are those of MediaPipe 1.2.2; see docs/migrate.md. New code is better off
-with `knuckle.HandTracker`.
+Names, arguments, results and errors are those of MediaPipe 1.2.2; see docs/migrate.md. New code should use
+`knuckle.HandTracker`.
 """
 
 from knuckle.mediapipe.tasks import vision

@@ -1,4 +1,4 @@
-"""The records of the Tasks API: what goes in, and what results are made of."""
+"""The dataclasses of the Tasks API: options, and the parts of results."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 @dataclass
 class BaseOptions:
-    """Which models, and what they run on.
+    """The models, and the device they run on.
 
     Attributes:
-        model_asset_path: a `.task` file, a bundle's folder or a bundle's name, such as "mediapipe".
-        model_asset_buffer: the bytes of a `.task` file, where no path is given.
-        delegate: None and CPU run on the processor.
+        model_asset_path: a `.task` file, the folder of a bundle, or its name, such as "mediapipe".
+        model_asset_buffer: the bytes of a `.task` file; used if there is no path.
+        delegate: GPU runs on the graphics processor; anything else on the CPU.
     """
 
     class Delegate(IntEnum):
-        """What the networks run on."""
+        """The device of the networks."""
 
         DEFAULT = 0
         CPU = 1
@@ -31,12 +31,12 @@ class BaseOptions:
 
 @dataclass
 class ImageProcessingOptions:
-    """How to look at an image.
+    """How to process an image.
 
     Attributes:
-        region_of_interest: must stay None: the hand landmarker takes whole images.
-        rotation_degrees: how far to turn the image clockwise so that it is upright, a multiple of 90. Landmarks are
-            those of the image as it came.
+        region_of_interest: must be None; the hand landmarker only takes whole images.
+        rotation_degrees: clockwise rotation that makes the image upright, a multiple of 90. Landmarks still refer to
+            the image that was passed.
     """
 
     region_of_interest: Any = None
@@ -45,7 +45,7 @@ class ImageProcessingOptions:
 
 @dataclass
 class Category:
-    """One side of a hand: index 0 "Right" or 1 "Left", the person's own, and how sure: 0.5..1."""
+    """The handedness of a hand: index 0 "Right" or 1 "Left", and its score, 0.5..1."""
 
     index: int | None = None
     score: float | None = None
@@ -55,7 +55,7 @@ class Category:
 
 @dataclass
 class Landmark:
-    """A point in metres; visibility, presence and name are None."""
+    """A world landmark in metres. Visibility, presence and name are None."""
 
     x: float | None = None
     y: float | None = None
@@ -67,7 +67,7 @@ class Landmark:
 
 @dataclass
 class NormalizedLandmark:
-    """A point: x and z in image widths, y in image heights; visibility, presence and name are None."""
+    """A landmark: x and z in image widths, y in image heights. Visibility, presence and name are None."""
 
     x: float | None = None
     y: float | None = None

@@ -1,4 +1,4 @@
-"""The image of the Tasks API: pixels and what they mean."""
+"""The image type of the Tasks API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from knuckle.mediapipe.graphs import RefusedError
 
 
 class ImageFormat(IntEnum):
-    """What the numbers of a pixel mean."""
+    """The channels of an image and their type."""
 
     UNKNOWN = 0
     SRGB = 1
@@ -42,14 +42,14 @@ _LAYOUTS: dict[ImageFormat, tuple[type[np.generic], int]] = {
 
 
 class Image:
-    """A picture that does not change: it keeps a copy of the pixels.
+    """An immutable image; it copies the pixels.
 
     Args:
-        image_format: what they are.
-        data: (height, width) or (height, width, channels) as the format says.
+        image_format: channels and type of the pixels.
+        data: (height, width) or (height, width, channels), as the format requires.
 
     Raises:
-        InputError: `data` is not of that format.
+        InputError: the format is not supported, or `data` does not have it.
     """
 
     def __init__(self, image_format: ImageFormat, data: npt.NDArray[Any]) -> None:
@@ -68,11 +68,11 @@ class Image:
 
     @classmethod
     def create_from_file(cls, file_name: str | os.PathLike[str]) -> Image:
-        """Read an image file, its pixels as they are stored: the orientation that a camera noted is not applied.
+        """Load an image file as it is stored, without applying its EXIF orientation.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            RefusedError: it is no image (a RuntimeError).
+            FileNotFoundError: the file does not exist.
+            RefusedError: it is not an image (a RuntimeError).
         """
         import PIL.Image
 
@@ -96,11 +96,11 @@ class Image:
         return int(self._pixels.shape[0])
 
     def numpy_view(self) -> npt.NDArray[Any]:
-        """The pixels, not writable: (height, width, channels), or (height, width) where there is one channel."""
+        """The pixels, read-only: (height, width, channels), or (height, width) for a single channel."""
         return self._pixels
 
     def __getitem__(self, index: tuple[int, ...]) -> Any:
-        """One number: `image[row, column, channel]`, without channel where there is one."""
+        """One value: `image[row, column, channel]`, or `image[row, column]` for a single channel."""
         if len(index) != self._pixels.ndim:
             raise InputError(f"Invalid index dimension: {len(index)}, expected {self._pixels.ndim}")
         return self._pixels[index].item()

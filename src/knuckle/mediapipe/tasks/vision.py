@@ -1,4 +1,4 @@
-"""The Tasks HandLandmarker: single images, video, and live streams with a callback."""
+"""The Tasks HandLandmarker for single images, video, and live streams with a callback."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ _LABELS = ("Right", "Left")
 
 
 class ModelFileError(BundleError, FileNotFoundError):
-    """A model file that is not there or holds no hand landmarker."""
+    """A model file that is missing or contains no hand landmarker."""
 
 
 class RunningMode(Enum):
-    """What a landmarker is for, and so which of its methods may be called."""
+    """Decides which method of a landmarker may be called."""
 
     IMAGE = "IMAGE"
     VIDEO = "VIDEO"
@@ -69,11 +69,11 @@ class RunningMode(Enum):
 
 
 class HandLandmarksConnections:
-    """Which landmarks belong together; with (0, 5) in the palm as in MediaPipe 1.2, which was (1, 5) before."""
+    """The connections between landmarks, as in MediaPipe 1.2; earlier versions had (1, 5) in the palm, not (0, 5)."""
 
     @dataclass
     class Connection:
-        """Two landmarks by index."""
+        """The indices of two landmarks."""
 
         start: int
         end: int
@@ -89,12 +89,12 @@ class HandLandmarksConnections:
 
 @dataclass
 class HandLandmarkerResult:
-    """Per hand one entry in each list; three empty lists where there is no hand.
+    """Lists with one entry per hand.
 
     Attributes:
-        handedness: of each hand a list with its one Category; right for an image that is not mirrored.
-        hand_landmarks: of each hand 21 points in image widths and heights.
-        hand_world_landmarks: of each hand 21 points in metres.
+        handedness: for each hand a list with one Category. It assumes an image that is not mirrored.
+        hand_landmarks: for each hand 21 landmarks in image widths and heights.
+        hand_world_landmarks: for each hand 21 landmarks in metres.
     """
 
     handedness: list[list[Category]]
@@ -107,18 +107,19 @@ Callback = Callable[[HandLandmarkerResult, Image, int], None]
 
 @dataclass
 class HandLandmarkerOptions:
-    """How to make a HandLandmarker.
+    """Options of a HandLandmarker.
 
     Attributes:
         base_options: the models.
-        running_mode: which of its methods may be called.
-        num_hands: never more come out.
-        min_hand_detection_confidence: least score of a palm; not range-checked.
-        min_hand_presence_confidence: least presence of a hand in its region, 0..1.
-        min_tracking_confidence: a palm whose region overlaps a held hand's by more than this is no new hand; above 0
-            and up to 1 in video and live streams.
-        result_callback: for live streams: gets the result, the image and its time stamp, in a thread of ours.
-        upright_rad: ours: `UPRIGHT_RAD` cuts straight where MediaPipe turns new hands by 26.6 degrees.
+        running_mode: decides which method may be called.
+        num_hands: maximum number of hands.
+        min_hand_detection_confidence: minimum palm score; not range-checked.
+        min_hand_presence_confidence: minimum presence of a hand in its crop, 0..1.
+        min_tracking_confidence: a palm is ignored if its region overlaps that of a tracked hand by more than this
+            intersection over union. For video and live streams it must be above 0 and at most 1.
+        result_callback: for live streams; receives the result, the image and its time stamp in another thread.
+        upright_rad: not in MediaPipe. With `UPRIGHT_RAD` crops of new hands are upright; MediaPipe rotates them by 26.6
+            degrees, which is the default.
     """
 
     base_options: BaseOptions
@@ -132,9 +133,9 @@ class HandLandmarkerOptions:
 
 
 class HandLandmarker:
-    """Finds hands in images, or follows them through a video or a live stream; see `create_from_options`.
+    """Detects hands in images, or tracks them through a video or a live stream; see `create_from_options`.
 
-    A closed one gives empty results.
+    After `close` all results are empty.
     """
 
     def __init__(self, networks: Networks, options: HandLandmarkerOptions) -> None:
@@ -156,16 +157,16 @@ class HandLandmarker:
 
     @classmethod
     def create_from_model_path(cls, model_path: str) -> HandLandmarker:
-        """One for single images, with default options. Raises: as `create_from_options`."""
+        """Create a landmarker for single images with default options. It raises what `create_from_options` raises."""
         return cls.create_from_options(HandLandmarkerOptions(BaseOptions(model_asset_path=model_path)))
 
     @classmethod
     def create_from_options(cls, options: HandLandmarkerOptions) -> HandLandmarker:
-        """One that does what the options say.
+        """Create a landmarker.
 
         Raises:
-            ValueError: an option is out of range, a callback is missing or has no place, or no model is named.
-            FileNotFoundError: the model file is not there, or holds no hand landmarker.
+            ValueError: an option is out of range, a callback is missing or not allowed, or there is no model.
+            FileNotFoundError: the model file is missing or contains no hand landmarker.
             RefusedError: `num_hands` is below 1 (a RuntimeError).
         """
         _check(options)
@@ -174,10 +175,10 @@ class HandLandmarker:
     def detect(
         self, image: Image, image_processing_options: ImageProcessingOptions | None = None
     ) -> HandLandmarkerResult:
-        """Hands of one image, the best palm's first.
+        """Find the hands of one image, ordered by palm score.
 
         Raises:
-            ValueError: not in IMAGE mode; the image is neither SRGB nor SRGBA; the options ask for what is not there.
+            ValueError: the mode is not IMAGE, the image is neither SRGB nor SRGBA, or an option is not supported.
         """
         if self._closed:
             return HandLandmarkerResult([], [], [])
@@ -187,10 +188,10 @@ class HandLandmarker:
     def detect_for_video(
         self, image: Image, timestamp_ms: int, image_processing_options: ImageProcessingOptions | None = None
     ) -> HandLandmarkerResult:
-        """Hands of the next frame of a video.
+        """Find the hands of the next frame of a video.
 
         Raises:
-            ValueError: not in VIDEO mode; `timestamp_ms` did not rise; else as `detect`.
+            ValueError: the mode is not VIDEO, or `timestamp_ms` does not increase; also what `detect` raises.
         """
         if self._closed:
             return HandLandmarkerResult([], [], [])
@@ -202,12 +203,12 @@ class HandLandmarker:
     def detect_async(
         self, image: Image, timestamp_ms: int, image_processing_options: ImageProcessingOptions | None = None
     ) -> None:
-        """Hand in the next frame of a live stream; the callback gets its result, unless a newer frame overtook it.
+        """Submit the next frame of a live stream; the callback receives its result.
 
-        One frame is worked on and one, the newest, waits.
+        While a frame is processed, only the newest of the following frames waits; the others are dropped.
 
         Raises:
-            ValueError: not in LIVE_STREAM mode; else as `detect_for_video`.
+            ValueError: the mode is not LIVE_STREAM; also what `detect_for_video` raises.
         """
         if self._closed:
             return
@@ -218,7 +219,7 @@ class HandLandmarker:
         self._live.put(image, pixels, turns, timestamp_ms)
 
     def close(self) -> None:
-        """Finish the frames that wait, then stop; a second call does nothing."""
+        """Process the waiting frame, then stop. A second call does nothing."""
         self._closed = True
         if self._live:
             self._live.close()
@@ -257,7 +258,7 @@ class HandLandmarker:
 
 
 class _Newest:
-    """Runs a function in one thread of its own: one call at work, one waiting; a newer one takes its place."""
+    """Runs a function in a thread of its own; one call waits, and a newer call replaces it."""
 
     def __init__(self, run: Callable[..., None]) -> None:
         self.run = run
@@ -324,7 +325,7 @@ def _load(options: BaseOptions) -> Networks:
 
 
 def _bundle_of(task: bytes) -> str:
-    """The name in the cache of the bundle that is a `.task` file's bytes."""
+    """Import the bytes of a `.task` file and return the name of the bundle."""
     name = "buffer-" + hashlib.sha256(task).hexdigest()[:12]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "buffer.task")
