@@ -1,7 +1,8 @@
-"""MediaPipe's own two tracking graphs, wired from our nodes: what `knuckle.solutions` and `knuckle.tasks` run.
+"""MediaPipe's tracking graphs, built from our nodes. `knuckle.solutions` and `knuckle.tasks` run them.
 
-They differ from `knuckle.pipeline.tracker` on purpose: no smoothing, no prediction, no ids, no search in the frame that
-lost a hand, the palm detector on every frame that has fewer than `max_hands`, regions compared as upright squares.
+They reproduce MediaPipe, so they differ from `knuckle.pipeline.tracker`: no smoothing, no motion prediction, no track
+ids; the palm detector runs on every frame with fewer than `max_hands` hands, but not again in the frame that lost a
+hand; regions are compared as upright squares.
 """
 
 from __future__ import annotations
@@ -26,9 +27,8 @@ from knuckle.pipeline.palm import UPRIGHT_RAD, roi_from_palm
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import FINGERS, FloatArray, Hand, Palm
 
-SAME_REGION = 0.5
-# 90 degrees, read as radians: turns each region that comes from a palm by 26.6 degrees.
-TASKS_UPRIGHT_RAD = 90.0
+SAME_REGION = 0.5  # regions with a higher intersection over union are the same hand
+TASKS_UPRIGHT_RAD = 90.0  # MediaPipe reads 90 degrees as radians, which rotates every new region by 26.6 degrees
 
 PALM_CONNECTIONS = ((0, 1), (0, 5), (9, 13), (13, 17), (5, 9), (0, 17))
 FINGER_CONNECTIONS = {finger: tuple(pairwise(points)) for finger, points in FINGERS.items()}
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class HandLandmark(IntEnum):
-    """The 21 points by MediaPipe's names; ours are shorter (`knuckle.HandLandmark`)."""
+    """The 21 landmarks with MediaPipe's names. `knuckle.HandLandmark` has shorter ones."""
 
     WRIST = 0
     THUMB_CMC = 1
@@ -63,7 +63,7 @@ class HandLandmark(IntEnum):
 
 
 class RefusedError(InputError, RuntimeError):
-    """Input that MediaPipe refuses with a RuntimeError; a ValueError too, as all of ours that is about input."""
+    """Input that MediaPipe rejects with a RuntimeError. It is also a ValueError, like every `InputError`."""
 
 
 def legacy_tracking(
@@ -74,15 +74,16 @@ def legacy_tracking(
     min_presence: float = 0.5,
     static: bool = False,
 ) -> Graph:
-    """The graph of MediaPipe's legacy Hands: image -> hands in image pixels, sides right for a mirror image.
+    """The graph of MediaPipe's legacy Hands: image -> hands in image pixels. Handedness assumes a mirror image.
 
-    More than `max_hands` hands may come out, as there: held ones and as many palms are read.
+    Like MediaPipe, it can return more than `max_hands` hands: all tracked hands, and as many new ones.
 
     Args:
         networks: the loaded networks.
-        max_hands: how many palms are looked at; that many held hands keep the detector off.
-        min_palm_score, min_presence: not range-checked; beyond 0..1 they accept everything or nothing.
-        static: forget each image before the next.
+        max_hands: maximum number of palms per frame; the palm detector pauses while this many hands are tracked.
+        min_palm_score: minimum palm score; not range-checked.
+        min_presence: minimum presence of a hand in its crop; not range-checked.
+        static: treat each image independently.
     """
     options = TrackerOptions(mirrored=True)
     palm_detector = replace(networks.palm_detector(options), min_score=min_palm_score)
@@ -100,7 +101,7 @@ def legacy_tracking(
             Node(candidates_from_hands, ("hands",), "next"),
         ],
         output="hands",
-        # Fed by itself it stays empty: that is all that is static about the static mode.
+        # In static mode the value feeds itself, so it stays empty.
         feedback={"previous": ("previous" if static else "next", ())},
     )
 
@@ -115,8 +116,8 @@ def tasks_detection(
 ) -> Graph:
     """The graph of the Tasks HandLandmarker for single images: image, quarter_turns -> hands in image pixels.
 
-    `quarter_turns` clockwise bring the image upright before palms are looked for; it may be any whole number.
-    Sides are right for an image that is not mirrored. Arguments: see `tasks_tracking`.
+    The palm detector sees the image rotated clockwise by `quarter_turns` times 90 degrees. Handedness assumes an image
+    that is not mirrored. For the arguments see `tasks_tracking`.
     """
     options = TrackerOptions(min_presence=min_presence)
     return Graph(
@@ -146,11 +147,13 @@ def tasks_tracking(
 
     Args:
         networks: the loaded networks.
-        max_hands: never more come out.
-        min_palm_score: not range-checked.
-        min_presence: 0..1.
-        min_overlap: a palm's region that overlaps a held one by more than this intersection over union is no new hand.
-        upright_rad: angle of wrist to middle MCP that counts as upright in palms; `palm.UPRIGHT_RAD` cuts straight.
+        max_hands: maximum number of hands.
+        min_palm_score: minimum palm score; not range-checked.
+        min_presence: minimum presence of a hand in its crop, 0..1.
+        min_overlap: a palm is ignored if its region overlaps that of a tracked hand by more than this intersection
+            over union.
+        upright_rad: angle from the wrist to the middle MCP joint of an upright palm. `palm.UPRIGHT_RAD` gives upright
+            crops; the default reproduces MediaPipe.
 
     Raises:
         InputError: `min_presence` is out of range.
@@ -176,7 +179,7 @@ def tasks_tracking(
 
 
 def landmarks_unit(hand: Hand, width: int, height: int) -> list[list[float]]:
-    """21 times x, y, z as MediaPipe gives them: x and z in image widths, y in image heights, single precision."""
+    """21 × (x, y, z) in MediaPipe's units: x and z in image widths, y in image heights, single precision."""
     scaled: list[list[float]] = (hand.landmarks / np.array([width, height, width], np.float32)).tolist()
     return scaled
 
@@ -201,7 +204,7 @@ def too_few(previous: Sequence[Candidate], max_hands: int) -> bool:
 
 
 def first(items: Sequence[T], count: int) -> list[T]:
-    """The first `count` of them."""
+    """The first `count` items."""
     return list(items[:count])
 
 
@@ -226,7 +229,7 @@ def later_wins(palm_candidates: Sequence[Candidate], previous: Sequence[Candidat
 def earlier_wins(
     previous: Sequence[Candidate], palm_candidates: Sequence[Candidate], overlap: float
 ) -> list[Candidate]:
-    """The previous candidates, then each palm's that overlaps none in the list by more than `overlap`."""
+    """The previous candidates, then the palms that overlap none of the candidates before them by more than `overlap`."""
     kept = list(previous)
     for candidate in palm_candidates:
         if all(overlap_of(candidate, other) <= overlap for other in kept):
@@ -235,15 +238,15 @@ def earlier_wins(
 
 
 def overlap_of(one: Candidate, other: Candidate) -> float:
-    """Intersection over union of two regions as if neither were turned."""
+    """Intersection over union of two regions, ignoring their rotation."""
     return float(iou(square_box(one.roi), square_box(other.roi)[None])[0])
 
 
 def turned(image: Image, quarter_turns: int) -> Image:
-    """The image turned clockwise.
+    """The image rotated clockwise by `quarter_turns` times 90 degrees.
 
-    A pixel at x is one at width - x afterwards, as the frame runs from 0 to the width and pixel centres are at
-    integers: so a reversed axis begins with a black pixel and ends with the second one of before.
+    Like MediaPipe, it moves a pixel from x to width - x. Pixel centres are at integers, so a reversed axis starts with
+    a black pixel and loses its first one.
     """
     if not quarter_turns % 4:
         return image
@@ -253,20 +256,19 @@ def turned(image: Image, quarter_turns: int) -> Image:
 
 
 def turned_back(palms: Sequence[Palm], image: Image, quarter_turns: int) -> list[Palm]:
-    """Palms of the turned image as palms of the image itself."""
-    width, height = image.shape[1], image.shape[0]
-    return [_turned_palm(palm, width, height, quarter_turns % 4) for palm in palms]
+    """Palms of the rotated image in pixels of the image itself."""
+    width, height, turns = image.shape[1], image.shape[0], quarter_turns % 4
 
+    def back(points: FloatArray) -> FloatArray:
+        x, y = points[:, 0], points[:, 1]
+        places = {1: (y, height - x), 2: (width - x, height - y), 3: (width - y, x)}
+        return np.stack(places[turns], axis=1)
 
-def _turned_palm(palm: Palm, width: int, height: int, quarter_turns: int) -> Palm:
-    if not quarter_turns:
-        return palm
-    corners = _turned_points(palm.box.reshape(2, 2), width, height, quarter_turns)
-    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    return replace(palm, box=box, keypoints=_turned_points(palm.keypoints, width, height, quarter_turns))
-
-
-def _turned_points(points: FloatArray, width: int, height: int, quarter_turns: int) -> FloatArray:
-    x, y = points[:, 0], points[:, 1]
-    places = {1: (y, height - x), 2: (width - x, height - y), 3: (width - y, x)}
-    return np.stack(places[quarter_turns], axis=1)
+    if not turns:
+        return list(palms)
+    found = []
+    for palm in palms:
+        corners = back(palm.box.reshape(2, 2))
+        box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+        found.append(replace(palm, box=box, keypoints=back(palm.keypoints)))
+    return found
