@@ -229,7 +229,7 @@ def later_wins(palm_candidates: Sequence[Candidate], previous: Sequence[Candidat
 def earlier_wins(
     previous: Sequence[Candidate], palm_candidates: Sequence[Candidate], overlap: float
 ) -> list[Candidate]:
-    """The previous candidates, then the palms that overlap none of the candidates before them by more than `overlap`."""
+    """The previous candidates, then the palms that overlap no candidate before them by more than `overlap`."""
     kept = list(previous)
     for candidate in palm_candidates:
         if all(overlap_of(candidate, other) <= overlap for other in kept):
