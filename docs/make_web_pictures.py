@@ -1,4 +1,4 @@
-"""Pictures of the browser page for docs/web.md, taken of its sample clip in a headless Chromium.
+"""Screenshots of the browser page for docs/web.md, with its sample video, in headless Chromium.
 
 knuckle serve --port 8000 &
 python docs/make_web_pictures.py http://127.0.0.1:8000/
@@ -20,13 +20,13 @@ LOAD_MS, PLAY_MS, SETTLE_MS = 4000, 6000, 800
 
 
 def take(driver: Any, address: str, name: str, *, nodes: bool = False, plays: bool = True, **options: Any) -> None:
-    """One picture; the clip is paused so that hands and frame belong together."""
+    """Take one screenshot; the video is paused so that hands and frame belong together."""
     browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *SOFTWARE_GL])
     page = browser.new_context(**options).new_page()
     page.goto(address)
     page.wait_for_timeout(LOAD_MS)
     if plays:
-        page.get_by_label("Picture waits").check()
+        page.get_by_label("Sync image").check()
         page.click("#controls [data-do=sample]")
         page.wait_for_timeout(PLAY_MS)
         if nodes:

@@ -1,15 +1,15 @@
-/** The newest frame of a video to the tracker, as often as it is free; frames that come meanwhile are left out. */
+/** Passes the newest frame of a video to the tracker whenever it is free; frames in between are skipped. */
 
-/** What is done with a frame; `timeS` always rises, also where the video begins again. */
-export type Look = (video: HTMLVideoElement, timeS: number) => Promise<void>;
+/** Processes a frame. `timeS` always rises, even when the video restarts. */
+export type Process = (video: HTMLVideoElement, timeS: number) => Promise<void>;
 
 const FRAME_S = 1 / 30;
 
-/** Follows one video element until it is stopped. */
+/** Follows a video element until it is stopped. */
 export class Loop {
-  /** Frames that the video showed, and of those the ones that were not looked at. */
+  /** Frames that the video showed, and how many of them were skipped. */
   shown = 0;
-  leftOut = 0;
+  skipped = 0;
   private busy = false;
   private waiting = false;
   private stopped = false;
@@ -19,12 +19,12 @@ export class Loop {
   private handle = 0;
 
   /**
-   * @param live whether time is the clock's (a camera) or the video's own.
+   * @param live take times from the clock (for cameras) instead of from the video.
    */
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly live: boolean,
-    private readonly look: Look,
+    private readonly process: Process,
   ) {
     this.schedule();
   }
@@ -51,7 +51,7 @@ export class Loop {
     this.schedule();
     this.shown++;
     this.timeS = this.live ? now / 1000 : mediaTime;
-    if (this.waiting) this.leftOut++;
+    if (this.waiting) this.skipped++;
     this.waiting = true;
     if (!this.busy) void this.work();
   }
@@ -62,7 +62,7 @@ export class Loop {
       this.waiting = false;
       if (this.timeS + this.aheadS <= this.lastS) this.aheadS = this.lastS + FRAME_S - this.timeS;
       this.lastS = this.timeS + this.aheadS;
-      await this.look(this.video, this.lastS);
+      await this.process(this.video, this.lastS);
     }
     this.busy = false;
   }

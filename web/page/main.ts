@@ -1,4 +1,4 @@
-/** The page: sources, tracker, picture and panels put together. */
+/** The page: connects sources, tracker, image and panels. */
 import { EngineError } from "../src/index.js";
 import { Loop } from "./loop.js";
 import { explain, missingFeature } from "./messages.js";
@@ -28,12 +28,12 @@ const announcer = new Announcer(element("announcer"), overlay);
 const saving = new Saving(picture, (what) => announcer.say(`${what} ready to download`));
 
 let settings: Settings;
-let openedModels: File | null = null;
+let openedModel: File | null = null;
 let loop: Loop | null = null;
 let opening = 0;
 let started: Promise<void> | null = null;
 
-function tell(text: string): void {
+function showMessage(text: string): void {
   const message = element("message");
   message.textContent = text;
   message.hidden = text === "";
@@ -43,10 +43,10 @@ function modelList(): HTMLSelectElement {
   return form.elements.namedItem("models") as HTMLSelectElement;
 }
 
-// ---------------------------------------------------------------- the tracker
+// ---------------------------------------------------------------- tracker
 
 function models(): Models {
-  if (openedModels && settings.models === "file") return openedModels;
+  if (openedModel && settings.models === "file") return openedModel;
   return new URL(`models/${settings.models}/`, document.baseURI).href;
 }
 
@@ -54,11 +54,11 @@ function options(): ReturnType<typeof trackerOptions> {
   return trackerOptions(settings, picture.source?.kind === "camera");
 }
 
-/** Load what the settings ask for; false when that cannot be had, and what was there before stays. */
+/** Load the model and engine of the settings; returns false on failure, and the previous ones stay in use. */
 async function prepare(): Promise<boolean> {
   const [loading, engine] = [element("loading"), element("engine-now")];
   const before = loading.textContent;
-  loading.textContent = "Loading the networks …";
+  loading.textContent = "Loading the model …";
   stage.setAttribute("aria-busy", "true");
   try {
     const { device, threads } = await tracking.prepare(models(), settings, options());
@@ -67,17 +67,17 @@ async function prepare(): Promise<boolean> {
     return true;
   } catch (error) {
     loading.textContent = before === "Ready." ? before : "";
-    tell(explain(error));
+    showMessage(explain(error));
     return false;
   } finally {
     stage.removeAttribute("aria-busy");
   }
 }
 
-async function look(from: HTMLVideoElement, timeS: number): Promise<void> {
+async function trackFrame(from: HTMLVideoElement, timeS: number): Promise<void> {
   const start = performance.now();
   try {
-    const waits = settings.exact || saving.records;
+    const waits = settings.exact || saving.recordsNow;
     const found = await tracking.follow(waits ? picture.keepFrame() : from, timeS, settings.palmsOnly);
     if (!picture.source) return;
     speed.done(performance.now(), performance.now() - start);
@@ -86,22 +86,22 @@ async function look(from: HTMLVideoElement, timeS: number): Promise<void> {
     if (waits) saving.add(timeS);
   } catch (error) {
     if (!picture.source) return;
-    tell(error instanceof EngineError ? "The tracker broke down and was started again." : explain(error));
+    showMessage(error instanceof EngineError ? "The tracker crashed and was restarted." : explain(error));
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 
-async function lookAtPhoto(): Promise<void> {
+async function detectPhoto(): Promise<void> {
   if (picture.source?.kind !== "photo") return;
   const start = performance.now();
   try {
     const found = await tracking.find(photo, settings.palmsOnly);
-    speed.forget();
+    speed.reset();
     speed.done(performance.now(), performance.now() - start);
     show(found);
     showSpeed(speed, performance.now());
   } catch (error) {
-    tell(explain(error));
+    showMessage(explain(error));
   }
 }
 
@@ -114,27 +114,27 @@ function show(found: Found): void {
 
 // ---------------------------------------------------------------- sources
 
-/** Leave the source of before and look at another one; the newest wish wins. */
+/** Close the current source and open another one; of several calls, the last one wins. */
 async function open(make: () => Promise<Source>): Promise<void> {
   const turn = ++opening;
   await started;
   await closeSource();
-  tell("");
+  showMessage("");
   let opened: Source | null = null;
   try {
     opened = await make();
   } catch (error) {
-    if (turn === opening) tell(explain(error));
+    if (turn === opening) showMessage(explain(error));
   }
   if (turn !== opening) return opened?.close();
   showSource(opened);
   if (!opened) return;
-  speed.forget();
+  speed.reset();
   if (!(await prepare()) || turn !== opening) return;
   await tracking.setOptions(options());
   await tracking.reset();
-  if (opened.kind === "photo") await lookAtPhoto();
-  else loop = new Loop(video, opened.kind === "camera", look);
+  if (opened.kind === "photo") await detectPhoto();
+  else loop = new Loop(video, opened.kind === "camera", trackFrame);
 }
 
 async function closeSource(): Promise<void> {
@@ -165,7 +165,7 @@ function openFile(file: File): void {
 
 async function useModels(file: File): Promise<void> {
   await started;
-  openedModels = file;
+  openedModel = file;
   modelList().querySelector("[value=file]")?.remove();
   modelList().add(new Option(file.name, "file", false, true));
   await changed(readSettings(form), "models");
@@ -180,14 +180,14 @@ async function onCameraEnded(): Promise<void> {
   opening++;
   await closeSource();
   showSource(null);
-  tell("The camera stopped: it was unplugged, or its permission was taken back.");
+  showMessage("The camera stopped. It was unplugged, or its permission was revoked.");
 }
 
 async function fillCameras(): Promise<void> {
   const cameras = await listCameras();
   const current = picture.source?.kind === "camera" ? (video.srcObject as MediaStream | null) : null;
   const choices = cameras.map(({ id, name }) => new Option(name, id || "any"));
-  cameraList.replaceChildren(new Option(cameras.length ? "Camera …" : "No camera", ""), ...choices);
+  cameraList.replaceChildren(new Option(cameras.length ? "Choose a camera" : "No camera found", ""), ...choices);
   cameraList.value = current?.getVideoTracks()[0]?.getSettings().deviceId ?? "";
   if (cameraList.selectedIndex < 0) cameraList.value = "";
 }
@@ -201,7 +201,7 @@ function togglePause(): void {
   if (video.hidden) return;
   if (video.paused) void video.play();
   else video.pause();
-  element("pause").textContent = video.paused ? "Go on" : "Pause";
+  element("pause").textContent = video.paused ? "Resume" : "Pause";
 }
 
 // ---------------------------------------------------------------- settings
@@ -212,7 +212,7 @@ async function changed(now: Settings, name: string): Promise<void> {
   picture.labels = now.labels;
   picture.draw();
   if (name === "labels") return;
-  tell("");
+  showMessage("");
   if ((before.models !== now.models || before.engine !== now.engine || name === "models") && !(await prepare())) {
     for (const field of ["models", "engine"] as const)
       (form.elements.namedItem(field) as HTMLSelectElement).value = before[field];
@@ -222,19 +222,20 @@ async function changed(now: Settings, name: string): Promise<void> {
   try {
     await tracking.setOptions(options());
   } catch (error) {
-    return tell(explain(error));
+    return showMessage(explain(error));
   }
-  if (name === "palmsOnly") speed.forget();
-  await lookAtPhoto();
+  if (name === "palmsOnly") speed.reset();
+  await detectPhoto();
 }
 
-async function noteEngines(): Promise<void> {
+/** Disable WebGPU in the settings if the browser does not offer it. */
+async function checkWebGpu(): Promise<void> {
   const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
   const adapter = await gpu?.requestAdapter().catch(() => null);
   const choice = form.querySelector<HTMLOptionElement>("option[value=webgpu]");
   if (adapter || !choice) return;
   const note = element("engine-note");
-  note.textContent = "This browser offers no WebGPU here; the CPU does the work.";
+  note.textContent = "WebGPU is not available in this browser; the CPU is used.";
   note.hidden = false;
   choice.disabled = true;
 }
@@ -244,15 +245,15 @@ async function restoreSettings(): Promise<void> {
     const names = await listModels();
     modelList().replaceChildren(...names.map((name) => new Option(name, name)));
   } catch (error) {
-    tell(explain(error));
+    showMessage(explain(error));
   }
   settings = watchSettings(form, (now, name) => void changed(now, name));
   picture.labels = settings.labels;
 }
 
-// ---------------------------------------------------------------- the view in space
+// ---------------------------------------------------------------- 3D view
 
-/** three.js where WebGL runs in hardware; in software it would take the time that the tracker needs. */
+/** Use three.js if WebGL runs in hardware; in software it would slow down the tracker. */
 async function startSpace(): Promise<void> {
   const canvas = element<HTMLCanvasElement>("space");
   const software = new URLSearchParams(location.search).get("webgl") === "software";
@@ -332,8 +333,8 @@ function wireDrops(): void {
   });
 }
 
-/** Keep the page for use without a network, once the tracker has all it needs. */
-async function stayOffline(): Promise<void> {
+/** Cache the page for offline use, once the tracker has loaded everything. */
+async function enableOffline(): Promise<void> {
   if (!("serviceWorker" in navigator)) return;
   try {
     const { threads } = await tracking.ready;
@@ -341,7 +342,7 @@ async function stayOffline(): Promise<void> {
     await navigator.serviceWorker.ready;
     element("offline").textContent = "Works offline.";
   } catch {
-    element("offline").textContent = "This browser does not keep the page for offline use.";
+    element("offline").textContent = "This browser cannot keep the page for offline use.";
   }
 }
 
@@ -349,16 +350,16 @@ async function start(): Promise<void> {
   const missing = missingFeature();
   if (missing) {
     element("loading").textContent = "";
-    return tell(missing);
+    return showMessage(missing);
   }
   started = restoreSettings();
   wire();
   showHands(NOTHING);
   void startSpace();
   await started;
-  void noteEngines();
+  void checkWebGpu();
   void fillCameras();
-  if (await prepare()) await stayOffline();
+  if (await prepare()) await enableOffline();
 }
 
 void start();

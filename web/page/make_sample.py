@@ -1,4 +1,4 @@
-"""Draws the page's sample clip, `public/sample.mp4`: two hands that wave, six seconds that repeat without a seam.
+"""Draws the page's sample video, `public/sample.mp4`: two waving hands, six seconds that loop seamlessly.
 
 python web/page/make_sample.py
 """

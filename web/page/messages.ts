@@ -1,26 +1,27 @@
-/** What went wrong, in words that say what to do. */
+/** Error messages for the user: what went wrong and what to do. */
 import { KnuckleError } from "../src/index.js";
 
 const TEXTS: Record<string, string> = {
-  NotAllowedError: "The camera is blocked. Allow it in the browser's settings of this site, then choose it again.",
-  NotFoundError: "No camera was found. Plug one in, or open a photo or a video.",
-  OverconstrainedError: "That camera is no longer there. Choose another one.",
-  NotReadableError: "The camera is in use by another program. Close that one, then choose the camera again.",
-  NotSupportedError: "This browser opens no cameras. Photos and videos work.",
-  InsecureContextError: "Browsers open cameras on https pages and on localhost only. Photos and videos work here.",
-  AbortError: "The camera stopped while it was starting. Choose it again.",
+  NotAllowedError:
+    "Camera access is blocked. Allow it in the browser's settings for this site, then choose the camera again.",
+  NotFoundError: "No camera was found. Connect one, or open a photo or video.",
+  OverconstrainedError: "That camera is no longer available. Choose another one.",
+  NotReadableError: "Another program is using the camera. Close it, then choose the camera again.",
+  NotSupportedError: "This browser does not support cameras. Photos and videos work.",
+  InsecureContextError: "Browsers allow cameras on https pages and on localhost only. Photos and videos work here.",
+  AbortError: "The camera stopped while starting. Choose it again.",
 };
 
-/** One or two sentences for the person at the screen. */
+/** An error as one or two sentences for the user. */
 export function explain(error: unknown): string {
   if (error instanceof DOMException && error.name === "EncodingError")
-    return `${error.message} cannot be shown: this browser does not know the format, or the file is damaged.`;
+    return `${error.message} cannot be opened. The browser does not support its format, or the file is damaged.`;
   if (error instanceof DOMException && TEXTS[error.name]) return TEXTS[error.name];
   if (error instanceof KnuckleError) return sentence(error.message);
   return sentence(error instanceof Error ? error.message : String(error));
 }
 
-/** What this browser lacks that the page cannot do without, or null. */
+/** A message that names the required features that this browser lacks, or null. */
 export function missingFeature(): string | null {
   const needed: [string, boolean][] = [
     ["WebAssembly", typeof WebAssembly === "object"],
@@ -28,9 +29,9 @@ export function missingFeature(): string | null {
     ["createImageBitmap", typeof createImageBitmap === "function"],
     ["OffscreenCanvas", typeof OffscreenCanvas === "function"],
   ];
-  const missing = needed.filter(([, there]) => !there).map(([name]) => name);
+  const missing = needed.filter(([, supported]) => !supported).map(([name]) => name);
   if (!missing.length) return null;
-  return `This browser lacks ${missing.join(" and ")}. The page needs Chrome or Edge 91, Firefox 105, Safari 16.4 or newer.`;
+  return `This browser does not support ${missing.join(" and ")}. The page needs Chrome or Edge 91, Firefox 105, Safari 16.4 or newer.`;
 }
 
 function sentence(text: string): string {

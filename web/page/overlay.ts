@@ -1,4 +1,4 @@
-/** Hands and palms drawn over the picture, in the colours of the Python package's drawings. */
+/** Draws hands and palms over the image, in the same colours as the Python package. */
 import { FINGERS, type Hand, PALM_CONNECTIONS, type Palm } from "../src/index.js";
 
 export const FINGER_COLOURS: Record<keyof typeof FINGERS, string> = {
@@ -14,7 +14,7 @@ const DETECTION_COLOUR = "#facc15";
 const OUTLINE = "rgba(24, 24, 27, 0.75)";
 const HIDDEN_BELOW = 0.5;
 
-/** Each bone as two landmarks and its colour. */
+/** Bones: two landmarks and a colour each. */
 export const BONES: readonly (readonly [number, number, string])[] = [
   ...PALM_CONNECTIONS.map(([a, b]) => [a, b, PALM_COLOUR] as const),
   ...Object.entries(FINGERS).flatMap(([name, points]) =>
@@ -27,15 +27,15 @@ const COLOUR_OF: readonly string[] = Array.from({ length: 21 }, (_, point) => {
   return finger ? FINGER_COLOURS[finger[0] as keyof typeof FINGERS] : PALM_COLOUR;
 });
 
-/** From pixels of the picture to pixels of the canvas. */
+/** Maps image pixels to canvas pixels. */
 export interface Mapping {
   x(value: number): number;
   y(value: number): number;
-  /** Canvas pixels per picture pixel. */
+  /** Canvas pixels per image pixel. */
   readonly scale: number;
 }
 
-/** The picture fits into the canvas as a whole, in the middle; flipped left to right if wanted. */
+/** The mapping that fits the whole image into the middle of the canvas, mirrored if `flip` is set. */
 export function mapTo(
   canvas: { width: number; height: number },
   width: number,
@@ -44,7 +44,7 @@ export function mapTo(
 ): Mapping {
   const scale = Math.min(canvas.width / width, canvas.height / height);
   const [left, top] = [(canvas.width - scale * width) / 2, (canvas.height - scale * height) / 2];
-  // Centres of pixels are whole numbers in the picture, halves on a canvas.
+  // Pixel centres are whole numbers in the image and halves on a canvas.
   return {
     x: (value) => (flip ? canvas.width - left - (value + 0.5) * scale : left + (value + 0.5) * scale),
     y: (value) => top + (value + 0.5) * scale,
@@ -52,7 +52,7 @@ export function mapTo(
   };
 }
 
-/** Bones and joints, nearer joints larger, hidden ones hollow; side and id beside the wrist. */
+/** Draw bones and joints (nearer joints larger, hidden ones hollow), and a label with side and id. */
 export function drawHands(
   ctx: CanvasRenderingContext2D,
   hands: readonly Hand[],
@@ -147,7 +147,7 @@ function chip(
   ctx.fillText(text, left + 8 * pixelRatio, top + height / 2 + 0.5 * pixelRatio);
 }
 
-/** Box, seven key points and score of each palm. */
+/** Draw the box, the seven key points and the score of each palm. */
 export function drawPalms(
   ctx: CanvasRenderingContext2D,
   palms: readonly Palm[],

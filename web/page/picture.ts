@@ -1,19 +1,19 @@
-/** What is shown: the video or photo, and what was found drawn over it. */
+/** The image on the page: the video or photo, with the hands drawn over it. */
 import { drawHands, drawPalms, mapTo } from "./overlay.js";
 import type { Source } from "./sources.js";
 import type { Found } from "./tracking.js";
 
-/** Nothing in view. */
+/** No hands and no palms. */
 export const NOTHING: Found = { hands: [], palms: null };
 
-/** The stage of the page. */
+/** The image area of the page. */
 export class Picture {
   source: Source | null = null;
   found: Found = NOTHING;
   labels = true;
-  /** Shown as in a mirror; what is found is not changed by it. */
+  /** Show the image as in a mirror; this does not change the results. */
   flip = false;
-  /** A frame that waits for its hands. */
+  /** The frame that is being tracked, in sync mode. */
   readonly frame = document.createElement("canvas");
 
   constructor(
@@ -25,7 +25,7 @@ export class Picture {
     new ResizeObserver(() => this.draw()).observe(overlay);
   }
 
-  /** Show another source, or none. */
+  /** Show a source, or none. */
   open(source: Source | null): void {
     this.source = source;
     const kind = source?.kind;
@@ -49,14 +49,14 @@ export class Picture {
     this.draw();
   }
 
-  /** The video's frame as it is now, kept until its hands are known. */
+  /** Copy the current frame of the video, to show it once it has been tracked. */
   keepFrame(): HTMLCanvasElement {
     resize(this.frame, this.video.videoWidth, this.video.videoHeight);
     this.frame.getContext("2d", { alpha: false, willReadFrequently: true })?.drawImage(this.video, 0, 0);
     return this.frame;
   }
 
-  /** Show the frame that was kept, or the video as it plays. */
+  /** Show the copied frame, or the video itself. */
   showKept(kept: boolean): void {
     if (this.source?.kind === "photo") return;
     this.photo.hidden = !kept;
@@ -65,7 +65,7 @@ export class Picture {
     this.photo.getContext("2d")?.drawImage(this.frame, 0, 0);
   }
 
-  /** The overlay, in the pixels of the screen. */
+  /** Draw the overlay at the resolution of the screen. */
   draw(): void {
     const ctx = this.overlay.getContext("2d");
     const pixelRatio = Math.min(devicePixelRatio, 2);
@@ -76,7 +76,7 @@ export class Picture {
     this.drawFound(ctx, pixelRatio);
   }
 
-  /** A picture of the source with what was found in it, as it is saved. */
+  /** Draw an image with its hands, for saving. */
   drawInto(ctx: CanvasRenderingContext2D, picture: CanvasImageSource): void {
     const { width, height } = ctx.canvas;
     ctx.save();
@@ -94,7 +94,7 @@ export class Picture {
   }
 }
 
-/** Setting a canvas's size clears it, also where it is the same. */
+/** Resize a canvas only if needed, because setting the size clears it. */
 function resize(canvas: HTMLCanvasElement, width: number, height: number): void {
   if (canvas.width === width && canvas.height === height) return;
   canvas.width = width;

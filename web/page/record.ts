@@ -1,11 +1,11 @@
-/** What was found, as files: JSON lines and CSV in the formats of the Python package, and the picture with its hands. */
+/** Results as files: JSON lines and CSV in the formats of the Python package, and images with hands drawn. */
 import { type Hand, handToJson, LANDMARK_NAMES, type Palm, palmToJson } from "../src/index.js";
 
 const FORMAT = { hands: "knuckle-hands-1", palms: "knuckle-palms-1" };
 const PALM_POINTS = ["wrist", "index_mcp", "middle_mcp", "ring_mcp", "pinky_mcp", "thumb_cmc", "thumb_mcp"];
 const VIDEO_TYPES = ["video/mp4;codecs=avc1.42E01F", "video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
 
-/** One frame and what was found in it. */
+/** One frame and its hands or palms. */
 export interface Row {
   readonly timeS: number;
   readonly width: number;
@@ -14,14 +14,14 @@ export interface Row {
   readonly palms: readonly Palm[] | null;
 }
 
-/** A file to download. */
+/** A file that the user can download. */
 export interface Download {
   readonly name: string;
   readonly what: string;
   readonly blob: Blob;
 }
 
-/** The rows as JSON lines; the first frame's time is 0. */
+/** Rows as JSON lines; times start at 0. */
 export function toJsonLines(rows: readonly Row[], source: string): string {
   const start = rows[0]?.timeS ?? 0;
   return rows
@@ -32,7 +32,7 @@ export function toJsonLines(rows: readonly Row[], source: string): string {
     .join("");
 }
 
-/** The rows as CSV: one line per hand (or palm) per frame, the columns of docs/formats.md. */
+/** Rows as CSV: one line per hand (or palm) and frame, with the columns of docs/formats.md. */
 export function toCsv(rows: readonly Row[], source: string): string {
   const palms = rows.some((row) => row.palms);
   const start = rows[0]?.timeS ?? 0;
@@ -51,7 +51,7 @@ export function toCsv(rows: readonly Row[], source: string): string {
   return `${lines.join("\r\n")}\r\n`;
 }
 
-/** Columns of the table of hands. */
+/** Columns of the CSV of hands. */
 export function handColumns(): string[] {
   const axes = ["x", "y", "z"];
   return [
@@ -93,7 +93,7 @@ function rounded(value: number, digits: number): number {
   return Math.round(value * 10 ** digits) / 10 ** digits;
 }
 
-/** A recording under way: rows as they are found, the picture as it is drawn on the canvas. */
+/** A recording: collects rows, and records what is drawn on its canvas. */
 export class Recording {
   readonly canvas = document.createElement("canvas");
   readonly ctx: CanvasRenderingContext2D | null;
@@ -107,7 +107,7 @@ export class Recording {
     height: number,
     private readonly source: string,
   ) {
-    // Encoders of H.264 take even sizes only.
+    // H.264 encoders accept even sizes only.
     this.canvas.width = width & ~1;
     this.canvas.height = height & ~1;
     this.ctx = this.canvas.getContext("2d", { alpha: false });
@@ -118,7 +118,7 @@ export class Recording {
     this.rows.push(row);
   }
 
-  /** End it; the files, best first. */
+  /** Stop recording and return the files, the video first. */
   async stop(): Promise<Download[]> {
     const files = dataFiles(this.rows, this.source);
     if (!this.recorder) return files;
@@ -146,7 +146,7 @@ function startRecorder(canvas: HTMLCanvasElement, chunks: Blob[]): MediaRecorder
   return recorder;
 }
 
-/** JSON lines and CSV of the rows. */
+/** The rows as a JSON lines file and a CSV file. */
 export function dataFiles(rows: readonly Row[], source: string): Download[] {
   const name = `${stem(source)}_hands`;
   return [
@@ -159,7 +159,7 @@ export function dataFiles(rows: readonly Row[], source: string): Download[] {
   ];
 }
 
-/** A source's name without its folder and suffix, fit for a file name. */
+/** A source's name without folder and suffix, safe for file names. */
 export function stem(source: string): string {
   const last = source.split(/[\\/]/).pop() ?? "";
   return last.replace(/\.[^.]{1,5}$/, "").replace(/[^\p{L}\p{N}._-]+/gu, "_") || "hands";

@@ -1,4 +1,4 @@
-/** What the page says in words and tables: hands, speed, and a line for screen readers. */
+/** The page's tables of hands and speed, and a live text for screen readers. */
 import type { Hand } from "../src/index.js";
 import type { Speed } from "./speed.js";
 import type { Found } from "./tracking.js";
@@ -6,14 +6,14 @@ import type { Found } from "./tracking.js";
 const QUIET_MS = 1500;
 const VISIBLE_FROM = 0.5;
 
-/** Look up an element that the page must have. */
+/** An element of the page by its id. */
 export function element<T extends HTMLElement>(id: string): T {
   const found = document.getElementById(id);
   if (!found) throw new Error(`the page has no #${id}`);
   return found as T;
 }
 
-/** The table of hands; palms have no rows. */
+/** Fill the table of hands; palms have no rows. */
 export function showHands({ hands, palms }: Found): void {
   const body = element<HTMLTableElement>("hands").tBodies[0];
   const rows = (hands ?? []).map((hand) => [
@@ -26,16 +26,16 @@ export function showHands({ hands, palms }: Found): void {
   fill(body, rows);
   for (const [i, hand] of (hands ?? []).entries()) body.rows[i].dataset.side = hand.handedness;
   element("hands").hidden = rows.length === 0;
-  element("hands").dataset.visibility = hands?.some((hand) => hand.visibility) ? "told" : "untold";
+  element("hands").dataset.visibility = hands?.some((hand) => hand.visibility) ? "known" : "unknown";
   const none = element("no-hands");
   none.hidden = rows.length > 0;
-  none.textContent = palms ? `${count(palms.length, "palm")}; palms have no landmarks.` : "None in view.";
+  none.textContent = palms ? `${count(palms.length, "palm")} in view. Palms have no landmarks.` : "No hands in view.";
 }
 
-/** What is in view as a sentence: "2 hands: left, right". */
+/** What is in view, for screen readers: "2 hands: left, right". */
 export function describe({ hands, palms }: Found): string {
-  if (palms) return palms.length ? count(palms.length, "palm") : "No palm";
-  if (!hands?.length) return "No hand";
+  if (palms) return palms.length ? count(palms.length, "palm") : "No palms";
+  if (!hands?.length) return "No hands";
   return `${count(hands.length, "hand")}: ${hands.map((hand) => hand.handedness.toLowerCase()).join(", ")}`;
 }
 
@@ -51,7 +51,7 @@ function percent(value: number): string {
   return `${Math.round(100 * value)} %`;
 }
 
-/** Frames a second, time per frame, and each node. */
+/** Show the frame rate, the time per frame, and the time of each step. */
 export function showSpeed(speed: Speed, now: number): void {
   const [fps, ms] = [speed.fps(now), speed.ms()];
   element("fps").textContent = fps === null ? "–" : fps.toFixed(fps < 10 ? 1 : 0);
@@ -79,7 +79,7 @@ function fill(body: HTMLTableSectionElement, rows: readonly (readonly string[])[
   });
 }
 
-/** Tells a screen reader what is in view, not more often than it can be listened to. */
+/** Announces what is in view to screen readers, at most every `QUIET_MS`. */
 export class Announcer {
   private said = "";
   private wanted = "";

@@ -1,19 +1,19 @@
-/** The record button: a recording of what plays, or the photo as it is; then files to download. */
+/** The record button: records a video or saves a photo, then offers the files for download. */
 import type { Picture } from "./picture.js";
 import { type Download, dataFiles, Recording, stem } from "./record.js";
 import { element } from "./report.js";
 
-/** Records from a picture and offers the files. */
+/** Records the image and offers the files. */
 export class Saving {
   private recording: Recording | null = null;
 
-  /** @param offered called when files lie ready. */
+  /** @param offered called when files are ready to download. */
   constructor(
     private readonly picture: Picture,
     private readonly offered: (what: string) => void,
   ) {}
 
-  get records(): boolean {
+  get recordsNow(): boolean {
     return this.recording !== null;
   }
 
@@ -26,7 +26,7 @@ export class Saving {
     this.showState();
   }
 
-  /** The kept frame and what was found in it belong to the recording. */
+  /** Add the current frame and its hands to the recording. */
   add(timeS: number): void {
     const { recording, picture } = this;
     if (!recording?.ctx || !picture.source) return;
@@ -45,14 +45,14 @@ export class Saving {
     this.offer(await recording.stop(), "Recording");
   }
 
-  /** The button and the sign on the picture say what goes on. */
+  /** Update the button and the recording indicator. */
   showState(): void {
     const button = element<HTMLButtonElement>("record");
     const { source } = this.picture;
     button.disabled = source === null;
-    button.textContent = source?.kind === "photo" ? "Save" : this.records ? "Stop" : "Record";
-    button.classList.toggle("on", this.records);
-    element("recording").hidden = !this.records;
+    button.textContent = source?.kind === "photo" ? "Save" : this.recordsNow ? "Stop" : "Record";
+    button.classList.toggle("on", this.recordsNow);
+    element("recording").hidden = !this.recordsNow;
     element("recorded").textContent = "0:00";
   }
 
@@ -65,7 +65,7 @@ export class Saving {
     Object.assign(canvas, { width, height });
     picture.drawInto(ctx, picture.photo);
     const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
-    const drawn: Download[] = blob ? [{ name: `${stem(label)}_hands.png`, what: "Picture", blob }] : [];
+    const drawn: Download[] = blob ? [{ name: `${stem(label)}_hands.png`, what: "Image", blob }] : [];
     this.offer([...drawn, ...dataFiles([{ timeS: 0, width, height, ...picture.found }], label)], "Photo");
   }
 

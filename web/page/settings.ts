@@ -1,7 +1,7 @@
-/** The settings form: read, kept in this browser, put back. */
+/** The settings form, and its storage in the browser. */
 import type { Device, TrackerOptions } from "../src/index.js";
 
-/** What the person chose. */
+/** The user's settings. */
 export interface Settings {
   maxHands: number;
   minPalmScore: number;
@@ -11,7 +11,7 @@ export interface Settings {
   smooth: boolean;
   palmsOnly: boolean;
   labels: boolean;
-  /** Show the very frame that the hands were found in, and not the newest one. */
+  /** Show the frame that was tracked instead of the newest one. */
   exact: boolean;
   models: string;
   engine: Device;
@@ -19,7 +19,7 @@ export interface Settings {
 
 const KEY = "knuckle.settings";
 
-/** Restore what was kept, then tell of every change. */
+/** Restore the stored settings, then call `changed` on every change. */
 export function watchSettings(form: HTMLFormElement, changed: (now: Settings, name: string) => void): Settings {
   restore(form);
   showValues(form);
@@ -29,7 +29,7 @@ export function watchSettings(form: HTMLFormElement, changed: (now: Settings, na
     changed(readSettings(form), (event.target as HTMLInputElement).name);
   });
   form.addEventListener("reset", () => {
-    // The fields have their first values only after this event.
+    // The fields have their default values only after this event.
     setTimeout(() => {
       showValues(form);
       keep(form);
@@ -58,7 +58,7 @@ export function readSettings(form: HTMLFormElement): Settings {
   };
 }
 
-/** Those of them that are the tracker's; a camera's picture is never a mirror image, whatever is shown. */
+/** The tracker's options. A camera's image is never mirrored; the mirror button changes the display only. */
 export function trackerOptions(settings: Settings, isCamera: boolean): Partial<TrackerOptions> {
   const { maxHands, minPalmScore, minPresence, searchEvery, mirrored, smooth } = settings;
   return { maxHands, minPalmScore, minPresence, searchEvery, smooth, mirrored: mirrored && !isCamera };
@@ -80,7 +80,7 @@ function keep(form: HTMLFormElement): void {
   try {
     localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(values)));
   } catch {
-    // Private windows may refuse; the settings then last as long as the page.
+    // Private windows may not allow storage; the settings then last until the page is closed.
   }
 }
 

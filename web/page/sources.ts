@@ -1,12 +1,12 @@
-/** Where pictures come from: cameras, files, the sample. */
+/** Image sources: cameras, files and the sample. */
 
-/** What is being looked at. */
+/** An open source. */
 export interface Source {
   readonly kind: "camera" | "video" | "photo";
   readonly label: string;
   readonly width: number;
   readonly height: number;
-  /** Whether a mirror is what people expect: a camera that looks at them. */
+  /** Whether the camera faces the user, who then expects a mirror image. */
   readonly facesUser: boolean;
   close(): void;
 }
@@ -14,7 +14,7 @@ export interface Source {
 const SMALL = { width: { ideal: 640 }, height: { ideal: 480 } };
 const LARGE = { width: { ideal: 1280 }, height: { ideal: 720 } };
 
-/** Show a camera in the video element; the browser asks the user first. `ended` hears when it is unplugged or taken. */
+/** Show a camera in the video element; the browser asks the user first. `ended` is called if the camera stops. */
 export async function openCamera(video: HTMLVideoElement, deviceId: string, ended: () => void): Promise<Source> {
   if (!navigator.mediaDevices?.getUserMedia)
     throw new DOMException("", isSecureContext ? "NotSupportedError" : "InsecureContextError");
@@ -47,7 +47,7 @@ export async function openCamera(video: HTMLVideoElement, deviceId: string, ende
   };
 }
 
-/** Play a video file in the video element, over and over. */
+/** Play a video file in the video element, in a loop. */
 export async function openVideo(video: HTMLVideoElement, file: Blob | string, label: string): Promise<Source> {
   const address = typeof file === "string" ? file : URL.createObjectURL(file);
   const close = () => {
@@ -68,7 +68,7 @@ export async function openVideo(video: HTMLVideoElement, file: Blob | string, la
   return { kind: "video", label, width: video.videoWidth, height: video.videoHeight, facesUser: false, close };
 }
 
-/** Draw a photo on the canvas, upright by its EXIF mark. */
+/** Draw a photo on the canvas, rotated as its EXIF orientation says. */
 export async function openPhoto(canvas: HTMLCanvasElement, file: Blob, label: string): Promise<Source> {
   let bitmap: ImageBitmap;
   try {
@@ -83,7 +83,7 @@ export async function openPhoto(canvas: HTMLCanvasElement, file: Blob, label: st
   return { kind: "photo", label, width: canvas.width, height: canvas.height, facesUser: false, close: () => {} };
 }
 
-/** The cameras by id and name; names are empty until one was allowed. */
+/** The cameras with id and name; browsers hide the names until the user has allowed one. */
 export async function listCameras(): Promise<{ id: string; name: string }[]> {
   const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
   const cameras = devices.filter((device) => device.kind === "videoinput");

@@ -1,33 +1,33 @@
-/** World landmarks in space, to be turned: the pose of the viewer, and drawing on a plain canvas. */
+/** The 3D view of the world landmarks: the camera's pose, and drawing on a 2D canvas. */
 import type { Hand } from "../src/index.js";
 import { BONES } from "./overlay.js";
 
-/** From where one looks: angles in radians, distance from the middle of the hands in metres. */
+/** The viewer's position: angles in radians, distance from the centre of the hands in metres. */
 export interface Viewer {
   yaw: number;
   pitch: number;
   distance: number;
 }
 
-/** One hand's 21 points x, y, z in metres, y up, z towards the viewer; about the middle of all hands. */
+/** One hand's 21 points x, y, z in metres: y up, z towards the viewer, origin at the centre of all hands. */
 export type Points = Float32Array;
 
-/** Draws hands as the viewer sees them. */
+/** Draws hands from the viewer's position. */
 export interface Renderer {
   draw(hands: readonly Points[], viewer: Viewer, dark: boolean): void;
   resize(width: number, height: number, pixelRatio: number): void;
   close(): void;
 }
 
-/** From the front, a little from above and from the side. */
+/** From the front, slightly from above and from the side. */
 const FRONT = { yaw: 0.35, pitch: 0.2, zoom: 1 };
 const NEAREST_M = 0.42;
 const STEP = Math.PI / 24;
 export const FIELD_OF_VIEW = (35 * Math.PI) / 180;
 
 /**
- * The hands where they are in the picture, in metres: each hand's own points come about its middle, so it is moved to
- * where the picture has it, by the ratio of its sizes in metres and in pixels. How far away it is stays unknown.
+ * Place the hands beside each other as in the image, in metres. World landmarks have their origin at each hand's own
+ * centre, so each hand is moved to its place in the image, scaled by its size in metres per pixel. Depth is unknown.
  */
 export function placeHands(hands: readonly Hand[], flip: boolean): Points[] {
   const placed = hands.map((hand) => {
@@ -72,7 +72,7 @@ function reachOf(points: Points): number {
   return most;
 }
 
-/** The 3D view: a canvas that can be turned by pointer and keys. */
+/** The 3D view: a canvas that rotates by pointer and keys. */
 export class Space {
   private readonly pose = { ...FRONT };
   private fitM = NEAREST_M;
@@ -89,7 +89,7 @@ export class Space {
     new ResizeObserver(() => this.fitToPage()).observe(canvas);
   }
 
-  /** Draw with this renderer from now on. */
+  /** Draw with this renderer. */
   use(renderer: Renderer): void {
     this.renderer?.close();
     this.renderer = renderer;
@@ -123,7 +123,7 @@ export class Space {
     });
   }
 
-  private turn(yaw: number, pitch: number): void {
+  private rotate(yaw: number, pitch: number): void {
     this.pose.yaw += yaw;
     this.pose.pitch = Math.max(-1.5, Math.min(1.5, this.pose.pitch + pitch));
     this.redraw();
@@ -136,10 +136,10 @@ export class Space {
 
   private onKey(event: KeyboardEvent): void {
     const actions: Record<string, () => void> = {
-      ArrowLeft: () => this.turn(-STEP, 0),
-      ArrowRight: () => this.turn(STEP, 0),
-      ArrowUp: () => this.turn(0, STEP),
-      ArrowDown: () => this.turn(0, -STEP),
+      ArrowLeft: () => this.rotate(-STEP, 0),
+      ArrowRight: () => this.rotate(STEP, 0),
+      ArrowUp: () => this.rotate(0, STEP),
+      ArrowDown: () => this.rotate(0, -STEP),
       "+": () => this.zoom(1.1),
       "=": () => this.zoom(1.1),
       "-": () => this.zoom(1 / 1.1),
@@ -159,7 +159,7 @@ export class Space {
     const { canvas } = this;
     canvas.setPointerCapture(start.pointerId);
     const move = (event: PointerEvent) => {
-      this.turn((event.clientX - x) / 120, (event.clientY - y) / 120);
+      this.rotate((event.clientX - x) / 120, (event.clientY - y) / 120);
       [x, y] = [event.clientX, event.clientY];
     };
     const end = () => {
@@ -172,7 +172,7 @@ export class Space {
     canvas.addEventListener("pointercancel", end);
   }
 
-  /** Only where the view has the focus, so that scrolling past it scrolls the page. */
+  /** Zoom only if the view has the focus; otherwise the page scrolls. */
   private onWheel(event: WheelEvent): void {
     if (document.activeElement !== this.canvas) return;
     event.preventDefault();
@@ -227,7 +227,7 @@ export class PlainRenderer implements Renderer {
     return this.canvas.height / (2 * Math.tan(FIELD_OF_VIEW / 2));
   }
 
-  /** Canvas x, y and the distance from the viewer in metres. */
+  /** Canvas x and y, and the distance from the viewer in metres. */
   private project(point: ArrayLike<number>, { yaw, pitch, distance }: Viewer): [number, number, number] {
     const [x, y, z] = [point[0], point[1], point[2]];
     const turned = x * Math.cos(yaw) - z * Math.sin(yaw);
@@ -238,7 +238,7 @@ export class PlainRenderer implements Renderer {
     return [this.canvas.width / 2 + turned * scale, this.canvas.height / 2 - up * scale, depth];
   }
 
-  /** A ring of 10 cm and one of 20 cm below the hands. */
+  /** Draw rings with radii of 10 and 20 cm below the hands. */
   private drawFloor(ctx: CanvasRenderingContext2D, viewer: Viewer, dark: boolean): void {
     ctx.strokeStyle = dark ? "rgba(255,255,255,0.16)" : "rgba(0,0,0,0.14)";
     ctx.lineWidth = this.pixelRatio;
@@ -255,10 +255,10 @@ export class PlainRenderer implements Renderer {
   }
 }
 
-/** Height of the floor in metres: below an upright hand. */
+/** Height of the floor in metres, below an upright hand. */
 export const FLOOR = -0.12;
 
-/** The palm's near-white would vanish on paper. */
+/** The colour to draw with; the palm's near-white is invisible on a light background. */
 export function ink(colour: string, dark: boolean): string {
   return colour === "#e2e6ec" && !dark ? "#8b919b" : colour;
 }

@@ -1,4 +1,4 @@
-/** World landmarks drawn by three.js: lit joints and bones. Loaded only where the browser has WebGL in hardware. */
+/** The 3D view drawn by three.js, with lit joints and bones. Loaded only if WebGL runs in hardware. */
 import {
   BufferGeometry,
   Color,
@@ -24,7 +24,7 @@ const UP = new Vector3(0, 1, 0);
 const JOINT_RADIUS = 0.0065;
 const BONE_RADIUS = 0.0042;
 
-/** One hand's meshes, reused from frame to frame. */
+/** The meshes of one hand, reused in every frame. */
 class HandModel {
   readonly group = new Group();
   private readonly joints: Mesh[];
@@ -54,7 +54,7 @@ class HandModel {
   }
 }
 
-/** @throws Error where the browser has no WebGL 2. */
+/** @throws Error if the browser has no WebGL 2. */
 export class GlRenderer implements Renderer {
   private readonly gl: WebGLRenderer;
   private readonly scene = new Scene();

@@ -1,20 +1,20 @@
-/** How fast it is: results a second, time per frame, time of each node of the graph. */
+/** Speed of the tracker: results per second, time per frame, and time of each step of the graph. */
 import type { Step } from "../src/index.js";
 
 const WINDOW = 60;
 
 interface Node {
-  /** Milliseconds of the runs among the last `WINDOW` frames; null where it was skipped. */
+  /** Milliseconds in each of the last `WINDOW` frames; null if the step was skipped. */
   times: (number | null)[];
 }
 
-/** Collects what the tracker's observer and the page tell. */
+/** Collects times from the tracker's observer and from the page. */
 export class Speed {
   private results: number[] = [];
   private frames: number[] = [];
   private readonly nodes = new Map<string, Node>();
 
-  /** One node of one frame; those within subgraphs are part of their subgraph's node. */
+  /** Add one step of one frame; steps inside subgraphs count as part of their subgraph. */
   note(step: Step): void {
     if (step.path.length !== 2) return;
     const name = step.path[1];
@@ -24,7 +24,7 @@ export class Speed {
     if (node.times.length > WINDOW) node.times.shift();
   }
 
-  /** One frame is done, at `now`, after `ms`. */
+  /** Add a frame that was finished at `now` after `ms` milliseconds. */
   done(now: number, ms: number): void {
     this.results.push(now);
     this.frames.push(ms);
@@ -32,25 +32,25 @@ export class Speed {
     if (this.frames.length > WINDOW) this.frames.shift();
   }
 
-  forget(): void {
+  reset(): void {
     this.results = [];
     this.frames = [];
     this.nodes.clear();
   }
 
-  /** Results a second over the last two seconds, null before there are enough. */
+  /** Results per second over the last two seconds; null if there are too few. */
   fps(now: number): number | null {
     const recent = this.results.filter((at) => now - at < 2000);
     if (recent.length < 3) return null;
     return (1000 * (recent.length - 1)) / (recent[recent.length - 1] - recent[0]);
   }
 
-  /** Milliseconds from handing a frame over to its result, median of the last frames. */
+  /** Median time from a frame to its result, in milliseconds. */
   ms(): number | null {
     return this.frames.length ? median(this.frames) : null;
   }
 
-  /** Per node the median of its runs, and the part of the frames in which it ran. */
+  /** For each step, the median time of its runs and the share of frames in which it ran. */
   rows(): { name: string; ms: number | null; share: number }[] {
     return [...this.nodes].map(([name, { times }]) => {
       const ran = times.filter((time) => time !== null);

@@ -1,6 +1,6 @@
 /**
- * The service worker: keeps the page, the runtime and the models, so that the page opens without a network. The build
- * puts the list of files and its hash in place of the two names.
+ * The service worker: caches the page, the runtime and the models, so that the page works offline. The build replaces
+ * the two constants by the list of files and its hash.
  */
 declare const FILES: readonly string[];
 declare const VERSION: string;
@@ -8,7 +8,7 @@ declare const VERSION: string;
 const scope = self as unknown as ServiceWorkerGlobalScope;
 const PAGE = `knuckle-page-${VERSION}`;
 const MODELS = "knuckle-models";
-// The page says whether it runs with threads; the runtime's other build is kept only if it is ever asked for.
+// The page says whether it uses threads; the runtime's other build is cached only when it is requested.
 const threads = Number(new URL(scope.location.href).searchParams.get("threads"));
 const OTHER_BUILD = threads > 1 ? /litert_wasm_internal/ : /litert_wasm_threaded/;
 
@@ -42,7 +42,7 @@ scope.addEventListener("fetch", (event) => {
   else event.respondWith(kept(request));
 });
 
-/** The list and bundle.json from the network where there is one; networks as they are kept, until bundle.json changes. */
+/** Lists and bundle.json come from the network if possible; model files from the cache until bundle.json changes. */
 async function model(request: Request, path: string): Promise<Response> {
   if (path.endsWith("/") || path.endsWith(".json")) {
     const before = await (await caches.open(MODELS)).match(request.url);
@@ -65,7 +65,7 @@ async function dropIfChanged(before: Response, now: Response, address: string): 
     if (url.startsWith(folder) && !url.endsWith("bundle.json")) await cache.delete(url);
 }
 
-/** From the network, else what is kept. */
+/** From the network, or from the cache without one. */
 async function newest(request: Request, name: string, key: string): Promise<Response> {
   const cache = await caches.open(name);
   try {
@@ -79,7 +79,7 @@ async function newest(request: Request, name: string, key: string): Promise<Resp
   }
 }
 
-/** What is kept, else from the network; files under assets/ never change and are kept then. */
+/** From the cache, or from the network; files below assets/ never change, so they are then cached. */
 async function kept(request: Request): Promise<Response> {
   const cache = await caches.open(PAGE);
   const there = await cache.match(request.url, { ignoreSearch: true });
@@ -92,7 +92,7 @@ async function kept(request: Request): Promise<Response> {
   return range ? partOf(there, Number(range[1]), range[2]) : there;
 }
 
-/** Video elements ask for parts of a file. */
+/** A part of a file, as video elements request it. */
 async function partOf(whole: Response, start: number, last: string): Promise<Response> {
   const blob = await whole.blob();
   const end = last ? Math.min(Number(last) + 1, blob.size) : blob.size;

@@ -1,4 +1,4 @@
-/** The tracker of the page: made, remade and asked. */
+/** The page's tracker: loads it, reloads it and calls it. */
 import { type Hand, HandTracker, type Palm, type Step, type TrackerOptions } from "../src/index.js";
 import type { Settings } from "./settings.js";
 
@@ -7,10 +7,10 @@ export interface Found {
   readonly palms: Palm[] | null;
 }
 
-/** Models as they are offered: an address, or a file that was opened. */
+/** A model: the address of a bundle, or an opened file. */
 export type Models = string | Blob;
 
-/** One tracker at a time; calls wait until it is there. */
+/** Holds one tracker; calls wait until it is loaded. */
 export class Tracking {
   private tracker: Promise<HandTracker> | null = null;
   private models: Models = "";
@@ -18,7 +18,7 @@ export class Tracking {
 
   constructor(private readonly observe: (step: Step) => void) {}
 
-  /** Load networks and engine, unless these are loaded; the ones before stay where that fails. */
+  /** Load a model and engine unless they are loaded already; if that fails, the previous ones stay in use. */
   prepare(models: Models, settings: Settings, options: Partial<TrackerOptions>): Promise<HandTracker> {
     const { tracker: old, models: oldModels, engine: oldEngine } = this;
     if (old && oldModels === models && oldEngine === settings.engine) return old;
@@ -46,7 +46,7 @@ export class Tracking {
   }
 
   get ready(): Promise<HandTracker> {
-    return this.tracker ?? Promise.reject(new Error("the networks are not loaded"));
+    return this.tracker ?? Promise.reject(new Error("the model is not loaded"));
   }
 
   async setOptions(options: Partial<TrackerOptions>): Promise<void> {
@@ -57,14 +57,14 @@ export class Tracking {
     await (await this.ready).reset();
   }
 
-  /** What is in the next frame of a video. */
+  /** Track the next frame of a video. */
   async follow(frame: HTMLVideoElement | HTMLCanvasElement, timeS: number, palmsOnly: boolean): Promise<Found> {
     const tracker = await this.ready;
     if (palmsOnly) return { hands: null, palms: await tracker.detectPalms(frame) };
     return { hands: await tracker.track(frame, timeS), palms: null };
   }
 
-  /** What is in one photo. */
+  /** Detect hands or palms in a photo. */
   async find(photo: HTMLCanvasElement, palmsOnly: boolean): Promise<Found> {
     const tracker = await this.ready;
     if (palmsOnly) return { hands: null, palms: await tracker.detectPalms(photo) };
@@ -72,10 +72,10 @@ export class Tracking {
   }
 }
 
-/** The bundles that the server offers, by name, the default one first. */
+/** The names of the server's bundles, the default first. */
 export async function listModels(): Promise<string[]> {
   const answer = await fetch("models/");
-  if (!answer.ok) throw new Error(`the list of models cannot be fetched: ${answer.status} ${answer.statusText}`);
+  if (!answer.ok) throw new Error(`the list of models cannot be loaded: ${answer.status} ${answer.statusText}`);
   const { default: first, bundles } = (await answer.json()) as { default: string; bundles: { name: string }[] };
   return [first, ...bundles.map(({ name }) => name).filter((name) => name !== first)];
 }

@@ -1,4 +1,4 @@
-// Builds the page into the Python package, which serves it: `npm run build` in web/, after the library is in dist/.
+// Builds the page into the Python package, which serves it: `npm run build` in web/ builds the library first.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -15,7 +15,7 @@ const out = fileURLToPath(new URL("../../src/knuckle/serve/page/", import.meta.u
 
 const engineFiles = ["worker.js", ...readdirSync(`${library}wasm`).map((name) => `wasm/${name}`)];
 const engine = `assets/engine-${hashOf(engineFiles.map((name) => readFileSync(library + name)))}/`;
-// Each browser needs one of the runtime's builds; the others are fetched where they are wanted and not kept for offline.
+// A browser needs only one build of the runtime; the others are loaded on request and not cached for offline use.
 const RARE = /litert_wasm_compat|\.map$|\.txt$/;
 const PACKED = /\.(js|css|html|json|svg|wasm|webmanifest)$/;
 
@@ -53,7 +53,7 @@ function engineAndServiceWorker(): Plugin {
   };
 }
 
-/** Source maps lie beside the library, not beside the page. */
+/** The page has no source maps; they lie beside the library. */
 function withoutMap(text: string): string {
   return text.replace(/\n\/\/# sourceMappingURL=\S+\s*$/, "\n");
 }
@@ -69,7 +69,7 @@ async function buildServiceWorker(): Promise<void> {
   await bundle.write({ file: `${out}sw.js`, format: "iife", minify: true });
 }
 
-/** Best compression of the runtime takes half a minute for each build, so results are kept for the next time. */
+/** Compress a file. The best compression of the runtime takes half a minute, so results are cached. */
 async function pack(path: string): Promise<void> {
   const data = readFileSync(path);
   const kept = `${cache}${hashOf([data])}`;

@@ -1,3 +1,3 @@
-// For browsers that know no modules: everything else of the page is one.
+// Runs only in browsers without JavaScript modules, which the rest of the page needs.
 document.getElementById("loading").textContent =
-  "This browser is too old: the page needs Chrome 91, Edge 91, Firefox 89, Safari 16.4 or newer.";
+  "This browser is too old. The page needs Chrome or Edge 91, Firefox 105, Safari 16.4 or newer.";
