@@ -9,6 +9,8 @@ import http.client
 import io
 import json
 import re
+import shlex
+import shutil
 import signal
 import socket
 import struct
@@ -701,3 +703,38 @@ def test_the_manual_names_every_option(server: Running) -> None:
     for parameter in description(False)["paths"]["/v1/detect"]["post"]["parameters"]:
         assert f"<code>{parameter['name']}</code>" in manual.text
     assert httpx.get(server.url("/v1/api.css")).headers["content-type"].startswith("text/css")
+
+
+@pytest.fixture
+def examples(
+    server: Running, photo: bytes, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], list[str]]:
+    """The examples of docs/serve.md in one language, for this server, in a folder with the files that they name."""
+    (tmp_path / "hand.jpg").write_bytes(photo)
+    (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    manual = Path(__file__).resolve().parents[2] / "docs" / "serve.md"
+    text = manual.read_text().replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
+    return lambda language: re.findall(rf"^```{language}(?: {{.no-run}})?\n(.*?)^```$", text, re.S | re.M)
+
+
+def test_the_manual_s_python_examples_run(
+    examples: Callable[[str], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_image, stream = examples("python")
+    exec(one_image, {})
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["Right", "Left"]
+    exec(stream, {})
+    ready, *answers = map(json.loads, capsys.readouterr().out.splitlines())
+    assert ready["ready"] and [answer["frame"] for answer in answers] == list(range(30))
+    assert all(len(answer["hands"]) == 1 and answer["dropped"] == [] for answer in answers)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_manual_s_commands_run(examples: Callable[[str], list[str]]) -> None:
+    (commands,) = (block for block in examples("") if block.startswith("curl"))
+    hands, palms = (
+        json.loads(subprocess.run(shlex.split(line), capture_output=True, check=True).stdout)
+        for line in commands.splitlines()
+    )
+    assert len(hands["hands"]) == len(palms["palms"]) == 2
