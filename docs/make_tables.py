@@ -89,7 +89,17 @@ def readme_tables() -> dict[str, str]:
     return {
         "models": which_model(read("palms"), read("networks"), read("accuracy_knuckle"), read("bundles")),
         "speed": bench.table(read("speed")),
+        "web": in_browser(read("web")),
     }
+
+
+def in_browser(report: dict[str, Any]) -> str:
+    """The README's sentence about Chromium: one hand in view, two allowed."""
+    (ms,) = (row["ms"] for row in report["rows"] if row["name"] == "one hand in view, two allowed")
+    return (
+        f"In Chromium: {ms['knuckle']:.1f} ms for one hand, {ms['knuckle, own networks']:.1f} with `knuckle`; "
+        f"@mediapipe/tasks-vision {ms['tasks-vision']:.1f} ([details](docs/web.md))."
+    )
 
 
 def bundle_sizes() -> dict[str, float]:
