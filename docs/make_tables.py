@@ -34,37 +34,41 @@ TIP_ERROR = "median error, missed = infinite"
 
 def main() -> None:
     (RESULTS / "bundles.json").write_text(json.dumps(bundle_sizes(), indent=2) + "\n")
-    fill(README, readme_tables())
-    networks, ablations = read("networks"), read("ablations")
-    fill("model_hand.md", {"card": hand_card(networks, read(f"accuracy_{MIXED}")["datasets"])})
-    fill(
-        "history_hand.md",
-        {
+    draw_curves(read("ablations")["palm"], DOCS / "images" / "palm_curves.svg")
+    for page, tables in pages().items():
+        fill(page, tables)
+
+
+def pages() -> dict[Path, dict[str, str]]:
+    """The generated tables of each document by their marks."""
+    networks, palms, ablations = read("networks"), read("palms"), read("ablations")
+    ours, mixed = (read(f"accuracy_{name}")["datasets"] for name in ("knuckle", MIXED))
+    training = {name: ablation(ablations[name], LANDMARK_FIGURES) for name in ("data", "heads", "teacher")}
+    palm_rows = {"ablation": "palm", "teacher": "palm_teacher"}
+    return {
+        README: readme_tables(),
+        DOCS / "model_hand.md": {"card": hand_card(networks, mixed)},
+        DOCS / "model_palm.md": {"card": palm_card(palms, ours)},
+        DOCS / "history_hand.md": {
             "time": times(networks["time"]),
             "free": free(networks["free"]),
             "renders": renders(networks["renders"], networks["models"]),
-            "accuracy": accuracy(read(f"accuracy_{MIXED}")["datasets"]),
+            "accuracy": accuracy(mixed),
         },
-    )
-    fill("training.md", {name: ablation(ablations[name], LANDMARK_FIGURES) for name in ("data", "heads", "teacher")})
-    fill("training.md", {"shapes": shapes(read("shapes"))})
-    palm_rows = {"ablation": "palm", "teacher": "palm_teacher"}
-    fill("training_palm.md", {place: ablation(ablations[name], PALM_FIGURES) for place, name in palm_rows.items()})
-    draw_curves(ablations["palm"], DOCS / "images" / "palm_curves.svg")
-    fill("web.md", {"speed": browser(read("web"))})
-    palms = read("palms")
-    fill("model_palm.md", {"card": palm_card(palms, read("accuracy_knuckle")["datasets"])})
-    fill(
-        "history_palm.md",
-        {
+        DOCS / "history_palm.md": {
             "time": times(palms["time"]),
             "boxes": boxes(palms["boxes"], palms["models"]),
             "box_sizes": box_sizes(palms["box_sizes"]),
             "scenes": scenes(palms["scenes"]),
             "free": alarms(palms["free"], palms["models"]),
-            "accuracy": accuracy(read("accuracy_knuckle")["datasets"]),
+            "accuracy": accuracy(ours),
         },
-    )
+        DOCS / "training.md": training | {"shapes": shapes(read("shapes"))},
+        DOCS / "training_palm.md": {
+            place: ablation(ablations[name], PALM_FIGURES) for place, name in palm_rows.items()
+        },
+        DOCS / "web.md": {"speed": browser(read("web"))},
+    }
 
 
 def read(name: str) -> dict[str, Any]:
@@ -72,9 +76,8 @@ def read(name: str) -> dict[str, Any]:
     return found
 
 
-def fill(page: str | Path, tables: Mapping[str, str]) -> None:
+def fill(path: Path, tables: Mapping[str, str]) -> None:
     """Put each table between its marks, `<!-- NAME -->` and `<!-- /NAME -->`, in a document."""
-    path = DOCS / page
     text = path.read_text()
     for mark, table in tables.items():
         start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -105,12 +106,28 @@ def test_the_command_line_page_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == command_line()
 
 
-def test_the_readme_shows_the_last_measurements() -> None:
-    from make_tables import readme_tables
+def test_tables_show_the_last_measurements() -> None:
+    from make_tables import pages
 
-    text = (ROOT / "README.md").read_text()
-    for name, table in readme_tables().items():
-        assert f"<!-- {name} -->\n{table}\n<!-- /{name} -->" in text, f"run `make docs`: table {name}"
+    for path, tables in pages().items():
+        text = path.read_text()
+        for name, table in tables.items():
+            assert f"<!-- {name} -->\n{table}\n<!-- /{name} -->" in text, f"run `make docs`: {path.name}, {name}"
+
+
+def test_the_accuracy_page_is_current() -> None:
+    import make_accuracy
+
+    datasets = json.loads((make_accuracy.RESULTS / "accuracy.json").read_text())["datasets"]
+    assert (ROOT / "docs" / "accuracy.md").read_text() == make_accuracy.page(datasets)
+
+
+def test_the_picture_of_the_graph_is_current() -> None:
+    from knuckle.inspect.diagram import diagram_of
+    from knuckle.inspect.page import as_svg
+
+    diagram = diagram_of(knuckle.HandTracker().graph)
+    assert as_svg(diagram) == (ROOT / "docs" / "images" / "graph.svg").read_text(), "run `make docs`"
 
 
 def test_the_readme_is_short() -> None:
