@@ -1,4 +1,5 @@
-# Everything that people and CI run. `make demo` and `make test` need Python 3.10 or newer, nothing else; `make web` Node.js 20.
+# Everything that people and CI run. `make demo` (downloads about 290 MB) and `make test` (about 1 GB) need Python 3.10 or
+# newer, nothing else. `make web` needs Node.js 20.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
