@@ -1,4 +1,4 @@
-"""Hands in photos, with MediaPipe's names: python examples/still_images.py PHOTO... (writes PHOTO-hands.png)."""
+"""Hands in photos with MediaPipe's API: python examples/still_images.py PHOTO... (writes PHOTO-hands.png)"""
 
 import sys
 from pathlib import Path
@@ -13,8 +13,8 @@ with mp_hands.Hands(static_image_mode=True, max_num_hands=2, min_detection_confi
     for photo in map(Path, sys.argv[1:]):
         image = cv2.imread(str(photo))
         if image is None:
-            sys.exit(f"{photo} is no image")
-        image = cv2.flip(image, 1)  # left and right are told for a mirror image
+            sys.exit(f"{photo} is not an image")
+        image = cv2.flip(image, 1)  # the legacy API expects a mirror image
         results = hands.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         hands_found = list(zip(results.multi_hand_landmarks or [], results.multi_handedness or [], strict=True))
         print(f"{photo}: {len(hands_found)} hands")

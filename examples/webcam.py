@@ -1,4 +1,4 @@
-"""Hands in the camera's picture, with MediaPipe's names: python examples/webcam.py [VIDEO FILE]; Escape ends."""
+"""Hands in a camera with MediaPipe's API: python examples/webcam.py [VIDEO FILE]; Escape quits."""
 
 import sys
 
@@ -15,7 +15,7 @@ with mp_hands.Hands(model_complexity=0, min_detection_confidence=0.5, min_tracki
         success, image = camera.read()
         if not success:
             break
-        image = cv2.flip(image, 1)  # as a mirror: what a selfie should look like, and what left and right are told for
+        image = cv2.flip(image, 1)  # a mirror image, as the legacy API expects it
         results = hands.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         frames, seen = frames + 1, seen + len(results.multi_hand_landmarks or [])
         for landmarks in results.multi_hand_landmarks or []:
