@@ -85,10 +85,7 @@ def picture() -> None:
 
 
 def main() -> None:
-    from make_web_constants import TARGET, constants
-
-    TARGET.write_text(constants())
-    for script in ("make_accuracy.py", "make_tables.py"):
+    for script in ("make_web_constants.py", "make_accuracy.py", "make_tables.py"):
         subprocess.run([sys.executable, str(DOCS / script)], check=True)
     (DOCS / "cli.md").write_text(command_line())
     graph_page()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pyarrow import csv, parquet
 
 import knuckle
 from knuckle import InputError, SinkError
-from knuckle.media.columns import HANDS_FORMAT
+from knuckle.media.columns import HAND_COLUMNS, HANDS_FORMAT, hand_schema
 from knuckle.media.sinks import ImageSink, InBackground, VideoSink, data_sink
 from knuckle.media.sources import read
 from knuckle.results import Frame, Hand, HandLandmark, Palm
@@ -44,6 +45,14 @@ def test_a_table_has_one_row_per_hand_per_frame(tmp_path: Path, suffix: str) -> 
             assert np.allclose(row[f"{point.name.lower()}_world_x_m"], hand.world[point, 0], atol=1e-5)
     if suffix == "parquet":
         assert table.schema.metadata[b"format"] == HANDS_FORMAT.encode()
+
+
+def test_the_browser_page_writes_the_same_columns() -> None:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
+    import make_web_constants as web
+
+    assert web.COLUMNS_TARGET.read_text() == web.columns(), "run: python docs/make_web_constants.py"
+    assert list(HAND_COLUMNS) == hand_schema().names
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])

@@ -1,8 +1,8 @@
 /** Results as files: JSON lines and CSV in the formats of the Python package, and images with hands drawn. */
 import { type Hand, handToJson, LANDMARK_NAMES, type Palm, palmToJson } from "../src/index.js";
+import { HAND_COLUMNS, HANDS_FORMAT, PALM_COLUMNS, PALMS_FORMAT } from "./columns.js";
 
-const FORMAT = { hands: "knuckle-hands-1", palms: "knuckle-palms-1" };
-const PALM_POINTS = ["wrist", "index_mcp", "middle_mcp", "ring_mcp", "pinky_mcp", "thumb_cmc", "thumb_mcp"];
+const FORMAT = { hands: HANDS_FORMAT, palms: PALMS_FORMAT };
 const VIDEO_TYPES = ["video/mp4;codecs=avc1.42E01F", "video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
 
 /** One frame and its hands or palms. */
@@ -36,7 +36,7 @@ export function toJsonLines(rows: readonly Row[], source: string): string {
 export function toCsv(rows: readonly Row[], source: string): string {
   const palms = rows.some((row) => row.palms);
   const start = rows[0]?.timeS ?? 0;
-  const lines = [(palms ? palmColumns() : handColumns()).join(",")];
+  const lines = [(palms ? PALM_COLUMNS : HAND_COLUMNS).join(",")];
   rows.forEach((row, frame) => {
     const head = (kind: "hands" | "palms", place: number) =>
       [FORMAT[kind], quoted(source), frame, rounded(row.timeS - start, 6), row.width, row.height, place].join(",");
@@ -49,26 +49,6 @@ export function toCsv(rows: readonly Row[], source: string): string {
     });
   });
   return `${lines.join("\r\n")}\r\n`;
-}
-
-/** Columns of the CSV of hands. */
-export function handColumns(): string[] {
-  const axes = ["x", "y", "z"];
-  return [
-    ...["format", "source", "frame", "time_s", "width_px", "height_px", "hand", "track_id", "handedness"],
-    ...["handedness_score", "presence", "palm_score"],
-    ...LANDMARK_NAMES.flatMap((name) => axes.map((axis) => `${name}_${axis}_px`)),
-    ...LANDMARK_NAMES.flatMap((name) => axes.map((axis) => `${name}_world_${axis}_m`)),
-    ...LANDMARK_NAMES.map((name) => `${name}_visibility`),
-  ];
-}
-
-function palmColumns(): string[] {
-  return [
-    ...["format", "source", "frame", "time_s", "width_px", "height_px", "palm", "score"],
-    ...["box_left_px", "box_top_px", "box_right_px", "box_bottom_px"],
-    ...PALM_POINTS.flatMap((name) => [`${name}_x_px`, `${name}_y_px`]),
-  ];
 }
 
 function handValues(hand: Hand): string {
