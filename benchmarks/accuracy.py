@@ -27,9 +27,9 @@ from knuckle.datasets import read_dataset, sample_datasets
 from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
 from knuckle.evaluate.predict import predict
 from knuckle.evaluate.report import write_report
-from knuckle.evaluate.results import Figure, Predictions, Score
+from knuckle.evaluate.results import Figure, Predictions, Report, Score
 from knuckle.evaluate.score import score
-from knuckle.evaluate.trackers import Candidate, candidate, reference
+from knuckle.evaluate.trackers import TrackerUnderTest, reference_tracker, tracker_from
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parents[1] / "shared" / "data"
@@ -59,7 +59,7 @@ def main() -> None:
     candidates, against = trackers(chosen.update or chosen.report is not None, chosen.reference_python)
     scored = datasets(chosen.data, chosen.only)
     if chosen.bundle:
-        candidates = [candidate(name) for name in (chosen.bundle, "mediapipe", "mediapipe-lite")]
+        candidates = [tracker_from(name) for name in (chosen.bundle, "mediapipe", "mediapipe-lite")]
         against = {candidates[0].name: "mediapipe"}
         scored = [unseen(one) if one.name == "asl_clips" else one for one in scored]
         scored.append(held_out_renders())
@@ -68,7 +68,7 @@ def main() -> None:
         made[dataset.name] = predictions_of(dataset, candidates)
         scores.append(score(dataset, made[dataset.name], against))
     if chosen.report:
-        print(write_report(scores, chosen.report, predictions=made).html)
+        print(write_report(Report(scores, made), chosen.report).html)
     if chosen.update or chosen.bundle:
         path = RESULTS.with_stem(f"accuracy_{candidates[0].name}") if chosen.bundle else RESULTS
         path.write_text(json.dumps({"datasets": [entry(one) for one in scores]}, indent=1) + "\n")
@@ -77,11 +77,11 @@ def main() -> None:
         sys.exit(judge(scores, json.loads(RESULTS.read_text())["datasets"]))
 
 
-def trackers(all_of_them: bool, python: str | None) -> tuple[list[Candidate], dict[str, str]]:
+def trackers(all_of_them: bool, python: str | None) -> tuple[list[TrackerUnderTest], dict[str, str]]:
     """The candidates and with whom each bundle is compared: the reference of the same complexity."""
     if not all_of_them:
-        return [candidate("mediapipe")], {}
-    pairs = [(candidate(name), reference(name, python)) for name in ("mediapipe", "mediapipe-lite")]
+        return [tracker_from("mediapipe")], {}
+    pairs = [(tracker_from(name), reference_tracker(name, python)) for name in ("mediapipe", "mediapipe-lite")]
     return [one for pair in pairs for one in pair], {ours.name: theirs.name for ours, theirs in pairs}
 
 
@@ -138,7 +138,7 @@ def with_labels(clip: Clip, rows: list[dict[str, Any]]) -> Clip:
     return replace(clip, shots=shots)
 
 
-def predictions_of(dataset: Dataset, candidates: Sequence[Candidate]) -> list[Predictions]:
+def predictions_of(dataset: Dataset, candidates: Sequence[TrackerUnderTest]) -> list[Predictions]:
     """Run what is not there yet, and say so."""
     made = []
     for one in candidates:

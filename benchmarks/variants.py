@@ -32,9 +32,9 @@ from knuckle.datasets import open_image, sample_datasets
 from knuckle.datasets.labels import Dataset, Shot
 from knuckle.evaluate.matching import FOUND_IOU
 from knuckle.evaluate.predict import predict
-from knuckle.evaluate.report_tables import cells, measure
+from knuckle.evaluate.report_tables import cells, metric_name
 from knuckle.evaluate.score import score
-from knuckle.evaluate.trackers import Ask, Candidate, of_networks
+from knuckle.evaluate.trackers import Ask, TrackerUnderTest, own_tracker
 from knuckle.geometry import letterbox
 from knuckle.images import Image
 from knuckle.metrics import bootstrap_ratio, bootstrap_ratio_difference, iou_matrix, match
@@ -94,9 +94,9 @@ LOOKS = (Variant("one look", {"second_look": False}), Variant("two looks", {"sec
 FAINT = (Variant("none fainter", {"faint_palms": 1.0}), *(Variant(f"{k}", {"faint_palms": k}) for k in (0.8, 0.6, 0.4)))
 
 
-def varied(variant: Variant, networks: Networks) -> Candidate:
+def varied(variant: Variant, networks: Networks) -> TrackerUnderTest:
     """The tracker with a variant's options, and its exchange in force while it runs."""
-    inner = of_networks(variant.name, networks, TrackerOptions(**variant.options))
+    inner = own_tracker(variant.name, networks, TrackerOptions(**variant.options))
 
     @contextmanager
     def opened(video: bool, max_hands: int) -> Iterator[Ask]:
@@ -128,14 +128,14 @@ def compared(variants: Sequence[Variant], names: Sequence[str], models: str, dat
     return [line for dataset in found for line in table(dataset, candidates, name)]
 
 
-def table(dataset: Dataset, candidates: list[Candidate], models: str) -> list[str]:
+def table(dataset: Dataset, candidates: list[TrackerUnderTest], models: str) -> list[str]:
     """One dataset's rows for all variants, as Markdown."""
     folder = accuracy.SCRATCH / "variants"
     made = [predict(one, dataset, folder / f"{dataset.name}.{models}.{one.name}.parquet") for one in candidates]
     names = [one.name for one in candidates]
     rows = [row for table in score(dataset, made).tables for row in table.rows if row.metric in SHOWN]
     head = [f"### {dataset.name}, {models}", "", f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
-    body = [f"| {measure(row)} | {' | '.join(text(cell) for cell in cells(row, names))} |" for row in rows]
+    body = [f"| {metric_name(row)} | {' | '.join(text(cell) for cell in cells(row, names))} |" for row in rows]
     return [*head, *body, ""]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from knuckle.evaluate.report_tables import cells, measure
+from knuckle.evaluate.report_tables import cells, metric_name
 from knuckle.evaluate.results import Figure, Row
 
 DOCS = Path(__file__).resolve().parent
@@ -48,7 +48,7 @@ same images does not contain 0, the difference is more than 0.2 % of the figure,
 agree. Everything else is the same within its noise.
 
 **A hand is found** if the box around its landmarks overlaps the labelled box by an IoU of at least 0.3. Equations and
-sources of all metrics are in the docstrings of `knuckle.evaluate`.
+sources of all metrics are in the docstrings of `knuckle.metrics`.
 
 **Agreement.** On 40 photos (83 hands in both complexities) Knuckle and the reference in its still mode find the same
 hands with the same sides; landmarks differ by at most 0.05 pixels (median 0.001). `python -m pytest
@@ -124,7 +124,7 @@ def summary(datasets: list[dict[str, Any]]) -> str:
             counts.setdefault(model, Counter())[verdict] += 1
             if verdict != "same" and "per joint" not in title:
                 ours, theirs = (compact(row, name) for name in (model, rival_of(model)))
-                line = f"| {dataset} | {NAMES[model]} | {measure(row)} | {ours} | {theirs} |"
+                line = f"| {dataset} | {NAMES[model]} | {metric_name(row)} | {ours} | {theirs} |"
                 lines[verdict].append(line + (f" {why(dataset, row)} |" if verdict == "worse" else ""))
     told = [
         f"- {NAMES[m]}: {c['better']} figures better, {c['same']} the same, {c['worse']} worse."
@@ -177,7 +177,9 @@ def line(row: Row, models: list[str]) -> str:
         interval = f" ({cell.interval})" if cell.interval else ""
         texts.append(f"{cell.value}{interval}{marks.get(cell.verdict, '')}")
     counts = sorted({figure.count for figure in row.figures.values()})
-    return f"| {measure(row)} | {'–'.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} | {' | '.join(texts)} |"
+    return (
+        f"| {metric_name(row)} | {'–'.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} | {' | '.join(texts)} |"
+    )
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ import knuckle
 from knuckle.datasets.labels import Clip, Dataset, Shot
 from knuckle.errors import EngineError, InputError, SourceError
 from knuckle.evaluate import external
-from knuckle.evaluate.predict import STILLS_PER_PART, count_images, predict, seen_of
+from knuckle.evaluate.predict import PHOTOS_PER_PART, count_images, predict, prediction_of
 from knuckle.evaluate.predictions import prediction_schema, read_predictions
 from knuckle.evaluate.results import ImagePrediction
-from knuckle.evaluate.trackers import Candidate, candidate, of_networks, reference
+from knuckle.evaluate.trackers import TrackerUnderTest, own_tracker, reference_tracker, tracker_from
 from knuckle.media import columns
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import Frame, Hand
@@ -60,7 +60,7 @@ def dataset_of(photos: tuple[str, ...], *clips: str) -> Dataset:
     return Dataset("drawn", tuple(Shot(photo) for photo in photos), tuple(Clip(clip) for clip in clips))
 
 
-def counting(made_by: Candidate) -> tuple[Candidate, list[Any]]:
+def counting(made_by: TrackerUnderTest) -> tuple[TrackerUnderTest, list[Any]]:
     """The same candidate, and a list of all times for which it was asked."""
     asked: list[Any] = []
 
@@ -88,7 +88,7 @@ def test_predictions_are_what_the_tracker_says_and_empty_images_are_known(
     photos: tuple[str, ...], clip: Path, networks: Networks, tmp_path: Path
 ) -> None:
     dataset = dataset_of(photos, str(clip))
-    made = predict(of_networks("ours", networks), dataset, tmp_path / "p.parquet")
+    made = predict(own_tracker("ours", networks), dataset, tmp_path / "p.parquet")
     assert len(made.by_image) == count_images(dataset) == 3 + 30
     for photo in photos:
         said = knuckle.detect(knuckle.media.sources.load_image(photo), networks)
@@ -110,15 +110,48 @@ def test_predictions_are_what_the_tracker_says_and_empty_images_are_known(
 def test_palms_of_stills_go_below_the_threshold_and_hold_those_above_it(
     photos: tuple[str, ...], networks: Networks, tmp_path: Path
 ) -> None:
-    made = predict(of_networks("ours", networks), dataset_of(photos), tmp_path / "p.parquet")
+    made = predict(own_tracker("ours", networks), dataset_of(photos), tmp_path / "p.parquet")
     for photo in photos:
         strong = knuckle.detect_palms(knuckle.media.sources.load_image(photo), networks)
         palms = made.by_image[photo, 0].palms
         assert palms is not None and len([p for p in palms if p.score >= 0.5]) == len(strong)
 
 
+def test_the_palm_network_runs_once_per_photo(photos: tuple[str, ...], networks: Networks, tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    class Counting:
+        side = networks.palm.side
+
+        def __call__(self, pictures: Any) -> Any:
+            calls.append(len(pictures))
+            return networks.palm(pictures)
+
+    counted = replace(networks, palm=Counting())
+    predict(own_tracker("ours", counted), dataset_of(photos), tmp_path / "p.parquet")
+    assert calls == [1] * len(photos)
+
+
+def test_a_clip_is_opened_once_and_closed(
+    clip: Path, networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+
+    def counting_read(source: Any) -> Any:
+        opened.append(knuckle.read(source))
+        return opened[-1]
+
+    monkeypatch.setattr("knuckle.evaluate.predict.read", counting_read)
+    dataset = dataset_of((), str(clip))
+    made = predict(own_tracker("ours", networks), dataset, tmp_path / "p.parquet")
+    assert len(made.by_image) == 30 and len(opened) == 1 and not opened[0]._running
+    ticks: list[int] = []
+    predict(own_tracker("ours", networks), dataset, tmp_path / "p.parquet", advance=ticks.append)
+    assert len(opened) == 1 and sum(ticks) == 30, "a second run opens no clip"
+
+
 def test_the_file_has_the_columns_of_tables_first(photos: tuple[str, ...], networks: Networks, tmp_path: Path) -> None:
-    predict(of_networks("ours", networks), dataset_of(photos), tmp_path / "p.parquet")
+    predict(own_tracker("ours", networks), dataset_of(photos), tmp_path / "p.parquet")
     names = pq.read_schema(tmp_path / "p.parquet").names
     assert names[: len(columns.hand_schema())] == columns.hand_schema().names and names == prediction_schema().names
     assert [path.name for path in tmp_path.iterdir()] == ["p.parquet"]
@@ -127,7 +160,7 @@ def test_the_file_has_the_columns_of_tables_first(photos: tuple[str, ...], netwo
 def test_a_second_run_asks_nothing_and_another_identity_asks_again(
     photos: tuple[str, ...], networks: Networks, tmp_path: Path
 ) -> None:
-    made_by, asked = counting(of_networks("ours", networks))
+    made_by, asked = counting(own_tracker("ours", networks))
     dataset, path = dataset_of(photos), tmp_path / "p.parquet"
     first = predict(made_by, dataset, path)
     assert len(asked) == 3
@@ -142,7 +175,7 @@ def test_a_second_run_asks_nothing_and_another_identity_asks_again(
 def test_a_run_that_broke_off_goes_on_where_it_stopped(
     photos: tuple[str, ...], clip: Path, networks: Networks, tmp_path: Path
 ) -> None:
-    made_by, asked = counting(of_networks("ours", networks))
+    made_by, asked = counting(own_tracker("ours", networks))
     many = tuple(photos[k % 3] for k in range(3))
     dataset, path = dataset_of(many, str(clip)), tmp_path / "p.parquet"
 
@@ -152,10 +185,10 @@ def test_a_run_that_broke_off_goes_on_where_it_stopped(
 
     with pytest.raises(KeyboardInterrupt):
         predict(made_by, dataset, path, advance=stop)
-    assert not path.exists() and STILLS_PER_PART >= 3
+    assert not path.exists() and PHOTOS_PER_PART >= 3
     predict(made_by, dataset, path)
     assert len(asked) == 10 + 30, "the photos were done, the clip begins again"
-    whole = predict(of_networks("ours", networks), dataset, tmp_path / "q.parquet")
+    whole = predict(own_tracker("ours", networks), dataset, tmp_path / "q.parquet")
     assert read_predictions(path).by_image.keys() == whole.by_image.keys()
 
 
@@ -163,8 +196,10 @@ def test_a_function_answers_the_same_here_and_in_another_python(
     photos: tuple[str, ...], clip: Path, module: Path, tmp_path: Path
 ) -> None:
     dataset = dataset_of(photos, str(clip))
-    here = predict(candidate(f"{module}:steady:3"), dataset, tmp_path / "here.parquet", max_hands=3)
-    there = Candidate("there", {}, lambda video, n: external.elsewhere(sys.executable, f"{module}:steady:3", video, n))
+    here = predict(tracker_from(f"{module}:steady:3"), dataset, tmp_path / "here.parquet", max_hands=3)
+    there = TrackerUnderTest(
+        "there", {}, lambda video, n: external.elsewhere(sys.executable, f"{module}:steady:3", video, n)
+    )
     away = predict(there, dataset, tmp_path / "there.parquet", max_hands=3)
     assert here.by_image.keys() == away.by_image.keys()
     for key, one in here.by_image.items():
@@ -179,8 +214,8 @@ def test_a_function_may_give_networks(photos: tuple[str, ...], networks: Network
     module = tmp_path / "mine.py"
     module.write_text("import knuckle\ndef load(video, max_hands):\n    return knuckle.load()\n")
     dataset = dataset_of(photos)
-    mine = predict(candidate(f"{module}:load"), dataset, tmp_path / "mine.parquet")
-    ours = predict(of_networks("ours", networks), dataset, tmp_path / "ours.parquet")
+    mine = predict(tracker_from(f"{module}:load"), dataset, tmp_path / "mine.parquet")
+    ours = predict(own_tracker("ours", networks), dataset, tmp_path / "ours.parquet")
     for key, one in ours.by_image.items():
         for a, b in zip(one.hands, mine.by_image[key].hands, strict=True):
             same_hand(a, b)
@@ -202,13 +237,13 @@ def test_what_goes_wrong_is_one_line_that_says_what(module: Path, photos: tuple[
         pass
     for spec, words in (("no_such_module:f", "no_such_module"), (f"{module}:missing", "missing")):
         with pytest.raises(InputError, match=words):
-            candidate(spec)
+            tracker_from(spec)
     with pytest.raises(InputError, match=r"module:function:net\.pt"):
-        candidate("net.pt")
-    with pytest.raises(InputError, match="no reference is called blaze"):
-        reference("blaze")
+        tracker_from("net.pt")
+    with pytest.raises(InputError, match="no reference 'blaze'"):
+        reference_tracker("blaze")
     with pytest.raises(SourceError, match="gone"):
-        predict(candidate(f"{module}:steady"), dataset_of(("gone.png",)), tmp_path / "p.parquet")
+        predict(tracker_from(f"{module}:steady"), dataset_of(("gone.png",)), tmp_path / "p.parquet")
     (tmp_path / "text.parquet").write_text("no")
     with pytest.raises(SourceError, match="cannot be read as a predictions file"):
         read_predictions(tmp_path / "text.parquet")
@@ -221,12 +256,12 @@ def test_what_goes_wrong_is_one_line_that_says_what(module: Path, photos: tuple[
 )
 def test_an_answer_that_is_none_is_refused(answer: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        seen_of(Frame(blank(8, 8), source="x"), answer)
+        prediction_of(Frame(blank(8, 8), source="x"), answer)
 
 
 def test_hands_and_mappings_are_the_same_answer() -> None:
     frame, hand = Frame(blank(8, 8), source="x"), make_hand()
-    as_hand, as_row = seen_of(frame, [hand]), seen_of(frame, {"hands": [hand.to_dict()]})
+    as_hand, as_row = prediction_of(frame, [hand]), prediction_of(frame, {"hands": [hand.to_dict()]})
     assert isinstance(as_hand, ImagePrediction)
     np.testing.assert_allclose(as_hand.hands[0].landmarks, as_row.hands[0].landmarks, atol=1e-3)
 
@@ -238,8 +273,8 @@ def test_the_reference_agrees_with_us_on_photos_and_says_the_persons_own_side(sh
         pytest.skip(f"the reference's environment is not there ({home})")
     photos = tuple(str(path) for path in sorted((shared / "data/photos/gestures40").glob("*.jpg"))[:4])
     dataset = dataset_of(photos)
-    theirs = predict(reference("mediapipe"), dataset, tmp_path / "theirs.parquet")
-    ours = predict(candidate("mediapipe"), dataset, tmp_path / "ours.parquet")
+    theirs = predict(reference_tracker("mediapipe"), dataset, tmp_path / "theirs.parquet")
+    ours = predict(tracker_from("mediapipe"), dataset, tmp_path / "ours.parquet")
     assert sum(len(one.hands) for one in ours.by_image.values()) > 0
     for key, one in ours.by_image.items():
         other = theirs.by_image[key]

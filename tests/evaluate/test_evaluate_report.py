@@ -22,7 +22,7 @@ from knuckle.errors import SinkError
 from knuckle.evaluate import report, report_sheet
 from knuckle.evaluate.report_plots import curve_svg, intervals_svg
 from knuckle.evaluate.report_tables import cells, counted, heading, headline, number, tally, terminal
-from knuckle.evaluate.results import Case, Curve, Figure, ImagePrediction, Predictions, Row, Score, Table
+from knuckle.evaluate.results import Case, Curve, Figure, ImagePrediction, Predictions, Report, Row, Score, Table
 from knuckle.images import Image
 from knuckle.results import Hand
 
@@ -58,9 +58,8 @@ def some_score(labelled_by: LabelledBy = "people", name: str = "photos") -> tupl
 
 def some_page(labelled_by: LabelledBy = "people") -> str:
     score, predictions = some_score(labelled_by)
-    return report.html(
-        [score], predictions={"photos": predictions}, commands=["make it"], picture=lambda source, frame: blank()
-    )
+    shown = Report([score], {"photos": predictions}, commands=["make it"])
+    return report.html(shown, picture=lambda source, frame: blank())
 
 
 class Reader(HTMLParser):
@@ -103,14 +102,14 @@ class Reader(HTMLParser):
 
 
 def test_a_report_of_nothing_says_so() -> None:
-    assert "Nothing was scored" in Reader(report.html([])).text
-    assert report.markdown([]).startswith("# Accuracy\n")
+    assert "Nothing was scored" in Reader(report.html(Report([]))).text
+    assert report.markdown(Report([])).startswith("# Accuracy\n")
     assert terminal([]).splitlines()[0].split() == ["dataset", "measure", "n"]
 
 
 def test_a_dataset_without_tables_and_cases_is_still_named() -> None:
     score = Score(Dataset("empty"), MODELS, ())
-    assert "empty" in Reader(report.html([score])).text and "## empty" in report.markdown([score])
+    assert "empty" in Reader(report.html(Report([score]))).text and "## empty" in report.markdown(Report([score]))
     assert headline(score) == () and tally([score], MODELS) == []
 
 
@@ -164,9 +163,7 @@ def test_the_summary_shows_what_can_be_good_or_bad_and_counts_the_verdicts() -> 
 
 def test_markdown_has_every_figure_side_by_side() -> None:
     score, _ = some_score()
-    text = report.markdown(
-        [score], title="Hands", about={"ours": "small nets"}, commands=["make it"], notes=["A note."]
-    )
+    text = report.markdown(Report([score], {}, {"ours": "small nets"}, "Hands", ["A note."], ["make it"]))
     assert text.startswith("# Hands\n\nA note.\n\n- **ours**: small nets\n")
     assert "| [photos](#photos) | hands found, % ↑ | 640 | **92.5** ★ (90.1–94.0) | 88.0 (85.5–90.2) ▼ |" in text
     assert "1 photo · labelled by people · MIT." in text and "| time, ms | 640 | 8.1 | 19.0 |" in text
@@ -177,8 +174,8 @@ def test_markdown_has_every_figure_side_by_side() -> None:
 
 def test_markdown_survives_names_that_mean_something_to_it() -> None:
     score = replace(some_score()[0], models=("a|b",), tables=(Table("t", (replace(FOUND, metric="x*y<z"),)),))
-    head = next(line for line in report.markdown([score]).splitlines() if "a\\|b" in line)
-    assert head == "| dataset | measure | n | a\\|b |" and "x\\*y&lt;z" in report.markdown([score])
+    head = next(line for line in report.markdown(Report([score])).splitlines() if "a\\|b" in line)
+    assert head == "| dataset | measure | n | a\\|b |" and "x\\*y&lt;z" in report.markdown(Report([score]))
 
 
 def test_the_terminal_table_is_aligned() -> None:
@@ -195,7 +192,7 @@ def test_the_terminal_table_is_aligned() -> None:
 def test_agreement_is_never_called_accuracy(labelled_by: LabelledBy) -> None:
     said = "agreement, not accuracy"
     score = some_score(labelled_by)[0]
-    texts = [Reader(some_page(labelled_by)).text, report.markdown([score])]
+    texts = [Reader(some_page(labelled_by)).text, report.markdown(Report([score]))]
     assert [said in text for text in texts] == [labelled_by == "mediapipe"] * 2
     assert ["were made by MediaPipe itself" in text for text in texts] == [labelled_by == "mediapipe"] * 2
 
@@ -227,7 +224,7 @@ def test_names_cannot_break_the_page() -> None:
     tables = (Table(evil, (replace(FOUND, metric=evil, figures={evil: Figure(1)}),)),)
     named = replace(score, models=(evil,), tables=tables, curves=(replace(PCK, title=evil, lines={evil: STEP}),))
     named = replace(named, cases=(replace(score.cases[0], model=evil, why=evil),))
-    page = report.html([named], predictions={evil: predictions}, title=evil, picture=lambda source, frame: blank())
+    page = report.html(Report([named], {evil: predictions}, title=evil), picture=lambda source, frame: blank())
     assert "<b onload" not in page and Reader(page).open == []
 
 
@@ -320,6 +317,20 @@ def test_what_is_drawn_lands_on_what_it_belongs_to() -> None:
     assert moved.palm_size == pytest.approx(scale * hand.palm_size, rel=1e-4)
 
 
+def test_a_box_is_drawn_around_the_landmarks_that_it_was_made_from() -> None:
+    """A tile enlarges small regions, so half a pixel of the image is several pixels of the tile."""
+    points = np.full((21, 2), np.nan)
+    points[[0, 9]] = (30, 20), (38, 26)
+    shot = Shot("a.jpg", hands=(LabelledHand(box=np.array([30.0, 20, 38, 26]), landmarks=points),))
+    tile, origin, scale = report_sheet._cut(np.zeros((48, 64, 3), np.uint8), np.array([26.0, 16, 42, 32]))
+    boxed = replace(shot.hands[0], landmarks=None)
+    drawn = report_sheet._draw_labels(tile.copy(), replace(shot, hands=(boxed,)), origin, scale)
+    y, x = np.nonzero((drawn > 250).all(axis=2))
+    corners = (np.array([[30, 20], [38, 26]]) - origin + 0.5) * scale - 0.5  # where pixel centres lie in the tile
+    assert [x.min(), x.max()] == pytest.approx(corners[:, 0].tolist(), abs=2)
+    assert [y.min(), y.max()] == pytest.approx(corners[:, 1].tolist(), abs=2)
+
+
 def test_hands_outside_of_the_picture_and_partial_labels_are_drawn() -> None:
     points = np.full((21, 2), np.nan)
     points[4] = (30, 30)
@@ -353,8 +364,8 @@ def test_frames_of_clips_are_read_from_the_clip(clip: Path, clip_frames: list[Im
 def test_a_lost_picture_is_said_and_does_not_cost_the_report(tmp_path: Path) -> None:
     shot = Shot(str(tmp_path / "gone.jpg"), hands=())
     score = replace(some_score()[0], dataset=Dataset("d", (shot,)), cases=(Case("m", shot, seen(shot), 1, "1 false"),))
-    text = Reader(report.html([score])).text
-    assert "The picture cannot be shown" in text and "gone.jpg" in text and "92.5" in text
+    text = Reader(report.html(Report([score]))).text
+    assert "The image cannot be shown" in text and "gone.jpg" in text and "92.5" in text
 
 
 # files
@@ -362,11 +373,10 @@ def test_a_lost_picture_is_said_and_does_not_cost_the_report(tmp_path: Path) -> 
 
 def test_both_files_are_written_and_a_blocked_folder_is_refused(tmp_path: Path) -> None:
     score, predictions = some_score()
-    pages = report.write_report(
-        [score], tmp_path / "new" / "out", predictions={"photos": predictions}, picture=lambda source, frame: blank()
-    )
+    shown = Report([score], {"photos": predictions})
+    pages = report.write_report(shown, tmp_path / "new" / "out", picture=lambda source, frame: blank())
     assert "92.5" in pages.markdown.read_text(encoding="utf-8") and "92.5" in pages.html.read_text(encoding="utf-8")
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(SinkError, match="cannot write the report"):
-        report.write_report([replace(score, cases=())], blocked)
+        report.write_report(Report([replace(score, cases=())]), blocked)

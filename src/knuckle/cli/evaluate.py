@@ -16,8 +16,8 @@ from knuckle.datasets.labels import Dataset
 from knuckle.errors import InputError
 from knuckle.evaluate.external import COMPLEXITY
 from knuckle.evaluate.predict import count_images, predict
-from knuckle.evaluate.results import Predictions
-from knuckle.evaluate.trackers import Candidate, candidate, reference
+from knuckle.evaluate.results import Predictions, Report
+from knuckle.evaluate.trackers import TrackerUnderTest, reference_tracker, tracker_from
 from knuckle.models import catalogue
 
 LABELLED_BY = ("people", "mediapipe", "renderer", "nobody")
@@ -64,18 +64,18 @@ def evaluate(
 
     found = score(labels, made, against)
     command = shlex.join(["knuckle", *sys.argv[1:]])
-    pages = write_report([found], folder, predictions={labels.name: made}, commands=[command])
+    pages = write_report(Report([found], {labels.name: made}, commands=[command]), folder)
     click.echo(terminal([found]), nl=False)
     click.echo(f"report   {pages.html}\n         {pages.markdown}")
 
 
 def _candidates(
     models: Sequence[str], references: Sequence[str], python: str | None
-) -> tuple[list[Candidate], dict[str, str]]:
+) -> tuple[list[TrackerUnderTest], dict[str, str]]:
     """All trackers, and with which one each model is compared: the reference of the same name, the first one, or the
     first model."""
-    real = {name: reference(name, python) for name in dict.fromkeys(references)}
-    ours = {name: candidate(name) for name in dict.fromkeys(models)}
+    real = {name: reference_tracker(name, python) for name in dict.fromkeys(references)}
+    ours = {name: tracker_from(name) for name in dict.fromkeys(models)}
     first = next(iter([*real.values(), *ours.values()]))
     against = {one.name: real.get(name, first).name for name, one in ours.items() if one is not first}
     return [*real.values(), *ours.values()], against
@@ -87,7 +87,7 @@ def fullest(dataset: Dataset) -> int:
     return max([2, *(len(shot.hands or ()) for shot in shots)])
 
 
-def run(dataset: Dataset, candidates: Sequence[Candidate], folder: Path, max_hands: int) -> list[Predictions]:
+def run(dataset: Dataset, candidates: Sequence[TrackerUnderTest], folder: Path, max_hands: int) -> list[Predictions]:
     """Every candidate over the dataset, with a progress bar; what is there already is read."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

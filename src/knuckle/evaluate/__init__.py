@@ -1,5 +1,5 @@
-"""Accuracy: run any hand tracker on labelled photos and clips, score it, write a report.
+"""How accurate is a tracker: run it on labelled photos and clips, score it, write a report.
 
-`labels` read datasets, `predict` runs a tracker, `metrics` are pure functions, `score` brings labels and predictions
-together, `report` shows the outcome. The words that pass between them are in `truth`.
+`predict` runs a tracker over a dataset, `score` compares its predictions with the labels, `report` shows the result.
+The rows of the report are listed in `image_metrics` and `clip_metrics`; their equations are in `knuckle.metrics`.
 """

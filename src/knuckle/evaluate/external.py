@@ -1,4 +1,4 @@
-"""Trackers that run in another Python: the reference in a scratch environment, anybody's in theirs."""
+"""Trackers that run in another Python: the real MediaPipe in an environment of its own, and anybody's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from knuckle.images import Image
 logger = logging.getLogger("knuckle")
 
 HERE = Path(__file__).resolve().parent
-PACKAGE = "mediapipe==0.10.21"  # the last version whose wheel holds the networks and the Hands solution
+PACKAGE = "mediapipe==0.10.21"  # the last version whose wheel has the networks and the Hands solution
 COMPLEXITY = {"mediapipe": 1, "mediapipe-lite": 0}
 
 
@@ -32,12 +32,12 @@ def reference_target(name: str, min_palm_score: float) -> str:
 
 
 def reference_home() -> Path:
-    """Where the scratch environment lies."""
+    """The folder of the environment."""
     return Path(platformdirs.user_cache_dir("knuckle")) / PACKAGE.replace("==", "-")
 
 
 def reference_python() -> Path:
-    """The Python of a scratch environment in the cache that has the reference; made on first use, through pip.
+    """The Python of an environment in the cache folder that has the package. The first use makes it, through pip.
 
     Raises:
         EngineError: pip could not install it.
@@ -64,10 +64,10 @@ def reference_python() -> Path:
 def elsewhere(
     python: str | Path, target: str, video: bool, max_hands: int
 ) -> Iterator[Callable[[Image, float | None], dict[str, Any]]]:
-    """Start a target in another Python; gives a function from image and time to its answer.
+    """Start a target in another Python. The context gives a function from image and time to answer.
 
     Raises:
-        EngineError: that Python is not there, the target cannot be opened, or it broke off; with its last line.
+        EngineError: there is no such Python, or the target cannot be opened or stopped; the message has its last line.
     """
     command = [str(python), str(HERE / "worker.py"), target, "video" if video else "stills", str(max_hands)]
     with tempfile.TemporaryFile("w+") as complaints:
@@ -84,7 +84,7 @@ def elsewhere(
                 return row
             process.wait()
             complaints.seek(0)
-            raise EngineError(f"{target} in {python} broke off: {_last_line(complaints.read())}")
+            raise EngineError(f"{target} in {python} stopped: {_last_line(complaints.read())}")
 
         def ask(image: Image, time_s: float | None) -> dict[str, Any]:
             head = {"height": image.shape[0], "width": image.shape[1], "time_s": time_s}
@@ -92,7 +92,7 @@ def elsewhere(
                 process.stdin.write(json.dumps(head).encode() + b"\n" + image.tobytes())  # type: ignore[union-attr]
                 process.stdin.flush()  # type: ignore[union-attr]
             except BrokenPipeError:
-                logger.debug("%s went away while an image was sent", python)  # answer() says why
+                logger.debug("%s exited while an image was sent", python)  # answer() says why
             return answer()
 
         try:
@@ -107,4 +107,4 @@ def elsewhere(
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"

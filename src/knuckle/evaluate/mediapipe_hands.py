@@ -1,7 +1,7 @@
-"""MediaPipe's own Hands, 0.10.21, as a target of `worker.py`. Runs in an environment that has mediapipe, not Knuckle.
+"""MediaPipe's own Hands, 0.10.21, as a target of `worker.py`. It runs where mediapipe is installed and Knuckle is not.
 
-The landmark graph is the one of `mediapipe.solutions.hands.Hands`, with the outputs that the class hides. Sides are
-turned round, as it takes every image for a mirror image.
+The landmark graph is the one of `mediapipe.solutions.hands.Hands`, with outputs that the class does not expose. Left
+and right are swapped, because it assumes that every image is mirrored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OTHER_SIDE = {"Left": "Right", "Right": "Left"}
 
 
 def legacy(video: bool, max_hands: int, argument: str = "1 0.1") -> Callable[[Any, float | None], dict[str, Any]]:
-    """`argument`: model complexity, and the score from which on palms of stills are told."""
+    """Open the tracker. `argument`: model complexity, and the minimum palm score on still images."""
     from mediapipe.python.solution_base import SolutionBase  # type: ignore[import-not-found]
     from mediapipe.python.solutions import hands  # type: ignore[import-not-found]
 
@@ -61,7 +61,7 @@ def legacy(video: bool, max_hands: int, argument: str = "1 0.1") -> Callable[[An
 
 
 def palm_detector(complexity: int, min_score: float) -> Callable[[Any], Any]:
-    """Its palm detector alone: all palms, also those too weak for the landmark network."""
+    """The palm detector alone: all palms, also those that score too low for the landmark network."""
     from google.protobuf import text_format  # type: ignore[import-untyped]
     from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig  # type: ignore[import-not-found]
     from mediapipe.python.solution_base import SolutionBase
@@ -76,7 +76,7 @@ def palm_detector(complexity: int, min_score: float) -> Callable[[Any], Any]:
 
 
 def hands_of(found: Any, image: Any) -> list[dict[str, Any]]:
-    """Landmarks in pixels, world landmarks in metres, the person's own side."""
+    """Landmarks in pixels, world landmarks in metres, the person's own left or right."""
     height, width = image.shape[:2]
     fields = found.multi_hand_landmarks, found.multi_hand_world_landmarks, found.multi_handedness
     rows = zip(*(field or () for field in fields), strict=True)

@@ -1,14 +1,13 @@
-"""Run any hand tracker over a dataset into a predictions file: resumable, the same for all of them."""
+"""Run any hand tracker over a dataset into a predictions file. A run that was interrupted can be resumed."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,112 +16,110 @@ import numpy as np
 from knuckle.datasets import file_of, open_image
 from knuckle.datasets.labels import Clip, Dataset
 from knuckle.errors import InputError, SourceError
-from knuckle.evaluate.predictions import file_key, merge_parts, read_predictions, write_seen
+from knuckle.evaluate.predictions import count_in, file_key, merge_parts, read_predictions, write_predictions
 from knuckle.evaluate.results import ImagePrediction, Predictions
-from knuckle.evaluate.trackers import MIN_PALM_SCORE, Answer, Ask, Candidate
+from knuckle.evaluate.trackers import MIN_PALM_SCORE, Answer, Ask, TrackerUnderTest
 from knuckle.media.sources import read
 from knuckle.results import Frame, Hand, Palm
 
-STILLS_PER_PART = 64
+PHOTOS_PER_PART = 64
 UNKNOWN_WORLD = np.full((21, 3), np.nan, np.float32)
+Advance = Callable[[int], None]
 
 
 def predict(
-    made_by: Candidate,
+    tracker: TrackerUnderTest,
     dataset: Dataset,
     path: Path,
     max_hands: int = 2,
-    advance: Callable[[int], None] = lambda images: None,
+    advance: Advance = lambda images: None,
 ) -> Predictions:
-    """Run a candidate over all photos and clips of a dataset, or read what an earlier run of the same wrote.
+    """Run a tracker over all photos and clips of a dataset, or read the file of an earlier run.
 
-    Work is kept part by part in a folder beside `path`, so a run that broke off goes on where it stopped.
-    `path` appears when all is done.
+    The results are kept part by part in a folder beside `path`, so an interrupted run continues where it stopped.
+    `path` is written when everything is done.
 
     Args:
         path: the predictions file, `.parquet`.
-        max_hands: never more hands than this, per image.
-        advance: is told how many more images are done.
+        max_hands: the largest number of hands per image.
+        advance: is called with the number of images that were finished since the last call.
 
     Raises:
         SourceError: a photo or clip of the dataset cannot be read.
     """
-    key = _key(made_by, dataset, max_hands)
+    key = _key(tracker, dataset, max_hands)
     if file_key(path) == key:
-        advance(count_images(dataset))
-        return read_predictions(path)
+        known = read_predictions(path)
+        advance(len(known.by_image))
+        return known
     folder = path.parent / f"{path.stem}.parts-{key[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for name, images, work in _parts(made_by, dataset, max_hands, advance):
-        part = folder / name
+    parts = _photo_parts(tracker, dataset, folder, max_hands, advance)
+    for number, clip in enumerate(dataset.clips):
+        part = folder / f"clip-{number:05}.parquet"
         if part.exists():
-            advance(images)
+            advance(count_in(part))
         else:
-            write_seen(part, work())
+            write_predictions(part, track_clip(tracker, clip, max_hands, advance))
         parts.append(part)
-    merge_parts(path, parts, {"key": key, "model": made_by.name, "dataset": dataset.name})
+    merge_parts(path, parts, {"key": key, "model": tracker.name, "dataset": dataset.name})
     for part in parts:
         part.unlink()
     folder.rmdir()
     return read_predictions(path)
 
 
-def count_images(dataset: Dataset) -> int:
-    """Photos and frames that a run over the dataset looks at, as far as clips state their lengths."""
-    return len(dataset.shots) + sum(read(clip.source).frame_count or 0 for clip in dataset.clips)
-
-
-def _parts(
-    made_by: Candidate, dataset: Dataset, max_hands: int, advance: Callable[[int], None]
-) -> Iterator[tuple[str, int, Callable[[], list[ImagePrediction]]]]:
-    """File name, number of images and the work of each part: some photos, or one clip."""
+def _photo_parts(
+    tracker: TrackerUnderTest, dataset: Dataset, folder: Path, max_hands: int, advance: Advance
+) -> list[Path]:
+    """The files of all photos. The tracker is opened when the first photo is not in a file yet."""
     photos = list(dict.fromkeys(shot.source for shot in dataset.shots))
-    with closing(_Stills(made_by, max_hands, advance)) as stills:
-        for first in range(0, len(photos), STILLS_PER_PART):
-            batch = photos[first : first + STILLS_PER_PART]
-            yield f"stills-{first:07}.parquet", len(batch), functools.partial(stills.look, batch)
-    for number, clip in enumerate(dataset.clips):
-        work = functools.partial(_watch, made_by, clip, max_hands, advance)
-        yield f"clip-{number:05}.parquet", read(clip.source).frame_count or 0, work
+    parts = []
+    with ExitStack() as opened:
+        ask: Ask | None = None
+        for first in range(0, len(photos), PHOTOS_PER_PART):
+            batch = photos[first : first + PHOTOS_PER_PART]
+            part = folder / f"stills-{first:07}.parquet"
+            if part.exists():
+                advance(len(batch))
+            else:
+                if ask is None:
+                    ask = opened.enter_context(tracker.open(False, max_hands))
+                write_predictions(part, detect_in_photos(ask, batch, advance))
+            parts.append(part)
+    return parts
 
 
-class _Stills:
-    """Photos, looked at by a candidate that is opened when the first one has to be."""
-
-    def __init__(self, made_by: Candidate, max_hands: int, advance: Callable[[int], None]) -> None:
-        self._context, self._advance = made_by.open(False, max_hands), advance
-        self._ask: Ask | None = None
-
-    def look(self, photos: Sequence[str]) -> list[ImagePrediction]:
-        if self._ask is None:
-            self._ask = self._context.__enter__()
-        found = []
-        for photo in photos:
-            frame = Frame(open_image(photo), source=photo)
-            found.append(seen_of(frame, self._ask(frame.image, None)))
-            self._advance(1)
-        return found
-
-    def close(self) -> None:
-        if self._ask is not None:
-            self._context.__exit__(None, None, None)
+def detect_in_photos(ask: Ask, photos: Sequence[str], advance: Advance) -> Iterator[ImagePrediction]:
+    """The answers of an opened tracker for some photos."""
+    for photo in photos:
+        frame = Frame(open_image(photo), source=photo)
+        yield prediction_of(frame, ask(frame.image, None))
+        advance(1)
 
 
-def _watch(made_by: Candidate, clip: Clip, max_hands: int, advance: Callable[[int], None]) -> list[ImagePrediction]:
-    found = []
-    with made_by.open(True, max_hands) as ask:
-        for frame in read(clip.source):
-            found.append(seen_of(frame, ask(frame.image, frame.time_s)))
+def track_clip(tracker: TrackerUnderTest, clip: Clip, max_hands: int, advance: Advance) -> Iterator[ImagePrediction]:
+    """The answers of a tracker for all frames of a clip."""
+    with tracker.open(True, max_hands) as ask, read(clip.source) as frames:
+        for frame in frames:
+            yield prediction_of(frame, ask(frame.image, frame.time_s))
             advance(1)
-    return found
 
 
-def seen_of(frame: Frame, answer: Answer | Sequence[Any]) -> ImagePrediction:
-    """A candidate's answer about a frame in our words.
+def count_images(dataset: Dataset) -> int:
+    """Number of photos and frames in a dataset, as far as the clips state their length."""
+    count = len({shot.source for shot in dataset.shots})
+    for clip in dataset.clips:
+        with read(clip.source) as frames:
+            count += frames.frame_count or 0
+    return count
+
+
+def prediction_of(frame: Frame, answer: Answer | Sequence[Any]) -> ImagePrediction:
+    """A tracker's answer for a frame as an `ImagePrediction`.
 
     Raises:
-        InputError: the answer has no hands in it, or hands without landmarks.
+        InputError: the answer holds no hands, or hands without landmarks.
     """
     row: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {"hands": answer}
     if "hands" not in row:
@@ -145,7 +142,7 @@ def _hand(hand: Hand | Mapping[str, Any]) -> Hand:
         return hand
     landmarks = np.asarray(hand.get("landmarks", ()), np.float32)
     if landmarks.shape not in ((21, 2), (21, 3)):
-        raise InputError(f"a hand's landmarks must be 21 rows of x, y and perhaps z, got shape {landmarks.shape}")
+        raise InputError(f"a hand's landmarks must be 21 rows of x, y and optionally z, got shape {landmarks.shape}")
     if landmarks.shape[1] == 2:
         landmarks = np.column_stack([landmarks, np.full(21, np.nan, np.float32)])
     unknown = {"world": UNKNOWN_WORLD, "handedness": "", "handedness_score": math.nan, "presence": math.nan}
@@ -158,18 +155,20 @@ def _palm(palm: Palm | Mapping[str, Any]) -> Palm:
     return Palm(np.asarray(palm["box"], np.float32), np.asarray(palm["keypoints"], np.float32), palm["score"])
 
 
-def _key(made_by: Candidate, dataset: Dataset, max_hands: int) -> str:
-    """What predictions depend on, as a hash: the tracker, the files that it is shown, the options."""
-    sources = dict.fromkeys([shot.source for shot in dataset.shots] + [clip.source for clip in dataset.clips])
-    files = [(source, *_stamp(source)) for source in sources]
-    what = {"name": made_by.name, "identity": made_by.identity, "files": files, "max_hands": max_hands}
-    what["palms"] = MIN_PALM_SCORE
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-
-
-def _stamp(source: str) -> tuple[int, int]:
-    try:
-        status = os.stat(file_of(source))
-    except OSError as error:
-        raise SourceError(f"{source}, which the dataset names, cannot be read: {error.strerror}") from error
-    return status.st_size, status.st_mtime_ns
+def _key(tracker: TrackerUnderTest, dataset: Dataset, max_hands: int) -> str:
+    """A hash of everything that predictions depend on: the tracker, its images, the options."""
+    files = []
+    for source in dict.fromkeys([shot.source for shot in dataset.shots] + [clip.source for clip in dataset.clips]):
+        try:
+            status = os.stat(file_of(source))
+        except OSError as error:
+            raise SourceError(f"{source}, which the dataset names, cannot be read: {error.strerror}") from error
+        files.append((source, status.st_size, status.st_mtime_ns))
+    depends_on = {
+        "name": tracker.name,
+        "identity": tracker.identity,
+        "files": files,
+        "max_hands": max_hands,
+        "palms": MIN_PALM_SCORE,
+    }
+    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()

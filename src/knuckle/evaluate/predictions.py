@@ -1,4 +1,4 @@
-"""The predictions file: Parquet, one row per hand, and one with `hand` empty for an image that shows none."""
+"""The predictions file: Parquet, one row per hand, and one row with an empty `hand` for an image without hands."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from knuckle.results import Hand, Palm, Roi
 
 
 def prediction_schema() -> Any:
-    """The pyarrow schema of predictions: `tables.hand_schema` and six columns more.
+    """The pyarrow schema of predictions: the columns of `columns.hand_schema` and five more.
 
-    `ms`: milliseconds of the whole image; `searched`: whether the palm detector ran; `palms`: score, box and seven
-    key points of each palm, 19 numbers; these three stand in an image's first row. `raw_px`: 63 numbers, landmarks
-    before smoothing; `roi`: x, y, size, angle of the region that the landmarks were read from.
+    In the first row of an image: `ms`, milliseconds for the whole image; `searched`, whether the palm detector ran;
+    `palms`, 19 numbers per palm: score, box and seven key points. In each row: `raw_px`, 63 numbers, the landmarks
+    before smoothing; `roi`, x, y, size and angle of the region that the landmarks were read from.
     """
     import pyarrow as pa
 
@@ -29,26 +29,32 @@ def prediction_schema() -> Any:
     return pa.schema([*columns.hand_schema(), *(pa.field(name, kind) for name, kind in more.items())])
 
 
-def _rows(seen: ImagePrediction) -> list[dict[str, Any]]:
-    shared = {"format": columns.HANDS_FORMAT, "source": seen.source, "frame": seen.frame, "time_s": seen.time_s}
-    shared |= {"width_px": seen.size[0], "height_px": seen.size[1]}
-    rows = [shared | _hand_row(place, hand) for place, hand in enumerate(seen.hands)] or [shared]
-    rows[0] |= {"ms": seen.ms, "searched": seen.searched}
-    if seen.palms is not None:
-        rows[0]["palms"] = [[p.score, *p.box.tolist(), *p.keypoints.ravel().tolist()] for p in seen.palms]
+def _rows(image: ImagePrediction) -> list[dict[str, Any]]:
+    shared = {
+        "format": columns.HANDS_FORMAT,
+        "source": image.source,
+        "frame": image.frame,
+        "time_s": image.time_s,
+        "width_px": image.size[0],
+        "height_px": image.size[1],
+    }
+    rows = []
+    for place, hand in enumerate(image.hands):
+        roi = [hand.roi.x, hand.roi.y, hand.roi.size, hand.roi.angle_rad]
+        own = {"raw_px": hand.landmarks_raw.ravel().tolist(), "roi": roi}
+        rows.append(shared | columns.hand_row(place, hand) | own)
+    rows = rows or [shared]
+    rows[0] |= {"ms": image.ms, "searched": image.searched}
+    if image.palms is not None:
+        rows[0]["palms"] = [[p.score, *p.box.tolist(), *p.keypoints.ravel().tolist()] for p in image.palms]
     return rows
 
 
-def _hand_row(place: int, hand: Hand) -> dict[str, Any]:
-    roi = [hand.roi.x, hand.roi.y, hand.roi.size, hand.roi.angle_rad]
-    return columns.hand_row(place, hand) | {"raw_px": hand.landmarks_raw.ravel().tolist(), "roi": roi}
-
-
 def read_predictions(path: Path) -> Predictions:
-    """A predictions file as `Predictions`; numbers come back in single precision.
+    """Read a predictions file; numbers are in single precision.
 
     Raises:
-        SourceError: there is no such file, or it is none that `predict` wrote.
+        SourceError: there is no such file, or `predict` did not write it.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -63,29 +69,31 @@ def read_predictions(path: Path) -> Predictions:
     grouped: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for row in table.to_pylist():
         grouped.setdefault((row["source"], row["frame"]), []).append(row)
-    return Predictions(metadata["model"], {key: _seen(rows) for key, rows in grouped.items()})
+    return Predictions(metadata["model"], {key: _image(rows) for key, rows in grouped.items()})
 
 
-def _seen(rows: list[dict[str, Any]]) -> ImagePrediction:
+def _image(rows: list[dict[str, Any]]) -> ImagePrediction:
     first = rows[0]
-    palms = first["palms"]
+    palms = None
+    if first["palms"] is not None:
+        palms = tuple(_palm(np.asarray(numbers, np.float32)) for numbers in first["palms"])
     return ImagePrediction(
         source=first["source"],
         frame=first["frame"],
         time_s=first["time_s"],
         size=(first["width_px"], first["height_px"]),
-        hands=tuple(_hand_of(row) for row in rows if row["hand"] is not None),
-        palms=None if palms is None else tuple(_palm_of(np.asarray(palm, np.float32)) for palm in palms),
+        hands=tuple(_hand(row) for row in rows if row["hand"] is not None),
+        palms=palms,
         searched=first["searched"],
         ms=first["ms"],
     )
 
 
-def _palm_of(numbers: Any) -> Palm:
+def _palm(numbers: Any) -> Palm:
     return Palm(numbers[1:5], numbers[5:].reshape(7, 2), float(numbers[0]))
 
 
-def _hand_of(row: dict[str, Any]) -> Hand:
+def _hand(row: dict[str, Any]) -> Hand:
     visibility = [row[f"{name}_visibility"] for name in columns.NAMES]
     return Hand(
         landmarks=_points(row, "_px"),
@@ -102,28 +110,38 @@ def _hand_of(row: dict[str, Any]) -> Hand:
 
 
 def _points(row: dict[str, Any], unit: str, space: str = "") -> Any:
+    """(21, 3) x, y, z of all landmarks."""
     return np.array([[row[f"{name}{space}_{axis}{unit}"] for axis in "xyz"] for name in columns.NAMES], np.float32)
 
 
-def write_seen(path: Path, seen: Iterable[ImagePrediction]) -> None:
-    """Write what was said about some images; the file is there whole or not at all."""
+def write_predictions(path: Path, images: Iterable[ImagePrediction]) -> None:
+    """Write the predictions for some images. The file appears whole or not at all."""
     import pyarrow as pa
 
-    _write_whole(path, pa.Table.from_pylist([row for one in seen for row in _rows(one)], prediction_schema()))
+    rows = [row for image in images for row in _rows(image)]
+    _write_whole(path, pa.Table.from_pylist(rows, prediction_schema()))
 
 
 def merge_parts(path: Path, parts: Iterable[Path], metadata: dict[str, str]) -> None:
-    """One predictions file of several; `metadata` says whose it is, "key" what it depends on."""
+    """Join several predictions files; `metadata` has the tracker's "model" and the "key" of what it depends on."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = prediction_schema()
-    tables_ = [pq.read_table(part, schema=schema, partitioning=None) for part in parts]
-    _write_whole(path, pa.concat_tables([schema.empty_table(), *tables_]).replace_schema_metadata(metadata))
+    tables = [pq.read_table(part, schema=schema, partitioning=None) for part in parts]
+    _write_whole(path, pa.concat_tables([schema.empty_table(), *tables]).replace_schema_metadata(metadata))
+
+
+def count_in(path: Path) -> int:
+    """The number of images in a file."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, columns=["source", "frame"], partitioning=None)
+    return len(set(zip(table["source"].to_pylist(), table["frame"].to_pylist(), strict=True)))
 
 
 def file_key(path: Path) -> str | None:
-    """What the file says that it depends on, or None where there is no file."""
+    """The key of what a file's predictions depend on; None if there is no file."""
     import pyarrow.parquet as pq
 
     if not path.exists():

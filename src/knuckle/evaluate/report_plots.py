@@ -1,4 +1,4 @@
-"""Curves and intervals as SVG that takes its colours from the page, so that it follows light and dark."""
+"""Curves and intervals as SVG. The colours come from the page, so the plots follow light and dark mode."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup, escape
 
 from knuckle.errors import MissingExtraError
 from knuckle.evaluate.results import Curve, Row
 
-# Matplotlib knows no CSS variables: it draws in colours that nobody would choose, which are replaced afterwards.
+# Matplotlib has no CSS variables: it draws in placeholder colours that are replaced afterwards.
 INK, SOFT, EDGE = "#010203", "#010204", "#010205"
 MODEL_COLOURS = tuple(f"#0202{k:02x}" for k in range(8))
 PLACEHOLDERS = {INK: "var(--ink)", SOFT: "var(--soft)", EDGE: "var(--edge)"} | {
     colour: f"var(--m{k})" for k, colour in enumerate(MODEL_COLOURS)
 }
-DASHES = ("", "7 3", "2 2.5", "8 2.5 2 2.5")  # models differ by more than colour
+DASHES = ("", "7 3", "2 2.5", "8 2.5 2 2.5")  # a second way to tell models apart
 
 
-def curve_svg(curve: Curve, models: Sequence[str], name: str) -> str:
-    """One pair of axes with a line per model, as an <svg> element for a page that defines --ink, --soft, --edge, --m0…
+def curve_svg(curve: Curve, models: Sequence[str], name: str) -> Markup:
+    """One plot with a line per model, as an <svg> element for a page that defines --ink, --soft, --edge, --m0, …
 
     Args:
-        models: all models of the report, which give each its colour and dashes.
-        name: unique in the page.
+        models: all models of the report; a model's place decides its colour and dashes.
+        name: a prefix for ids, unique in the page.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -54,7 +54,8 @@ def curve_svg(curve: Curve, models: Sequence[str], name: str) -> str:
         _draw(axes, curve, models)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _inlined(text.getvalue(), curve, name)
+    label = f"{curve.title}: {', '.join(curve.lines)}"
+    return _inlined(text.getvalue(), label, name)
 
 
 def _draw(axes: Any, curve: Curve, models: Sequence[str]) -> None:
@@ -81,31 +82,30 @@ def _draw(axes: Any, curve: Curve, models: Sequence[str]) -> None:
         (curve.y_label, axes.get_ylim, axes.set_ylim),
     ):
         low, high = limits()
-        if label.endswith("%") and high > 60:  # shares: to the full hundred, from 0 unless all are high
+        if label.endswith("%") and high > 60:  # percentages: up to 100, from 0 unless all are high
             limit(0 if low < 50 else low, 101)
 
 
-def _inlined(text: str, curve: Curve, name: str) -> str:
-    """Matplotlib's file as an element: ids unique in the page, colours of the page, as wide as there is room."""
+def _inlined(text: str, label: str, name: str) -> Markup:
+    """Matplotlib's file as an element of the page: unique ids, the page's colours, the full width."""
     svg = text[text.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", svg)
     for colour, variable in PLACEHOLDERS.items():
         svg = svg.replace(colour, variable)
-    label = escape(f"{curve.title}: {', '.join(curve.lines)}", quote=True)
     head, rest = svg.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
-    return f'{head} role="img" aria-label="{label}">{rest}'
+    return Markup(f'{head} role="img" aria-label="{escape(label)}">{rest}')
 
 
-def intervals_svg(row: Row, models: Sequence[str]) -> str:
-    """Each model's figure and interval of one row on a common scale, as a small <svg>; "" where there is nothing."""
+def intervals_svg(row: Row, models: Sequence[str]) -> Markup:
+    """The figures and intervals of a row on a common scale, as a small <svg>; "" if there is nothing to compare."""
     figures = [(place, row.figures[model]) for place, model in enumerate(models) if model in row.figures]
     shown = [(place, f) for place, f in figures if math.isfinite(f.value)]
     ends = [v for _, f in shown for v in (f.value, f.low, f.high) if math.isfinite(v)]
     if len(shown) < 2 or max(ends) - min(ends) < 1e-9 * max(1.0, *map(abs, ends)):
-        return ""
+        return Markup()
     low, high = min(ends), max(ends)
     width, pitch, parts = 150, 9, []
 
@@ -119,11 +119,11 @@ def intervals_svg(row: Row, models: Sequence[str]) -> str:
         parts.append(f'<g style="{colour}">{bar}{mark(place, float(across(f.value)), y)}</g>')
     height = 12 + pitch * (len(shown) - 1)
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-    return f'<svg class="spread" {size} aria-hidden="true">{"".join(parts)}</svg>'
+    return Markup(f'<svg class="spread" {size} aria-hidden="true">{"".join(parts)}</svg>')
 
 
 def mark(place: int, x: float, y: float) -> str:
-    """The sign of a model: circle, square, triangle, diamond."""
+    """The marker of a model: circle, square, triangle or diamond."""
     shape = place % 4
     if shape == 0:
         return f'<circle cx="{x:.1f}" cy="{y}" r="3.4"/>'
@@ -133,12 +133,12 @@ def mark(place: int, x: float, y: float) -> str:
     return f'<path class="dot" d="{path}"/>'
 
 
-def swatch(place: int) -> str:
-    """A model's line and sign, for legends and heads of tables."""
+def swatch(place: int) -> Markup:
+    """A model's line and marker, for legends and table headings."""
     dashes = DASHES[place % len(DASHES)]
     dash = f' stroke-dasharray="{dashes}"' if dashes else ""
     line = f'<path d="M1 6H25"{dash}/>'
-    return (
+    return Markup(
         f'<svg class="swatch" viewBox="0 0 26 12" width="26" height="12" aria-hidden="true" '
         f'style="--c:var(--m{place % len(MODEL_COLOURS)})">{line}{mark(place, 13, 6)}</svg>'
     )

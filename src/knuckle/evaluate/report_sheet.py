@@ -1,4 +1,4 @@
-"""The contact sheet: pictures where a tracker did badly, each with the labels and with what every tracker saw."""
+"""The contact sheet: images on which a tracker did badly, each with the labels and every tracker's prediction."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ from knuckle.media.draw import draw_hands
 from knuckle.results import HAND_CONNECTIONS, FloatArray, Hand
 
 ReadPicture = Callable[[str, int], Image]
-SIDE = 340  # pixels of a tile's longer side: sharp at half that width on a phone's screen
+SIDE = 340  # pixels of a tile's longer side: sharp on a phone, which shows it at half that width
 LABEL, SHADOW = (255, 255, 255), (20, 20, 24)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture as a data address, what it shows, and whether this is the one that went wrong."""
+    """One image of a case.
+
+    Attributes:
+        address: the image as a data URL.
+        alt: what it shows.
+        failed: this tracker did badly.
+    """
 
     title: str
     address: str
@@ -37,7 +43,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One case: what went wrong, where, and its tiles; `reason` instead of tiles where the picture cannot be read."""
+    """One case: what went wrong, where, and its tiles; or the `reason` why the image cannot be read."""
 
     why: str
     where: str
@@ -46,9 +52,9 @@ class Exhibit:
 
 
 def choose(cases: Sequence[Case], per_kind: int) -> list[Case]:
-    """The worst of each kind, models in turn, each picture once: what a person should look at first.
+    """The worst cases of each kind, models in turn, each image once: what a person should look at first.
 
-    A kind is what `why` says without its numbers: "1 missed" and "2 missed" are one.
+    A kind is the text of `why` without its numbers: "1 missed" and "2 missed" are the same kind.
     """
     kinds: dict[str, dict[str, list[Case]]] = {}
     for case in sorted(cases, key=lambda case: -case.badness):
@@ -57,8 +63,7 @@ def choose(cases: Sequence[Case], per_kind: int) -> list[Case]:
     chosen: dict[tuple[str, int], Case] = {}
     for by_model in kinds.values():
         taken = 0
-        in_turn = (case for turn in zip_longest(*by_model.values()) for case in turn if case)
-        for case in in_turn:
+        for case in (case for turn in zip_longest(*by_model.values()) for case in turn if case):
             key = (case.shot.source, case.shot.frame)
             if taken < per_kind and key not in chosen:
                 chosen[key] = case
@@ -76,10 +81,10 @@ def exhibits(
     """The tiles of each case, in order.
 
     Args:
-        cases: those to show, one per picture.
-        complaints: all cases, so that a picture on which several trackers did badly says so of each.
+        cases: those to show, one per image.
+        complaints: all cases; an image on which several trackers did badly names them all.
         predictions: of all trackers on this dataset; each gets a tile beside the labels.
-        picture: (source, frame) -> RGB; without it photos and clips are read from their files.
+        picture: (source, frame) -> RGB image; by default photos and clips are read from their files.
     """
     if picture is None:
         clips = {clip.source for clip in dataset.clips}
@@ -100,7 +105,7 @@ def _exhibit(
     try:
         image = picture(shot.source, shot.frame)
     except (Error, OSError) as error:
-        return Exhibit(said, where, reason=f"The picture cannot be shown: {error}")
+        return Exhibit(said, where, reason=f"The image cannot be shown: {error}")
     told = {p.model: p.by_image.get((shot.source, shot.frame)) for p in predictions} | {case.model: case.predicted}
     near, origin, scale = _cut(image, _region(shot, list(told.values()), image.shape[1], image.shape[0]))
     true = shot.hands
@@ -119,7 +124,7 @@ def _hands(count: int) -> str:
 
 
 def _region(shot: Shot, seen: Sequence[ImagePrediction | None], width: int, height: int) -> FloatArray:
-    """(4,) the part of the image where labels and predictions are, half as large again, at least a quarter of it."""
+    """(4,) the part of the image that shows labels and predictions, with a margin; at least a quarter of the image."""
     boxes = [hand.extent for hand in shot.hands or () if hand.extent is not None]
     boxes += [hand.box for one in seen if one for hand in one.hands if np.isfinite(hand.box).all()]
     if shot.both_hands_box is not None:
@@ -135,7 +140,7 @@ def _region(shot: Shot, seen: Sequence[ImagePrediction | None], width: int, heig
 
 
 def _cut(image: Image, region: FloatArray) -> tuple[Image, FloatArray, float]:
-    """A region at the tile's size, its origin in the image and the tile's pixels per pixel of the image."""
+    """The tile of a region, the region's origin in the image, and the tile's pixels per pixel of the image."""
     x0, y0 = np.floor(region[:2]).astype(int)
     x1, y1 = np.ceil(region[2:]).astype(int)
     part = image[y0:y1, x0:x1]
@@ -145,23 +150,28 @@ def _cut(image: Image, region: FloatArray) -> tuple[Image, FloatArray, float]:
     return np.asarray(cv2.resize(part, size, interpolation=method), np.uint8), np.array([x0, y0], np.float64), scale
 
 
+def _in_tile(points: FloatArray, origin: FloatArray, scale: float) -> FloatArray:
+    """Image pixels as pixels of the tile, both with centres at integers."""
+    moved: FloatArray = (points - origin + 0.5) * scale - 0.5
+    return moved
+
+
 def _moved(hand: Hand, origin: FloatArray, scale: float) -> Hand:
     landmarks = hand.landmarks.astype(np.float64)
-    landmarks[:, :2] = (landmarks[:, :2] - origin + 0.5) * scale - 0.5
+    landmarks[:, :2] = _in_tile(landmarks[:, :2], origin, scale)
     landmarks[:, 2] *= scale
     return replace(hand, landmarks=landmarks.astype(np.float32))
 
 
 def _draw_labels(tile: Image, shot: Shot, origin: FloatArray, scale: float, boxes_only: bool = False) -> Image:
-    """The labels in white with a dark rim: boxes dashed, landmarks as thin bones and rings."""
+    """Draw the labels in white with a dark rim: dashed boxes, landmarks as thin bones and rings."""
     for hand in shot.hands or ():
         if hand.box is not None:
-            _dashed_box(tile, (hand.box.reshape(2, 2) - origin) * scale)
+            _dashed_box(tile, _in_tile(hand.box.reshape(2, 2), origin, scale))
         if hand.landmarks is not None:
-            points = (hand.landmarks[:, :2] - origin + 0.5) * scale - 0.5
-            _points(tile, points, bones=not boxes_only)
+            _points(tile, _in_tile(hand.landmarks[:, :2], origin, scale), bones=not boxes_only)
     if shot.both_hands_box is not None:
-        _dashed_box(tile, (shot.both_hands_box.reshape(2, 2) - origin) * scale)
+        _dashed_box(tile, _in_tile(shot.both_hands_box.reshape(2, 2), origin, scale))
     return tile
 
 
@@ -199,7 +209,7 @@ def _address(tile: Image) -> str:
 
 
 def _reader(wanted: set[tuple[str, int]], clips: set[str]) -> ReadPicture:
-    """Reads photos one by one and each clip once, up to the last frame that is wanted."""
+    """Reads photos one by one, and each clip once, up to the last wanted frame."""
     from knuckle.datasets import open_image
     from knuckle.media.sources import read
 
@@ -211,11 +221,12 @@ def _reader(wanted: set[tuple[str, int]], clips: set[str]) -> ReadPicture:
         if source not in kept:
             frames = {index for name, index in wanted if name == source}
             found: dict[int, Image] = {}
-            for one in read(source):
-                if one.index in frames:
-                    found[one.index] = one.image
-                if one.index >= max(frames):
-                    break
+            with read(source) as clip:
+                for one in clip:
+                    if one.index in frames:
+                        found[one.index] = one.image
+                    if one.index >= max(frames):
+                        break
             kept[source] = found
         if frame not in kept[source]:
             raise OSError(f"{source} has no frame {frame}")

@@ -1,35 +1,36 @@
-"""Figures as text: how many digits, which is best, which way is good; the same in every kind of report."""
+"""Figures as text, the same in every kind of report: digits, the best of a row, verdicts; Markdown and terminal."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knuckle.datasets.labels import Dataset
-from knuckle.evaluate.results import Figure, Row, Score, Table
+from knuckle.evaluate.results import Figure, Report, Row, Score, Table
 
 WAYS = {"higher": "↑", "lower": "↓", None: ""}
 VERDICTS = {"better": "▲", "worse": "▼", "same": "="}
-HEADLINES = 6  # rows of a table that the summary shows
-VIDEO = "video"  # title of the table whose rows the summary shows besides those of the first
+HEADLINES = 6  # rows per table in the summary
+VIDEO = "video"  # title of the second table whose rows the summary shows
 BADGES = {
     "mediapipe": "agreement, not accuracy",
-    "renderer": "rendered pictures",
+    "renderer": "rendered images",
     "nobody": "no labels",
     "people": "labelled by people",
 }
 MEANINGS = {
-    "mediapipe": "These labels were made by MediaPipe itself: the figures say how far a tracker agrees with it, its "
-    "mistakes included, and not how good it is.",
-    "renderer": "These pictures were rendered: the labels are exact, the hands are not real.",
-    "nobody": "Nobody labelled these: the figures say how steady and how consistent a tracker is, not how accurate.",
+    "mediapipe": "These labels were made by MediaPipe itself. The figures measure how far a tracker agrees with "
+    "MediaPipe, including its mistakes, not how accurate it is.",
+    "renderer": "These images were rendered: the labels are exact, but the hands are not real.",
+    "nobody": "These images have no labels. The figures measure how steady and consistent a tracker is, not how "
+    "accurate it is.",
     "people": "",
 }
 LEGEND = (
-    "The small range is the 95 % interval, by resampling groups of images that belong together.",
-    "↑ higher is better, ↓ lower is better, ★ best of the row, by chance or not.",
-    "▲ better, ▼ worse than the first model on the same images, beyond chance; = no difference beyond chance.",
+    "The small range is the 95 % interval, from resampling groups of images that belong together.",
+    "↑ higher is better, ↓ lower is better, ★ best of the row (it may be by chance).",
+    "▲ better, ▼ worse than the first model on the same images, more than by chance; = no such difference.",
 )
 NOTHING = "–"
 
@@ -49,17 +50,15 @@ def cells(row: Row, models: Sequence[str]) -> list[Cell]:
     figures = [row.figures.get(model, Figure(math.nan)) for model in models]
     digits = _decimals(figures, row.unit)
     best = _best(figures, digits, row.better)
-    return [
-        Cell(
-            number(figure.value, digits), _interval(figure, digits), number(figure.value, digits) == best,
-            row.verdicts.get(model, ""),
-        )
-        for model, figure in zip(models, figures, strict=True)
-    ]  # fmt: skip
+    shown = []
+    for model, figure in zip(models, figures, strict=True):
+        value = number(figure.value, digits)
+        shown.append(Cell(value, _interval(figure, digits), value == best, row.verdicts.get(model, "")))
+    return shown
 
 
 def number(value: float, digits: int) -> str:
-    """The value with so many decimals, "–" for NaN, with a real minus sign."""
+    """The value with `digits` decimals and a real minus sign; "–" for NaN."""
     if math.isnan(value):
         return NOTHING
     if math.isinf(value):
@@ -69,7 +68,7 @@ def number(value: float, digits: int) -> str:
 
 
 def _decimals(figures: Sequence[Figure], unit: str) -> int:
-    """Three digits of the largest figure, two of a small one; one decimal for percentages, none for whole numbers."""
+    """Decimals of a row: about three digits in the largest figure; for percentages one, or two if all are below 5."""
     values = [v for f in figures for v in (f.value, f.low, f.high) if math.isfinite(v)]
     most = max(map(abs, values), default=0.0)
     if unit.startswith("%"):
@@ -80,7 +79,7 @@ def _decimals(figures: Sequence[Figure], unit: str) -> int:
 
 
 def _best(figures: Sequence[Figure], digits: int, better: str | None) -> str | None:
-    """The text of the best figure; None where no way is good, or all look the same."""
+    """The text of the best figure; None if neither direction is good, or if all figures look the same."""
     known = [figure.value for figure in figures if not math.isnan(figure.value)]
     if better is None or len({number(value, digits) for value in known}) < 2:
         return None
@@ -95,21 +94,20 @@ def _interval(figure: Figure, digits: int) -> str:
 
 
 def heading(table: Table) -> str:
-    """Its title, with the unit where all rows share it."""
+    """A table's title, with the unit if all rows share it."""
     return ", ".join(part for part in (table.title, shared_unit(table)) if part)
 
 
-def measure(row: Row, unit: str = "") -> str:
-    """ "found, % ↑"; the name alone where the table's heading says the unit."""
+def metric_name(row: Row, unit: str = "") -> str:
+    """ "hands found, % ↑"; only "hands found" if the heading of the table says the `unit`."""
     if unit:
         return row.metric
-    return " ".join(
-        part for part in (f"{row.metric}, {row.unit}" if row.unit else row.metric, WAYS[row.better]) if part
-    )
+    named = f"{row.metric}, {row.unit}" if row.unit else row.metric
+    return f"{named} {WAYS[row.better]}".strip()
 
 
 def counted(row: Row) -> str:
-    """ "n = 640", or the range where models differ; "" where no figure says it."""
+    """ "n = 640", or a range if the models differ; "" if the figures have no counts."""
     counts = sorted({figure.count for figure in row.figures.values() if figure.count})
     return f"n = {counts[0]}" + (f"–{counts[-1]}" if len(counts) > 1 else "") if counts else ""
 
@@ -119,13 +117,16 @@ def _count(row: Row) -> str:
 
 
 def headline(score: Score) -> tuple[Row, ...]:
-    """What the summary shows of a dataset: the first rows that can be good or bad, of its first table and of video."""
-    shown = [table for k, table in enumerate(score.tables) if k == 0 or table.title == VIDEO]
-    return tuple(row for table in shown for row in [row for row in table.rows if row.better][:HEADLINES])
+    """The summary of a dataset: the first rows that can be good or bad, of its first table and of the video table."""
+    rows: list[Row] = []
+    for k, table in enumerate(score.tables):
+        if k == 0 or table.title == VIDEO:
+            rows += [row for row in table.rows if row.better][:HEADLINES]
+    return tuple(rows)
 
 
 def tally(scores: Sequence[Score], models: Sequence[str]) -> list[str]:
-    """One line per model that was compared: how many rows of the summary are better, worse and the same."""
+    """One line per compared model: in how many rows of the summary it is better, worse and the same."""
     rows = [row for score in scores for row in headline(score)]
     lines = []
     for model in models:
@@ -136,7 +137,7 @@ def tally(scores: Sequence[Score], models: Sequence[str]) -> list[str]:
 
 
 def shared_unit(table: Table) -> str:
-    """ "% of palm ↓" where all rows of a longer table have it, which then need not repeat it; else ""."""
+    """The unit for the heading, "% of palm ↓", if all rows of a longer table share it; else ""."""
     kinds = {(row.unit, row.better) for row in table.rows}
     if len(table.rows) < HEADLINES or len(kinds) > 1:
         return ""
@@ -144,13 +145,8 @@ def shared_unit(table: Table) -> str:
     return f"{unit} {WAYS[better]}".strip()
 
 
-def all_models(scores: Sequence[Score]) -> list[str]:
-    """Every model once, in the order in which they come."""
-    return list(dict.fromkeys(model for score in scores for model in score.models))
-
-
 def about_dataset(dataset: Dataset) -> str:
-    """How much there is, of what origin: "640 photos · labelled by people · Apache-2.0"."""
+    """Size and origin of a dataset: "640 photos · labelled by people · Apache-2.0"."""
     frames = sum(len(clip.shots) for clip in dataset.clips)
     parts = [_plural(len(dataset.shots), "photo") if dataset.shots else ""]
     parts += [_plural(len(dataset.clips), "clip") if dataset.clips else ""]
@@ -163,57 +159,52 @@ def _plural(count: int, what: str) -> str:
     return f"{count} {what}" + ("" if count == 1 else "s")
 
 
-def markdown(
-    scores: Sequence[Score],
-    *,
-    title: str = "Accuracy",
-    about: Mapping[str, str] | None = None,
-    commands: Sequence[str] = (),
-    notes: Sequence[str] = (),
-) -> str:
-    """The report without pictures: a summary over all datasets, then every table of each, then the commands."""
-    models = all_models(scores)
-    lines = [f"# {title}", "", *(line for note in notes for line in (note, ""))]
-    lines += [f"- **{model}**: {text}" for model, text in (about or {}).items()] + [""] * bool(about)
+def markdown(report: Report) -> str:
+    """The report without images: a summary over all datasets, then every table of each, then the commands."""
+    lines = [f"# {report.title}", ""]
+    for note in report.notes:
+        lines += [note, ""]
+    if report.about:
+        lines += [f"- **{model}**: {text}" for model, text in report.about.items()] + [""]
     lines += [f"- {line}" for line in LEGEND] + [""]
-    if scores:
-        lines += ["## Summary", "", *_markdown_head(["dataset", "measure", "n"], models)]
-        for score in scores:
-            lines += _summary_lines(score, models)
-        lines += ["", *(f"- {line}" for line in tally(scores, models)), ""]
-    for score in scores:
+    if report.scores:
+        lines += ["## Summary", "", *_markdown_head(["dataset", "measure", "n"], report.models)]
+        for score in report.scores:
+            lines += _summary_lines(score, report.models)
+        lines += ["", *(f"- {line}" for line in tally(report.scores, report.models)), ""]
+    for score in report.scores:
         lines += _section(score)
-    told = list(dict.fromkeys([*commands, *(command for score in scores for command in score.commands)]))
-    if told:
-        lines += ["## Made by", "", "```", *told, "```", ""]
+    if report.all_commands:
+        lines += ["## Made by", "", "```", *report.all_commands, "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _summary_lines(score: Score, models: Sequence[str]) -> list[str]:
     badge = "" if score.dataset.labelled_by == "people" else f" (*{BADGES[score.dataset.labelled_by]}*)"
-    first = f"[{score.dataset.name}](#{anchor(score)}){badge}"
-    return [
-        _markdown_row([first if k == 0 else "", measure(row), _count(row)], row, models)
-        for k, row in enumerate(headline(score))
-    ]
+    name = f"[{score.dataset.name}](#{anchor(score)}){badge}"
+    lines = []
+    for row in headline(score):
+        lines.append(_markdown_row([name, metric_name(row), _count(row)], row, models))
+        name = ""  # only the first row names the dataset
+    return lines
 
 
 def anchor(score: Score) -> str:
-    """The address of a dataset's section: what GitHub makes of its heading."""
-    kept = (c for c in score.dataset.name.lower().replace(" ", "-") if c.isalnum() or c in "-_")
-    return "".join(kept)
+    """The anchor that GitHub gives a dataset's heading."""
+    return "".join(c for c in score.dataset.name.lower().replace(" ", "-") if c.isalnum() or c in "-_")
 
 
 def _section(score: Score) -> list[str]:
     dataset = score.dataset
     lines = [f"## {dataset.name}", "", f"{about_dataset(dataset)}.", ""]
-    lines += [line for text in (dataset.note, MEANINGS[dataset.labelled_by]) if text for line in (text, "")]
+    for text in filter(None, (dataset.note, MEANINGS[dataset.labelled_by])):
+        lines += [text, ""]
     for table in score.tables:
         lines += [f"### {heading(table)}", ""] if heading(table) else []
         lines += [f"*{table.note}*", ""] if table.note else []
         unit = shared_unit(table)
         lines += _markdown_head(["measure", "n"], score.models)
-        lines += [_markdown_row([measure(r, unit), _count(r)], r, score.models) for r in table.rows]
+        lines += [_markdown_row([metric_name(r, unit), _count(r)], r, score.models) for r in table.rows]
         lines.append("")
     return lines
 
@@ -225,12 +216,16 @@ def _markdown_head(first: Sequence[str], models: Sequence[str]) -> list[str]:
 
 
 def _markdown_row(first: Sequence[str], row: Row, models: Sequence[str]) -> str:
-    texts = []
-    for cell in cells(row, models):
-        value = f"**{cell.value}** ★" if cell.best else cell.value
-        interval = f"({cell.interval})" if cell.interval else ""
-        texts.append(" ".join(part for part in (value, interval, VERDICTS.get(cell.verdict, "")) if part))
-    return f"| {' | '.join([*(text if text.startswith('[') else _escaped(text) for text in first), *texts])} |"
+    names = [text if text.startswith("[") else _escaped(text) for text in first]
+    texts = [_cell_text(cell, f"**{cell.value}** ★") for cell in cells(row, models)]
+    return f"| {' | '.join([*names, *texts])} |"
+
+
+def _cell_text(cell: Cell, best: str) -> str:
+    """ "92.5 (90.1–94.0) ▼"; `best` is the value if it is the best of the row."""
+    interval = f"({cell.interval})" if cell.interval else ""
+    parts = (best if cell.best else cell.value, interval, VERDICTS.get(cell.verdict, ""))
+    return " ".join(part for part in parts if part)
 
 
 def _escaped(text: str) -> str:
@@ -239,17 +234,14 @@ def _escaped(text: str) -> str:
 
 def terminal(scores: Sequence[Score]) -> str:
     """The summary as plain text with aligned columns, for the end of a run."""
-    models = all_models(scores)
+    models = Report(scores).models
     rows = [["dataset", "measure", "n", *models]]
     for score in scores:
-        for k, row in enumerate(headline(score)):
-            texts = [
-                " ".join(p for p in (c.value + " ★" * c.best, f"({c.interval})" if c.interval else "") if p)
-                + f" {VERDICTS.get(c.verdict, '')}".rstrip()
-                for c in cells(row, models)
-            ]
-            name = score.dataset.name + (" ≈" if score.dataset.labelled_by == "mediapipe" else "")
-            rows.append([name if k == 0 else "", measure(row), _count(row), *texts])
+        name = score.dataset.name + (" ≈" if score.dataset.labelled_by == "mediapipe" else "")
+        for row in headline(score):
+            texts = [_cell_text(cell, f"{cell.value} ★") for cell in cells(row, models)]
+            rows.append([name, metric_name(row), _count(row), *texts])
+            name = ""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * width for width in widths))

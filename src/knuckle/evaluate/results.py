@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -128,3 +128,35 @@ class Score:
     curves: tuple[Curve, ...] = ()
     cases: tuple[Case, ...] = ()
     commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """All that a report shows.
+
+    Attributes:
+        scores: one per dataset.
+        predictions: by the dataset's name, those of all trackers, to show what each predicted in the worst cases.
+        about: a line per model.
+        title: the heading.
+        notes: paragraphs below the heading.
+        commands: that made the report; those of the scores follow.
+    """
+
+    scores: Sequence[Score]
+    predictions: Mapping[str, Sequence[Predictions]] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
+    title: str = "Accuracy"
+    notes: Sequence[str] = ()
+    commands: Sequence[str] = ()
+
+    @property
+    def models(self) -> list[str]:
+        """Every model once. Its place decides its colour everywhere in the report."""
+        return list(dict.fromkeys(model for score in self.scores for model in score.models))
+
+    @property
+    def all_commands(self) -> list[str]:
+        """The commands of the report and of its scores, each once."""
+        of_scores = [command for score in self.scores for command in score.commands]
+        return list(dict.fromkeys([*self.commands, *of_scores]))

@@ -1,4 +1,4 @@
-"""Whatever can be scored: Knuckle with any networks, anybody's function, the reference in its own environment."""
+"""The trackers that can be scored: Knuckle with any networks, anybody's function, the real MediaPipe."""
 
 from __future__ import annotations
 
@@ -16,25 +16,28 @@ from knuckle.evaluate import external, worker
 from knuckle.graph import Step
 from knuckle.images import Image
 from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.palm import image_size, suppress
 from knuckle.pipeline.tracker import HandTracker, Networks, hand_detection, load
 
-# Palms of stills are kept down to this score, for precision-recall curves; hands come from those above 0.5.
+# Palms of photos are kept down to this score, for precision-recall curves. Hands come from higher scores only.
 MIN_PALM_SCORE = 0.1
-PIPELINE = ("*.py", "pipeline/*.py", "models/*.py", "media/sources.py")  # the modules that find hands
+# The modules that predictions depend on.
+PIPELINE = ("*.py", "pipeline/*.py", "models/*.py", *(f"media/{name}.py" for name in ("reader", "photos", "clips")))
 
 Answer = Mapping[str, Any]
 Ask = Callable[[Image, float | None], Answer | Sequence[Any]]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class TrackerUnderTest:
     """A tracker that is scored.
 
     Attributes:
-        name: how tables call it.
-        identity: whatever its answers depend on; predictions of another identity are made anew.
-        open: (video, max_hands) -> a context with a function (image, time_s) -> its answer: hands, or a mapping
-            with "hands" and perhaps "palms", "searched", "ms". Opened once for all stills and once per clip.
+        name: its name in tables.
+        identity: everything its answers depend on. If it changes, the predictions are computed again.
+        open: opens the tracker, `open(video, max_hands)`: once for all photos and once for each clip. The context
+            gives a function (image, time_s) -> answer. An answer is a list of hands, or a mapping with "hands" and
+            optionally "palms", "searched" and "ms".
     """
 
     name: str
@@ -42,20 +45,24 @@ class Candidate:
     open: Callable[[bool, int], AbstractContextManager[Ask]]
 
 
-def candidate(spec: str, options: TrackerOptions | None = None) -> Candidate:
-    """A candidate by what a user types: a bundle's name, folder or `.task` file, or `module:function[:argument]`.
+def tracker_from(spec: str, options: TrackerOptions | None = None) -> TrackerUnderTest:
+    """The tracker that a user names.
 
-    The function is called as `function(video, max_hands[, argument])` and gives `Networks`, or a
-    function (image, time_s) -> list of hands; hands are `knuckle.Hand` or mappings with "landmarks" (21 rows of
-    pixels) and any other key of `Hand.to_dict`. A checkpoint is the argument of the function that loads it.
+    Args:
+        spec: a bundle's name, folder or `.task` file; or `module:function[:argument]`. The function is called as
+            `function(video, max_hands[, argument])` and returns `Networks`, or a function (image, time_s) -> list of
+            hands. A hand is a `knuckle.Hand` or a mapping with "landmarks" (21 rows of pixels) and any other key of
+            `Hand.to_dict`. A checkpoint is given as the argument of the function that loads it.
+        options: for Knuckle's own pipeline.
 
     Raises:
-        BundleError, InputError: there is no such bundle, module or function.
+        BundleError: there is no such bundle.
+        InputError: there is no such module or function.
     """
     if Path(spec.split(":")[0]).suffix in (".pt", ".pth", ".ckpt"):
         raise InputError(f"{spec} is a checkpoint; name the function that loads it: module:function:{spec}")
     if ":" not in spec or Path(spec).exists():
-        return of_networks(spec if "/" not in spec else Path(spec).name, load(spec), options)
+        return own_tracker(spec if "/" not in spec else Path(spec).name, load(spec), options)
     try:
         target = worker.opener(spec)
     except (ImportError, AttributeError, FileNotFoundError) as error:
@@ -65,18 +72,18 @@ def candidate(spec: str, options: TrackerOptions | None = None) -> Candidate:
     def opened(video: bool, max_hands: int) -> Iterator[Ask]:
         made = target(video, max_hands)
         if isinstance(made, Networks):
-            with of_networks(spec, made, options).open(video, max_hands) as ask:
+            with own_tracker(spec, made, options).open(video, max_hands) as ask:
                 yield ask
         elif callable(made):
             yield made
         else:
             raise InputError(f"{spec} must give Networks or a function (image, time_s) -> hands, got {made!r}")
 
-    return Candidate(spec, {"target": spec, "files": _files_of(spec)}, opened)
+    return TrackerUnderTest(spec, {"target": spec, "files": _files_of(spec)}, opened)
 
 
-def of_networks(name: str, networks: Networks, options: TrackerOptions | None = None) -> Candidate:
-    """Knuckle itself with these networks: `HandTracker` on clips, `detect` and all palms on stills."""
+def own_tracker(name: str, networks: Networks, options: TrackerOptions | None = None) -> TrackerUnderTest:
+    """Knuckle itself with these networks: `HandTracker` on clips; `detect`, and all palms, on photos."""
     base = options or TrackerOptions()
 
     @contextmanager
@@ -85,40 +92,57 @@ def of_networks(name: str, networks: Networks, options: TrackerOptions | None = 
         yield _follow(networks, chosen) if video else _detect(networks, chosen)
 
     bundle = networks.bundle
-    asked = asdict(networks.completed(base))
-    shown: dict[str, Any] = {"palm": bundle.palm.sha256, "hand": bundle.hand.sha256, "options": asked}
-    shown["code"] = _code()
-    return Candidate(name, shown, opened)
+    identity = {
+        "palm": bundle.palm.sha256,
+        "hand": bundle.hand.sha256,
+        "options": asdict(networks.completed(base)),
+        "code": _code(),
+    }
+    return TrackerUnderTest(name, identity, opened)
 
 
-def reference(name: str, python: str | Path | None = None) -> Candidate:
-    """The real package in an environment of its own: "mediapipe" or "mediapipe-lite" (model complexity 1 or 0).
+def reference_tracker(name: str, python: str | Path | None = None) -> TrackerUnderTest:
+    """The real package in an environment of its own.
+
+    Args:
+        name: "mediapipe" or "mediapipe-lite" (model complexity 1 or 0).
+        python: a Python that has the package; by default an environment is made in the cache folder.
 
     Raises:
-        InputError: no reference has that name. EngineError: it cannot be installed or started.
+        InputError: there is no reference of that name.
+        EngineError: the package cannot be installed or started.
     """
     if name not in external.COMPLEXITY:
-        raise InputError(f"no reference is called {name}; there are {', '.join(external.COMPLEXITY)}")
+        raise InputError(f"there is no reference {name!r}; there are {', '.join(external.COMPLEXITY)}")
     target = external.reference_target(name, MIN_PALM_SCORE)
     home = python or external.reference_python()
     code = _sha256(external.HERE / "mediapipe_hands.py", external.HERE / "worker.py")
     identity = {"package": external.PACKAGE, "complexity": external.COMPLEXITY[name], "code": code}
     shown = f"reference {external.PACKAGE.partition('==')[2]}{name.removeprefix('mediapipe').replace('-', ' ')}"
-    return Candidate(shown, identity, functools.partial(external.elsewhere, home, target))
+    return TrackerUnderTest(shown, identity, functools.partial(external.elsewhere, home, target))
 
 
 def _detect(networks: Networks, options: TrackerOptions) -> Ask:
+    """Hands of photos and all palms down to `MIN_PALM_SCORE`, from one run of the palm network."""
     graph = hand_detection(networks, options)
-    palms = networks.palm_detector(options, min(MIN_PALM_SCORE, networks.completed(options).min_palm_score)).graph()
+    usual = networks.palm_detector(options).min_score
+    detector = networks.palm_detector(options, min_score=min(MIN_PALM_SCORE, usual))
+    seen: dict[str, Any] = {}
+
+    def note(step: Step) -> None:
+        if step.path == ("hand_detection", "palm_detection", "raw"):
+            seen["raw"] = step.value
 
     def ask(image: Image, time_s: float | None) -> Answer:
-        answer = worker.timed(lambda image, _: graph(image), image, None)
-        return {**answer, "palms": palms(image), "searched": True}
+        answer = worker.timed(lambda image, _: graph.run([image], note), image, None)
+        palms = suppress(detector.decode(seen.pop("raw"), image_size(image)))
+        return {**answer, "palms": palms, "searched": True}
 
     return ask
 
 
 def _follow(networks: Networks, options: TrackerOptions) -> Ask:
+    """Hands of frames, and the palms of the frames that were searched."""
     tracker = HandTracker(networks, options)
     seen: dict[str, Any] = {}
 
@@ -136,7 +160,7 @@ def _follow(networks: Networks, options: TrackerOptions) -> Ask:
 
 @functools.lru_cache
 def _code() -> str:
-    """Knuckle's version and a hash of the modules that find hands, so that a change of them shows."""
+    """Knuckle's version and a hash of the modules that predictions depend on."""
     folder = Path(knuckle.__file__).parent
     modules = [path for pattern in PIPELINE for path in sorted(folder.glob(pattern))]
     return f"{knuckle.__version__} {_sha256(*modules)}"
@@ -147,7 +171,7 @@ def _sha256(*paths: Path) -> str:
 
 
 def _files_of(spec: str) -> dict[str, str]:
-    """Hashes of the files that a target names: its code and its argument, where they are files."""
+    """Hashes of the files that a target names: its code and its argument, if they are files."""
     place, _, argument = spec.rpartition(":")
-    named = [place.rpartition(":")[0] + ".py" if ".py:" not in spec else spec.partition(".py:")[0] + ".py", argument]
-    return {name: _sha256(Path(name)) for name in named if name and Path(name).is_file()}
+    module = spec.partition(".py:")[0] if ".py:" in spec else place.rpartition(":")[0]
+    return {name: _sha256(Path(name)) for name in (f"{module}.py", argument) if name and Path(name).is_file()}

@@ -1,10 +1,11 @@
-"""Runs a hand tracker in its own Python, which need not have Knuckle: images come in, answers go out.
+"""Runs a hand tracker in its own Python, which does not need Knuckle: images come in, answers go out.
 
     PYTHON worker.py TARGET video|stills MAX_HANDS
 
 TARGET is `module:function` or `file.py:function`, with `:argument` if the function takes one. It is called as
-`function(video, max_hands[, argument])` and gives `ask(image, time_s)`; what that returns is in `docs/evaluate.md`.
-On standard input each image is one JSON line (height, width, time_s) and its RGB bytes; each answer is one JSON line.
+`function(video, max_hands[, argument])` and returns `ask(image, time_s)`, whose answer docs/evaluate.md describes.
+Each image arrives on standard input as one JSON line (height, width, time_s) and its RGB bytes. Each answer leaves on
+standard output as one JSON line.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from typing import Any
 
 
 def opener(target: str) -> Callable[[bool, int], Any]:
-    """The function that a target names, with its argument bound: `open(video, max_hands)`."""
+    """The function that a target names, with its argument bound: `open(video, max_hands)`.
+
+    Raises:
+        ImportError, AttributeError, FileNotFoundError: there is no such module, function or file.
+    """
     place, _, rest = target.partition(".py:") if ".py:" in target else target.partition(":")
     name, _, argument = rest.partition(":")
     if ".py:" in target:
@@ -37,7 +42,7 @@ def opener(target: str) -> Callable[[bool, int], Any]:
 
 
 def timed(ask: Callable[..., Any], image: Any, time_s: float | None) -> dict[str, Any]:
-    """One answer as a dict with its milliseconds; a tracker that times itself is believed."""
+    """One answer as a dict with its time in "ms", which a tracker may also measure itself."""
     start = time.perf_counter()
     answer = ask(image, time_s)
     elapsed = 1000 * (time.perf_counter() - start)
@@ -45,10 +50,11 @@ def timed(ask: Callable[..., Any], image: Any, time_s: float | None) -> dict[str
 
 
 def main() -> None:
+    """Answer images until standard input ends."""
     import numpy as np
 
     answers, images = os.fdopen(os.dup(1), "w"), sys.stdin.buffer
-    os.dup2(2, 1)  # what a library prints must not get among the answers
+    os.dup2(2, 1)  # what a library prints must not mix with the answers
     ask = opener(sys.argv[1])(sys.argv[2] == "video", int(sys.argv[3]))
     print(json.dumps({"ready": True}), file=answers, flush=True)
     for line in images:
