@@ -1,8 +1,8 @@
-"""Knuckle and mediapipe 0.10.21 on the same decoded frames, in turn, in one run: `make bench`.
+"""Compare the speed of Knuckle and mediapipe 0.10.21 on the same decoded frames: `make bench`.
 
-Installs mediapipe in a scratch environment, decodes the clips once, lets both systems run round by round, writes
-benchmarks/results/speed.json and the table in README.md. Every figure is milliseconds a frame with no decoding in
-it; a ratio is taken within each round, so that a machine that slows down slows both.
+It installs mediapipe in a scratch environment, decodes the videos once, runs both systems alternately, and writes
+benchmarks/results/speed.json and the table in README.md. Times are milliseconds per frame without decoding. Ratios are
+taken within a round, so that a machine that slows down affects both systems.
 """
 
 from __future__ import annotations
@@ -32,12 +32,20 @@ REFERENCE = "mediapipe==0.10.21"
 
 @dataclass(frozen=True)
 class Case:
-    """What is timed: pieces are (clip, first frame, frame after the last); `back` plays each forth and back."""
+    """One row of the table.
+
+    Attributes:
+        name: title of the row.
+        worker: case of worker.py: "video" or "stills".
+        pieces: parts of videos: (file, first frame, frame after the last one); none for photos.
+        target: the ratio that we aim for.
+        back: play each part forwards and backwards, so that it can be repeated without a jump.
+    """
 
     name: str
     worker: str
     pieces: tuple[tuple[str, int, int], ...]
-    wanted: float
+    target: float
     back: bool = False
 
 
@@ -56,8 +64,8 @@ CASES = (
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="photos and clips")
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--passes", type=int, default=2, help="passes over the frames in each round")
+    options.add_argument("--rounds", type=int, default=5, help="how often the systems alternate")
+    options.add_argument("--passes", type=int, default=2, help="passes over the frames per round")
     chosen = options.parse_args()
     if not chosen.data.is_dir():
         sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
@@ -74,7 +82,7 @@ def main() -> None:
 
 
 def reference_python() -> Path:
-    """The scratch environment's Python, with the reference in it."""
+    """The Python of the scratch environment, which has mediapipe installed."""
     home = SCRATCH / REFERENCE.replace("==", "-")
     python = home / "bin" / "python"
     if not (home / "ready").exists():
@@ -85,7 +93,7 @@ def reference_python() -> Path:
 
 
 def frames_of(case: Case, data: Path) -> Path:
-    """The case's frames as one .npy a clip or photo, decoded once."""
+    """A folder with the frames of a case, one .npy file per video or photo; decoded once."""
     folder = SCRATCH / case.name.replace(" ", "_").replace(",", "")
     if folder.is_dir():
         return folder
@@ -101,6 +109,7 @@ def frames_of(case: Case, data: Path) -> Path:
 
 
 def run(python: Path, system: str, case: str, folder: Path, passes: int) -> dict[str, Any]:
+    """Run worker.py and return its answer."""
     command = [python, HERE / "worker.py", system, case, folder, str(passes)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -108,6 +117,7 @@ def run(python: Path, system: str, case: str, folder: Path, passes: int) -> dict
 
 
 def measure(case: Case, pythons: dict[str, Path], chosen: argparse.Namespace) -> dict[str, Any]:
+    """The time per frame of both systems."""
     folder = frames_of(case, chosen.data)
     times: dict[str, list[float]] = {system: [] for system in pythons}
     hands: dict[str, Any] = {}
@@ -116,29 +126,32 @@ def measure(case: Case, pythons: dict[str, Path], chosen: argparse.Namespace) ->
             answer = run(python, system, case.worker, folder, chosen.passes)
             times[system].append(statistics.median(answer["ms"]))
             hands[system] = answer["hands"]
-    return row(case.name, "ms a frame", times, case.wanted) | {"frames_by_hands": hands}
+    return row(case.name, "ms a frame", times, case.target) | {"frames_by_hands": hands}
 
 
 def measure_start(pythons: dict[str, Path], chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    """Time and peak memory from the start of Python to the first result."""
     folder = frames_of(CASES[-1], chosen.data)
-    answers: dict[str, list[dict[str, Any]]] = {system: [] for system in pythons}
+    start: dict[str, list[float]] = {system: [] for system in pythons}
+    memory: dict[str, list[float]] = {system: [] for system in pythons}
     for _ in range(chosen.rounds):
         for system, python in pythons.items():
-            answers[system].append(run(python, system, "start", folder, 1))
-    start, memory = (
-        {s: [answer[key] for answer in given] for s, given in answers.items()} for key in ("start_s", "peak_mb")
-    )
+            answer = run(python, system, "start", folder, 1)
+            start[system].append(answer["start_s"])
+            memory[system].append(answer["peak_mb"])
     return [row("start: import to first result", "s", start, 2.0), row("peak memory of that", "MB", memory, 2.0)]
 
 
-def row(name: str, unit: str, values: dict[str, list[float]], wanted: float) -> dict[str, Any]:
+def row(name: str, unit: str, values: dict[str, list[float]], target: float) -> dict[str, Any]:
+    """A row of the results: the values of both systems over all rounds, and their ratio."""
     ratios = [theirs / ours for ours, theirs in zip(values["knuckle"], values["mediapipe"], strict=True)]
     summary = {s: {"median": statistics.median(v), "min": min(v), "max": max(v)} for s, v in values.items()}
     ratio = {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)}
-    return {"name": name, "unit": unit, **summary, "ratio": ratio, "wanted": wanted}
+    return {"name": name, "unit": unit, **summary, "ratio": ratio, "target": target}
 
 
 def processor() -> str:
+    """The name of the CPU."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -147,7 +160,7 @@ def processor() -> str:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The README's table; tests compare it with the README."""
+    """The table of the README. A test compares it with the README."""
     lines = ["| | Knuckle | mediapipe 0.10.21 | ratio |", "|---|---|---|---|"]
     for entry in results["rows"]:
         digits = {"MB": 0, "s": 2}.get(entry["unit"], 1)
@@ -162,6 +175,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def write_table(readme: Path, results: Path) -> None:
+    """Replace the table in the README."""
     text = readme.read_text()
     head, rest = text.split("<!-- speed -->\n", 1)
     tail = rest.split("<!-- /speed -->", 1)[1]

@@ -1,9 +1,9 @@
-"""Clients of `knuckle serve` that send frames at a fixed rate: what is answered, said to be dropped, and how late.
+"""Load test of `knuckle serve`: clients send frames at a fixed rate; prints answers, dropped frames and latency.
 
     python benchmarks/serve.py --clients 8 --rate 10 --seconds 10
 
-The server runs in a process of its own; the clients share one more, so on a small machine they take their part of it.
-Frames are 640 x 480 JPEGs of two drawn hands that move.
+The server runs in a process of its own. All clients share another process, which competes for the same CPU. Frames are
+640 × 480 JPEGs of two drawn, moving hands.
 """
 
 from __future__ import annotations
@@ -31,20 +31,30 @@ SERVE = "from knuckle.cli.serve import serve; serve()"
 
 @dataclass
 class Seen:
-    """What one client saw, and when it sent each frame."""
+    """The record of one client.
+
+    Attributes:
+        sent_s: when each frame was sent.
+        latency_ms: from sending a frame to its answer.
+        hands: number of hands of each answer.
+        dropped: frames that the server reported as dropped.
+        errors: error messages of the server.
+    """
 
     sent_s: list[float] = field(default_factory=list)
-    late_ms: list[float] = field(default_factory=list)
+    latency_ms: list[float] = field(default_factory=list)
     hands: list[int] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     @property
-    def unaccounted(self) -> int:
-        return len(self.sent_s) - len(self.late_ms) - len(self.dropped)
+    def lost(self) -> int:
+        """Frames that were neither answered nor reported as dropped."""
+        return len(self.sent_s) - len(self.latency_ms) - len(self.dropped)
 
 
 def frames() -> list[bytes]:
+    """30 JPEG files that can be repeated without a jump."""
     sys.path.insert(0, str(TESTS))
     from conftest import two_hands
 
@@ -57,6 +67,7 @@ def frames() -> list[bytes]:
 
 
 async def client(address: str, pictures: list[bytes], start_s: float, rate: float, seconds: float) -> Seen:
+    """Send frames from `start_s` on, at `rate` per second."""
     seen, count = Seen(), round(rate * seconds)
     async with connect(address, compression=None) as socket:
         await socket.recv()
@@ -70,9 +81,10 @@ async def client(address: str, pictures: list[bytes], start_s: float, rate: floa
 
 
 async def listen(socket: Any, seen: Seen, count: int) -> None:
+    """Record answers until that of the last frame."""
     async for text in socket:
         answer = json.loads(text)
-        seen.late_ms.append(1000 * (time.perf_counter() - seen.sent_s[answer["frame"]]))
+        seen.latency_ms.append(1000 * (time.perf_counter() - seen.sent_s[answer["frame"]]))
         seen.dropped += answer["dropped"]
         seen.hands.append(len(answer.get("hands", [])))
         seen.errors += [answer["error"]] if "error" in answer else []
@@ -81,6 +93,7 @@ async def listen(socket: Any, seen: Seen, count: int) -> None:
 
 
 async def run(address: str, clients: int, rate: float, seconds: float) -> list[Seen]:
+    """Run all clients; their frames are spread evenly over time."""
     pictures, start_s = frames(), time.perf_counter() + 1
     jobs = (client(address, pictures, start_s + k / clients / rate, rate, seconds) for k in range(clients))
     return await asyncio.gather(*jobs)
@@ -89,11 +102,11 @@ async def run(address: str, clients: int, rate: float, seconds: float) -> list[S
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--rate", type=float, default=10)
+    parser.add_argument("--rate", type=float, default=10, help="frames per second of each client")
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--workers", default=[], nargs=1, metavar="N")
+    parser.add_argument("--workers", type=int, help="passed to the server; by default it chooses")
     args = parser.parse_args()
-    workers = [f"--workers={n}" for n in args.workers]
+    workers = [f"--workers={args.workers}"] if args.workers else []
     command = [sys.executable, "-u", "-c", SERVE, "--port=0", f"--max-sockets={2 * args.clients}", *workers]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -108,16 +121,18 @@ def main() -> None:
     report(all_seen, args.seconds, spent.ru_utime + spent.ru_stime)
 
 
-def report(all_seen: list[Seen], seconds: float, processor_s: float) -> None:
-    late = np.concatenate([seen.late_ms for seen in all_seen])
+def report(all_seen: list[Seen], seconds: float, cpu_s: float) -> None:
+    """Print the totals of all clients; `cpu_s` is the server's CPU time."""
+    latency = np.concatenate([seen.latency_ms for seen in all_seen])
     sent, dropped = sum(len(s.sent_s) for s in all_seen), sum(len(s.dropped) for s in all_seen)
     print(f"clients     {len(all_seen)}, {sent} frames in {seconds:g} s")
-    print(f"answered    {len(late)}, {np.concatenate([s.hands for s in all_seen]).mean():.2f} hands a frame")
-    print(f"dropped     {dropped}, said in a later answer")
-    print(f"unaccounted {sum(seen.unaccounted for seen in all_seen)}")
+    print(f"answered    {len(latency)}, {np.concatenate([s.hands for s in all_seen]).mean():.2f} hands per frame")
+    print(f"dropped     {dropped}, reported in a later answer")
+    print(f"lost        {sum(seen.lost for seen in all_seen)}")
     print(f"errors      {sum(len(seen.errors) for seen in all_seen)}")
-    print("late        " + ", ".join(f"{np.percentile(late, p):.0f} ms ({p}th)" for p in (50, 90, 99)))
-    print(f"server      {1000 * processor_s / max(len(late), 1):.1f} ms of processor time a frame, start included")
+    percentiles = [f"{np.percentile(latency, p):.0f} ms ({p}th percentile)" for p in (50, 90, 99)]
+    print(f"latency     {', '.join(percentiles)}")
+    print(f"server      {1000 * cpu_s / max(len(latency), 1):.1f} ms of CPU time per frame, including the start")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""How well decoding, tracking and writing overlap: each stage alone, then all of them, milliseconds a frame.
+"""Measure how well decoding, tracking and writing overlap: each stage alone, then all together.
 
-python benchmarks/stages.py CLIP [CLIP ...]
+    python benchmarks/stages.py VIDEO [VIDEO ...]
+
+Prints milliseconds per frame.
 """
 
 from __future__ import annotations
@@ -23,15 +25,17 @@ def drawn(frame: Frame, hands: list[knuckle.Hand]) -> Frame:
 
 
 def timed(work: Callable[[], object], frames: int) -> float:
+    """Milliseconds per frame."""
     start = time.perf_counter()
     work()
     return 1000 * (time.perf_counter() - start) / frames
 
 
 def measure(clip: str, folder: Path) -> str:
+    """One line about one video; `folder` receives its output files."""
     frames = list(knuckle.read(clip))
     tracker = HandTracker()
-    hands = [tracker(frame.image, frame.time_s) for frame in frames]  # also warms up
+    hands = [tracker(frame.image, frame.time_s) for frame in frames]  # warms up, too
 
     def sinks() -> list[Sink]:
         return [VideoSink(folder / "o.mp4", 30.0), data_sink(folder / "o.parquet")]

@@ -1,11 +1,11 @@
-"""Knuckle, with Google's networks and its own, and MediaPipe's tasks-vision in one Chromium, on the same frames.
+"""Compare Knuckle and MediaPipe's tasks-vision in Chromium, on the same frames.
 
     python benchmarks/web.py --data FOLDER
 
-Needs `web/dist` (`make web`), node, npm and Chromium. Fetches @mediapipe/tasks-vision into benchmarks/scratch, reads
-clips and photos from FOLDER, lets all run round by round, each from the same canvas, and writes
-benchmarks/results/web.json; docs/make_tables.py makes a table of it. A ratio is taken within each round, so that a
-machine that slows down slows all.
+Knuckle runs with the bundles `mediapipe` and `knuckle`. The benchmark needs `web/dist` (`make web`), node, npm and
+Chromium. It installs @mediapipe/tasks-vision into benchmarks/scratch, reads videos and photos from FOLDER, runs all
+systems alternately on the same canvas, and writes benchmarks/results/web.json, from which docs/make_tables.py makes a
+table. Ratios are taken within a round, so that a machine that slows down affects all systems.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from chromium import CHROMIUM, open_browser, serve_folders  # noqa: E402
 SCRATCH = HERE / "scratch" / "web"
 RESULTS = HERE / "results" / "web.json"
 DIST = HERE.parent / "web" / "dist"
-RIVAL = "@mediapipe/tasks-vision@1.1.0"
+REFERENCE = "@mediapipe/tasks-vision@1.1.0"
 
-# What a browser must fetch before the first result, beside the networks, by system. The last one is the reference.
+# The files that a browser downloads before the first result, besides the networks. The last system is the reference.
 THREADED = "wasm/litert_wasm_threaded_internal"
 LIBRARY = ("index.js", "shared.js", "worker.js", f"{THREADED}.js", f"{THREADED}.wasm")
 TASK, OWN = "hand_landmarker.task", "own"
@@ -52,7 +52,7 @@ DOWNLOADS = {
 
 @dataclass(frozen=True)
 class Case:
-    """Pieces of clips (name, first frame, frame after the last), and how many hands are allowed."""
+    """A row of the table: parts of videos (file, first frame, frame after the last one), and the maximum of hands."""
 
     name: str
     pieces: tuple[tuple[str, int, int], ...]
@@ -86,8 +86,8 @@ const starters = {
   knuckle: ours("/models/hand_landmarker.task"),
   "knuckle, own networks": ours("/models/own/"),
   async "tasks-vision"(hands, still) {
-    const { FilesetResolver, HandLandmarker } = await import("/rival/vision_bundle.mjs");
-    const files = await FilesetResolver.forVisionTasks("/rival/wasm");
+    const { FilesetResolver, HandLandmarker } = await import("/reference/vision_bundle.mjs");
+    const files = await FilesetResolver.forVisionTasks("/reference/wasm");
     const baseOptions = { modelAssetPath: "/models/hand_landmarker.task", delegate: "CPU" };
     const runningMode = still ? "IMAGE" : "VIDEO";
     const task = await HandLandmarker.createFromOptions(files, { baseOptions, runningMode, numHands: hands });
@@ -133,21 +133,21 @@ window.round = async (system) => {
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="photos and clips")
-    options.add_argument("--rounds", type=int, default=4)
-    options.add_argument("--frames", type=int, default=100, help="frames of a round at most")
+    options.add_argument("--rounds", type=int, default=4, help="how often the systems alternate")
+    options.add_argument("--frames", type=int, default=100, help="maximum number of frames per round")
     chosen = options.parse_args()
     if not chosen.data.is_dir():
         sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
     if not (DIST / "index.js").is_file():
         sys.exit(f"{DIST} is not built; run `make web`")
     prepare(chosen.data, chosen.frames)
-    folders = {"/lib/": DIST, "/rival/": rival(), "/models/": SCRATCH, "/frames/": SCRATCH / "frames"}
+    folders = {"/lib/": DIST, "/reference/": tasks_vision(), "/models/": SCRATCH, "/frames/": SCRATCH / "frames"}
     with serve_folders({**folders, "/": SCRATCH / "page"}) as address:
         rows = [measure_start(address, chosen.rounds)]
         for case in CASES:
             rows.append(measure(address, case.name, case.allowed, chosen.rounds, still=False))
         rows.append(measure(address, "photos", 2, chosen.rounds, still=True))
-    report = {"cores": len(os.sched_getaffinity(0)), "chromium": version(), "reference": RIVAL, "rows": rows}
+    report = {"cores": len(os.sched_getaffinity(0)), "chromium": version(), "reference": REFERENCE, "rows": rows}
     report["download_mb"] = {system: download(system) for system in DOWNLOADS}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
@@ -155,7 +155,7 @@ def main() -> None:
 
 
 def prepare(data: Path, most: int) -> None:
-    """Frames as JPEG, the bundle as a `.task` file, the page."""
+    """Write the frames as JPEG files, both bundles, and the page."""
     for case in CASES:
         write_frames(case.name, clip_frames(data / "video", case, most))
     photos = sorted((data / "photos" / "gestures40").glob("*.jpg"))
@@ -174,7 +174,7 @@ def prepare(data: Path, most: int) -> None:
 
 
 def clip_frames(folder: Path, case: Case, most: int) -> Iterator[np.ndarray[Any, Any]]:
-    """Each piece forth and back, so that its end does not jump to its beginning."""
+    """The frames of each part, forwards and backwards, so that repeating it does not jump."""
     for name, first, end in case.pieces:
         images = [f.image for f in knuckle.read(folder / name) if first <= f.index < end]
         yield from (images + images[::-1])[: most // len(case.pieces)]
@@ -193,11 +193,11 @@ def frame_names(name: str) -> list[str]:
     return [f"/frames/{folder.name}/{path.name}" for path in sorted(folder.iterdir())]
 
 
-def rival() -> Path:
-    """The rival's package, from npm."""
-    package = SCRATCH / "node_modules" / RIVAL.rsplit("@", 1)[0]
+def tasks_vision() -> Path:
+    """The folder of the tasks-vision package, installed from npm."""
+    package = SCRATCH / "node_modules" / REFERENCE.rsplit("@", 1)[0]
     if not package.is_dir():
-        subprocess.run(["npm", "install", "--prefix", str(SCRATCH), "--no-save", RIVAL], check=True)
+        subprocess.run(["npm", "install", "--prefix", str(SCRATCH), "--no-save", REFERENCE], check=True)
     return package
 
 
@@ -211,7 +211,7 @@ def page_of(address: str) -> Iterator[Any]:
 
 
 def measure(address: str, name: str, allowed: int, rounds: int, still: bool) -> dict[str, Any]:
-    """Medians of every round, and how often so many hands were found."""
+    """The median time of each round, the ratios, and the number of hands found."""
     medians: dict[str, list[float]] = {system: [] for system in DOWNLOADS}
     found: dict[str, list[int]] = {}
     with page_of(address) as page:
@@ -225,7 +225,7 @@ def measure(address: str, name: str, allowed: int, rounds: int, still: bool) -> 
 
 
 def measure_start(address: str, rounds: int) -> dict[str, Any]:
-    """From navigation to the first result, each time in a fresh browser."""
+    """The time from navigation to the first result, in a fresh browser each time."""
     times: dict[str, list[float]] = {system: [] for system in DOWNLOADS}
     for _ in range(rounds):
         for system in times:
@@ -244,8 +244,8 @@ def compared(medians: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def download(system: str) -> float:
-    """Megabytes as a server with Brotli (level 9) sends them, models included."""
-    root = DIST if DOWNLOADS[system] == LIBRARY else rival()
+    """The download size in MB with Brotli compression (level 9), including the networks."""
+    root = DIST if DOWNLOADS[system] == LIBRARY else tasks_vision()
     networks = sorted((SCRATCH / OWN).iterdir()) if system.endswith("own networks") else [SCRATCH / TASK]
     files = [root / name for name in DOWNLOADS[system]] + networks
     code = (
