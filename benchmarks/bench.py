@@ -170,7 +170,7 @@ def table(results: dict[str, Any]) -> str:
         spread = f"{ratio['min']:.1f}–{ratio['max']:.1f}"
         lines.append(f"| {entry['name']}, {unit} | {ours} | {theirs} | **{ratio['median']:.1f}×** ({spread}) |")
     machine = results["machine"]
-    lines += ["", f"Medians on {machine['cores']} cores of {machine['processor']}, by `make bench`."]
+    lines += ["", f"Medians on {machine['cores']} cores, {machine['processor']} (`make bench`)."]
     return "\n".join(lines)
 
 
