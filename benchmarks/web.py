@@ -28,7 +28,8 @@ import numpy as np
 from PIL import Image
 
 import knuckle
-from knuckle.models import catalogue, fetch
+from knuckle.models import catalogue
+from knuckle.models.bundle import TASK_MEMBERS
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -162,8 +163,8 @@ def prepare(data: Path, most: int) -> None:
     write_frames("photos", (np.asarray(Image.open(photo).convert("RGB")) for photo in photos))
     bundle = catalogue.find(catalogue.DEFAULT)
     with zipfile.ZipFile(SCRATCH / TASK, "w", zipfile.ZIP_STORED) as task:
-        task.write(bundle.palm_path, fetch.TASK_MEMBERS["palm"])
-        task.write(bundle.hand_path, fetch.TASK_MEMBERS["hand"])
+        task.write(bundle.palm_path, TASK_MEMBERS["palm"])
+        task.write(bundle.hand_path, TASK_MEMBERS["hand"])
     own, folder = catalogue.find("knuckle"), SCRATCH / OWN
     folder.mkdir(exist_ok=True)
     for path in (own.palm_path, own.hand_path):

@@ -15,7 +15,7 @@ from typing import Any
 
 from knuckle import results
 from knuckle.media import columns as tables
-from knuckle.models import catalogue, fetch
+from knuckle.models import bundle, catalogue
 from knuckle.pipeline import hand, memory, options, palm, smooth, tracker
 
 WEB = Path(__file__).resolve().parents[1] / "web"
@@ -45,7 +45,7 @@ SHARED = (
     (tracker, "EAGER_S", "Every frame is searched for this long after a hand came or went."),
     (tracker, "TRIES", "Where faint palms are tried: palms tried per hand that there is room for."),
     (tracker, "FAINT_PRESENCE", "A hand that a faint palm led to needs a presence above this."),
-    (fetch, "TASK_MEMBERS", "The networks inside a `.task` file."),
+    (bundle, "TASK_MEMBERS", "The networks inside a `.task` file."),
     (results, "PALM_KEYPOINTS", "The palm detector's seven key points in order."),
     (results, "PALM_CONNECTIONS", "Lines of the palm as pairs of landmarks."),
     (results, "HAND_CONNECTIONS", "All lines of a drawn hand as pairs of landmarks."),
@@ -96,10 +96,10 @@ def default_options() -> dict[str, Any]:
 
 def default_bundle() -> dict[str, Any]:
     """The description of the default bundle, which also holds for `.task` files."""
-    bundle = catalogue.BUNDLES[catalogue.DEFAULT]
+    default = catalogue.BUNDLES[catalogue.DEFAULT]
     unused = ("name", "palm", "hand", "licence", "source", "handedness", "folder")
-    names = [field.name for field in fields(catalogue.Bundle) if field.name not in unused]
-    return {camel(name): getattr(bundle, name) for name in names}
+    names = [field.name for field in fields(bundle.Bundle) if field.name not in unused]
+    return {camel(name): getattr(default, name) for name in names}
 
 
 def constants() -> str:

@@ -20,7 +20,7 @@ MOVED = {
     "knuckle.evaluate.metrics_video": "knuckle.metrics.video",
     "knuckle.evaluate.score_clips": "knuckle.evaluate.clip_metrics",
     "knuckle.evaluate.score_images": "knuckle.evaluate.image_metrics",
-    "knuckle.fetch": "knuckle.models.fetch",
+    "knuckle.fetch": "knuckle.models.cache",
     "knuckle.graph_page": "knuckle.inspect.page",
     "knuckle.graph_view": "knuckle.inspect.diagram",
     "knuckle.hand": "knuckle.pipeline.hand",

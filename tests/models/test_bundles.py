@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from scene import blank, draw_hand
 
 import knuckle
 from knuckle import BundleError
-from knuckle.models import catalogue, fetch, visibility_head
+from knuckle.models import cache as cache_module
+from knuckle.models import catalogue, visibility_head
+from knuckle.models.bundle import TASK_MEMBERS
 from knuckle.models.session import Session
 from knuckle.pipeline.tracker import Networks
 
@@ -28,9 +31,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the address nor pip's index can be reached."""
-    monkeypatch.setattr(fetch, "TASK_URL", "http://127.0.0.1:9/hand_landmarker.task")
-    monkeypatch.setattr(fetch, "WHEEL", "mediapipe==0.0.0")
+    """Neither Google's address nor the package index can be reached."""
+    monkeypatch.setattr(cache_module, "TASK_URL", "http://127.0.0.1:9/hand_landmarker.task")
+    monkeypatch.setattr(cache_module, "WHEEL", "mediapipe==0.0.0")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
 
 
@@ -39,8 +42,8 @@ def task_file(networks: Networks, tmp_path: Path) -> Path:
     """What Google publishes: a zip of two stored tflite files."""
     path = tmp_path / "hand_landmarker.task"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        archive.write(networks.bundle.palm_path, fetch.TASK_MEMBERS["palm"])
-        archive.write(networks.bundle.folder / catalogue.BUNDLES["mediapipe"].hand.file, fetch.TASK_MEMBERS["hand"])
+        archive.write(networks.bundle.palm_path, TASK_MEMBERS["palm"])
+        archive.write(networks.bundle.folder / catalogue.BUNDLES["mediapipe"].hand.file, TASK_MEMBERS["hand"])
     return path
 
 
@@ -128,12 +131,84 @@ def test_processes_that_upgrade_at_once_all_get_the_head(cache: Path, found: cat
     assert catalogue.find(found.name) == found and not list(folder.glob(".unfinished-*"))
 
 
+@pytest.mark.parametrize("name", ["mediapipe", "mine"])
+def test_a_name_means_the_bundle_and_not_a_folder_called_like_it(
+    name: str, networks: Networks, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache_as_published(cache, networks.bundle)
+    catalogue.import_folder(networks.bundle.folder, "mine")
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    assert catalogue.find(name).folder == cache / name
+    for folder in (f"./{name}", Path(name), tmp_path / name):
+        with pytest.raises(BundleError, match="not a bundle"):
+            catalogue.find(folder)
+    shutil.copytree(cache / name, Path("elsewhere"))
+    assert catalogue.find("elsewhere").folder == tmp_path / "elsewhere"
+
+
+def test_a_bundle_that_is_exported_again_is_loaded_again(tmp_path: Path) -> None:
+    folder, ours = tmp_path / "own", catalogue.find("knuckle")
+    folder.mkdir()
+    for network in (ours.palm, ours.hand):
+        shutil.copy(ours.folder / network.file, folder)
+    (folder / "bundle.json").write_text(ours.to_json())
+    first = knuckle.load(folder)
+    assert knuckle.load(folder) is first and knuckle.load(str(folder)).bundle == first.bundle
+    (folder / "bundle.json").write_text(replace(ours, min_presence=0.25).to_json())
+    second = knuckle.load(folder)
+    assert second is not first and second.bundle.min_presence == 0.25
+    hand = replace(ours.hand, sha256=hashlib.sha256((folder / ours.hand.file).read_bytes() + b"tuned").hexdigest())
+    (folder / ours.hand.file).write_bytes((folder / ours.hand.file).read_bytes() + b"tuned")
+    (folder / "bundle.json").write_text(replace(ours, hand=hand).to_json())
+    assert knuckle.load(folder).bundle.hand == hand
+
+
+def test_sides_that_are_not_those_of_the_networks_are_refused(tmp_path: Path) -> None:
+    ours = catalogue.find("knuckle")
+    for network in (ours.palm, ours.hand):
+        shutil.copy(ours.folder / network.file, tmp_path)
+    (tmp_path / "bundle.json").write_text(replace(ours, hand_side=224).to_json())
+    with pytest.raises(BundleError, match=r"takes 128 pixels, bundle\.json says 224"):
+        knuckle.load(tmp_path)
+
+
+def test_importing_again_replaces_what_was_there(cache: Path, networks: Networks, task_file: Path) -> None:
+    assert catalogue.import_task(task_file, "mine").hand_side == 224
+    before = catalogue.find("mine").palm.sha256
+    with zipfile.ZipFile(task_file, "w") as archive:
+        archive.writestr(TASK_MEMBERS["palm"], networks.bundle.palm_path.read_bytes() + b"tuned")
+        archive.write(networks.bundle.hand_path, TASK_MEMBERS["hand"])
+    after = catalogue.import_task(task_file, "mine")
+    assert after.palm.sha256 != before and catalogue.find("mine") == after
+    assert catalogue.import_folder(networks.bundle.folder, "mine").palm == networks.bundle.palm
+    assert sorted(entry.name for entry in cache.iterdir()) == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["mediapipe", "mediapipe-lite", "knuckle", "", "a/b", "..", ".hidden"])
+def test_names_that_an_import_cannot_have_are_refused(name: str, cache: Path, task_file: Path) -> None:
+    with pytest.raises(BundleError, match=r"choose another with --name|cannot be the name"):
+        catalogue.import_task(task_file, name)
+    with pytest.raises(BundleError, match=r"choose another with --name|cannot be the name"):
+        catalogue.import_folder(task_file.parent, name)
+    assert not cache.exists()
+
+
+def test_importing_what_is_not_there_is_one_line(cache: Path, tmp_path: Path) -> None:
+    for take in (catalogue.import_task, catalogue.import_folder):
+        with pytest.raises(BundleError, match=r"nope\.task") as caught:
+            take(tmp_path / "nope.task", "mine")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(BundleError, match=tmp_path.name):
+        catalogue.import_task(tmp_path, "mine")
+
+
 def test_a_network_of_somebody_else_is_left_alone(cache: Path, networks: Networks, tmp_path: Path) -> None:
     hand = (networks.bundle.folder / catalogue.BUNDLES["mediapipe"].hand.file).read_bytes() + b"tuned"
     path = tmp_path / "tuned.task"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.write(networks.bundle.palm_path, fetch.TASK_MEMBERS["palm"])
-        archive.writestr(fetch.TASK_MEMBERS["hand"], hand)
+        archive.write(networks.bundle.palm_path, TASK_MEMBERS["palm"])
+        archive.writestr(TASK_MEMBERS["hand"], hand)
     bundle = catalogue.find(path)
     assert "visibility" not in bundle.hand_outputs and bundle.hand_path.read_bytes() == hand
 
@@ -146,7 +221,7 @@ def test_a_cache_that_cannot_be_written_serves_the_published_network_and_says_so
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(catalogue, "_replace", refuse)
+    monkeypatch.setattr(cache_module, "write_in_one_step", refuse)
     assert catalogue.find("mediapipe").hand == catalogue.BUNDLES["mediapipe"].hand
     assert "cannot be written (Permission denied)" in caplog.text
 
@@ -155,6 +230,7 @@ def test_offline_without_a_cache_one_message_says_what_to_run(cache: Path, offli
     with pytest.raises(BundleError, match=r"knuckle models pull mediapipe.*hand_landmarker\.task") as caught:
         catalogue.find("mediapipe")
     assert "\n" not in str(caught.value)
+    assert 'models="knuckle"' in str(caught.value) and "--models knuckle" in str(caught.value)
     assert not list(cache.glob("mediapipe*")) and not list(cache.glob(".unfinished-*"))
 
 
@@ -177,11 +253,12 @@ def test_a_second_look_is_true_or_false(tmp_path: Path, networks: Networks, said
         catalogue.open_folder(tmp_path)
 
 
-@pytest.mark.parametrize("said", [-0.1, 1.5, "0.6", None])
-def test_faint_palms_are_a_part_of_one(tmp_path: Path, networks: Networks, said: object) -> None:
+@pytest.mark.parametrize("name", ["faint_palms", "min_palm_score", "min_presence"])
+@pytest.mark.parametrize("said", [-0.1, 1.5, "0.6", None, True])
+def test_thresholds_are_numbers_from_0_to_1(tmp_path: Path, networks: Networks, name: str, said: object) -> None:
     fields = json.loads(networks.bundle.to_json())
-    (tmp_path / "bundle.json").write_text(json.dumps({**fields, "faint_palms": said}))
-    with pytest.raises(BundleError, match=r"bundle\.json cannot be read.*(faint_palms|not supported)"):
+    (tmp_path / "bundle.json").write_text(json.dumps({**fields, name: said}))
+    with pytest.raises(BundleError, match=rf"bundle\.json cannot be read: {name} must be a number from 0 to 1"):
         catalogue.open_folder(tmp_path)
 
 
@@ -203,13 +280,13 @@ def test_a_damaged_bundle_of_the_user_s_own_is_named(tmp_path: Path, networks: N
 def test_the_official_address_is_verified_and_used_first(
     cache: Path, task_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "TASK_URL", task_file.as_uri())
-    monkeypatch.setattr(fetch, "WHEEL", "mediapipe==0.0.0")
+    monkeypatch.setattr(cache_module, "TASK_URL", task_file.as_uri())
+    monkeypatch.setattr(cache_module, "WHEEL", "mediapipe==0.0.0")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert catalogue.pull("mediapipe").folder == cache / "mediapipe"
     catalogue.remove("mediapipe")
     with zipfile.ZipFile(task_file, "w", zipfile.ZIP_STORED) as archive:
-        for member in fetch.TASK_MEMBERS.values():
+        for member in TASK_MEMBERS.values():
             archive.writestr(member, b"something else")
     with pytest.raises(BundleError, match="sha256"):
         catalogue.pull("mediapipe")
@@ -218,8 +295,8 @@ def test_the_official_address_is_verified_and_used_first(
 
 def test_processes_that_pull_at_once_all_get_a_whole_bundle(cache: Path, task_file: Path) -> None:
     code = (
-        "from knuckle.models import fetch, catalogue; fetch.WHEEL = 'mediapipe==0.0.0'; "
-        f"fetch.TASK_URL = {task_file.as_uri()!r}; print(catalogue.find('mediapipe').name)"
+        "from knuckle.models import cache, catalogue; cache.WHEEL = 'mediapipe==0.0.0'; "
+        f"cache.TASK_URL = {task_file.as_uri()!r}; print(catalogue.find('mediapipe').name)"
     )
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
     assert [run.communicate()[0].strip() for run in runs] == ["mediapipe"] * 4

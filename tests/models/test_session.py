@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,87 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[2, 2, 2]", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_process_that_is_forked_while_a_bundle_loads_does_not_hang() -> None:
+    """The child loads and runs networks itself, in two threads at once, though the parent's thread held every lock."""
+    code = """
+import multiprocessing, threading, time, numpy as np
+import knuckle
+from knuckle.models import session
+slow, began = session._open_engine, threading.Event()
+def open_slowly(*arguments):
+    with session.quiet_stderr("nothing"):
+        began.set()
+        time.sleep(0.5)
+    return slow(*arguments)
+session._open_engine = open_slowly
+threading.Thread(target=knuckle.load, args=("knuckle", 1)).start()
+began.wait()
+def run(_):
+    session._open_engine = slow
+    networks, answers = knuckle.load("knuckle", 1), []
+    picture = np.zeros((1, 128, 128, 3), np.uint8)
+    threads = [threading.Thread(target=lambda: answers.append(len(networks.hand(picture)))) for _ in range(2)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    return answers
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    print(pool.map(run, [0]))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[[6, 6]]", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_threads_of_a_forked_process_start_one_engine(hand_file: Path) -> None:
+    code = f"""
+import multiprocessing, threading, numpy as np
+from pathlib import Path
+from knuckle.models import session
+one, picture, opened = session.Session(Path({str(hand_file)!r}), 1), np.zeros((1, 224, 224, 3), np.uint8), []
+original = session._open_engine
+def run(_):
+    session._open_engine = lambda *arguments: (opened.append(1), original(*arguments))[1]
+    threads = [threading.Thread(target=one, args=(picture,)) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    return len(opened)
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    print(pool.map(run, [0]))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[1]", done.stderr
+
+
+def test_an_error_leaves_no_work_running(hand_file: Path) -> None:
+    """The next call uses the same interpreters, so those of the call that failed must have finished."""
+    session = Session(hand_file, 2)
+    session(PICTURES[:2])
+    running = []
+
+    class Slow:
+        def run(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+            running.append("began")
+            time.sleep(0.3)
+            running.append("ended")
+            return {}
+
+    class Broken:
+        def run(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+            time.sleep(0.1)
+            raise RuntimeError("broken")
+
+    session._engine.narrow = [Broken(), Slow()]  # type: ignore[union-attr,list-item]
+    with pytest.raises(RuntimeError, match="broken"):
+        session(PICTURES[:2])
+    assert running == ["began", "ended"]
+
+
+def test_a_session_pickles_as_its_file(hand_file: Path) -> None:
+    session = pickle.loads(pickle.dumps(Session(hand_file, 1)))
+    assert (session.model, session.threads, session.device, session.side) == (hand_file, 1, "cpu", 224)
 
 
 @pytest.mark.parametrize("wrong", [PICTURES[:0], PICTURES[:, :100], PICTURES.astype(np.float32), PICTURES[..., :2]])

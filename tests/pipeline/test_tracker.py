@@ -264,6 +264,18 @@ def test_a_tracker_pickles_with_its_memory(clip_frames: list[Image]) -> None:
     assert all(same(tracker(image), copy(image)) for image in clip_frames[4:8])
 
 
+def test_a_pickled_tracker_keeps_the_networks_that_the_user_exchanged(
+    networks: Networks, clip_frames: list[Image]
+) -> None:
+    nothing = {"Identity": [np.zeros((2016, 18), np.float32)], "Identity_1": [np.full((2016, 1), -9, np.float32)]}
+    blind = replace(networks, palm=FakeNetwork(192, nothing))
+    tracker = pickle.loads(pickle.dumps(HandTracker(blind)))
+    assert tracker(clip_frames[0]) == [] and isinstance(tracker.networks.palm, FakeNetwork)
+    strict = replace(networks, bundle=replace(networks.bundle, min_palm_score=1.0))
+    assert pickle.loads(pickle.dumps(strict)).bundle.min_palm_score == 1.0
+    assert pickle.loads(pickle.dumps(networks)) is networks
+
+
 def test_landmarks_in_the_caller_s_own_regions() -> None:
     image = draw_hand(blank(), 300, 220, 240)
     (hand,) = knuckle.detect(image)

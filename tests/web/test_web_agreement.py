@@ -20,7 +20,8 @@ from scene import blank, draw_hand
 import knuckle
 from knuckle.geometry import crop, letterbox
 from knuckle.images import Image
-from knuckle.models import catalogue, fetch
+from knuckle.models import catalogue
+from knuckle.models.bundle import TASK_MEMBERS
 from knuckle.models.session import Network, Outputs, Pictures
 from knuckle.pipeline.palm import anchors
 from knuckle.pipeline.tracker import Networks
@@ -83,8 +84,8 @@ def address(tmp_path_factory: pytest.TempPathFactory, networks: Networks) -> Ite
     folder = tmp_path_factory.mktemp("page")
     (folder / "index.html").write_text(HARNESS)
     with zipfile.ZipFile(folder / "stored.task", "w", zipfile.ZIP_STORED) as task:
-        task.write(networks.bundle.palm_path, fetch.TASK_MEMBERS["palm"])
-        task.write(networks.bundle.hand_path, fetch.TASK_MEMBERS["hand"])
+        task.write(networks.bundle.palm_path, TASK_MEMBERS["palm"])
+        task.write(networks.bundle.hand_path, TASK_MEMBERS["hand"])
     (folder / "broken.task").write_bytes((folder / "stored.task").read_bytes()[:100_000])
     models = catalogue.cache_folder()
     with serve_folders({"/lib/": WEB / "dist", "/models/": models, "/": folder}) as address:

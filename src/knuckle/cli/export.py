@@ -17,6 +17,7 @@ from torch import nn
 
 from knuckle.errors import InputError, SinkError
 from knuckle.models import catalogue
+from knuckle.models.bundle import NetworkFile
 from knuckle.train import export as exporting
 from knuckle.train.checkpoint import read_checkpoint
 from knuckle.train.export import FORMATS, Format, sample_pictures
@@ -201,7 +202,7 @@ def _exported(folder: Path, trained: Trained, role: str, form: Format, pictures:
     worst = max(differences, key=lambda key: differences[key])
     size = path.stat().st_size / 1e6
     click.echo(f"{role:<8} {path.name}, {size:.1f} MB; largest difference {100 * differences[worst]:.2g} % ({worst})")
-    described = {role: catalogue.Network(path.name, _sha256(path)), f"{role}_side": side}
+    described = {role: NetworkFile(path.name, _sha256(path)), f"{role}_side": side}
     if role == "palm":
         strides = getattr(network, "strides")  # noqa: B009  of nn.Module
         outputs = {key: key for key in ("boxes", "scores")}

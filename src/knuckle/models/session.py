@@ -1,4 +1,4 @@
-"""`Session`: a network file as a function from pictures to named arrays. The one place that knows an engine."""
+"""`Session`: a network file as a function from pictures to named arrays. Only this module knows inference engines."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ ONNX_PROVIDERS = {
 
 
 def default_threads() -> int:
-    """As many cores as this process may use, at most 4: more gained nothing on networks this small."""
+    """The number of CPU cores that this process may use, at most 4: more gain nothing on networks this small."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, 4)
 
@@ -56,27 +57,26 @@ class Network(Protocol):
 class Session:
     """A network that is ready to run: call it with pictures, get its outputs by name.
 
+    Calls from several threads take turns, since one engine already uses all its threads. A forked process starts an
+    engine of its own at its first call. Pickling stores the file's path, the threads and the device.
+
     Args:
         model: a `.tflite` or `.onnx` file.
         threads: threads of the engine; None for `default_threads()`.
         device: "cpu", "gpu" (LiteRT's accelerator) or, for ONNX files, a key of `ONNX_PROVIDERS`.
 
-    Safe to call from several threads: calls take turns, since one engine already uses all its threads.
-
     Raises:
-        EngineError: the file is no network, or the device is not there.
-        MissingExtraError: an ONNX file without `knuckle[onnx]`.
+        EngineError: the file is not a network, or the device is missing.
+        MissingExtraError: an ONNX file needs `knuckle[onnx]`.
     """
 
     def __init__(self, model: Path, threads: int | None = None, device: str = "cpu") -> None:
         if threads is not None and threads < 1:
-            raise InputError(f"threads must be 1 or more, got {threads}")
+            raise InputError(f"threads must be at least 1, got {threads}")
         self.model, self.threads, self.device = model, threads or default_threads(), device
-        self._start()
-
-    def _start(self) -> None:
         self._process, self._lock = os.getpid(), threading.Lock()
         self._engine = _open_engine(self.model, self.threads, self.device)
+        _sessions.add(self)
 
     @property
     def side(self) -> int:
@@ -84,14 +84,43 @@ class Session:
         return self._engine.side
 
     def __call__(self, pictures: Pictures) -> Outputs:
-        """Run on (n, side, side, 3) uint8 RGB; each output is (n, …) float32."""
+        """Run on (n, side, side, 3) uint8 RGB; each output is (n, …) float32.
+
+        Raises:
+            InputError: the pictures have another type or shape.
+        """
         if pictures.dtype != np.uint8 or pictures.shape[1:] != (self.side, self.side, 3) or not len(pictures):
             expected = f"{self.model.name} takes uint8 (n, {self.side}, {self.side}, 3)"
             raise InputError(f"{expected}, got {pictures.dtype} {pictures.shape}")
-        if self._process != os.getpid():  # forked: the engine's threads stayed in the parent
-            self._start()
         with self._lock:
+            if self._process != os.getpid():  # forked: the threads of the engine stayed in the parent
+                self._engine, self._process = _open_engine(self.model, self.threads, self.device), os.getpid()
             return self._engine.run(pictures)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Session, (self.model, self.threads, self.device)
+
+
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    """Give the sessions of a forked process new locks: a thread of the parent may have held the old ones."""
+    for session in _sessions:
+        session._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
+def fork_only_when_free(lock: Any) -> None:
+    """Let a fork wait until nobody holds this RLock; a forked process would wait for it forever.
+
+    Where one lock is taken inside another one, register the inner one first.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 
 def _open_engine(model: Path, threads: int, device: str) -> LiteRt | LiteRtAccelerator | OnnxRuntime:
@@ -105,10 +134,9 @@ def _open_engine(model: Path, threads: int, device: str) -> LiteRt | LiteRtAccel
 
 
 class LiteRt:
-    """LiteRT with XNNPACK on the CPU: one picture over all threads, several with a thread for each.
+    """LiteRT with XNNPACK on the CPU: one picture uses all threads, several pictures run side by side on one each.
 
-    Two landmark crops on 2 threads of an Intel Xeon: 7.7 ms side by side, 7.6 in one call of two, 7.9 in turn, and
-    9.1, 9.2, 9.8 beside a video encoder (`python benchmarks/engines.py`).
+    `python benchmarks/engines.py` compares this with other ways to share the threads.
     """
 
     def __init__(self, model: Path, threads: int) -> None:
@@ -129,7 +157,11 @@ class LiteRt:
         while len(self.narrow) < len(pictures):
             self.narrow.append(_Interpreter(self.model, 1))
         jobs = [self.workers.submit(n.run, p) for n, p in zip(self.narrow[1:], pictures[1:], strict=False)]
-        return [self.narrow[0].run(pictures[0]), *(job.result() for job in jobs)]
+        try:
+            return [self.narrow[0].run(pictures[0]), *(job.result() for job in jobs)]
+        except BaseException:
+            wait(jobs)  # the next call uses the same interpreters
+            raise
 
 
 class _Interpreter:
@@ -148,14 +180,14 @@ class _Interpreter:
         self.outputs = [(str(detail["name"]), int(detail["index"])) for detail in self.interpreter.get_output_details()]
 
     def run(self, picture: Pictures) -> Outputs:
-        # Scaled straight into the network's input; no view of that may outlive the line.
+        # Writes into the input of the network; LiteRT allows no view of it when it is invoked.
         np.multiply(picture, TO_UNIT, out=self.interpreter.tensor(self.entry)()[0])
         self.interpreter.invoke()
         return {name: self.interpreter.get_tensor(index) for name, index in self.outputs}
 
 
 class LiteRtAccelerator:
-    """LiteRT's compiled model on a GPU (`accelerator="GPU"`); one picture at a time."""
+    """LiteRT's compiled model on a GPU, one picture at a time. `accelerator` is "GPU", or "CPU" in tests."""
 
     def __init__(self, model: Path, accelerator: str = "GPU") -> None:
         with quiet_stderr(""):
@@ -184,7 +216,7 @@ class LiteRtAccelerator:
 
 
 class OnnxRuntime:
-    """ONNX Runtime, for bundles that were exported to ONNX: NVIDIA, DirectML and Apple devices."""
+    """ONNX Runtime, for bundles of ONNX files: CPU, NVIDIA, DirectML, Apple and OpenVINO devices."""
 
     def __init__(self, model: Path, threads: int, device: str) -> None:
         try:
@@ -194,12 +226,12 @@ class OnnxRuntime:
         provider, available = ONNX_PROVIDERS.get(device), ort.get_available_providers()
         if provider not in available:
             there = [name for name, value in ONNX_PROVIDERS.items() if value in available]
-            raise EngineError(f"device={device!r} is not there; this ONNX Runtime offers {there}")
+            raise EngineError(f"device={device!r} is not available; this ONNX Runtime offers {there}")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         try:
             self.session = ort.InferenceSession(str(model), options, providers=[provider])
-        except Exception as error:  # ONNX Runtime's own classes derive from Exception alone
+        except Exception as error:  # the errors of ONNX Runtime have no other common base class
             raise EngineError(f"{model} is not a network that ONNX Runtime can run: {error}") from error
         entry = self.session.get_inputs()[0]
         self.input, self.batched = entry.name, not isinstance(entry.shape[0], int)
@@ -213,20 +245,21 @@ class OnnxRuntime:
         return {name: np.concatenate(column) for name, column in zip(self.names, zip(*rows, strict=True), strict=True)}
 
 
-_stderr_lock = threading.Lock()
+_stderr_lock = threading.RLock()
+fork_only_when_free(_stderr_lock)
 
 
 @contextmanager
 def quiet_stderr(unwanted: str) -> Iterator[None]:
-    """Keep lines that begin with `unwanted` off the terminal; a C++ library writes them past Python's logging.
+    """Send lines that begin with `unwanted` to the log instead of the terminal.
 
-    Everything else that reached file descriptor 2 meanwhile is passed on afterwards.
+    C++ libraries write them to file descriptor 2, past Python's logging. All other lines are written afterwards.
     """
     with _stderr_lock, tempfile.TemporaryFile() as caught:
         try:
             sys.stderr.flush()
             kept = os.dup(2)
-        except (OSError, ValueError, AttributeError):  # no usable descriptor (pythonw, some notebooks): let it be
+        except (OSError, ValueError, AttributeError):  # there is no usable descriptor (pythonw, some notebooks)
             yield
             return
         os.dup2(caught.fileno(), 2)
@@ -236,12 +269,9 @@ def quiet_stderr(unwanted: str) -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
             caught.seek(0)
-            _pass_on(caught.read(), unwanted, lambda line: os.write(2, line))
-
-
-def _pass_on(text: bytes, unwanted: str, write: Callable[[bytes], object]) -> None:
-    for line in text.splitlines(keepends=True):
-        if line.decode(errors="replace").lstrip("\x1b[0123456789;m").startswith(unwanted):
-            logger.debug(line.decode(errors="replace").rstrip())
-        else:
-            write(line)
+            for line in caught.read().splitlines(keepends=True):
+                text = line.decode(errors="replace")
+                if text.lstrip("\x1b[0123456789;m").startswith(unwanted):  # colour codes come first
+                    logger.debug(text.rstrip())
+                else:
+                    os.write(2, line)

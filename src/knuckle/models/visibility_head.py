@@ -1,15 +1,16 @@
-"""Which landmarks can be seen: a small head that is built into the landmark network of MediaPipe's bundles.
+"""The visibility head: a small network that is added to the landmark networks of MediaPipe's bundles.
 
-The published network has no visibility output. All its heads read one vector of pooled features (1152 numbers in the
-full network, 672 in the lite one). A perceptron of one hidden layer reads them too and gives 21 probabilities; it was
-trained on renders, whose visibility is known exactly, with the network itself frozen (docs/training.md). It becomes
-part of the network's file, as the output `visibility`, so that every engine runs it and nothing else changes.
+The published networks have no visibility output. All their heads read one vector of pooled features (1152 numbers in
+the full network, 672 in the lite one). Our head, a perceptron with one hidden layer, reads them too and gives 21
+probabilities. It was trained on renders, where visibility is known exactly, with the network frozen (docs/training.md).
+It becomes part of the network's file, as the output `visibility`, so every engine runs it and nothing else changes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -23,13 +24,21 @@ from knuckle.results import FloatArray
 
 OUTPUT = "visibility"
 HEADS = {1152: "visibility_full.npz", 672: "visibility_lite.npz"}  # by number of features
+# sha256 of the published landmark networks, full and lite.
+HAND_FULL = "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3"
+HAND_LITE = "048edd3645c9bf7397d19a9f6e3a42957d6e414c9bea6598030a2e9b624156e6"
+PUBLISHED = (HAND_FULL, HAND_LITE)
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """hidden = max(0, first @ features + first_bias); logits = second @ hidden + second_bias.
+    """Weights of the head: hidden = max(0, first @ features + first_bias), logits = second @ hidden + second_bias.
 
-    Shapes: (hidden, features), (hidden,), (21, hidden), (21,); float32.
+    Attributes:
+        first: (hidden, features) float32.
+        first_bias: (hidden,) float32.
+        second: (21, hidden) float32.
+        second_bias: (21,) float32.
     """
 
     first: FloatArray
@@ -51,14 +60,19 @@ class Head:
 
 
 def shipped_head(features: int) -> Head:
-    """The head for a network with so many pooled features.
+    """The head for a network with this number of pooled features.
 
     Raises:
-        BundleError: there is none.
+        BundleError: there is no head for it.
     """
     if features not in HEADS:
         raise BundleError(f"there is no visibility head for a network with {features} pooled features")
     return Head.from_bytes((resources.files("knuckle.models") / "networks" / HEADS[features]).read_bytes())
+
+
+def published_name(file: str) -> str:
+    """The file name of the published network that a network with a head was made from."""
+    return re.sub(r"\.visibility-[0-9a-f]+(?=\.tflite$)", "", file)
 
 
 @lru_cache
@@ -69,21 +83,22 @@ def version() -> str:
 
 
 def with_visibility(network: bytes, head: Head | None = None) -> bytes:
-    """A tflite file of MediaPipe's landmark network with the output `visibility` (1, 21), 0..1, after its others.
+    """Add the output `visibility` (1, 21), 0..1, to a tflite file of MediaPipe's landmark network.
 
-    The other outputs, their names and their order stay as they are.
+    The other outputs, their names and their order do not change.
 
     Args:
-        head: by default the one that is shipped.
+        network: the bytes of the published file.
+        head: the head to add; the shipped one by default.
 
     Raises:
-        BundleError: it is another network.
+        BundleError: the file is another network.
     """
     schema, model = opened(network)
     graph = model.subgraphs[0]
     features = _features_of(schema, model)
     if len(graph.outputs) != 4:
-        raise BundleError("this network has a fifth output already")
+        raise BundleError("this network already has a fifth output")
     wide = int(graph.tensors[features].shape[-1])
     head = head or shipped_head(wide)
     if head.first.shape[1] != wide:
@@ -100,7 +115,7 @@ def with_visibility(network: bytes, head: Head | None = None) -> bytes:
 
 
 def with_features(network: bytes) -> bytes:
-    """The same file with its pooled features (1, 1152 or 672) as the output `features`: what a head is trained on."""
+    """The file with its pooled features (1, 1152 or 672) as the output `features`: the input for training a head."""
     schema, model = opened(network)
     features = _features_of(schema, model)
     model.subgraphs[0].tensors[features].name = "features"
@@ -109,7 +124,7 @@ def with_features(network: bytes) -> bytes:
 
 
 def _features_of(schema: Any, model: Any) -> int:
-    """The tensor that the head of landmarks, the first output, reads."""
+    """Index of the tensor that the landmarks, the first output, are computed from."""
     graph = model.subgraphs[0]
     kinds = kinds_of(model)
     for operator in graph.operators:

@@ -3,93 +3,37 @@
 from __future__ import annotations
 
 import math
-import os
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from knuckle.errors import InputError
 from knuckle.graph import Graph, Node, Observer
 from knuckle.images import as_rgb
 from knuckle.models import catalogue
-from knuckle.models.session import Network, Session
-from knuckle.pipeline.hand import Candidate, HandLandmarker, HandModel, roi_from_landmarks
+from knuckle.pipeline.hand import Candidate, roi_from_landmarks
 from knuckle.pipeline.memory import Memory, follow, is_palm_of, tracked_candidates, visible_hands, without_duplicates
+from knuckle.pipeline.networks import Models, Networks, load
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
-from knuckle.pipeline.palm import PalmDetector, PalmModel, roi_from_palm
+from knuckle.pipeline.palm import roi_from_palm
 from knuckle.results import Hand, Palm, Roi
+
+__all__ = [
+    "HandTracker",
+    "Models",
+    "Networks",
+    "detect",
+    "detect_palms",
+    "hand_detection",
+    "hand_tracking",
+    "landmarks_in",
+    "load",
+]
 
 SEARCHES_PER_S = 5
 FRAME_S = 1 / 30
 EAGER_S = 0.2
 TRIES, FAINT_PRESENCE = 2, 0.9
-
-
-@dataclass(frozen=True, eq=False)
-class Networks:
-    """A bundle's two networks, loaded; shared by all trackers that ask for the same. Pickles as its name."""
-
-    palm: Network
-    hand: Network
-    bundle: catalogue.Bundle
-    key: tuple[str, int | None, str] = field(default=("", None, "cpu"))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return load, self.key
-
-    def completed(self, options: TrackerOptions) -> CompleteOptions:
-        """The options, with the bundle's values where they are None."""
-        values = {field.name: getattr(options, field.name) for field in fields(options)}
-        for name in ("min_palm_score", "min_presence", "second_look", "faint_palms"):
-            if values[name] is None:
-                values[name] = getattr(self.bundle, name)
-        return CompleteOptions(**values)
-
-    def palm_detector(self, options: TrackerOptions, min_score: float | None = None) -> PalmDetector:
-        """The palm detector; `min_score` (default: `min_palm_score` of the options) is its threshold."""
-        model = PalmModel(self.bundle.palm_strides, **self.bundle.palm_outputs)
-        return PalmDetector(
-            self.palm, model, self.completed(options).min_palm_score if min_score is None else min_score
-        )
-
-    def hand_landmarker(self, options: TrackerOptions) -> HandLandmarker:
-        """The landmark network with the thresholds of the options."""
-        model = HandModel(**self.bundle.hand_outputs)
-        return HandLandmarker(self.hand, model, self.completed(options).min_presence, options.mirrored)
-
-
-Models = str | os.PathLike[str] | Networks
-_load_lock = threading.Lock()
-
-
-def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device: str = "cpu") -> Networks:
-    """Load a bundle: its name, its folder or a `.task` file. The same arguments give the same networks.
-
-    Args:
-        models: see `knuckle.models.catalogue.find`; loaded networks come back as they are.
-        threads: of the inference engine, None for as many as there are cores, at most 4.
-        device: "cpu", "gpu", or a device of ONNX Runtime for bundles of ONNX files.
-
-    Raises:
-        BundleError: there is no such bundle, or its files are damaged or out of reach.
-        EngineError: the device is not there, or its engine refuses a network.
-        InputError: an argument is of the wrong kind.
-    """
-    if isinstance(models, Networks):
-        return models
-    if not isinstance(models, (str, os.PathLike)):
-        raise InputError(f"models must be a bundle's name, a folder or a .task file, got {models!r}")
-    with _load_lock:
-        return _load(os.fspath(models), threads, device)
-
-
-@lru_cache(maxsize=8)
-def _load(models: str, threads: int | None, device: str) -> Networks:
-    bundle = catalogue.find(models)
-    palm, hand = (Session(path, threads, device) for path in (bundle.palm_path, bundle.hand_path))
-    return Networks(palm, hand, bundle, (models, threads, device))
 
 
 class HandTracker:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from knuckle.errors import EngineError, InputError, SinkError
-from knuckle.models.fetch import TASK_MEMBERS
+from knuckle.models.bundle import TASK_MEMBERS
 from knuckle.models.tflite import add_buffer, opened, packed
 from knuckle.pipeline.palm import anchors
 from knuckle.train import export as exporting

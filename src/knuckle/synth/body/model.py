@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import BundleError, InputError, SinkError
-from knuckle.models.catalogue import cache_folder
+from knuckle.models.cache import cache_folder
 from knuckle.synth.body import template
 from knuckle.synth.body.anatomy import clamp, hand_frame, joints_of
 from knuckle.synth.body.hand_poses import HandPose

@@ -1,0 +1,138 @@
+"""What a model bundle is: a palm network, a landmark network, and `bundle.json`, which says how to use them.
+
+A bundle on disk is a folder with these three files. Both networks are verified by sha256 whenever a bundle is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from knuckle.errors import BundleError
+
+DESCRIPTION = "bundle.json"
+# A `.task` file is a zip with these two networks, by role.
+TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"}
+THRESHOLDS = ("min_palm_score", "min_presence", "faint_palms")
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """A network of a bundle.
+
+    Attributes:
+        file: its file name, in the folder of the bundle.
+        sha256: hash of its bytes, in hexadecimal.
+    """
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The content of a `bundle.json`.
+
+    Attributes:
+        name: name of the bundle.
+        palm, hand: the two networks.
+        licence: SPDX name of the licence of the weights.
+        source: where the weights come from.
+        palm_side, hand_side: side of the square input of each network, pixels.
+        palm_strides: (stride in pixels, anchors per cell) of each output grid of the palm network.
+        palm_outputs, hand_outputs: names of the outputs by role; see `PalmModel` and `HandModel`.
+        min_palm_score, min_presence, second_look, faint_palms: values for the options of these names, used where the
+            caller sets none; see `TrackerOptions`.
+        handedness: meaning of the handedness output.
+        folder: where the networks are; not part of `bundle.json`.
+    """
+
+    name: str
+    palm: NetworkFile
+    hand: NetworkFile
+    licence: str
+    source: str
+    palm_side: int = 192
+    hand_side: int = 224
+    palm_strides: tuple[tuple[int, int], ...] = ((8, 2), (16, 6))
+    palm_outputs: Mapping[str, str] = field(default_factory=lambda: {"boxes": "Identity", "scores": "Identity_1"})
+    hand_outputs: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "landmarks": "Identity",
+            "presence": "Identity_1",
+            "handedness": "Identity_2",
+            "world": "Identity_3",
+        }
+    )
+    min_palm_score: float = 0.5
+    min_presence: float = 0.5
+    handedness: str = "probability of 'Left' in a mirrored image"
+    second_look: bool = False
+    faint_palms: float = 1.0
+    folder: Path = field(default=Path(), compare=False)
+
+    @property
+    def palm_path(self) -> Path:
+        """The file of the palm network."""
+        return self.folder / self.palm.file
+
+    @property
+    def hand_path(self) -> Path:
+        """The file of the landmark network."""
+        return self.folder / self.hand.file
+
+    def to_json(self) -> str:
+        """The text of `bundle.json`."""
+        fields = asdict(self)
+        del fields["folder"]
+        return json.dumps(fields, indent=2)
+
+
+def open_folder(folder: Path) -> Bundle:
+    """Read `bundle.json` of a folder and verify both networks.
+
+    Raises:
+        BundleError: a file is missing or unreadable, or a network is not the one that `bundle.json` names.
+    """
+    return open_description(folder / DESCRIPTION)
+
+
+def open_description(path: Path) -> Bundle:
+    """Like `open_folder`, for a description with another file name."""
+    folder = path.parent
+    try:
+        fields = json.loads(path.read_text())
+        fields["palm"], fields["hand"] = NetworkFile(**fields["palm"]), NetworkFile(**fields["hand"])
+        fields["palm_strides"] = tuple((int(s), int(n)) for s, n in fields["palm_strides"])
+        bundle = Bundle(**fields, folder=folder.resolve())
+        if not isinstance(bundle.second_look, bool):
+            raise ValueError(f"second_look must be true or false, got {bundle.second_look!r}")
+        for name in THRESHOLDS:
+            value = getattr(bundle, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+                raise ValueError(f"{name} must be a number from 0 to 1, got {value!r}")
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder} is not a bundle: it has no {path.name}") from error
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise BundleError(f"{path} cannot be read: {error}") from error
+    for network in (bundle.palm, bundle.hand):
+        if not (folder / network.file).is_file():
+            raise BundleError(f"bundle {folder} is incomplete: {network.file} is missing")
+        if sha256_of(folder / network.file) != network.sha256:
+            raise BundleError(f"bundle {folder} is damaged: {network.file} is not the file that {path.name} names")
+    return bundle
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file in hexadecimal; computed again only when the file has changed."""
+    stat = path.stat()
+    return _sha256_of(str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache
+def _sha256_of(path: str, modified_ns: int, size: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

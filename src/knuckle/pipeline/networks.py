@@ -1,0 +1,125 @@
+"""Loading: a bundle's name or path to its two networks, ready to run."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from knuckle.errors import BundleError, InputError
+from knuckle.models import catalogue
+from knuckle.models.bundle import DESCRIPTION, Bundle
+from knuckle.models.session import Network, Session, fork_only_when_free
+from knuckle.pipeline.hand import HandLandmarker, HandModel
+from knuckle.pipeline.options import CompleteOptions, TrackerOptions
+from knuckle.pipeline.palm import PalmDetector, PalmModel
+
+KEPT = 8  # bundles that stay loaded
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The two networks of a bundle, loaded by `load`; trackers that ask for the same bundle share them.
+
+    Pickles as the arguments of `load`. If a network or the bundle was exchanged (`dataclasses.replace`), it pickles
+    with what it holds, so the networks must be picklable too.
+
+    Attributes:
+        palm, hand: the networks.
+        bundle: what is known about them.
+        arguments: models, threads and device that `load` was called with.
+        loaded: palm, hand and bundle as `load` made them.
+    """
+
+    palm: Network
+    hand: Network
+    bundle: Bundle
+    arguments: tuple[str | os.PathLike[str], int | None, str] | None = None
+    loaded: tuple[Network, Network, Bundle] | None = field(default=None, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        held = (self.palm, self.hand, self.bundle)
+        if self.arguments and self.loaded and all(a is b for a, b in zip(held, self.loaded, strict=True)):
+            return load, self.arguments
+        return Networks, held
+
+    def completed(self, options: TrackerOptions) -> CompleteOptions:
+        """The options, with the bundle's values where they are None."""
+        values = {option.name: getattr(options, option.name) for option in fields(options)}
+        for name in ("min_palm_score", "min_presence", "second_look", "faint_palms"):
+            if values[name] is None:
+                values[name] = getattr(self.bundle, name)
+        return CompleteOptions(**values)
+
+    def palm_detector(self, options: TrackerOptions, min_score: float | None = None) -> PalmDetector:
+        """The palm detector; its threshold is `min_score`, or `min_palm_score` of the options."""
+        if min_score is None:
+            min_score = self.completed(options).min_palm_score
+        return PalmDetector(self.palm, PalmModel(self.bundle.palm_strides, **self.bundle.palm_outputs), min_score)
+
+    def hand_landmarker(self, options: TrackerOptions) -> HandLandmarker:
+        """The landmark network, with `min_presence` and `mirrored` of the options."""
+        model = HandModel(**self.bundle.hand_outputs)
+        return HandLandmarker(self.hand, model, self.completed(options).min_presence, options.mirrored)
+
+
+Models = str | os.PathLike[str] | Networks
+Stamp = tuple[tuple[int, int, int] | None, ...]
+_kept: dict[tuple[Any, ...], tuple[Stamp, Networks]] = {}
+_lock = threading.RLock()
+fork_only_when_free(_lock)
+
+
+def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device: str = "cpu") -> Networks:
+    """Load a bundle. The same arguments give the same networks, as long as the bundle's files do not change.
+
+    Args:
+        models: a bundle's name, its folder or a `.task` file (see `knuckle.models.catalogue.find`); loaded networks are
+            returned as they are.
+        threads: threads of the inference engine; None: one per CPU core, at most 4.
+        device: "cpu", "gpu", or a device of ONNX Runtime for bundles of ONNX files.
+
+    Raises:
+        BundleError: there is no such bundle, it is damaged, or it cannot be fetched.
+        EngineError: the device is missing, or its engine refuses a network.
+        InputError: an argument has the wrong type or value.
+    """
+    if isinstance(models, Networks):
+        return models
+    if not isinstance(models, (str, os.PathLike)):
+        raise InputError(f"models must be a bundle's name, a folder or a .task file, got {models!r}")
+    key = (isinstance(models, str), os.fspath(models), threads, device)
+    with _lock:
+        if key in _kept:
+            stamp, networks = _kept[key]
+            if stamp == _stamp(models, networks.bundle):
+                return networks
+        bundle = catalogue.find(models)
+        stamp = _stamp(models, bundle)
+        palm, hand = Session(bundle.palm_path, threads, device), Session(bundle.hand_path, threads, device)
+        for session, side in ((palm, bundle.palm_side), (hand, bundle.hand_side)):
+            if session.side != side:
+                raise BundleError(f"{session.model} takes {session.side} pixels, {DESCRIPTION} says {side}")
+        networks = Networks(palm, hand, bundle, (models, threads, device), (palm, hand, bundle))
+        _kept.pop(key, None)
+        _kept[key] = stamp, networks
+        if len(_kept) > KEPT:
+            del _kept[next(iter(_kept))]
+        return networks
+
+
+def _stamp(models: str | os.PathLike[str], bundle: Bundle) -> Stamp:
+    """Changes when a file of the bundle, or the `.task` file that it came from, is written again."""
+    paths = [bundle.folder / DESCRIPTION, bundle.palm_path, bundle.hand_path]
+    if Path(models).is_file():
+        paths.append(Path(models))
+    stamp: list[tuple[int, int, int] | None] = []
+    for path in paths:
+        try:
+            stat = path.stat()
+            stamp.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        except OSError:
+            stamp.append(None)
+    return tuple(stamp)
