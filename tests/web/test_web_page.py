@@ -23,6 +23,7 @@ from knuckle.media import columns
 from knuckle.results import Hand
 
 pytest.importorskip("uvicorn")
+httpx = pytest.importorskip("httpx")
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
@@ -294,6 +295,28 @@ def test_settings_change_what_is_found_and_are_kept(browser: Any, server: Runnin
         expect_hands(page, 1)
         page.get_by_role("button", name="Reset to defaults").click()
         expect_hands(page, 2)
+
+
+def test_the_sliders_start_at_the_thresholds_of_the_bundle(browser: Any, server: Running) -> None:
+    listed = httpx.get(server.url("/models/")).json()
+    first, second = (dict(bundle) for bundle in listed["bundles"][:2])
+    first["min_palm_score"], second["min_palm_score"] = 0.7, 0.35
+    listed = {"default": first["name"], "bundles": [second, first]}
+
+    def change(context: Any) -> None:
+        context.route("**/models/", lambda route: route.fulfill(json=listed))
+
+    with opened(browser, server, prepare=change, service_workers="block") as page:
+        wait_until_ready(page)
+        slider, shown = page.get_by_label("Min palm score"), page.locator("output[for=minPalmScore]")
+        expect(shown).to_have_text("0.70")
+        page.select_option("#models", second["name"])
+        expect(shown).to_have_text("0.35")
+        slider.fill("0.6")
+        page.select_option("#models", first["name"])
+        expect(shown).to_have_text("0.60")  # the user's own choice stays
+        page.get_by_role("button", name="Reset to defaults").click()
+        expect(shown).to_have_text("0.70")
 
 
 def test_every_bundle_that_the_server_has_can_be_chosen(browser: Any, server: Running, photo: Path) -> None:

@@ -1,17 +1,26 @@
 /** The page: connects sources, tracker, image and panels. */
 import { EngineError } from "../src/index.js";
+import { onFile } from "./files.js";
 import { Loop } from "./loop.js";
 import { explain, missingFeature } from "./messages.js";
 import { NOTHING, Picture } from "./picture.js";
 import { Announcer, describe, element, showHands, showSpeed } from "./report.js";
 import { Saving } from "./saving.js";
-import { readSettings, type Settings, trackerOptions, watchSettings } from "./settings.js";
+import {
+  readSettings,
+  type Settings,
+  type Thresholds,
+  trackerOptions,
+  useThresholds,
+  watchSettings,
+} from "./settings.js";
 import { listCameras, openCamera, openPhoto, openVideo, type Source } from "./sources.js";
 import { PlainRenderer, placeHands, Space } from "./space.js";
 import { Speed } from "./speed.js";
 import { type Found, listModels, type Models, Tracking } from "./tracking.js";
 
 const SPEED_EVERY_MS = 400;
+const DEFAULT_THRESHOLDS: Thresholds = { minPalmScore: 0.5, minPresence: 0.5 }; // of `.task` files
 
 const video = element<HTMLVideoElement>("video");
 const photo = element<HTMLCanvasElement>("photo");
@@ -28,6 +37,7 @@ const announcer = new Announcer(element("announcer"), overlay);
 const saving = new Saving(picture, (what) => announcer.say(`${what} ready to download`));
 
 let settings: Settings;
+let bundles: ReadonlyMap<string, Thresholds> = new Map();
 let openedModel: File | null = null;
 let loop: Loop | null = null;
 let opening = 0;
@@ -206,9 +216,16 @@ function togglePause(): void {
 
 // ---------------------------------------------------------------- settings
 
+/** Set the sliders' defaults for the chosen model. */
+function useModelThresholds(): void {
+  useThresholds(form, bundles.get(settings.models) ?? DEFAULT_THRESHOLDS);
+  settings = readSettings(form);
+}
+
 async function changed(now: Settings, name: string): Promise<void> {
   const before = settings;
   settings = now;
+  if (before.models !== now.models) useModelThresholds();
   picture.labels = now.labels;
   picture.draw();
   if (name === "labels") return;
@@ -217,6 +234,7 @@ async function changed(now: Settings, name: string): Promise<void> {
     for (const field of ["models", "engine"] as const)
       (form.elements.namedItem(field) as HTMLSelectElement).value = before[field];
     settings = readSettings(form);
+    useModelThresholds();
     return;
   }
   try {
@@ -242,12 +260,13 @@ async function checkWebGpu(): Promise<void> {
 
 async function restoreSettings(): Promise<void> {
   try {
-    const names = await listModels();
-    modelList().replaceChildren(...names.map((name) => new Option(name, name)));
+    bundles = await listModels();
+    modelList().replaceChildren(...[...bundles.keys()].map((name) => new Option(name, name)));
   } catch (error) {
     showMessage(explain(error));
   }
   settings = watchSettings(form, (now, name) => void changed(now, name));
+  useModelThresholds();
   picture.labels = settings.labels;
 }
 
@@ -302,35 +321,9 @@ function wire(): void {
   cameraList.addEventListener("change", () => {
     if (cameraList.value) void chooseCamera(cameraList.value === "any" ? "" : cameraList.value);
   });
-  element<HTMLInputElement>("file").addEventListener("change", ({ target }) => {
-    const input = target as HTMLInputElement;
-    if (input.files?.[0]) openFile(input.files[0]);
-    input.value = "";
-  });
   navigator.mediaDevices?.addEventListener?.("devicechange", () => void fillCameras());
   window.setInterval(() => loop && showSpeed(speed, performance.now()), SPEED_EVERY_MS);
-  wireDrops();
-}
-
-function wireDrops(): void {
-  const hint = element("drop");
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    hint.hidden = false;
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) hint.hidden = true;
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    hint.hidden = true;
-    const file = event.dataTransfer?.files[0];
-    if (file) openFile(file);
-  });
-  document.addEventListener("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (file) openFile(file);
-  });
+  onFile(openFile);
 }
 
 /** Cache the page for offline use, once the tracker has loaded everything. */

@@ -4,8 +4,9 @@ import type { Device, TrackerOptions } from "../src/index.js";
 /** The user's settings. */
 export interface Settings {
   maxHands: number;
-  minPalmScore: number;
-  minPresence: number;
+  /** Null for the threshold of the bundle. */
+  minPalmScore: number | null;
+  minPresence: number | null;
   searchEvery: number | null;
   mirrored: boolean;
   smooth: boolean;
@@ -15,6 +16,12 @@ export interface Settings {
   exact: boolean;
   models: string;
   engine: Device;
+}
+
+/** Confidence thresholds of a bundle. */
+export interface Thresholds {
+  readonly minPalmScore: number;
+  readonly minPresence: number;
 }
 
 const KEY = "knuckle.settings";
@@ -45,8 +52,8 @@ export function readSettings(form: HTMLFormElement): Settings {
   const every = field("searchEvery").value;
   return {
     maxHands: Number(field("maxHands").value),
-    minPalmScore: Number(field("minPalmScore").value),
-    minPresence: Number(field("minPresence").value),
+    minPalmScore: threshold(field("minPalmScore")),
+    minPresence: threshold(field("minPresence")),
     searchEvery: every ? Number(every) : null,
     mirrored: field("mirrored").checked,
     smooth: field("smooth").checked,
@@ -64,6 +71,23 @@ export function trackerOptions(settings: Settings, isCamera: boolean): Partial<T
   return { maxHands, minPalmScore, minPresence, searchEvery, smooth, mirrored: mirrored && !isCamera };
 }
 
+/** Make a bundle's thresholds the defaults of their sliders; sliders that the user has moved stay where they are. */
+export function useThresholds(form: HTMLFormElement, thresholds: Thresholds): void {
+  for (const name of ["minPalmScore", "minPresence"] as const) {
+    const slider = form.elements.namedItem(name) as HTMLInputElement;
+    const chosen = threshold(slider);
+    slider.value = String(thresholds[name]);
+    slider.defaultValue = slider.value; // as the slider rounds it
+    if (chosen !== null) slider.value = String(chosen);
+  }
+  showValues(form);
+}
+
+/** The value of a slider; null if it stands at its default. */
+function threshold(slider: HTMLInputElement): number | null {
+  return slider.value === slider.defaultValue ? null : Number(slider.value);
+}
+
 function showValues(form: HTMLFormElement): void {
   for (const range of form.querySelectorAll<HTMLInputElement>("input[type=range]")) {
     const output = form.querySelector<HTMLOutputElement>(`output[for=${range.id}]`);
@@ -76,7 +100,8 @@ function fields(form: HTMLFormElement): HTMLInputElement[] {
 }
 
 function keep(form: HTMLFormElement): void {
-  const values = fields(form).map((field) => [field.name, field.type === "checkbox" ? field.checked : field.value]);
+  const changed = fields(form).filter((field) => field.type !== "range" || threshold(field) !== null);
+  const values = changed.map((field) => [field.name, field.type === "checkbox" ? field.checked : field.value]);
   try {
     localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(values)));
   } catch {

@@ -1,10 +1,16 @@
 /** The page's tracker: loads it, reloads it and calls it. */
 import { type Hand, HandTracker, type Palm, type Step, type TrackerOptions } from "../src/index.js";
-import type { Settings } from "./settings.js";
+import type { Settings, Thresholds } from "./settings.js";
 
 export interface Found {
   readonly hands: Hand[] | null;
   readonly palms: Palm[] | null;
+}
+
+interface BundleJson {
+  readonly name: string;
+  readonly min_palm_score: number;
+  readonly min_presence: number;
 }
 
 /** A model: the address of a bundle, or an opened file. */
@@ -72,10 +78,11 @@ export class Tracking {
   }
 }
 
-/** The names of the server's bundles, the default first. */
-export async function listModels(): Promise<string[]> {
+/** The server's bundles by name, with their thresholds, the default bundle first. */
+export async function listModels(): Promise<Map<string, Thresholds>> {
   const answer = await fetch("models/");
   if (!answer.ok) throw new Error(`the list of models cannot be loaded: ${answer.status} ${answer.statusText}`);
-  const { default: first, bundles } = (await answer.json()) as { default: string; bundles: { name: string }[] };
-  return [first, ...bundles.map(({ name }) => name).filter((name) => name !== first)];
+  const { default: first, bundles } = (await answer.json()) as { default: string; bundles: BundleJson[] };
+  bundles.sort((a, b) => Number(b.name === first) - Number(a.name === first));
+  return new Map(bundles.map((b) => [b.name, { minPalmScore: b.min_palm_score, minPresence: b.min_presence }]));
 }
