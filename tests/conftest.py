@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image as pillow
 from scene import blank, draw_hand
 
 import knuckle
@@ -31,6 +35,38 @@ def shared() -> Path:
 def networks() -> Networks:
     """The default bundle, fetched where it is not in the cache."""
     return knuckle.load()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """A real `knuckle serve` that all tests share."""
+    servers = pytest.importorskip("servers")
+    with servers.running(limits=servers.Limits(requests_per_s=1000)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def strict() -> Iterator[Any]:
+    """A server with small limits, so that reaching them takes no time."""
+    servers = pytest.importorskip("servers")
+    small = {
+        "body_bytes": 200_000,
+        "pixels": 1_000_000,
+        "header_s": 0.5,
+        "receive_s": 0.5,
+        "send_s": 0.5,
+        "hello_s": 0.5,
+    }
+    with servers.running(limits=servers.Limits(**small)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A JPEG of 640 x 480 with two hands."""
+    file = io.BytesIO()
+    pillow.fromarray(two_hands(0.9)).save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 def two_hands(t: float, width: int = 640, height: int = 480) -> Image:

@@ -29,7 +29,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 if CHROMIUM is None:
     pytest.skip("no Chromium is installed", allow_module_level=True)
 
-from test_serve import Running, running  # noqa: E402
+from servers import Running, running  # noqa: E402
 
 from knuckle.serve import files  # noqa: E402
 from knuckle.serve.limits import Limits  # noqa: E402
@@ -42,12 +42,6 @@ PATIENCE_MS = 30_000
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 SOFTWARE_GL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running(limits=Limits(requests_per_s=1000)) as it:
-        yield it
 
 
 @pytest.fixture(scope="module")
