@@ -1,8 +1,8 @@
-"""Synthetic hands per second: `python benchmarks/synth.py [--workers 2]`.
+"""Synthetic images per second: `python benchmarks/synth.py [--workers 2]`.
 
-Crops of 256 px and scenes of 384 px, written as shards by `write_shards`, the start of the processes (imports, body
-model, shaders) left out: the clock runs from the second half of the samples. Processor time per sample is the
-children's user and system time, which other load on the machine changes less than the wall time.
+Writes crops of 256 px and scenes of 384 px with `write_shards`. The rate counts the second half of the samples, so it
+leaves out the start of the processes (imports, body model, shaders). Processor time per sample is user and system time
+of all processes; other load on the machine changes it less than the wall time.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 from knuckle.synth.write.shards import Recipe, write_shards
 
-PRODUCTS = (("hands", 256, 400, 60.0), ("scenes", 384, 80, 8.0))  # side, samples, what is wanted per second
+PRODUCTS = (("hands", 256, 400, 60.0), ("scenes", 384, 80, 8.0))  # product, side, samples, target per second
 
 
 def measure(product: str, side: int, count: int, workers: int) -> dict[str, float]:
-    """Samples per second and milliseconds of processor time per sample."""
+    """Samples per second, and milliseconds of processor time per sample."""
     ticks: list[tuple[float, float]] = []
 
     def tick(done: int) -> None:
@@ -36,7 +36,7 @@ def measure(product: str, side: int, count: int, workers: int) -> dict[str, floa
 
 
 def _processor_s() -> float:
-    """Of this process and those of its children that have ended."""
+    """Seconds of processor time of this process and of its children that have ended."""
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in spent)
 
@@ -44,14 +44,14 @@ def _processor_s() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--share", type=float, default=1.0, help="of the usual number of samples")
-    parser.add_argument("--out", type=Path, help="also write the figures as JSON")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the usual number of samples")
+    parser.add_argument("--out", type=Path, help="also write the figures as JSON to this file")
     options = parser.parse_args()
     figures = {}
-    for product, side, count, wanted in PRODUCTS:
+    for product, side, count, target in PRODUCTS:
         found = measure(product, side, max(8, int(count * options.share)), options.workers)
         figures[product] = {"side": side, "workers": options.workers, **found}
-        speed = f"{found['per_s']:6.1f}/s (wanted {wanted:.0f})"
+        speed = f"{found['per_s']:6.1f}/s (target {target:.0f})"
         print(f"{product:<7} {side} px  {speed}  {found['processor_ms']:.1f} ms each")
     if options.out:
         options.out.write_text(json.dumps(figures, indent=1) + "\n")

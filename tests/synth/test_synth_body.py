@@ -17,7 +17,7 @@ from knuckle.synth.body import model as bodies
 from knuckle.synth.body.hand_poses import NAMED, random_pose
 from knuckle.synth.body.kinematics import CAPSULE_NAMES, bone_transforms, capsules
 from knuckle.synth.body.model import BodyModel, Phenotype, Shape, load_body
-from knuckle.synth.render.types import Mesh
+from knuckle.synth.render.primitives import Mesh
 from knuckle.synth.scene.object_meshes import make
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from knuckle.synth.camera import effects, fisheye
 from knuckle.synth.camera.labels import project
-from knuckle.synth.render.types import Camera, Picture
+from knuckle.synth.render.primitives import Camera, Picture
 
 
 def gradient(side: int = 96) -> effects.Floats:

@@ -17,7 +17,7 @@ from knuckle.geometry import apply, crop, image_from_crop
 from knuckle.media.sources import load_image
 from knuckle.results import Roi
 from knuckle.synth.camera import labels
-from knuckle.synth.render.types import Camera, Picture
+from knuckle.synth.render.primitives import Camera, Picture
 from knuckle.synth.scene import crops
 
 PINHOLE = Camera(160, 120, 140, 140, 79.5, 59.5)

@@ -14,8 +14,8 @@ pytest.importorskip("moderngl")
 from knuckle.errors import EngineError, InputError, MissingExtraError, SourceError
 from knuckle.synth.render import lighting, materials, skin_textures
 from knuckle.synth.render.mesh import inflate, part, place, vertex_normals
+from knuckle.synth.render.primitives import Camera, Floats, Light, Material, Mesh, Picture, SceneObject, Surroundings
 from knuckle.synth.render.renderer import Renderer
-from knuckle.synth.render.types import Camera, Floats, Light, Material, Mesh, Picture, SceneObject, Surroundings
 from knuckle.synth.scene import background, studio
 
 EVEN = Surroundings(np.full((32, 64, 3), 0.5, np.float32))
@@ -315,7 +315,7 @@ def test_the_left_hands_paint_is_the_right_hands_mirrored(renderer: Renderer) ->
 
 
 def test_paint_is_always_the_same() -> None:
-    one, two = skin_textures.paint(), skin_textures.paint()
+    one, two = skin_textures.draw_textures(), skin_textures.draw_textures()
     assert set(one) == {"folds", "marks", "ornaments"}
     assert all(np.array_equal(one[name], two[name]) for name in one)
 

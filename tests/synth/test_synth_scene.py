@@ -17,7 +17,7 @@ from knuckle.errors import InputError
 from knuckle.synth.body.hand_poses import OPEN
 from knuckle.synth.camera import labels
 from knuckle.synth.render.mesh import place
-from knuckle.synth.render.types import Camera, SceneObject
+from knuckle.synth.render.primitives import Camera, SceneObject
 from knuckle.synth.scene import object_meshes, people, random_hands, random_objects, random_scenes
 from knuckle.synth.scene.stage import Stage
 from knuckle.synth.scene.studio import Sample, Studio
@@ -157,7 +157,7 @@ def test_things_are_closed_outwards_and_finite() -> None:
                 corner = mesh.vertices[mesh.faces].astype(float)
                 across = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
                 assert np.einsum("ij,ij->", across, mesh.normals[mesh.faces].mean(1)) > 0
-    with pytest.raises(InputError, match="no thing"):
+    with pytest.raises(InputError, match="no object"):
         object_meshes.make("spoon", (1,))
     with pytest.raises(InputError, match="above 0"):
         object_meshes.make("ball", (0,))

@@ -19,7 +19,7 @@ SHEET_COLUMNS = 8
 
 @click.group()
 def synth() -> None:
-    """Make pictures of hands whose every label is known: crops, scenes and clips. Needs the extra `train`.
+    """Render images of hands with exact labels: crops, scenes and clips. Needs the extra `train`.
 
     \b
     knuckle synth hands out/hands --count 100000 --side 256 --workers 8
@@ -30,25 +30,25 @@ def synth() -> None:
 
 
 def _options(side: int, count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The options that the products share."""
+    """The options that `hands` and `scenes` share."""
     chosen = [
         click.argument("out", required=False, type=click.Path(path_type=Path, file_okay=False)),
-        click.option("--count", default=count, show_default=True, help="How many."),
-        click.option("--side", default=side, show_default=True, help="Side of the square pictures, pixels."),
+        click.option("--count", default=count, show_default=True, help="Number of images."),
+        click.option("--side", default=side, show_default=True, help="Side of the square images, pixels."),
         click.option("--seed", default=0, show_default=True, help="Same seed, same pixels on the same renderer."),
-        click.option("--workers", default=1, show_default=True, help="Processes."),
+        click.option("--workers", default=1, show_default=True, help="Number of processes."),
         click.option(
             "--backgrounds",
             type=click.Path(path_type=Path, exists=True, file_okay=False),
-            help="Folder of photos to draw behind the hands (photos without hands).",
+            help="Folder of photos to draw behind the hands. They must not show hands.",
         ),
-        click.option("--masks", is_flag=True, help="Also KEY.mask.png: hand ids per pixel."),
-        click.option("--depth", is_flag=True, help="Also KEY.depth.png: 16 bits of 0.2 mm."),
+        click.option("--masks", is_flag=True, help="Also write KEY.mask.png: the hand id of each pixel."),
+        click.option("--depth", is_flag=True, help="Also write KEY.depth.png: 16 bits, unit 0.2 mm."),
         click.option("--per-shard", default=1000, show_default=True, help="Samples per tar file."),
         click.option(
             "--preview",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="Draw a contact sheet with the labels of the first 64 instead (32 scenes).",
+            help="Draw a contact sheet with labels of the first 64 images (32 scenes).",
         ),
     ]
 
@@ -62,38 +62,42 @@ def _options(side: int, count: int) -> Callable[[Callable[..., None]], Callable[
 
 @synth.command()
 @_options(side=256, count=1000)
-@click.option("--margin", default=1.0, show_default=True, help="Show so many times the tracker's region.")
+@click.option("--margin", default=1.0, show_default=True, help="How many times the tracker's region an image shows.")
 @click.option(
     "--pose",
     "poses",
     multiple=True,
     metavar="NAME",
-    help='Hands are empty and in this pose, such as "ok", "asl_L" or "pinching"; may be given again.',
+    help='Only empty hands in this pose, such as "ok", "asl_L" or "pinching". Can be given several times.',
 )
 def hands(**options: Any) -> None:
-    """Crops of one hand as a tracker cuts them, some wrong, some without a hand."""
+    """Crops of one hand as a tracker cuts them; some are wrong, some show no hand."""
     _write("hands", 64, **options)
 
 
 @synth.command()
 @_options(side=384, count=1000)
 def scenes(**options: Any) -> None:
-    """Whole pictures of people, bodies, arms and rooms with 0 to 6 hands."""
+    """Whole images of people, arms and rooms with 0 to 6 hands."""
     _write("scenes", 32, **options)
 
 
 @synth.command()
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--count", default=4, show_default=True, help="How many clips.")
-@click.option("--seconds", default=6.0, show_default=True, help="Length of each.")
-@click.option("--width", default=640, show_default=True, help="Pixels.")
-@click.option("--height", default=480, show_default=True, help="Pixels.")
+@click.option("--count", default=4, show_default=True, help="Number of clips.")
+@click.option("--seconds", default=6.0, show_default=True, help="Length of each clip, seconds.")
+@click.option("--width", default=640, show_default=True, help="Width, pixels; even.")
+@click.option("--height", default=480, show_default=True, help="Height, pixels; even.")
 @click.option("--rate", default=30, show_default=True, help="Frames per second.")
-@click.option("--seed", default=0, show_default=True, help="Same seed, same clips on the same renderer.")
-@click.option("--workers", default=1, show_default=True, help="Processes.")
-@click.option("--backgrounds", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder of photos.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same clips on the same renderer.")
+@click.option("--workers", default=1, show_default=True, help="Number of processes.")
+@click.option(
+    "--backgrounds",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of photos to draw behind the hands. They must not show hands.",
+)
 def clips(out: Path, workers: int, backgrounds: Path | None, **options: Any) -> None:
-    """Clips of moving hands, each with the truth per frame in a .jsonl beside it."""
+    """Clips of moving hands, each with the labels of every frame in a .jsonl file beside it."""
     from knuckle.synth.write.clips import ClipRecipe, write_clips
 
     recipe = ClipRecipe(backgrounds=str(backgrounds) if backgrounds else None, **options)
@@ -104,7 +108,7 @@ def clips(out: Path, workers: int, backgrounds: Path | None, **options: Any) -> 
 
 
 class _progress:
-    """A bar on a terminal, nothing elsewhere."""
+    """A progress bar if stderr is a terminal, else nothing."""
 
     def __init__(self, what: str, total: int) -> None:
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -135,7 +139,7 @@ def _write(
     if preview is not None:
         _draw_sheet(recipe, preview, min(shown, recipe.count))
     if out is None and preview is None:
-        raise InputError(f"say where the shards go: knuckle synth {product} OUT, or --preview sheet.png")
+        raise InputError(f"give an output folder (knuckle synth {product} OUT) or --preview sheet.png")
     if out is None:
         return
     start = time.perf_counter()

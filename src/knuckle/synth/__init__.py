@@ -1,7 +1,7 @@
-"""The synthetic hand: posed bodies, skin, light, cameras, and pictures with exact labels.
+"""Synthetic hands: posed bodies, skin, light and cameras, rendered to images with exact labels.
 
-`knuckle synth` writes them as shards and clips. In Python: `Studio(side).hand_crop(rng)` gives one `Sample`. The
-names come in when they are used, so that reading labels needs neither OpenGL nor the body model.
+`knuckle synth` writes them as shards and clips. In Python, `Studio(side).hand_crop(rng)` makes one `Sample`. Names are
+imported on first use, so that reading labels needs neither OpenGL nor the body model.
 """
 
 from __future__ import annotations

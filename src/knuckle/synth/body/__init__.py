@@ -1,1 +1,1 @@
-"""The body: its mesh, bones, poses, grasps, and how two hands meet."""
+"""The body: its mesh, skeleton, poses and grasps, alone and with two hands together."""

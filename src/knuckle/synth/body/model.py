@@ -26,7 +26,7 @@ from knuckle.synth.body.hand_poses import HandPose
 from knuckle.synth.body.kinematics import bone_transforms, landmarks_after
 from knuckle.synth.body.subdivision import ordered, smooth
 from knuckle.synth.body.template_hand import capped, quad_normals
-from knuckle.synth.render.types import Mesh
+from knuckle.synth.render.primitives import Mesh
 
 Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]

@@ -1,7 +1,7 @@
-"""One step of Catmull & Clark's subdivision (1978) as a recipe: which mixtures of coarse vertices make a smooth mesh.
+"""One step of Catmull & Clark's subdivision (1978), stored as stencils: each fine vertex mixes some coarse vertices.
 
-Skinning the coarse mesh and smoothing after it costs less than skinning the fine one, and bends more softly. Quads
-whose edges are short already (finger tips) or lie on the even forearm are not split, which halves the triangles.
+Skinning the coarse mesh and subdividing it afterwards is faster than skinning the fine mesh, and bends more softly.
+Quads with short edges (finger tips) and those of the smooth forearm are not split, which halves the triangles.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ SIDES = [[0, 1], [1, 2], [2, 3], [3, 0]]
 
 
 def edges_of(faces: Array) -> tuple[Array, Array]:
-    """(k, 2) edges of (m, 4) quads, and (m, 4): which edge follows each corner."""
+    """(k, 2) edges of (m, 4) quads, and (m, 4) the number of the edge after each corner."""
     pairs = np.sort(faces[:, SIDES].reshape(-1, 2), axis=1)
     edges, edge_of = np.unique(pairs, axis=0, return_inverse=True)
     return edges, edge_of.reshape(-1, 4)
 
 
 def refine(faces: Array, count: int, split: Array, linear: bool = False) -> dict[str, Array]:
-    """The recipe for (m, 4) quads of `count` vertices.
+    """The stencils and triangles for (m, 4) quads of `count` vertices.
 
-    split: (m, 4) whether the edge after each corner is divided, alike on both of its sides. linear: for texture
-    coordinates, which are interpolated and not smoothed.
+    Args:
+        split: (m, 4) whether the edge after each corner is divided; both quads of an edge must agree.
+        linear: interpolate without smoothing, for texture coordinates.
 
-    Returns `faces` (t, 3) and stencils grouped by length: `rows_K`, `ids_K`, `weights_K`.
+    Returns:
+        `faces` (t, 3), and stencils grouped by their length K: `rows_K` (fine vertices), `ids_K`, `weights_K`.
     """
     edges, edge_of = edges_of(faces)
     rows = _linear_rows(faces, edges, count)
@@ -41,21 +43,23 @@ def refine(faces: Array, count: int, split: Array, linear: bool = False) -> dict
 
 
 def smooth(recipe: Mapping[str, Array], values: Array) -> Array:
-    """The refined mesh's (n, c) values from the coarse mesh's."""
+    """(n, c) values at the fine vertices from values at the coarse vertices."""
     groups = [name[5:] for name in recipe if name.startswith("rows_")]
     out = np.empty((sum(len(recipe[f"rows_{g}"]) for g in groups), values.shape[1]), np.float32)
     for g in groups:
         ids, weights = recipe[f"ids_{g}"], recipe[f"weights_{g}"]
         total = weights[:, 0, None] * values[ids[:, 0]]
-        for k in range(1, ids.shape[1]):  # twice as fast as one sum over a third axis
+        for k in range(1, ids.shape[1]):  # twice as fast as a sum over a third axis
             total += weights[:, k, None] * values[ids[:, k]]
         out[recipe[f"rows_{g}"]] = total
     return out
 
 
 def ordered(faces: Array, places: Array) -> Array:
-    """The triangles along a Morton curve through (n, 3) places of the vertices: neighbours come together, so that a
-    graphics card (and a CPU that plays one) seldom works out a vertex twice."""
+    """(m, 3) triangles sorted along a Morton curve through the (n, 3) places of the vertices.
+
+    Neighbours then follow each other, so that a GPU (or llvmpipe) rarely transforms a vertex twice.
+    """
     middles = places[faces].mean(1)
     cells = (middles - middles.min(0)) / np.ptp(middles, axis=0).max() * 1023
     bits = (cells.astype(np.int64)[:, :, None] >> np.arange(10)) & 1
@@ -64,7 +68,7 @@ def ordered(faces: Array, places: Array) -> Array:
 
 
 def _linear_rows(faces: Array, edges: Array, count: int) -> Array:
-    """(count + edges + faces, count): the vertices themselves, the middles of the edges, the middles of the faces."""
+    """(count + edges + faces, count) weights of the vertices, the edge midpoints and the face centres."""
     rows = np.zeros((count + len(edges) + len(faces), count), np.float32)
     rows[np.arange(count), np.arange(count)] = 1
     rows[count + np.arange(len(edges))[:, None], edges] = 0.5
@@ -73,7 +77,7 @@ def _linear_rows(faces: Array, edges: Array, count: int) -> Array:
 
 
 def _smooth_rows(rows: Array, faces: Array, edges: Array, edge_of: Array, count: int) -> Array:
-    """Catmull and Clark's rules for a closed surface."""
+    """The weights of `_linear_rows`, smoothed by Catmull and Clark's rules for a closed surface."""
     middles, centres = rows[count : count + len(edges)], rows[count + len(edges) :]
     touching = np.zeros_like(middles)
     np.add.at(touching, edge_of.ravel(), np.repeat(centres, 4, axis=0))
@@ -87,7 +91,7 @@ def _smooth_rows(rows: Array, faces: Array, edges: Array, edge_of: Array, count:
 
 
 def _fans(faces: Array, edge_ids: Array, centre_ids: Array, split: Array) -> Array:
-    """(t, 3): two triangles for a whole quad, a fan around its centre for one with divided edges."""
+    """(t, 3) triangles: two for an undivided quad, a fan around the centre for one with divided edges."""
     found = [faces[~split.any(axis=1)][:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3)]
     for side in range(4):
         cut, fan = split[:, side], split.any(axis=1)
@@ -98,7 +102,7 @@ def _fans(faces: Array, edge_ids: Array, centre_ids: Array, split: Array) -> Arr
 
 
 def _stencils(rows: Array) -> dict[str, Array]:
-    """Rows of weights, grouped by how many are not zero."""
+    """The stencils of rows of weights, grouped by the number of weights that are not zero."""
     lengths = (np.abs(rows) > 1e-9).sum(axis=1)
     found = {}
     for length in np.unique(lengths):

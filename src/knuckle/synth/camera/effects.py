@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.images import Image
-from knuckle.synth.render.types import Floats, Picture
+from knuckle.synth.render.primitives import Floats, Picture
 
 MIDDLE_GREY = 0.21  # mean linear light of everyday photos; 0.5 after the sRGB curve
 ADAPTED = 0.75  # how much of the light's colour automatic white balance removes

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render.types import Camera, Picture
+from knuckle.synth.render.primitives import Camera, Picture
 
 WIDEST_RAD = math.radians(72)  # rays further off the axis are not drawn: a pinhole cannot show 90 degrees
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.results import PALM_LANDMARKS, FloatArray, Palm
 from knuckle.synth.camera.fisheye import fisheye_radius
-from knuckle.synth.render.types import Camera, Floats, Picture
+from knuckle.synth.render.primitives import Camera, Floats, Picture
 
 PALM_SCALE = 1.04
 NEAREST_M = 0.01  # points nearer to the plane of the camera have no place in the picture

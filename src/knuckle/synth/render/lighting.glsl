@@ -1,14 +1,14 @@
-// What every surface needs: sky light, key lights with soft shadows, ambient occlusion, mirrored surroundings.
+// Shared by all surfaces: sky light, key lights with soft shadows, ambient occlusion, mirrored surroundings.
 uniform vec3 harmonics[9];      // irradiance / pi of the surroundings (Ramamoorthi and Hanrahan 2001)
-uniform sampler2D mirrored;     // octahedral surroundings, rougher with every level
+uniform sampler2D mirrored;     // octahedral surroundings, one level per roughness
 uniform sampler2D shadow_depth; // blurred depth and its square, 0 near to 1 far
 uniform sampler2D openness;
 uniform sampler3D speckle;
 uniform mat4 light_from_camera;
-uniform vec2 shadow_scale;      // metres of depth, metres that a point is moved off its surface
+uniform vec2 shadow_scale;      // depth of the shadow map in metres, and bias along the normal in metres
 uniform vec3 towards[3];
 uniform vec3 shine[3];
-uniform sampler2D seen;         // depth, thing, texture coordinates
+uniform sampler2D seen;         // depth, object number, texture coordinates
 uniform sampler2D normals;
 uniform sampler2D rests;
 uniform sampler2D masks;
@@ -20,7 +20,7 @@ ivec2 pixel_here() { return ivec2(gl_FragCoord.xy); }
 
 vec3 place(float z) { return vec3((floor(gl_FragCoord.xy) - backwards.zw) * backwards.xy * z, z); }
 
-// Which level of a picture with `texel` metres per texel matches one pixel at this depth.
+// The mip level at which a texture with `texel` metres per texel matches the pixels at this depth.
 float level(float z, float texel) { return max(0.0, log2(z * backwards.x / texel)); }
 
 vec3 sky(vec3 n) {
@@ -35,8 +35,8 @@ vec3 mirror(vec3 d, float roughness) {
     return textureLod(mirrored, folded * 0.47 + 0.5, roughness * 4.0).rgb;
 }
 
-// Share of the first light that arrives (x), and how many metres of matter lie before the point (y): variance
-// shadow maps (Donnelly and Lauritzen 2006), with the lowest quarter cut off against light that leaks.
+// x: share of the strongest light that arrives; y: metres of matter in front of the point. Variance shadow maps
+// (Donnelly and Lauritzen 2006); the lowest quarter is cut off to stop light leaks.
 vec2 lit(vec3 here, vec3 n) {
     vec3 spot = (light_from_camera * vec4(here + n * shadow_scale.y, 1.0)).xyz * 0.5 + 0.5;
     vec2 depth = textureLod(shadow_depth, spot.xy, 0.0).xy;
@@ -47,7 +47,7 @@ vec2 lit(vec3 here, vec3 n) {
 
 float ambient() { return textureLod(openness, gl_FragCoord.xy / vec2(textureSize(seen, 0)), 0.0).x; }
 
-// Noise of one texel: far finer than a pixel, so it needs no filter.
+// Unfiltered noise: one texel is far finer than a pixel.
 vec4 grain(vec3 p) { return texelFetch(speckle, ivec3(floor(p * 32.0)) & 31, 0); }
 
 // Microfacet reflection of a light, GGX with Schlick's Fresnel (Karis 2013, eq. 2-4; the mobile form of V).
@@ -55,11 +55,11 @@ float gloss(vec3 n, vec3 v, vec3 l, float roughness, float f0) {
     vec3 h = normalize(v + l);
     float a = roughness * roughness, nh = max(dot(n, h), 0.0), nl = max(dot(n, l), 0.0), lh = max(dot(l, h), 0.0);
     float d = nh * nh * (a * a - 1.0) + 1.0;
-    float fresnel = f0 + (1.0 - f0) * pow(max(0.0, 1.0 - lh), 5.0);  // rounding takes lh beyond 1
+    float fresnel = f0 + (1.0 - f0) * pow(max(0.0, 1.0 - lh), 5.0);  // rounding can make lh larger than 1
     return nl * fresnel * a * a / (d * d * max(0.1, lh * lh) * (roughness + 0.5) * 4.0);
 }
 
-// Share of the surroundings that a rough surface mirrors (Karis 2014, "Physically based shading on mobile").
+// How much of the surroundings a rough surface mirrors (Karis 2014, "Physically based shading on mobile").
 float mirror_share(float roughness, float nv, float f0) {
     vec4 r = roughness * vec4(-1.0, -0.0275, -0.572, 0.022) + vec4(1.0, 0.0425, 1.04, -0.04);
     float a = min(r.x * r.x, exp2(-9.28 * nv)) * r.x + r.y;

@@ -1,4 +1,4 @@
-"""Materials: ten Monk tones of skin, gloves, cloth and other surfaces, and the hand's painted textures."""
+"""Materials: skin of ten Monk tones, gloves, cloth and other surfaces, and what the shaders read of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.synth.render import skin_textures
-from knuckle.synth.render.types import Colour, Floats, Material
+from knuckle.synth.render.primitives import Colour, Floats, Material
 
 Bytes = npt.NDArray[np.uint8]
 
 # The Monk Skin Tone scale as published (skintone.google, CC BY 4.0), sRGB.
 MONK = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
-NAIL_PAINTS = np.array(
+NAIL_POLISH = np.array(
     [
         [0.7, 0.05, 0.1],
         [0.45, 0.03, 0.08],
@@ -25,7 +25,7 @@ NAIL_PAINTS = np.array(
         [0.5, 0.15, 0.5],
     ]
 )
-# What the back of a hand of each tone reflects, as seen in photos beside white paper.
+# Luminance that the back of a hand of each tone reflects, measured in photos beside white paper.
 LIGHTNESS = (0.56, 0.51, 0.46, 0.40, 0.31, 0.20, 0.135, 0.088, 0.060, 0.042)
 PATTERNS = ("none", "stripes", "checks", "dots", "noise", "knit", "weave", "grain", "marks")
 
@@ -37,13 +37,13 @@ def linear(srgb: npt.ArrayLike) -> Floats:
 
 
 def monk_colour(tone: float) -> Floats:
-    """Linear colour of a Monk tone, 1 (lightest) to 10, fractions between two."""
+    """(3,) linear colour of a Monk tone, 1 (lightest) to 10; fractions are interpolated."""
     table = linear([[int(code[k : k + 2], 16) / 255 for k in (0, 2, 4)] for code in MONK])
     return np.stack([np.interp(tone, np.arange(1, 11), table[:, k]) for k in range(3)]).astype(np.float32)
 
 
-def speckle() -> Bytes:
-    """(64, 64, 64, 4) smooth noise that repeats, each channel another octave mixture, mean 0.5."""
+def noise_texture() -> Bytes:
+    """(32, 32, 32, 4) smooth noise that repeats, with a mean of 0.5 in each channel."""
     rng = np.random.default_rng(7)
     spectrum = np.fft.rfftn(rng.standard_normal((4, 32, 32, 32)), axes=(1, 2, 3))
     f = np.fft.fftfreq(32)
@@ -56,24 +56,19 @@ def speckle() -> Bytes:
 
 
 def shift_of(material: Material) -> Colour:
-    """Where this material lies in the noise: three numbers from 0 to 1 out of its seed."""
+    """Offset of a material in the noise texture: three numbers from 0 to 1, computed from its seed."""
     mixed = (material.seed * 2654435761) % (1 << 30)
     return (mixed % 1009) / 1009, (mixed % 1013) / 1013, (mixed % 1019) / 1019
 
 
 def uniforms(material: Material) -> dict[str, Any]:
-    """What the shaders need to know about a material."""
+    """The shader uniforms of a material."""
     m = material
-    region = (
-        skin_textures.REGION[0],
-        skin_textures.REGION[1],
-        1 / skin_textures.REGION[2],
-        1 / skin_textures.REGION[3],
-    )
+    x, y, width, height = skin_textures.REGION
     shift = shift_of(m)
     values: dict[str, Any] = {
         "shift": shift,
-        "hand_region": region,
+        "hand_region": (x, y, 1 / width, 1 / height),
         "finest": skin_textures.METRES_PER_UNIT / skin_textures.SIDE,
         "mirror_line": skin_textures.MIRROR_LINE,
     }
@@ -91,9 +86,9 @@ def uniforms(material: Material) -> dict[str, Any]:
 
 
 def skin_colour(tone: float, warmth: float = 0.0, redness: float = 0.0) -> Colour:
-    """Linear colour of the back of a hand on the Monk scale, with the blood that photos of skin show.
+    """Linear colour of the back of a hand with a Monk tone.
 
-    The scale's swatches are flat and pale beside lit skin: hue is theirs with more red, lightness a table.
+    The swatches of the scale are paler than lit skin: the hue is theirs with more red, the lightness is `LIGHTNESS`.
     """
     swatch = monk_colour(tone).astype(np.float64)
     colour = swatch * np.array([1.12, 0.90, 0.82]) ** (1.1 + 0.6 * float(np.clip((7 - tone) / 5, 0, 1)))
@@ -104,7 +99,7 @@ def skin_colour(tone: float, warmth: float = 0.0, redness: float = 0.0) -> Colou
 
 def _skin_uniforms(m: Material, shift: float) -> dict[str, Any]:
     back = np.asarray(m.colour, np.float64)
-    dark = float(np.clip((m.tone - 4) / 6, 0, 1))  # palms and nails carry little melanin
+    dark = float(np.clip((m.tone - 4) / 6, 0, 1))  # palms and nails have little melanin
     palm = back * (1 - 0.4 * dark) + np.array([0.30, 0.16, 0.105]) * 0.4 * dark
     palm = palm * np.array([1.04, 0.93, 0.90])
     nail = (palm * 0.65 + np.array([0.55, 0.33, 0.28]) * 0.35) * (1 - 0.25 * dark)
@@ -132,7 +127,7 @@ def _triple(colour: npt.ArrayLike) -> Colour:
 
 
 def random_skin(rng: np.random.Generator, tone: float | None = None, age: float | None = None) -> Material:
-    """Skin of anybody; `tone` on the Monk scale, 1 to 10; `age` 0 (child) to 1 (old)."""
+    """Random skin. Tone (Monk scale, 1 to 10) and age (0 child to 1 old) are drawn if None."""
     tone = float(rng.uniform(0.6, 10.4)) if tone is None else tone
     age = float(rng.uniform(0.1, 1.0)) if age is None else age
     grown = min(1.0, age * 2)
@@ -149,14 +144,14 @@ def random_skin(rng: np.random.Generator, tone: float | None = None, age: float 
         age=float(np.clip(0.25 + age * rng.uniform(0.5, 0.9), 0, 1)),
         hair=float(rng.uniform(0.2, 0.9)) if age > 0.45 and rng.random() < 0.35 else 0.0,
         hair_colour=_triple(np.array([0.09, 0.05, 0.025]) * rng.uniform(0.15, 1.6)),
-        nail_colour=_triple(linear(rng.choice(NAIL_PAINTS))) if painted else None,
+        nail_colour=_triple(linear(rng.choice(NAIL_POLISH))) if painted else None,
         tattoo=float(rng.uniform(0.5, 0.95)) if age > 0.4 and rng.random() < 0.07 else 0.0,
         wet=float(np.clip(rng.normal(0.0, 0.3), 0, 1)),
     )
 
 
 def any_colour(rng: np.random.Generator) -> Colour:
-    """Any colour of cloth and paint; greys, black and white are common."""
+    """A random colour of cloth or paint; greys, black and white are common."""
     value = rng.uniform(0.01, 0.75) ** 1.3
     hue = np.clip(np.abs(np.mod(rng.random() * 6 + np.array([0, 4, 2]), 6) - 3) - 1, 0, 1)
     saturation = rng.choice([0.06, 0.4, 0.85], p=[0.4, 0.35, 0.25])
@@ -164,6 +159,7 @@ def any_colour(rng: np.random.Generator) -> Colour:
 
 
 def _random_pattern(rng: np.random.Generator, names: tuple[str, ...], plain: float) -> dict[str, Any]:
+    """Arguments of `Material` for a pattern; none with the chance `plain`."""
     if rng.random() < plain:
         return {}
     size = float(np.exp(rng.uniform(np.log(0.006), np.log(0.05))))
@@ -171,13 +167,12 @@ def _random_pattern(rng: np.random.Generator, names: tuple[str, ...], plain: flo
 
 
 def random_glove(rng: np.random.Generator) -> Material:
-    """Rubber, knitted, leather or patterned gloves."""
+    """Gloves of thin rubber, leather, knitted or patterned cloth."""
     kind = int(rng.integers(4))
     seed = int(rng.integers(1 << 30))
     if kind == 0:  # thin rubber
-        colour = _triple(
-            linear(rng.choice([[0.3, 0.5, 0.8], [0.85, 0.85, 0.82], [0.12, 0.12, 0.13], [0.45, 0.7, 0.75]]))
-        )
+        colours = [[0.3, 0.5, 0.8], [0.85, 0.85, 0.82], [0.12, 0.12, 0.13], [0.45, 0.7, 0.75]]
+        colour = _triple(linear(rng.choice(colours)))
         return Material("glove", colour, 0.35, bump=0.4, crease=0.6, seed=seed)
     if kind == 1:  # leather
         colour = _triple(np.array([0.16, 0.08, 0.04]) * rng.uniform(0.1, 2.5))
@@ -189,7 +184,7 @@ def random_glove(rng: np.random.Generator) -> Material:
 
 
 def random_cloth(rng: np.random.Generator) -> Material:
-    """Shirts, sleeves, trousers."""
+    """Cloth of shirts, sleeves and trousers."""
     pattern = _random_pattern(rng, ("stripes", "checks", "dots", "noise", "knit", "weave", "marks"), 0.5)
     return Material(
         "cloth", any_colour(rng), float(rng.uniform(0.75, 1)), bump=1.0, seed=int(rng.integers(1 << 30)), **pattern
@@ -203,7 +198,7 @@ def random_metal(rng: np.random.Generator) -> Material:
 
 
 def random_strap(rng: np.random.Generator) -> Material:
-    """Of a watch: leather, rubber or metal."""
+    """The strap of a watch: leather, rubber or metal."""
     if rng.random() < 0.3:
         return random_metal(rng)
     return Material("plain", any_colour(rng), float(rng.uniform(0.35, 0.7)), bump=0.7, seed=int(rng.integers(1 << 30)))
@@ -212,18 +207,18 @@ def random_strap(rng: np.random.Generator) -> Material:
 WATCH_FACE = Material("plain", (0.012, 0.012, 0.014), 0.12, bump=0.0)
 
 
-def random_material(rng: np.random.Generator, kind: str, what: str) -> Material:
-    """Of the part `what` of a thing of this `kind`, as `things.MAKERS` names them."""
+def random_material(rng: np.random.Generator, kind: str, part: str) -> Material:
+    """The material of one part of an object, by the object's kind and the name of the part (`object_meshes.MAKERS`)."""
     seed = int(rng.integers(1 << 30))
-    if what == "screen":
+    if part == "screen":
         if rng.random() < 0.5:
             return WATCH_FACE
         return Material(
             "screen", _triple(np.array(any_colour(rng)) * 0.5 + 0.15), 0.15, "marks", any_colour(rng), 0.02, 0.0, seed
         )
-    if what in ("liquid", "glass") or (kind == "glass" and rng.random() < 0.7):
+    if part in ("liquid", "glass") or (kind == "glass" and rng.random() < 0.7):
         return Material("glass", _triple(rng.uniform(0.4, 0.8, 3)), 0.08, bump=0.1, seed=seed)
-    if what == "pages":
+    if part == "pages":
         return Material("plain", (0.75, 0.72, 0.65), 0.9, "stripes", (0.55, 0.52, 0.45), 0.001, seed=seed)
     choice = rng.random()
     if choice < 0.12:

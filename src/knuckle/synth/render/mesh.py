@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render.types import Floats, Ints, Mesh
+from knuckle.synth.render.primitives import Floats, Ints, Mesh
 
 
 def place(mesh: Mesh, rotation: npt.ArrayLike, offset: npt.ArrayLike) -> Mesh:

@@ -1,4 +1,4 @@
-// Ambient occlusion from the depth picture, as in Alchemy AO (McGuire et al. 2011, eq. 10), at half of the picture's size.
+// Ambient occlusion from the depth picture at half size: Alchemy AO (McGuire et al. 2011, eq. 10).
 uniform sampler2D seen;
 uniform vec4 backwards;  // X = (pixel - backwards.zw) * backwards.xy * Z
 uniform float radius;    // metres
@@ -6,7 +6,7 @@ out float open;
 
 vec3 point(ivec2 pixel, float z) { return vec3((vec2(pixel) - backwards.zw) * backwards.xy * z, z); }
 
-// The smaller of the two differences stays on this side of a silhouette.
+// Difference to the next pixel or from the previous one; the smaller does not cross a silhouette.
 vec3 change(ivec2 pixel, vec3 here, ivec2 step_, ivec2 size) {
     ivec2 after = min(pixel + step_, size - 1), before = max(pixel - step_, ivec2(0));
     vec3 one = point(after, texelFetch(seen, after, 0).x) - here;

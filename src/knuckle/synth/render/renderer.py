@@ -1,40 +1,43 @@
-"""The renderer: things, camera and surroundings become colour, depth and ids, by OpenGL without a window.
+"""The renderer: objects, camera and surroundings become colour, depth and ids, by OpenGL without a window.
 
-Six passes: what is seen at every pixel's centre (the truth of the labels, and all that shading needs); depth at
-2 x 2 samples per pixel, of which sample (2x, 2y) is the centre of pixel (x, y); ambient occlusion at half size;
-the first key light's shadow map; and the shading of each thing's pixels. Shading waits until it is known what is
-seen, because llvmpipe shades blocks of 4 x 4 pixels per triangle, and hands have small triangles. At last the
-samples between take the light of the pixel they belong to, and the background lies behind by coverage. Only
-triangles near the view are drawn, and only the rectangle that they cover is shaded. Mesa's llvmpipe runs it on a
-CPU, a driver's EGL on a GPU. The same scene gives the same pixels on the same renderer.
+There are six passes.
+  1. Surfels: what is seen at each pixel's centre. Labels use it, and shading needs nothing else.
+  2. Depth at 2 x 2 samples per pixel; sample (2x, 2y) is the centre of pixel (x, y).
+  3. Ambient occlusion at half size.
+  4. The shadow map of the strongest key light.
+  5. Shading of each object's pixels. It waits until visibility is known, because Mesa's llvmpipe shades blocks of
+     4 x 4 pixels per triangle and hands have small triangles.
+  6. Smooth edges: the samples between pixel centres take the light of the pixel that they belong to, and the
+     background shows through by coverage.
+
+Only triangles near the view are drawn, and only the rectangle that they cover is shaded. llvmpipe runs it on a CPU,
+a driver's EGL on a GPU. The same scene gives the same pixels on the same renderer.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from knuckle.errors import EngineError, InputError, MissingExtraError
 from knuckle.synth.render import lighting, materials, skin_textures
-from knuckle.synth.render.types import Camera, Floats, Light, Material, Mesh, Picture, SceneObject, Surroundings
+from knuckle.synth.render.buffers import Loaded, Targets, read_box, scissor_of, static_records
+from knuckle.synth.render.primitives import Camera, Floats, Light, Material, Picture, SceneObject, Surroundings
 from knuckle.synth.render.view import Box, InView, around, clip_pinhole, in_view, shadow_matrix
 
 SHADOW_SIDE = 256
 SOFT_SIDE = SHADOW_SIDE // 2  # of the blurred shadow map
 FOLDER = Path(__file__).parent
-PLACED = ("vertex", "normal")  # what changes with the pose, and what does not
-PAINTED = ("uv", "rest", "masks")
-RECORD = np.dtype([("uv", "2f4"), ("rest", "3f4"), ("masks", "4u1")])
-KEPT = 128  # buffers of what many meshes share
-MASK_ORDER = ("eye", "palm_side", "lip", "hair")  # of hands' nails, the paint knows more
-SHADERS = ("skin", "adorned", "surface")
+PLACED = ("vertex", "normal")  # vertex attributes that change with the pose
+STATIC = ("uv", "rest", "masks")  # vertex attributes that do not
+MAX_SHARED = 128  # cached buffers of what many meshes share
+MAX_TARGETS = 8  # picture sizes whose framebuffers are kept
+SHADERS = ("skin", "adorned", "surface")  # adorned: skin with hair or tattoos
 UNITS = {
     name: unit
     for unit, name in enumerate(
@@ -57,49 +60,45 @@ def _open_context() -> Any:
         return moderngl.create_context(standalone=True, require=400, **options)
     except Exception as error:  # the library raises bare Exceptions
         raise EngineError(
-            f"no OpenGL without a window here ({str(error).strip()}): install EGL, on Debian or Ubuntu with "
-            "apt-get install libegl1 libgl1-mesa-dri, or a GPU driver that brings it"
+            f"cannot open OpenGL without a window ({str(error).strip()}): install EGL, on Debian or Ubuntu with "
+            "apt-get install libegl1 libgl1-mesa-dri, or with the driver of a GPU"
         ) from error
 
 
 def _shader(*names: str, define: str = "NOTHING") -> str:
-    """The named files one after the other, under one version line and one definition."""
+    """The source of a shader: the named .glsl files joined, after a version line and one definition."""
     return f"#version 400 core\n#define {define}\n" + "\n".join((FOLDER / f"{name}.glsl").read_text() for name in names)
 
 
 def _shader_of(material: Material) -> str:
+    """The program of `SHADERS` that shades a material."""
     if material.kind != "skin":
         return "surface"
     return "adorned" if material.hair > 0 or material.tattoo > 0 else "skin"
 
 
-def _records(mesh: Mesh) -> npt.NDArray[Any]:
-    """What the paint needs of one vertex after the other, as PAINTED is laid out."""
-    records = np.zeros(len(mesh.vertices), RECORD)
-    records["uv"], records["rest"] = mesh.uv, mesh.vertices if mesh.rest is None else mesh.rest
-    for k, name in enumerate(MASK_ORDER):
-        if name in mesh.masks:
-            records["masks"][:, k] = np.clip(mesh.masks[name] * 255 + 0.5, 0, 255)
-    return records
-
-
-def _check(things: Sequence[SceneObject], camera: Camera, background: Floats | None) -> None:
+def _check(objects: Sequence[SceneObject], camera: Camera, background: Floats | None) -> None:
     if camera.width < 1 or camera.height < 1 or not (camera.fx > 0 and camera.fy > 0):
         raise InputError(f"a camera needs a size and focal lengths above 0, got {camera}")
     if background is not None and background.shape != (camera.height, camera.width, 3):
         raise InputError(f"the background must be {(camera.height, camera.width, 3)}, got {background.shape}")
-    for thing in things:
-        if not 1 <= thing.id <= 255:
-            raise InputError(f"a thing's id must be 1 to 255, got {thing.id}")
-        if not np.isfinite(thing.mesh.vertices).all():
-            raise InputError(f"thing {thing.id} has vertices that are not finite numbers")
+    for item in objects:
+        if not 1 <= item.id <= 255:
+            raise InputError(f"an object's id must be 1 to 255, got {item.id}")
+        if not np.isfinite(item.mesh.vertices).all():
+            raise InputError(f"object {item.id} has vertices that are not finite numbers")
 
 
 class Renderer:
-    """One OpenGL context with its shaders and textures; keep one per process, and use it from one thread.
+    """One OpenGL context with its shaders and textures. Keep one per process, and use it from one thread.
 
-    `threads`: how many threads Mesa's llvmpipe may use, where no renderer was made in this process before
-    (0: only the calling one); drivers of GPUs ignore it.
+    Args:
+        threads: for Mesa's llvmpipe, 0 is the calling thread only. It counts for the first renderer of a process;
+            GPU drivers ignore it.
+
+    Raises:
+        MissingExtraError: moderngl is not installed.
+        EngineError: OpenGL cannot be opened.
     """
 
     def __init__(self, threads: int | None = None) -> None:
@@ -107,26 +106,26 @@ class Renderer:
             os.environ["LP_NUM_THREADS"] = str(threads)
         self._gl = _open_context()
         self.name = f"{self._gl.info['GL_RENDERER']}, OpenGL {self._gl.info['GL_VERSION']}"
-        self._gl.front_face = "cw"  # rows run downwards
-        quad = _shader("quad")
+        self._gl.front_face = "cw"  # because rows run downwards
+        full_screen = _shader("full_screen")
         self._programs = {
             name: self._gl.program(vertex_shader=vertex, fragment_shader=fragment)
             for name, vertex, fragment in (
-                ("surfels", _shader("project", "vertex"), _shader("surfels")),
-                ("edges", _shader("project", "edges"), _shader("nothing")),
-                ("which", quad, _shader("which")),
-                ("occlusion", quad, _shader("occlusion")),
-                ("shadow", _shader("shadow"), _shader("nothing")),
-                ("skin", quad, _shader("lighting", "skin")),
-                ("adorned", quad, _shader("lighting", "skin", define="ORNAMENTS")),
-                ("surface", quad, _shader("lighting", "surface")),
-                ("resolve", quad, _shader("resolve")),
+                ("surfels", _shader("project", "surfel_vertex"), _shader("surfels")),
+                ("depth_samples", _shader("project", "depth_samples"), _shader("depth_only")),
+                ("object_number", full_screen, _shader("object_number")),
+                ("occlusion", full_screen, _shader("occlusion")),
+                ("shadow", _shader("shadow"), _shader("depth_only")),
+                ("skin", full_screen, _shader("lighting", "skin")),
+                ("adorned", full_screen, _shader("lighting", "skin", define="ORNAMENTS")),
+                ("surface", full_screen, _shader("lighting", "surface")),
+                ("resolve", full_screen, _shader("resolve")),
             )
         }
         self._members = {name: {key: program[key] for key in program} for name, program in self._programs.items()}
-        self._quads = {
+        self._full_screen = {
             name: self._gl.vertex_array(self._programs[name], [])
-            for name in ("which", "occlusion", "resolve", *SHADERS)
+            for name in ("object_number", "occlusion", "resolve", *SHADERS)
         }
         self._shared: dict[tuple[int, ...], tuple[Any, Any]] = {}
         self._targets: dict[tuple[int, int], Targets] = {}
@@ -137,23 +136,23 @@ class Renderer:
         self._mirror = self._gl.texture((lighting.MIRROR_SIDE,) * 2, 3, dtype="f4")
         self._mirror.build_mipmaps(max_level=lighting.MIRROR_LEVELS - 1)
         self._mirror.filter = (self._gl.LINEAR_MIPMAP_NEAREST, self._gl.LINEAR)
-        self._paint = self._load_paint()
-        for name in (*self._quads, "surfels"):
+        self._textures = self._load_textures()
+        for name in (*self._full_screen, "surfels"):
             self._set(name, UNITS)
 
-    def _load_paint(self) -> dict[str, Any]:
+    def _load_textures(self) -> dict[str, Any]:
         textures = {}
-        for name, pixels in skin_textures.paint().items():
+        for name, pixels in skin_textures.draw_textures().items():
             textures[name] = self._gl.texture(pixels.shape[1::-1], 4, np.ascontiguousarray(pixels).tobytes())
             textures[name].build_mipmaps()
             textures[name].filter = (self._gl.LINEAR_MIPMAP_NEAREST, self._gl.LINEAR)
             textures[name].repeat_x = textures[name].repeat_y = False
-        noise = materials.speckle()
+        noise = materials.noise_texture()
         textures["speckle"] = self._gl.texture3d(noise.shape[:3], 4, noise.tobytes())
         return textures
 
     def _set(self, program: str, values: Mapping[str, Any]) -> None:
-        """Set the uniforms that the program has; the compiler drops those that it does not use."""
+        """Set uniforms of a program. Those that the compiler dropped as unused are skipped."""
         members = self._members[program]
         for name, value in values.items():
             if name in members:
@@ -164,120 +163,132 @@ class Renderer:
 
     def draw(
         self,
-        things: Sequence[SceneObject],
+        objects: Sequence[SceneObject],
         camera: Camera,
         surroundings: Surroundings,
         background: Floats | None = None,
     ) -> Picture:
-        """Draw things over a background, (h, w, 3) float32 linear light (black where None).
+        """Draw objects over a background: (h, w, 3) float32 linear light, or None for black.
 
-        Raises `InputError` for a background of another size, vertices that are not finite and bad ids.
+        Raises:
+            InputError: a background of another size, a vertex that is not finite, an id outside 1 to 255, or a camera
+                without a size or focal length.
         """
-        _check(things, camera, background)
+        _check(objects, camera, background)
         size = (camera.width, camera.height)
         rgb = np.zeros((*size[::-1], 3), np.float32) if background is None else background.astype(np.float32)
         depth, cover = np.full(size[::-1], np.inf, np.float32), np.zeros(size[::-1], np.float32)
         ids = np.zeros(size[::-1], np.uint8)
-        things = [thing for thing in things if len(thing.mesh.faces) and (thing.mesh.vertices[:, 2] > 0.01).any()]
-        shown = [in_view(thing.mesh, camera) for thing in things]
-        things = [thing for thing, seen in zip(things, shown, strict=True) if len(seen.faces)]
-        shown = [seen for seen in shown if len(seen.faces)]
-        x0, y0, x1, y1 = box = around([seen.box for seen in shown])
+        shown = []
+        for item in objects:
+            if len(item.mesh.faces) and (item.mesh.vertices[:, 2] > 0.01).any():
+                seen = in_view(item.mesh, camera)
+                if len(seen.faces):
+                    shown.append((item, seen))
+        x0, y0, x1, y1 = box = around([seen.box for _, seen in shown])
         if x0 == x1:
             return Picture(rgb, depth, ids, cover)
-        if size not in self._targets:
-            if len(self._targets) > 8:
-                self._targets.pop(next(iter(self._targets))).release()
-            self._targets[size] = Targets(self._gl, size)
-        targets = self._targets[size]
-        loaded = [self._load(thing, seen) for thing, seen in zip(things, shown, strict=True)]
+        targets = self._targets_of(size)
+        loaded = [self._load(item, seen) for item, seen in shown]
         try:
-            seen = self._gather(loaded, camera, targets, box)
+            surfels = self._gather(loaded, camera, targets, box)
             self._light(loaded, surroundings)
         finally:
             for buffers in loaded:
                 buffers.release()
-            while len(self._shared) > KEPT:
+            while len(self._shared) > MAX_SHARED:
                 self._shared.pop(next(iter(self._shared)))[1].release()
         self._shade(loaded, targets, box)
-        colour = _read(targets.resolved, box, 4)
+        colour = read_box(targets.resolved, box, 4)
         inside = (slice(y0, y1), slice(x0, x1))
         cover[inside] = colour[..., 3]
         rgb[inside] = colour[..., :3] + rgb[inside] * (1 - colour[..., 3:])
-        ids[inside] = np.array([0] + [thing.id for thing in things], np.uint8)[seen[..., 1].astype(np.intp)]
-        np.copyto(depth[inside], seen[..., 0], where=ids[inside] > 0)
+        numbers = surfels[..., 1].astype(np.intp)
+        ids[inside] = np.array([0, *(item.id for item, _ in shown)], np.uint8)[numbers]
+        np.copyto(depth[inside], surfels[..., 0], where=ids[inside] > 0)
         return Picture(rgb, depth, ids, cover)
 
-    def _load(self, thing: SceneObject, seen: InView) -> Loaded:
-        mesh = thing.mesh
+    def _targets_of(self, size: tuple[int, int]) -> Targets:
+        if size not in self._targets:
+            if len(self._targets) > MAX_TARGETS:
+                self._targets.pop(next(iter(self._targets))).release()
+            self._targets[size] = Targets(self._gl, size)
+        return self._targets[size]
+
+    def _load(self, item: SceneObject, seen: InView) -> Loaded:
+        mesh = item.mesh
         placed = np.concatenate([mesh.vertices, mesh.normals], 1, dtype=np.float32)
         own = [self._gl.buffer(placed.tobytes())]
-        keep = mesh.rest is not None
-        if keep:
-            painted = self._keep((mesh.uv, mesh.rest, mesh.masks), lambda: _records(mesh).tobytes())
+        shareable = mesh.rest is not None
+        if shareable:
+            static = self._shared_buffer((mesh.uv, mesh.rest, mesh.masks), lambda: static_records(mesh).tobytes())
         else:
-            own.append(painted := self._gl.buffer(_records(mesh).tobytes()))
-        if keep and seen.faces is mesh.faces:
-            index = self._keep((mesh.faces,), lambda: np.ascontiguousarray(mesh.faces, np.int32).tobytes())
+            own.append(static := self._gl.buffer(static_records(mesh).tobytes()))
+        if shareable and seen.faces is mesh.faces:
+            index = self._shared_buffer((mesh.faces,), lambda: np.ascontiguousarray(mesh.faces, np.int32).tobytes())
         else:
             own.append(index := self._gl.buffer(np.ascontiguousarray(seen.faces, np.int32).tobytes()))
-        return Loaded(thing, seen, own[0], painted, index, tuple(own))
+        return Loaded(item, seen, own[0], static, index, tuple(own))
 
-    def _keep(self, shared: tuple[Any, ...], content: Callable[[], bytes]) -> Any:
-        """The buffer of what a mesh shares with others, all of them objects that stay as they are."""
-        key = tuple(id(item) for item in shared)
+    def _shared_buffer(self, arrays: tuple[Any, ...], content: Callable[[], bytes]) -> Any:
+        """The cached buffer of arrays that meshes share. The arrays must never change; they are kept alive here."""
+        key = tuple(id(array) for array in arrays)
         if key in self._shared:
-            self._shared[key] = self._shared.pop(key)  # the last that would go
+            self._shared[key] = self._shared.pop(key)  # most recently used
         else:
-            self._shared[key] = shared, self._gl.buffer(content())
+            self._shared[key] = arrays, self._gl.buffer(content())
         return self._shared[key][1]
 
     def _run(self, program: str, loaded: Loaded) -> None:
         content: list[tuple[Any, ...]] = [(loaded.placed, "3f 12x", "vertex")]
         if program == "surfels":
-            content = [(loaded.placed, "3f 3f", *PLACED), (loaded.painted, "2f 3f 4f1", *PAINTED)]
+            content = [(loaded.placed, "3f 3f", *PLACED), (loaded.static, "2f 3f 4f1", *STATIC)]
         array = self._gl.vertex_array(self._programs[program], content, loaded.index)
         array.render()
         array.release()
 
     def _gather(self, loaded: Sequence[Loaded], camera: Camera, targets: Targets, box: Box) -> Floats:
-        """Fill the surfels and the samples' depth; return depth and number (from 1, 0 where empty) of the thing at
-        the pixels' centres, (h, w, 2), for the box alone."""
-        depths = np.array([(z.min(), z.max()) for z in (item.thing.mesh.vertices[:, 2] for item in loaded)])
-        near, far = max(0.02, float(depths.min()) * 0.98), max(0.04, float(depths.max()) * 1.02)
+        """Passes 1 to 3. Returns (h, w, 2) of the box: depth and number of the object at the pixels' centres.
+
+        Objects count from 1; 0 is no object.
+        """
+        nearest = min(float(shown.item.mesh.vertices[:, 2].min()) for shown in loaded)
+        farthest = max(float(shown.item.mesh.vertices[:, 2].max()) for shown in loaded)
+        near, far = max(0.02, nearest * 0.98), max(0.04, farthest * 1.02)
         values = {"pinhole": clip_pinhole(camera, 0.5), "depths": (near, far)}
         self._set("surfels", values)
         self._set("resolve", values)
-        self._set("edges", values | {"pinhole": clip_pinhole(camera, 0.25)})
+        self._set("depth_samples", values | {"pinhole": clip_pinhole(camera, 0.25)})
         self._draw_all(loaded, targets.surfels, "surfels")
-        self._draw_all(loaded, targets.edges, "edges")
+        self._draw_all(loaded, targets.depth_samples, "depth_samples")
         backwards = (1 / camera.fx, 1 / camera.fy, camera.cx, camera.cy)
         for name in ("occlusion", *SHADERS):
             self._set(name, {"backwards": backwards, "radius": 0.03})
         for unit, picture in enumerate(targets.pictures):
             picture.use(unit)
         self._gl.enable_only(self._gl.NOTHING)
-        targets.open.use()
-        targets.open.scissor = None
-        targets.open.clear(1.0)
-        targets.open.scissor = _scissor((box[0] // 2, box[1] // 2, (box[2] + 1) // 2, (box[3] + 1) // 2))
-        self._quads["occlusion"].render(vertices=3)
-        targets.open_picture.use(UNITS["openness"])
-        return _read(targets.surfels, box, 2)
+        targets.occlusion.use()
+        targets.occlusion.scissor = None
+        targets.occlusion.clear(1.0)
+        targets.occlusion.scissor = scissor_of((box[0] // 2, box[1] // 2, (box[2] + 1) // 2, (box[3] + 1) // 2))
+        self._full_screen["occlusion"].render(vertices=3)
+        targets.openness.use(UNITS["openness"])
+        return read_box(targets.surfels, box, 2)
 
     def _draw_all(self, loaded: Sequence[Loaded], target: Any, program: str) -> None:
-        """Draw all things with depth test; the back faces of skin, which is closed, are left out."""
+        """Draw all objects with a depth test. Skin is closed, so its back faces are culled."""
         self._gl.enable_only(self._gl.DEPTH_TEST)
         target.use()
         target.clear(depth=1.0)
-        for number, item in enumerate(loaded, 1):
-            self._set(program, {"id": float(number), "shift": materials.shift_of(item.thing.material)[0]})
-            if item.thing.material.kind == "skin":
+        for number, shown in enumerate(loaded, 1):
+            self._set(program, {"id": float(number), "shift": materials.shift_of(shown.item.material)[0]})
+            if shown.item.material.kind == "skin":
                 self._gl.enable(self._gl.CULL_FACE)
-            self._run(program, item)
+            self._run(program, shown)
             self._gl.disable(self._gl.CULL_FACE)
 
     def _light(self, loaded: Sequence[Loaded], surroundings: Surroundings) -> None:
+        """Pass 4, and the uniforms and textures that shading needs."""
         lights = lighting.turned_lights(surroundings)
         values: dict[str, Any] = {"harmonics": lighting.harmonics(surroundings), "lights": len(lights)}
         padding = [(0.0, 0.0, 0.0)] * (3 - len(lights))
@@ -290,11 +301,12 @@ class Renderer:
         for name in SHADERS:
             self._set(name, values)
         self._mirror.use(UNITS["mirrored"])
-        for name, texture in self._paint.items():
+        for name, texture in self._textures.items():
             texture.use(UNITS[name])
 
     def _draw_shadow(self, loaded: Sequence[Loaded], key: Light) -> dict[str, Any]:
-        points = np.concatenate([item.seen.points for item in loaded])
+        """Draw the shadow map of a light; returns the uniforms that belong to it."""
+        points = np.concatenate([shown.seen.points for shown in loaded])
         low, high = points.min(0), points.max(0)
         middle, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2 * 1.06 + 0.005
         texel = 2 * radius / SHADOW_SIDE
@@ -304,14 +316,14 @@ class Renderer:
         self._shadow.clear(depth=1.0)
         self._set("shadow", {"light_from_camera": column_major})
         self._gl.front_face = "ccw"  # unlike the picture's, these rows run upwards
-        for item in loaded:
-            closed = item.thing.material.kind == "skin"
+        for shown in loaded:
+            closed = shown.item.material.kind == "skin"
             self._gl.enable_only(self._gl.DEPTH_TEST | self._gl.CULL_FACE if closed else self._gl.DEPTH_TEST)
-            self._run("shadow", item)
+            self._run("shadow", shown)
         self._gl.front_face = "cw"
         raw = np.frombuffer(self._shadow.read(attachment=-1, components=1, dtype="f4"), np.float32)
         depth = raw.reshape(SHADOW_SIDE, SHADOW_SIDE)
-        # A wide light's edges are soft: half its width seen from 15 mm behind.
+        # Large lights have soft shadows: the blur is half the light's width, seen 15 mm behind the occluder.
         blur = min(12.0, max(1.0, 0.015 * key.angle_rad / texel)) * SOFT_SIDE / SHADOW_SIDE
         moments = cv2.resize(cv2.merge([depth, depth * depth]), (SOFT_SIDE, SOFT_SIDE), interpolation=cv2.INTER_AREA)
         moments = cv2.GaussianBlur(moments, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
@@ -320,76 +332,22 @@ class Renderer:
         return {"light_from_camera": column_major, "shadow_scale": (2 * radius, 1.5 * texel + 0.0005)}
 
     def _shade(self, loaded: Sequence[Loaded], targets: Targets, box: Box) -> None:
-        """Linear light of what is at the pixels' centres, then the same with smooth edges, times coverage."""
+        """Passes 5 and 6: linear light at the pixels' centres, then with smooth edges and multiplied by coverage."""
         targets.shaded.use()
-        targets.shaded.scissor = _scissor(box)
+        targets.shaded.scissor = scissor_of(box)
         self._gl.enable_only(self._gl.DEPTH_TEST)
-        self._gl.depth_func = "1"
-        self._quads["which"].render(vertices=3)
-        self._gl.depth_func = "=="
-        for number, item in enumerate(loaded, 1):
-            program = _shader_of(item.thing.material)
-            self._set(program, materials.uniforms(item.thing.material) | {"number": float(number)})
-            targets.shaded.scissor = _scissor(item.seen.box)
-            self._quads[program].render(vertices=3)
+        self._gl.depth_func = "1"  # always: write each pixel's object number as its depth
+        self._full_screen["object_number"].render(vertices=3)
+        self._gl.depth_func = "=="  # then shade only the pixels with the object's number
+        for number, shown in enumerate(loaded, 1):
+            program = _shader_of(shown.item.material)
+            self._set(program, materials.uniforms(shown.item.material) | {"number": float(number)})
+            targets.shaded.scissor = scissor_of(shown.seen.box)
+            self._full_screen[program].render(vertices=3)
         self._gl.depth_func = "<"
         self._gl.enable_only(self._gl.NOTHING)
         targets.samples.use(UNITS["samples"])
         targets.light.use(UNITS["shaded"])
         targets.resolved.use()
-        targets.resolved.scissor = _scissor(box)
-        self._quads["resolve"].render(vertices=3)
-
-
-def _scissor(box: Box) -> tuple[int, int, int, int]:
-    return box[0], box[1], box[2] - box[0], box[3] - box[1]
-
-
-def _read(target: Any, box: Box, components: int) -> Floats:
-    """(h, w, components) of a framebuffer's rectangle."""
-    rectangle = _scissor(box)
-    pixels = target.read(viewport=rectangle, components=components, dtype="f4")
-    return np.frombuffer(pixels, np.float32).reshape(rectangle[3], rectangle[2], components)
-
-
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """A thing on the graphics card: buffers of what changes with its pose, of what the paint needs, and of its
-    triangles; `own` are to be given back."""
-
-    thing: SceneObject
-    seen: InView
-    placed: Any
-    painted: Any
-    index: Any
-    own: tuple[Any, ...]
-
-    def release(self) -> None:
-        for buffer in self.own:
-            buffer.release()
-
-
-class Targets:
-    """The framebuffers of one picture size."""
-
-    def __init__(self, gl: Any, size: tuple[int, int]) -> None:
-        finer, half = (size[0] * 2, size[1] * 2), ((size[0] + 1) // 2, (size[1] + 1) // 2)
-        self.pictures = [gl.texture(size, 4, dtype=kind) for kind in ("f4", "f2", "f2", "f1")]
-        self.surfels = gl.framebuffer(self.pictures, gl.depth_renderbuffer(size))
-        self.samples = gl.depth_texture(finer)
-        self.samples.compare_func = ""
-        self.edges = gl.framebuffer(depth_attachment=self.samples)
-        self.open_picture = gl.texture(half, 1, dtype="f1")
-        self.open = gl.framebuffer([self.open_picture])
-        self.light = gl.texture(size, 4, dtype="f4")
-        self.shaded = gl.framebuffer([self.light], gl.depth_renderbuffer(size))
-        self.resolved = gl.framebuffer([gl.texture(size, 4, dtype="f4")])
-        self.open_picture.repeat_x = self.open_picture.repeat_y = False
-        for picture in (*self.pictures, self.samples, self.light):
-            picture.filter = (gl.NEAREST, gl.NEAREST)
-
-    def release(self) -> None:
-        """Give the memory back."""
-        targets = (self.surfels, self.edges, self.open, self.shaded, self.resolved)
-        for target in (*targets, *self.pictures, self.samples, self.light, self.open_picture):
-            target.release()
+        targets.resolved.scissor = scissor_of(box)
+        self._full_screen["resolve"].render(vertices=3)

@@ -1,6 +1,6 @@
-// Smooth edges: at steps in depth a tent over 3 x 3 samples. Light is known at the pixels' centres, depth at every
-// sample: a sample between centres takes the light of the centre nearest in depth (subpixel reconstruction, Chajdas,
-// McGuire and Luebke 2011). The loop is not a branch because llvmpipe leaves loops early, and branches never.
+// Smooth edges: where depth jumps, a tent filter over 3 x 3 samples. Light is known at the pixels' centres only, depth
+// at every sample: a sample between centres takes the light of the centre nearest in depth (subpixel reconstruction,
+// Chajdas, McGuire and Luebke 2011). A loop, because llvmpipe leaves loops early but always runs both sides of an if.
 uniform sampler2D samples;  // depth buffer, 2 x 2 per pixel; sample (2x, 2y) is the centre of pixel (x, y)
 uniform sampler2D shaded;
 uniform vec2 depths;        // near, far

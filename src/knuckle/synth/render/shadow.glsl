@@ -1,4 +1,4 @@
-// The scene as the first key light sees it, orthographic.
+// Orthographic view of the scene from the strongest key light.
 uniform mat4 light_from_camera;
 in vec3 vertex;
 

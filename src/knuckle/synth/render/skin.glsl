@@ -1,11 +1,11 @@
-// Skin: layered colour, folds as a normal map, light that bleeds, thin parts that glow.
+// Skin: layers of colour, creases as a normal map, subsurface scattering, light through thin parts.
 uniform sampler2D folds;        // slopes of creases (rg) and of fine wrinkles (ba), 0.5 is level
 uniform sampler2D marks;        // cavity, veins, nail, blush
 uniform sampler2D ornaments;    // hair, palm, tattoos
 uniform vec3 back_colour, palm_colour, blush_colour, vein_colour, hair_colour, nail_colour, tip_colour, lip_colour;
 uniform vec4 amounts;           // creases, wrinkles, veins, mottling
 uniform vec4 others;            // hair, tattoo, blush, gloss
-uniform vec4 nail;              // painted, roughness, spots, bleeding
+uniform vec4 nail;              // polish, roughness, age spots, strength of scattering
 uniform vec3 tattoo_choice;     // which design; seed shift
 uniform vec4 hand_region;       // of the texture coordinates: centre, 1 / size
 uniform float mirror_line;
@@ -20,7 +20,7 @@ void main() {
     float nv = dot(n, v);
     if (nv < 0.0) n = normalize(n - v * nv * 1.02);
     float detail = level(at.z, finest) + 0.5 - 0.5 * abs(nv);
-    // The left hand's texture is the right one's, mirrored.
+    // The left hand uses the right hand's texture, mirrored.
     float side = painted_at.x > mirror_line ? -1.0 : 1.0;
     vec2 spot = vec2(side > 0.0 ? painted_at.x : 2.0 * mirror_line - painted_at.x, painted_at.y);
     vec2 paper = (spot - hand_region.xy) * hand_region.zw + 0.5;
@@ -36,7 +36,7 @@ void main() {
     vec4 fine = grain(rest_at * 40.0 + tattoo_choice.z);
     float eye = mask.x * (1.0 - hand);
 
-    // Texture slopes into camera space without stored tangents (Mikkelsen 2010).
+    // Texture slopes to camera space without stored tangents (Mikkelsen 2010).
     vec2 tilt = (slope.xy * amounts.x + slope.zw * amounts.y) * hand;
     vec3 px = dFdx(at), py = dFdy(at);
     vec2 tx = dFdx(paper), ty = dFdy(paper);
@@ -44,7 +44,7 @@ void main() {
     float area = dot(px, r1);
     vec2 rise = vec2(dot(tilt, tx), dot(tilt, ty));
     vec3 bend = (r1 * rise.x + r2 * rise.y) / (abs(area) < 1e-14 ? 1e-14 : area);
-    bend = clamp(bend, -1e3, 1e3);  // where a triangle is seen edge on
+    bend = clamp(bend, -1e3, 1e3);  // for triangles seen edge-on
     float steep = length(bend), seam = step(length(tx) + length(ty), 8.0 * at.z * backwards.x / 0.35);
     vec3 bumped = normalize(n - bend * seam * min(1.0, 1.2 / max(steep, 1e-6)) + (fine.xyz - 0.5) * 0.07 * (1.0 - mark.z));
 
@@ -61,7 +61,7 @@ void main() {
     base = mix(base, hair_colour, clamp(mask.w + others.x * extra.x, 0.0, 1.0));
     float ink = others.y * mix(extra.z, extra.w, tattoo_choice.x) * (1.0 - palm);
     base = mix(base, vec3(0.025, 0.03, 0.04), ink * 0.85);
-    // Bed, half-moon and free edge of the nail are one ramp.
+    // One texture channel encodes bed, half-moon and free edge of the nail.
     float is_nail = smoothstep(0.25, 0.5, mark.z);
     vec3 plate = mix(mix(nail_colour, tip_colour, smoothstep(0.72, 0.85, mark.z) * 0.45), tip_colour, smoothstep(0.88, 0.97, mark.z));
     base = mix(base, mix(plate, nail_colour, nail.x), is_nail);
@@ -72,7 +72,7 @@ void main() {
     float f0 = mix(0.028, 0.045, is_nail), open = ambient(), bleed = nail.w * (1.0 - 0.7 * is_nail * nail.x);
     vec3 scatter = vec3(0.26, 0.13, 0.08) * bleed;
     vec3 smooth_red = normalize(mix(bumped, n, 0.7));
-    // Light that was reflected among neighbouring skin comes back redder (multi-bounce AO, Jimenez 2016).
+    // Light that bounces between neighbouring skin gets redder (multi-bounce AO, Jimenez 2016).
     vec3 sheltered = max(vec3(open), ((open * (2.0404 * base - 0.3324) + (-4.7951 * base + 0.6417)) * open
         + (2.7552 * base + 0.6903)) * open);
     vec3 light = vec3(sky(smooth_red).r, sky(bumped).gb) * sheltered;

@@ -1,10 +1,9 @@
-"""The hand's painted textures: creases, wrinkles, veins, nails, blush, hair and tattoos, drawn by procedure.
+"""Procedural skin textures of the hand: creases, wrinkles, veins, nails, blush, hair and tattoos.
 
-They are drawn on a square of paper which is the right hand's part of MakeHuman's texture coordinates (see
-`REGION`); the left hand's part is its mirror image. One unit of paper is about 0.35 m of skin. Positions below
-were read off the laid-out mesh; what is drawn where follows surface anatomy (flexion creases of the palm and
-fingers: Kimura and Kitagawa 1986, "Embryological development of human palmar, plantar, and digital flexion
-creases"; knuckle folds and dorsal veins: Gray's Anatomy, surface anatomy of the hand).
+The textures cover the right hand's part of MakeHuman's texture coordinates (`REGION`); the left hand's part is its
+mirror image. Positions in this file are in texture units, 0 to 1 across the region: one unit is about 0.35 m of skin.
+They were read off the unwrapped mesh. Flexion creases follow Kimura and Kitagawa 1986, "Embryological development of
+human palmar, plantar, and digital flexion creases"; knuckle folds and dorsal veins follow Gray's Anatomy.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render.types import Floats
+from knuckle.synth.render.primitives import Floats
 
 Bytes = npt.NDArray[np.uint8]
 Points = tuple[tuple[float, float], ...]
 
-REGION = (0.4578, 0.1040, 0.1985, 0.1985)  # of the texture coordinates: centre and size, right hand
-MIRROR_LINE = 0.5622  # u of the line about which the left hand's part mirrors the right hand's
+REGION = (0.4578, 0.1040, 0.1985, 0.1985)  # centre and size of the right hand in texture coordinates
+MIRROR_LINE = 0.5622  # u of the line that mirrors the right hand's part into the left hand's
 SIDE = 1024
 METRES_PER_UNIT = 0.35
-# Palm side, finger by finger from the thumb: tip, outer joint, middle joint, base; then half a finger's width.
+# Palm side of each digit from the thumb: tip, outer joint, middle joint, base. WIDTHS: half the width of each.
 PALMAR: tuple[Points, ...] = (
     ((0.305, 0.945), (0.337, 0.888), (0.360, 0.840), (0.400, 0.785)),
     ((0.045, 0.785), (0.112, 0.768), (0.175, 0.758), (0.218, 0.748)),
@@ -30,7 +29,7 @@ PALMAR: tuple[Points, ...] = (
     ((0.100, 0.460), (0.152, 0.500), (0.213, 0.545), (0.262, 0.575)),
     ((0.235, 0.415), (0.266, 0.446), (0.300, 0.480), (0.330, 0.508)),
 )
-# Back, from the thumb: tip, outer joint, middle joint, knuckle.
+# Back of each digit from the thumb: tip, outer joint, middle joint, knuckle.
 DORSAL: tuple[Points, ...] = (
     ((0.902, 0.247), (0.865, 0.318), (0.800, 0.410), (0.735, 0.455)),
     ((0.716, 0.050), (0.695, 0.113), (0.673, 0.172), (0.635, 0.250)),
@@ -39,7 +38,7 @@ DORSAL: tuple[Points, ...] = (
     ((0.240, 0.386), (0.287, 0.400), (0.330, 0.412), (0.410, 0.420)),
 )
 WIDTHS = (0.034, 0.032, 0.032, 0.030, 0.026)
-# Centre, direction to the tip, half length, half width of each nail.
+# Centre, direction to the tip, half the length and half the width of each nail.
 NAILS = (
     ((0.899, 0.268), (0.18, -0.98), 0.0195, 0.0165),
     ((0.7145, 0.066), (0.05, -1.0), 0.0190, 0.0155),
@@ -81,7 +80,7 @@ def _smooth(points: Points | Floats, count: int = 48) -> Floats:
 
 
 def _stroke(canvas: Floats, points: Floats, width: float, strength: float = 1.0) -> None:
-    """Draw a curve of paper points, `width` texels wide, fading towards both of its ends; the stronger wins."""
+    """Draw a curve of (n, 2) points, `width` texels wide, fading at both ends. The stronger curve wins."""
     pixels = points * SIDE - 0.5
     fade = np.sin(np.linspace(0.12, np.pi - 0.12, len(points) - 1)) ** 0.5
     x0, y0 = np.clip(pixels.min(0).astype(int) - 8, 0, SIDE - 1).tolist()
@@ -94,7 +93,7 @@ def _stroke(canvas: Floats, points: Floats, width: float, strength: float = 1.0)
 
 
 def _across(centre: npt.ArrayLike, along: npt.ArrayLike, half: float, bow: float, wobble: npt.ArrayLike) -> Floats:
-    """A curve across a finger: `half` to each side, bowed by `bow` along it."""
+    """A curve across a finger: `half` to each side, bent by `bow` and displaced by `wobble` along the finger."""
     a = np.asarray(along, np.float64)
     a = a / np.linalg.norm(a)
     side = np.array([-a[1], a[0]])
@@ -104,20 +103,21 @@ def _across(centre: npt.ArrayLike, along: npt.ArrayLike, half: float, bow: float
 
 
 def _blob(centre: npt.ArrayLike, radius: float) -> Floats:
+    """A Gaussian spot with the peak 1."""
     y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
     cx, cy = np.asarray(centre)
     return np.asarray(np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * radius**2)), np.float32)
 
 
 def _noise(rng: np.random.Generator, cells: float) -> Floats:
-    """Smooth noise of standard deviation 1 with about `cells` blobs along the paper."""
+    """Smooth noise with a standard deviation of 1 and about `cells` blobs along one side."""
     small = rng.standard_normal((SIDE, SIDE)).astype(np.float32)
     blurred = cv2.GaussianBlur(small, (0, 0), SIDE / cells / 3)
     return np.asarray(blurred / blurred.std(), np.float32)
 
 
 def _creases(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Depth 0..1 of the creases and of the fine wrinkles."""
+    """Depth, 0 to 1, of the creases and of the fine wrinkles."""
     deep, fine = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     for k, line in enumerate(PALM_LINES):
         _stroke(deep, _smooth(line, 64), 3 if k < 3 else 1, 1.0 if k < 3 else 0.45)
@@ -129,7 +129,7 @@ def _creases(rng: np.random.Generator) -> tuple[Floats, Floats]:
                 shift = along / np.linalg.norm(along) * (number - (lines - 1) / 2) * 0.010
                 wobble = rng.normal(0, 0.0008, 9).cumsum()
                 _stroke(deep, _across(p[joint] + shift, along, width * 1.05, -0.003, wobble), 2, 1.0 - 0.3 * number)
-        for _ in range(26):  # small lines of the finger's pads
+        for _ in range(26):  # small lines of the pads
             spot = p[0] + (p[3] - p[0]) * rng.uniform(0.2, 1.1)
             turn = p[1] - p[0] + rng.normal(0, 0.02, 2)
             half = width * rng.uniform(0.15, 0.5)
@@ -155,7 +155,7 @@ def _creases(rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def _nails() -> tuple[Floats, Floats]:
-    """The nails' ramp (0.6 bed, 0.8 half-moon, 1 free edge) and their height."""
+    """Nails as one value (0.6 bed, 0.8 half-moon, 1 free edge), and their height."""
     y, x = (np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) + 0.5) / SIDE
     ramp, height = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     for (cx, cy), direction, length, width in NAILS:
@@ -172,7 +172,7 @@ def _nails() -> tuple[Floats, Floats]:
 
 
 def _blush() -> Floats:
-    """Where blood shows: knuckles, finger tips, the palm's pads."""
+    """Where the skin is redder: knuckles, finger tips, the pads of the palm."""
     total = np.zeros((SIDE, SIDE), np.float32)
     for points in DORSAL:
         for joint, radius, amount in ((1, 0.014, 0.55), (2, 0.022, 0.8), (3, 0.030, 0.6)):
@@ -187,7 +187,7 @@ def _blush() -> Floats:
 
 
 def _hair(rng: np.random.Generator) -> Floats:
-    """Short hairs on the back of the hand and of the fingers' first bones, pointing outwards."""
+    """Short hairs on the back of the hand and of the first phalanges, pointing outwards."""
     canvas = np.zeros((SIDE, SIDE), np.float32)
     roots = [(p, q, 0.008, 26) for p, q in ((d[3], d[2]) for d in DORSAL[1:])]
     for start, end, spread, count in [
@@ -205,7 +205,7 @@ def _hair(rng: np.random.Generator) -> Floats:
 
 
 def _tattoos(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Two designs: a rosette with rays, and bands and words on the fingers."""
+    """Two designs: a rosette with rays; bands round the fingers and a stem with leaves."""
     first, second = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     centre, t = np.array([0.585, 0.42]), np.linspace(0, 2 * np.pi, 120)
     for radius, petals in ((0.03, 5), (0.055, 8), (0.075, 8)):
@@ -238,7 +238,7 @@ def _tattoos(rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def _slopes(height_m: Floats) -> tuple[Floats, Floats]:
-    """Along u and v, metres of height per unit of paper, as bytes about 128 for -0.5 to 0.5."""
+    """Slopes along u and v, metres of height per texture unit, plus 0.5."""
     dx = cv2.Sobel(height_m, -1, 1, 0, scale=1 / 8) * SIDE
     dy = cv2.Sobel(height_m, -1, 0, 1, scale=1 / 8) * SIDE
     return np.asarray(dx + 0.5, np.float32), np.asarray(dy + 0.5, np.float32)
@@ -248,9 +248,12 @@ def _blurred(picture: Floats, texels: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), texels), np.float32)
 
 
-def paint() -> dict[str, Bytes]:
-    """Three (1024, 1024, 4) pictures: "folds" (slopes of creases; of wrinkles), "marks" (cavity, veins, nail ramp,
-    blush) and "ornaments" (hair, palm, two tattoos). Row 0 is v = 0. Always the same."""
+def draw_textures() -> dict[str, Bytes]:
+    """Three (1024, 1024, 4) textures, the same in every process; row 0 is v = 0.
+
+    "folds": slopes of creases (two channels) and of wrinkles. "marks": cavity, veins, nails, blush. "ornaments": hair,
+    palm, two tattoos.
+    """
     rng = np.random.default_rng(11)
     deep, fine = _creases(rng)
     nail, nail_height = _nails()

@@ -4,7 +4,7 @@ uniform vec3 base_colour, pattern_colour;
 uniform vec4 finish;            // roughness, metal, bump, 1 / pattern size
 uniform vec3 shift;             // moves the pattern
 uniform int pattern, lights;
-uniform vec4 nature;            // fuzz of cloth, glow, folds of a glove, share of knit relief
+uniform vec4 nature;            // fuzz of cloth, emission, creases of a glove, unused
 uniform vec4 hand_region;
 uniform float mirror_line;
 
@@ -65,7 +65,7 @@ void main() {
         light += shine[k] * max(0.0, mix(nl, nl * 0.75 + 0.25, nature.x)) * arrives;
         shimmer += shine[k] * tint * gloss(bumped, v, towards[k], roughness, f) * arrives;
     }
-    // Fibres seen edge-on catch light (Ashikhmin 2000, in its simplest form).
+    // Fibres seen edge-on catch light (a simple form of Ashikhmin 2000).
     light *= 1.0 + 0.35 * nature.x * pow(max(0.0, 1.0 - nv), 3.0);
     colour = vec4(base * light * (1.0 - metal) + shimmer * (1.0 - 0.85 * nature.x) + base_colour * nature.y, 1.0);
 }

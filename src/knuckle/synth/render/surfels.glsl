@@ -1,4 +1,4 @@
-// What is seen at every pixel's centre, kept for shading later: small triangles are dear to shade in place.
+// What is seen at each pixel's centre. It is shaded later, because shading small triangles in place is slow.
 uniform float id;
 in float depth;
 in vec3 facing;

@@ -1,4 +1,4 @@
-"""What a camera sees of a mesh: matrices for the shaders, triangles in view and the rectangle that they cover."""
+"""Culling and projection: which triangles a camera sees, the rectangle they cover, and matrices for the shaders."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render.types import Camera, Floats, Ints, Mesh
+from knuckle.synth.render.primitives import Camera, Floats, Ints, Mesh
 
-Box = tuple[int, int, int, int]  # x0, y0, x1, y1 pixels, the latter two not inside
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1 pixels; x1 and y1 are just outside
 
-AROUND = 0.25  # sides beyond the picture where things still cast shadows into it
+AROUND = 0.25  # objects this many sides beyond the picture still cast shadows into it
 NEAREST_M = 0.02
 
 
 @dataclass(frozen=True, eq=False)
 class InView:
-    """faces (m, 3): the triangles in view or near it, the mesh's own array where all are; box: pixels they may
-    cover; points (k, 3): some of their corners."""
+    """What a camera sees of a mesh.
+
+    Attributes:
+        faces: (m, 3) the triangles in view or near it; the mesh's own array if that is all of them.
+        box: the pixels that they may cover.
+        points: (k, 3) some of their corners, metres.
+    """
 
     faces: Ints
     box: Box
@@ -27,7 +32,7 @@ class InView:
 
 
 def in_view(mesh: Mesh, camera: Camera) -> InView:
-    """The part of a mesh in camera space that matters to a picture."""
+    """The triangles of a mesh in camera space that can change the picture."""
     x, y, z = mesh.vertices.T
     scale = 1 / np.maximum(z, np.float32(NEAREST_M))
     u, v = x * (camera.fx * scale) + camera.cx, y * (camera.fy * scale) + camera.cy
@@ -52,14 +57,14 @@ def in_view(mesh: Mesh, camera: Camera) -> InView:
 
 
 def clipped(u: Floats, v: Floats, width: int, height: int) -> Box:
-    """The rectangle around pixel coordinates, two pixels wider, within the picture."""
+    """The rectangle around pixel coordinates, two pixels wider, clipped to the picture."""
     x0, x1 = np.clip([u.min() - 2, u.max() + 3], 0, width).astype(int).tolist()
     y0, y1 = np.clip([v.min() - 2, v.max() + 3], 0, height).astype(int).tolist()
     return x0, y0, x1, y1
 
 
 def around(boxes: Sequence[Box]) -> Box:
-    """The rectangle around rectangles, of which empty ones do not count."""
+    """The smallest rectangle around rectangles; empty ones are ignored."""
     full = [box for box in boxes if box[0] < box[2] and box[1] < box[3]]
     if not full:
         return 0, 0, 0, 0
@@ -68,13 +73,13 @@ def around(boxes: Sequence[Box]) -> Box:
 
 
 def clip_pinhole(camera: Camera, edge: float) -> tuple[float, float, float, float]:
-    """The camera for the shaders; the picture's left and upper borders lie at -`edge` pixels."""
+    """The `pinhole` uniform of the shaders; the left and upper borders of the picture are at -`edge` pixels."""
     w, h = camera.width, camera.height
     return 2 * camera.fx / w, 2 * camera.fy / h, 2 * (camera.cx + edge) / w - 1, 2 * (camera.cy + edge) / h - 1
 
 
 def shadow_matrix(towards: npt.NDArray[np.float64], middle: Floats, radius: float) -> Floats:
-    """The (4, 4) orthographic view of a ball of `radius` metres at `middle` from the light, to -1..1."""
+    """(4, 4) orthographic view from a light of a ball around `middle`: the ball of `radius` metres maps to -1..1."""
     away = -towards / np.linalg.norm(towards)
     side = np.cross(away, (0.0, 1.0, 0.0) if abs(away[1]) < 0.9 else (1.0, 0.0, 0.0))
     side /= np.linalg.norm(side)

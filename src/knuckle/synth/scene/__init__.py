@@ -1,1 +1,1 @@
-"""What is in a picture: people, clothes, objects, background, and where the crop is cut."""
+"""What is in a picture: people, clothes, objects, backgrounds, and the regions that crops show."""

@@ -1,6 +1,6 @@
-"""What lies behind the things: procedural rooms, walls and outdoors lit as the surroundings are, or photos.
+"""Backgrounds: procedural rooms, walls and outdoors, lit like the rest of the scene, or photos.
 
-A background is (h, w, 3) float32 linear light of the pinhole camera's picture.
+A background is (h, w, 3) float32 linear light, as a pinhole camera sees it.
 """
 
 from __future__ import annotations
@@ -15,33 +15,37 @@ import numpy.typing as npt
 
 from knuckle.errors import InputError, SourceError
 from knuckle.synth.render import lighting, materials
-from knuckle.synth.render.types import Camera, Floats, Surroundings
+from knuckle.synth.render.primitives import Camera, Floats, Surroundings
 
+Floats64 = npt.NDArray[np.float64]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 class Photos:
-    """The pictures of a folder (and of those below it), read when they are needed.
+    """The photos of a folder and its subfolders, read when they are needed.
 
-    Raises `SourceError` where there is no such folder, and `InputError` where it holds no pictures.
+    Raises:
+        SourceError: there is no such folder.
+        InputError: the folder holds no photos.
     """
 
     def __init__(self, folder: Path | str) -> None:
         if not Path(folder).is_dir():
-            raise SourceError(f"no folder of background photos at {folder}")
+            raise SourceError(f"there is no folder of background photos at {folder}")
         self.paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
         if not self.paths:
             raise InputError(f"{folder} holds no background photos ({', '.join(sorted(SUFFIXES))})")
 
     def cut(self, rng: np.random.Generator, width: int, height: int) -> Floats:
-        """A random part of a random photo, perhaps mirrored: (height, width, 3) linear light.
+        """A random part of a random photo, half of them mirrored: (height, width, 3) linear light.
 
-        Raises `SourceError` for a file that is no picture.
+        Raises:
+            SourceError: the file cannot be read as an image.
         """
         path = self.paths[int(rng.integers(len(self.paths)))]
         photo = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if photo is None:
-            raise SourceError(f"{path} cannot be read as a picture: remove it or give another folder of backgrounds")
+            raise SourceError(f"{path} cannot be read as an image: remove it or give another folder of backgrounds")
         largest = min(photo.shape[1] / width, photo.shape[0] / height)
         scale = largest * rng.uniform(0.4, 1.0)
         w, h = max(1, int(width * scale)), max(1, int(height * scale))
@@ -57,7 +61,7 @@ _LINEAR = materials.linear(np.arange(256) / 255)
 
 
 def _rays(camera: Camera) -> Floats:
-    """(h, w, 3) directions of the pixels in camera space, z = 1."""
+    """(h, w, 3) ray directions of the pixels in camera space, with z = 1."""
     x = (np.arange(camera.width, dtype=np.float32) - camera.cx) / camera.fx
     y = (np.arange(camera.height, dtype=np.float32) - camera.cy) / camera.fy
     xs, ys = np.meshgrid(x, y)
@@ -65,7 +69,7 @@ def _rays(camera: Camera) -> Floats:
 
 
 def _panorama(surroundings: Surroundings, d: Floats) -> Floats:
-    """What the panorama shows along (h, w, 3) unit directions in the room's space."""
+    """(h, w, 3) light of the panorama along (h, w, 3) unit directions in the room's space."""
     height = surroundings.panorama.shape[0]
     wide = np.concatenate([surroundings.panorama, surroundings.panorama[:, :1]], 1)
     column = (cv2.phase(np.ascontiguousarray(d[..., 2]), np.ascontiguousarray(d[..., 0])) / np.pi + 1) * height - 0.5
@@ -76,7 +80,7 @@ def _panorama(surroundings: Surroundings, d: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _noises() -> Floats:
-    """(4, 512, 512) noise that repeats, of mean 0 and deviation 1; from rough to smooth, as surfaces have it."""
+    """(4, 512, 512) noise that repeats, mean 0, standard deviation 1, from rough to smooth."""
     rng = np.random.default_rng(23)
     f = np.hypot(np.fft.fftfreq(512)[:, None] * 512, np.fft.rfftfreq(512)[None] * 512)
     f[0, 0] = 1
@@ -89,9 +93,9 @@ def _noises() -> Floats:
     return np.asarray(fields, np.float32)
 
 
-def _texture(rng: np.random.Generator, height: int, width: int, rough: float) -> Floats:
-    """(h, w) noise of mean 0; its amplitude falls with frequency to about the power `rough`, 0.5 to 1.8."""
-    field = _noises()[int(np.clip(round((rough - 0.5) / 0.43), 0, 3))]
+def _texture(rng: np.random.Generator, height: int, width: int, smoothness: float) -> Floats:
+    """(h, w) noise of mean 0 whose amplitude falls with frequency to the power `smoothness`, 0.5 to 1.8."""
+    field = _noises()[int(np.clip(round((smoothness - 0.5) / 0.43), 0, 3))]
     x, y = (int(v) for v in rng.integers(0, 512, 2))
     rows, columns = (y + np.arange(height)) % 512, (x + np.arange(width)) % 512
     cut = field[rows][:, columns]
@@ -99,7 +103,7 @@ def _texture(rng: np.random.Generator, height: int, width: int, rough: float) ->
 
 
 def _calm_colour(rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Linear reflectance of walls and furniture: whites, greys, browns, seldom strong colours."""
+    """(3,) linear reflectance of walls and furniture: whites, greys and browns, rarely strong colours."""
     if rng.random() < 0.25:
         return np.asarray(materials.any_colour(rng), np.float64)
     value, warm = rng.uniform(0.04, 0.8) ** 1.2, rng.normal(0.12, 0.16)
@@ -107,8 +111,8 @@ def _calm_colour(rng: np.random.Generator) -> npt.NDArray[np.float64]:
     return np.asarray(np.clip(value * tint, 0.01, 0.9), np.float64)
 
 
-def _figure(rng: np.random.Generator, u: Floats, v: Floats) -> Floats:
-    """0..1 pattern of a surface with coordinates in metres: boards, tiles, grain, shelves, or plain with stains."""
+def _surface_pattern(rng: np.random.Generator, u: Floats, v: Floats) -> Floats:
+    """(n,) pattern, 0 to 1, at coordinates in metres: boards, tiles, shelves, or plain with stains."""
     kind = rng.random()
     size = float(np.exp(rng.uniform(np.log(0.08), np.log(0.6))))
     noise = _noises()[int(rng.integers(1, 4))]
@@ -128,17 +132,17 @@ def _figure(rng: np.random.Generator, u: Floats, v: Floats) -> Floats:
     return np.asarray(0.25 * stain * rng.random() + 0.1, np.float32)
 
 
-def _surface(rng: np.random.Generator, u: Floats, v: Floats) -> Floats:
-    """(n, 3) reflectance at coordinates in metres."""
+def _surface_colour(rng: np.random.Generator, u: Floats, v: Floats) -> Floats:
+    """(n, 3) reflectance of a surface of a random pattern at coordinates in metres."""
     one, other = _calm_colour(rng), _calm_colour(rng)
-    mixed = one + (other - one) * rng.uniform(0.2, 0.9) * np.clip(_figure(rng, u, v), 0, 1)[:, None]
+    mixed = one + (other - one) * rng.uniform(0.2, 0.9) * np.clip(_surface_pattern(rng, u, v), 0, 1)[:, None]
     return np.asarray(np.clip(mixed, 0.01, 0.9), np.float32)
 
 
 def _box_hits(inverse: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """Where rays from the origin enter and leave an axis-aligned box (Kay and Kajiya 1986): two (n,) distances.
+    """(n,) distances where rays from the origin enter and leave an axis-aligned box (Kay and Kajiya 1986).
 
-    inverse: (3, n), one over the rays' directions.
+    `inverse` (3, n) is one over the rays' directions.
     """
     a, b = low[:, None] * inverse, high[:, None] * inverse
     near, far = np.minimum(a, b), np.maximum(a, b)
@@ -146,7 +150,7 @@ def _box_hits(inverse: Floats, low: Floats, high: Floats) -> tuple[Floats, Float
 
 
 def _may_be_seen(lows: Floats, highs: Floats, camera: Camera, surroundings: Surroundings) -> list[int]:
-    """Which boxes (n, 3) of a room are not wholly beside or behind the view."""
+    """Numbers of the boxes, with corners `lows` and `highs` (n, 3), that are not entirely outside the view."""
     corners = np.stack([np.where([k & 1, k & 2, k & 4], highs, lows) for k in range(8)], 1)
     x, y, z = np.moveaxis(corners @ np.asarray(surroundings.camera_from_room, np.float32).T, -1, 0)
     left, right = (z * ((edge - camera.cx) / camera.fx) for edge in (0, camera.width))
@@ -156,7 +160,7 @@ def _may_be_seen(lows: Floats, highs: Floats, camera: Camera, surroundings: Surr
 
 
 def _nearest(rays: Floats, lows: Floats, highs: Floats, seen: list[int]) -> tuple[Floats, npt.NDArray[np.int32]]:
-    """Where (n, 3) rays hit the first of some boxes, of which number 0 is the room around: points and numbers."""
+    """Where (n, 3) rays hit the nearest of the `seen` boxes: points and box numbers. Box 0 is the room around."""
     inverse = np.ascontiguousarray(1 / rays.T)
     nearest, which = np.full(len(rays), np.inf, np.float32), np.zeros(len(rays), np.int32)
     for number in sorted({0, *seen}):
@@ -168,11 +172,11 @@ def _nearest(rays: Floats, lows: Floats, highs: Floats, seen: list[int]) -> tupl
     return rays * nearest[:, None], which
 
 
-def _room(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) -> Floats:
-    """A room with furniture, pictures and screens, cast ray by ray at half size and lit by the surroundings."""
-    h, w = (camera.height + 1) // 2, (camera.width + 1) // 2
-    rays = _rays(camera)[::2, ::2].reshape(-1, 3) @ np.asarray(surroundings.camera_from_room, np.float32)
-    rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True) + np.float32(1e-7)
+def _random_boxes(rng: np.random.Generator) -> tuple[Floats64, Floats64, list[tuple[Floats64, Floats64]]]:
+    """Half the size of a room, the camera's place in it, and the corners of boxes relative to the camera.
+
+    The first box is the room itself, the others are furniture and flat things on the walls.
+    """
     half = np.array([rng.uniform(1.2, 4), rng.uniform(1.15, 1.7), rng.uniform(1.2, 4)])
     eye = rng.uniform(-0.6, 0.6, 3) * half * np.array([1, 0.4, 1])
     boxes = [(-half - eye, half - eye)]
@@ -186,11 +190,21 @@ def _room(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) 
         else:  # a picture, a screen, a shelf or a door on a wall
             size[axis] = 0.03
         boxes.append((spot - size - eye, spot + size - eye))
+    return half, eye, boxes
+
+
+def _room(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) -> Floats:
+    """A room with furniture, pictures and screens, lit by the surroundings and ray-cast at half size."""
+    h, w = (camera.height + 1) // 2, (camera.width + 1) // 2
+    rays = _rays(camera)[::2, ::2].reshape(-1, 3) @ np.asarray(surroundings.camera_from_room, np.float32)
+    rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True) + np.float32(1e-7)
+    half, eye, boxes = _random_boxes(rng)
     lows, highs = np.asarray(boxes, np.float32).transpose(1, 0, 2)
     points, which = _nearest(rays, lows, highs, _may_be_seen(lows, highs, camera, surroundings))
     faces = np.argmin(np.abs(np.concatenate([(points - lows[which]).T, (points - highs[which]).T])), 0)
     colour = np.empty((len(rays), 3), np.float32)
     irradiance = _irradiance(surroundings)
+    # Group the pixels by box and face: each face has its own colours.
     codes = (which * 6 + faces).astype(np.int16)
     order = np.argsort(codes, kind="stable")
     for chosen in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
@@ -199,9 +213,9 @@ def _room(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) 
         p = points[chosen] + eye.astype(np.float32)
         normal = np.eye(3)[face % 3] * (1 if (face >= 3) != (number == 0) else -1)
         lit = irradiance(normal)
-        colour[chosen] = _surface(rng, p[:, u] + 20, p[:, v] + 20) * lit.astype(np.float32)
+        colour[chosen] = _surface_colour(rng, p[:, u] + 20, p[:, v] + 20) * lit.astype(np.float32)
     x, y, z = np.minimum(np.abs(points - lows[0]), np.abs(points - highs[0])).T
-    inner = np.maximum(np.minimum(x, y), np.minimum(np.maximum(x, y), z))  # to the nearest edge: the middle one
+    inner = np.maximum(np.minimum(x, y), np.minimum(np.maximum(x, y), z))  # distance to the nearest edge: the median
     colour *= (1 - 0.45 * np.exp(-inner / 0.25))[:, None]  # corners are darker
     lamp = (rng.uniform(-1, 1, 3) * half - eye).astype(np.float32)
     colour *= (0.55 + 0.9 / (1 + 0.5 * ((points - lamp) ** 2).sum(1)))[:, None]
@@ -210,7 +224,7 @@ def _room(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) 
 
 
 def _irradiance(surroundings: Surroundings) -> Callable[[npt.ArrayLike], npt.NDArray[np.float64]]:
-    """A function of a normal in the room's space: linear light from a white surface that has it."""
+    """A function from a normal (3,) in the room's space to the linear light (3,) that a white surface reflects."""
     sums, keys = lighting.harmonics(surroundings), lighting.turned_lights(surroundings)
 
     def of(normal: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -225,7 +239,7 @@ def _irradiance(surroundings: Surroundings) -> Callable[[npt.ArrayLike], npt.NDA
 
 
 def _wall(rng: np.random.Generator, camera: Camera) -> Floats:
-    """A wall, curtain or table top close behind, (h, w, 3) reflectance: plain, striped, tiled, or grained."""
+    """(h, w, 3) reflectance of a wall, curtain or table top: plain, striped, tiled or grained."""
     h, w = camera.height, camera.width
     colour, other = _calm_colour(rng), _calm_colour(rng)
     y, x = np.mgrid[0:h, 0:w].astype(np.float32) / w
@@ -234,23 +248,23 @@ def _wall(rng: np.random.Generator, camera: Camera) -> Floats:
     period = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))
     kind = rng.random()
     if kind < 0.4:
-        figure = np.zeros((h, w), np.float32)
+        pattern = np.zeros((h, w), np.float32)
     elif kind < 0.55:
-        figure = np.clip(np.abs(np.mod(u / period, 1) - 0.5) * 12 - 2.5, 0, 1)
+        pattern = np.clip(np.abs(np.mod(u / period, 1) - 0.5) * 12 - 2.5, 0, 1)
     elif kind < 0.7:
         seam = np.minimum(np.abs(np.mod(u / period, 1) - 0.5), np.abs(np.mod(v / period, 1) - 0.5))
-        figure = np.clip((seam - 0.03) * 30, 0, 1)
+        pattern = np.clip((seam - 0.03) * 30, 0, 1)
     elif kind < 0.85:
-        figure = 0.5 + 0.5 * np.sin(60 * (u * 0.6 + 0.012 * _texture(rng, h, w, 1.8)) / period**0.5)
+        pattern = 0.5 + 0.5 * np.sin(60 * (u * 0.6 + 0.012 * _texture(rng, h, w, 1.8)) / period**0.5)
     else:
-        figure = np.clip(_texture(rng, h, w, float(rng.uniform(0.8, 1.6))) * 0.8 + 0.5, 0, 1)
-    albedo = colour + (other - colour) * figure[..., None] * rng.uniform(0.2, 1)
+        pattern = np.clip(_texture(rng, h, w, float(rng.uniform(0.8, 1.6))) * 0.8 + 0.5, 0, 1)
+    albedo = colour + (other - colour) * pattern[..., None] * rng.uniform(0.2, 1)
     grain = 1 + rng.uniform(0.02, 0.12) * _texture(rng, h, w, float(rng.uniform(0.5, 1.5)))
     return np.asarray(np.clip(albedo * grain[..., None], 0.003, 0.95), np.float32)
 
 
 def _matt_light(surroundings: Surroundings, rng: np.random.Generator, camera: Camera) -> Floats:
-    """(h, w, 3) light on a surface that faces the camera about, with a slow fall-off."""
+    """(h, w, 3) light on a surface that roughly faces the camera, with a slow change across the picture."""
     facing = np.array([rng.normal(0, 0.4), rng.normal(-0.3, 0.4), -1.0])
     room = np.asarray(surroundings.camera_from_room).T @ (facing / np.linalg.norm(facing))
     total = _irradiance(surroundings)(room)
@@ -261,13 +275,13 @@ def _matt_light(surroundings: Surroundings, rng: np.random.Generator, camera: Ca
 
 
 def _outdoors(rng: np.random.Generator, camera: Camera, surroundings: Surroundings) -> Floats:
-    """Sky and ground of the surroundings, with trees or houses along the horizon; made at half size."""
+    """Sky, ground, and trees or houses along the horizon; computed at half size."""
     h, w = (camera.height + 1) // 2, (camera.width + 1) // 2
     rays = np.ascontiguousarray(_rays(camera)[::2, ::2]) @ np.asarray(surroundings.camera_from_room, np.float32)
     rays /= np.sqrt(cv2.transform(rays * rays, np.ones((1, 3), np.float32)))[..., None]
     picture = _panorama(surroundings, rays)
     x, down, z = (np.ascontiguousarray(rays[..., k]) for k in range(3))
-    # The ground, an eye's height below, with its grain in perspective.
+    # The ground, a metre or so below the camera.
     far = float(rng.uniform(0.3, 1.7)) / np.maximum(down, 0.01)
     gx, gz = (x * far * 60).astype(np.int32), (z * far * 60).astype(np.int32)
     fine, coarse = _noises()[1], _noises()[3]
@@ -299,15 +313,18 @@ def _outdoors(rng: np.random.Generator, camera: Camera, surroundings: Surroundin
 def random_background(
     rng: np.random.Generator, camera: Camera, surroundings: Surroundings, photos: Photos | None = None
 ) -> Floats:
-    """(h, w, 3) linear light behind the things: a photo where a folder is given (in three of four), else a wall or
-    a room with furniture, or the outdoors, lit by the surroundings; most of them out of focus by some amount."""
+    """(h, w, 3) linear light of a random background.
+
+    With `photos`, three of four backgrounds are photos. The others are a wall, a room or the outdoors, lit by the
+    surroundings, most of them a little out of focus.
+    """
     h, w = camera.height, camera.width
     if photos is not None and rng.random() < 0.75:
         picture = photos.cut(rng, w, h)
         mean = float(_matt_light(surroundings, rng, camera).mean())
         return np.asarray(picture * (0.45 * mean / max(float(picture.mean()), 0.02)) ** 0.7, np.float32)
     sigma = w * abs(rng.normal(0, 0.012))
-    step = 1 if sigma < 1.5 else 2 if sigma < 5 else 4  # what will be blurred is made small
+    step = 1 if sigma < 1.5 else 2 if sigma < 5 else 4  # what will be blurred is computed at a smaller size
     coarse = _coarser(camera, step)
     if surroundings.name in ("sun", "overcast") and rng.random() < 0.65:
         picture = _outdoors(rng, coarse, surroundings)
@@ -315,7 +332,7 @@ def random_background(
         picture = _wall(rng, coarse) * _matt_light(surroundings, rng, coarse)
     else:
         picture = _room(rng, coarse, surroundings)
-        if rng.random() < 0.5:  # the windows and lamps themselves
+        if rng.random() < 0.5:  # windows and lamps that are in view
             rays = _rays(_coarser(coarse, 2)) @ np.asarray(surroundings.camera_from_room, np.float32)
             rays /= np.sqrt(cv2.transform(rays * rays, np.ones((1, 3), np.float32)))[..., None]
             picture = picture + _enlarged(np.clip(_panorama(surroundings, rays) - 1.2, 0, 4), 2, coarse)
@@ -326,14 +343,14 @@ def random_background(
 
 
 def _coarser(camera: Camera, step: int) -> Camera:
-    """The same view in pixels `step` times as wide."""
+    """The same view with pixels `step` times as wide."""
     w, h = -(-camera.width // step), -(-camera.height // step)
     cx, cy = (camera.cx + 0.5) / step - 0.5, (camera.cy + 0.5) / step - 0.5
     return Camera(w, h, camera.fx / step, camera.fy / step, cx, cy)
 
 
 def _enlarged(picture: Floats, step: int, camera: Camera) -> Floats:
-    """A picture of `_coarser(camera, step)` at the camera's own size."""
+    """A picture of `_coarser(camera, step)`, resized to the camera's own size."""
     size = (picture.shape[1] * step, picture.shape[0] * step)
     large = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(large[: camera.height, : camera.width], np.float32)

@@ -16,7 +16,7 @@ from knuckle.synth.body.model import load_body
 from knuckle.synth.body.whole_body import PosedBody, posed_body
 from knuckle.synth.render import materials
 from knuckle.synth.render.mesh import inflate, part, place
-from knuckle.synth.render.types import Camera, Material, Mesh, SceneObject
+from knuckle.synth.render.primitives import Camera, Material, Mesh, SceneObject
 from knuckle.synth.scene.people import GLOVE_M, Person
 from knuckle.synth.scene.placement import rotation
 from knuckle.synth.scene.stage import SceneHand

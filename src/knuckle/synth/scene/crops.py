@@ -14,7 +14,7 @@ from knuckle.pipeline.hand import roi_from_landmarks
 from knuckle.pipeline.palm import roi_from_palm
 from knuckle.results import FloatArray, Palm, Roi
 from knuckle.synth.camera.labels import palm_of
-from knuckle.synth.render.types import Camera, Picture
+from knuckle.synth.render.primitives import Camera, Picture
 
 KINDS = ("palm", "track", "wrong")
 KIND_SHARES = (0.4, 0.5, 0.1)

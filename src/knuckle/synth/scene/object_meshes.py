@@ -1,6 +1,6 @@
-"""Things that hands hold and wear, as meshes: revolved, rounded and bent from a few numbers.
+"""Meshes of what hands hold and wear: bottles, books, phones, rings, watches, sleeves.
 
-Each shape comes in its own frame, metres, its long axis along y, its middle at the origin; `mesh.place` puts it.
+Each object has its own frame, in metres: the long axis is y, the centre is the origin. `mesh.place` moves it.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ import numpy.typing as npt
 from knuckle.errors import InputError
 from knuckle.results import FloatArray
 from knuckle.synth.render.mesh import place, vertex_normals
-from knuckle.synth.render.types import Mesh
+from knuckle.synth.render.primitives import Mesh
 
-Part = tuple[str, Mesh]  # what it is made of ("body", "screen", "liquid", …) and its shape
+Part = tuple[str, Mesh]  # name ("body", "screen", "liquid", ...), which decides the material, and mesh
 
 
 def lattice(points: npt.ArrayLike, around: bool = False) -> Mesh:
-    """A (rows, columns, 3) lattice of points as a surface; `around` joins its last column to its first.
+    """The surface through a (rows, columns, 3) lattice of points; `around` joins the last column to the first.
 
-    Texture coordinates run from 0 to 1 along both; triangles are turned so that the surface faces away from its
-    own middle.
+    Texture coordinates run from 0 to 1 along rows and columns. Triangles face away from the middle of the surface.
     """
     grid = np.asarray(points, np.float32)
     if around:
@@ -38,7 +37,7 @@ def lattice(points: npt.ArrayLike, around: bool = False) -> Mesh:
     if np.einsum("ij,ij->", across, corner.mean(1) - vertices.mean(0)) < 0:
         faces = np.ascontiguousarray(faces[:, ::-1])
     normals = vertex_normals(vertices, faces)
-    if around:  # the seam's two columns are one line
+    if around:  # the first and the last column are the same points and share their normals
         grid_normals = normals.reshape(rows, columns, 3)
         seam = grid_normals[:, 0] + grid_normals[:, -1]
         seam /= np.maximum(np.linalg.norm(seam, axis=-1, keepdims=True), 1e-9)
@@ -48,23 +47,19 @@ def lattice(points: npt.ArrayLike, around: bool = False) -> Mesh:
 
 
 def revolve(profile: Sequence[tuple[float, float]], segments: int = 24) -> Mesh:
-    """Turn a line of (radius, y) about the y axis; equal neighbours keep an edge sharp."""
+    """A surface of revolution: a profile of (radius, y) turned about the y axis. A repeated point is a sharp edge."""
     radius, y = np.array(profile).T
     turn = np.arange(segments) * (2 * math.pi / segments)
-    return lattice(
-        np.stack(
-            [np.outer(radius, np.cos(turn)), np.tile(y[:, None], (1, segments)), np.outer(radius, np.sin(turn))], -1
-        ),
-        around=True,
-    )
+    x, z = np.outer(radius, np.cos(turn)), np.outer(radius, np.sin(turn))
+    return lattice(np.stack([x, np.tile(y[:, None], (1, segments)), z], -1), around=True)
 
 
 def tube(path: npt.ArrayLike, radius: npt.ArrayLike, segments: int = 12, flat: float = 1.0) -> Mesh:
-    """A hose along (n, 3) points with (n,) radii; `flat` scales it across its own bend's plane."""
+    """A tube along (n, 3) points with (n,) radii; `flat` scales it at right angles to the plane of its path."""
     line = np.asarray(path, float)
     ahead = np.gradient(line, axis=0)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
-    helper = np.linalg.svd(line - line.mean(0))[2][-1]  # the direction in which the path varies least
+    helper = np.linalg.svd(line - line.mean(0))[2][-1]  # across the plane of the path
     if abs(ahead @ helper).max() > 0.95:
         helper = np.roll(helper, 1)
     side = np.cross(ahead, helper)
@@ -83,7 +78,7 @@ def ball(radius: float, segments: int = 20) -> Mesh:
 
 
 def rounded_box(width: float, height: float, depth: float, round_m: float = 0.003) -> Mesh:
-    """A box with rounded corners in the plane of width and height and a small bevel: phones, books, cards, boxes."""
+    """A box with corners rounded in the plane of width and height, and a small bevel: phones, books, cards, boxes."""
     round_m = min(round_m, 0.49 * width, 0.49 * height)
     bevel = min(0.3 * depth, 0.0025, 0.4 * round_m + 0.0005)
     outline = []
@@ -102,14 +97,14 @@ def rounded_box(width: float, height: float, depth: float, round_m: float = 0.00
 
 
 def can(radius: float, height: float, edge: float = 0.003) -> Mesh:
-    """A cylinder with a small bevel: cans, tubes, sticks, handles."""
+    """A cylinder with a small bevel: cans, tubes, sticks."""
     h, e = height / 2, min(edge, radius / 3, height / 4)
     line = [(1e-4, -h), (radius - e, -h), (radius - e, -h), (radius, -h + e), (radius, -h + e)]
     return revolve([*line, (radius, 0), *((r, -y) for r, y in reversed(line))])
 
 
 def bottle(radius: float, height: float) -> Mesh:
-    """A body, a shoulder and a neck with a cap."""
+    """A bottle with shoulder, neck and cap."""
     h, neck = height / 2, 0.36 * radius
     return revolve(
         [
@@ -121,7 +116,7 @@ def bottle(radius: float, height: float) -> Mesh:
 
 
 def cup(radius: float, height: float, handle: bool = True) -> list[Part]:
-    """A cup with a wall, something in it, and a handle on its +x side."""
+    """A cup or a glass with something in it, and a handle at +x."""
     h, wall, foot = height / 2, 0.003, 0.82 * radius
     outer = [(1e-4, h), (foot, h), (foot + 0.002, h - 0.003), (0.95 * radius, 0.2 * h), (radius, -h)]
     inner = [(radius - wall, -h), (0.94 * radius - wall, 0.2 * h), (foot - wall, h - 0.005)]
@@ -139,13 +134,14 @@ def cup(radius: float, height: float, handle: bool = True) -> list[Part]:
 def _disc(radius: float) -> Mesh:
     """A flat disc that faces -y."""
     mesh = revolve([(1e-4, 0), (0.5 * radius, 0), (radius, 0)])
-    return mesh if mesh.normals[:, 1].mean() < 0 else Mesh(
-        mesh.vertices, -mesh.normals, mesh.uv, np.ascontiguousarray(mesh.faces[:, ::-1]), {}, mesh.rest
-    )  # fmt: skip
+    if mesh.normals[:, 1].mean() < 0:
+        return mesh
+    faces = np.ascontiguousarray(mesh.faces[:, ::-1])
+    return Mesh(mesh.vertices, -mesh.normals, mesh.uv, faces, {}, mesh.rest)
 
 
 def pen(radius: float, length: float) -> list[Part]:
-    """A barrel with a tip at -y and a clip end at +y."""
+    """A pen with its tip at -y and its cap at +y."""
     h = length / 2
     barrel = revolve([(0.0006, -h), (0.6 * radius, -0.9 * h), (radius, -0.8 * h), (radius, 0.5 * h)], 12)
     cap = revolve([(1.12 * radius, 0.45 * h), (1.12 * radius, 0.97 * h), (0.8 * radius, h), (1e-4, h)], 12)
@@ -153,7 +149,7 @@ def pen(radius: float, length: float) -> list[Part]:
 
 
 def phone(width: float, height: float, depth: float) -> list[Part]:
-    """A slab whose screen faces +z."""
+    """A phone whose screen faces +z."""
     screen = rounded_box(0.93 * width, 0.95 * height, 0.0012, 0.006)
     return [
         ("body", rounded_box(width, height, depth, 0.009)),
@@ -177,17 +173,17 @@ MAKERS: dict[str, Callable[[Sequence[float]], list[Part]]] = {
 
 
 def make(kind: str, size: Sequence[float]) -> list[Part]:
-    """The parts of a thing: (what of it, mesh).
+    """The parts of an object: (name, mesh) each.
 
     Args:
         kind: a key of `MAKERS`.
-        size: metres; (diameter, length) of round things, (width, height, depth) of flat ones.
+        size: metres: (diameter, length) of round objects, (width, height, depth) of flat ones.
 
     Raises:
-        InputError: another kind, or a size that is not positive.
+        InputError: there is no such kind, or a size is not positive.
     """
     if kind not in MAKERS:
-        raise InputError(f"no thing called {kind!r}; there are {', '.join(MAKERS)}")
+        raise InputError(f"there is no object called {kind!r}; expected one of {', '.join(MAKERS)}")
     if len(size) < 1 or not all(math.isfinite(edge) and edge > 0 for edge in size):
         raise InputError(f"a {kind} needs sizes above 0 m, got {tuple(size)}")
     padded = [*size, *[size[-1]] * 3]
@@ -195,16 +191,16 @@ def make(kind: str, size: Sequence[float]) -> list[Part]:
 
 
 def band(mesh: Mesh, centre: FloatArray, axis: FloatArray, width: float, thickness: float, reach: float) -> Mesh | None:
-    """A ring that lies on a mesh: rings, bracelets, straps, cuffs.
+    """A band round a finger or an arm: rings, bracelets, straps, hems.
 
     Args:
-        mesh: what wears it, in any space; the band comes out in the same.
-        centre, axis: a point inside and the direction along the limb.
-        width: along the limb; thickness: across it, metres.
-        reach: vertices further from the axis belong to something else.
+        mesh: of the wearer, in any space; the band is in the same space.
+        centre, axis: a point inside the finger or arm, and the direction along it.
+        width, thickness: along the axis and across it, metres.
+        reach: vertices further from the axis than this are ignored.
 
     Returns:
-        The band, or None where too little of the mesh is near to lie on.
+        The band, or None if too few vertices are near.
     """
     axis = axis / np.linalg.norm(axis)
     outline = cross_section(mesh, centre, axis, max(0.6 * width, 0.006), reach)
@@ -223,10 +219,10 @@ def band(mesh: Mesh, centre: FloatArray, axis: FloatArray, width: float, thickne
 def cross_section(
     mesh: Mesh, centre: FloatArray, axis: FloatArray, slab: float, reach: float, segments: int = 24
 ) -> tuple[FloatArray, ...] | None:
-    """Where a mesh's surface lies around an axis: middle (3,), side (3,), up (3,), radius (segments,), or None.
+    """The outline of a mesh around an axis: middle (3,), side (3,), up (3,), radius (segments,); None if it is empty.
 
-    Radii are the largest in each of `segments` directions among vertices within `slab` along the axis and `reach`
-    across it, filled where there is no vertex and smoothed.
+    The radius in each of `segments` directions is the largest among the vertices within `slab` along the axis and
+    `reach` across it. Directions without a vertex are interpolated, and the outline is smoothed.
     """
     offset = mesh.vertices - centre.astype(np.float32)
     offset = offset[np.abs(offset @ axis.astype(np.float32)) < slab].astype(np.float64)
@@ -253,7 +249,7 @@ def cross_section(
 
 
 def sleeve(mesh: Mesh, wrist: FloatArray, elbow: FloatArray, begins: float, loose: float) -> Mesh | None:
-    """A sleeve round a forearm from `begins` (0 wrist, 1 elbow) on, `loose` metres wider than the arm, with a hem."""
+    """A sleeve with a hem, from `begins` (0 wrist, 1 elbow) to the elbow, `loose` metres wider than the arm."""
     length = float(np.linalg.norm(elbow - wrist))
     axis = (elbow - wrist) / length
     sections = []
@@ -275,7 +271,7 @@ def sleeve(mesh: Mesh, wrist: FloatArray, elbow: FloatArray, begins: float, loos
 
 
 def watch(mesh: Mesh, centre: FloatArray, axis: FloatArray, back: FloatArray, size: float) -> list[Part]:
-    """A strap round a wrist with a case on its back; empty where the mesh is too thin there."""
+    """A watch with strap, case and face. `back` points out of the back of the hand. Empty if no strap fits."""
     strap = band(mesh, centre, axis, 0.55 * size, 0.0022, 0.06)
     if strap is None:
         return []

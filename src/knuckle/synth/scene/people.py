@@ -12,7 +12,7 @@ from knuckle.results import FloatArray
 from knuckle.synth.body.model import PosedHand, Shape
 from knuckle.synth.render import materials
 from knuckle.synth.render.mesh import inflate, part
-from knuckle.synth.render.types import Material, Mesh, SceneObject
+from knuckle.synth.render.primitives import Material, Mesh, SceneObject
 from knuckle.synth.scene import object_meshes
 from knuckle.synth.scene.stage import SceneHand
 

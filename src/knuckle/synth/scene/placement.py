@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from knuckle.results import FloatArray
 from knuckle.synth.camera import labels
-from knuckle.synth.render.types import Camera
+from knuckle.synth.render.primitives import Camera
 from knuckle.synth.scene.stage import SceneHand
 
 HAND_M = 0.18  # an adult's hand from wrist to finger tip

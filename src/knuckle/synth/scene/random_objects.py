@@ -9,7 +9,7 @@ import numpy as np
 from knuckle.results import FloatArray
 from knuckle.synth.render import materials
 from knuckle.synth.render.mesh import place
-from knuckle.synth.render.types import Material, Mesh, SceneObject
+from knuckle.synth.render.primitives import Material, Mesh, SceneObject
 from knuckle.synth.scene import object_meshes, placement
 from knuckle.synth.scene.stage import SceneHand
 

@@ -12,7 +12,7 @@ from knuckle.results import FloatArray, Roi
 from knuckle.synth.body.model import BodyModel
 from knuckle.synth.camera import labels
 from knuckle.synth.render import lighting
-from knuckle.synth.render.types import Camera, SceneObject, Surroundings
+from knuckle.synth.render.primitives import Camera, SceneObject, Surroundings
 from knuckle.synth.scene import clothed_bodies, crops, placement, random_objects
 from knuckle.synth.scene.placement import NEAREST_M, rotation
 from knuckle.synth.scene.random_hands import SceneMix, pair_of_hands, random_hand, random_person

@@ -10,7 +10,7 @@ import numpy as np
 
 from knuckle.results import FloatArray
 from knuckle.synth.render.mesh import place
-from knuckle.synth.render.types import Floats, SceneObject, Surroundings
+from knuckle.synth.render.primitives import Floats, SceneObject, Surroundings
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from knuckle.synth.camera import effects, fisheye, labels
 from knuckle.synth.camera.effects import CameraEffects
 from knuckle.synth.render import lighting
 from knuckle.synth.render.mesh import place
+from knuckle.synth.render.primitives import Camera, Floats, Material, Picture, SceneObject, Surroundings
 from knuckle.synth.render.renderer import Renderer
-from knuckle.synth.render.types import Camera, Floats, Material, Picture, SceneObject, Surroundings
 from knuckle.synth.scene import background, crops, object_meshes, random_scenes
 from knuckle.synth.scene.crops import CropRegion
 from knuckle.synth.scene.random_hands import SceneMix

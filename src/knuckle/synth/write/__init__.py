@@ -1,1 +1,1 @@
-"""Samples on disk: shards, clips, contact sheets."""
+"""Samples as files: shards, clips, contact sheets."""

@@ -23,7 +23,7 @@ from knuckle.datasets.hand_json import hand_to_json
 from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
 from knuckle.synth.camera import effects, labels
-from knuckle.synth.render.types import Camera, Floats
+from knuckle.synth.render.primitives import Camera, Floats
 from knuckle.synth.scene import background, people, random_scenes
 from knuckle.synth.scene.hand_motion import HandPath, random_paths
 from knuckle.synth.scene.placement import rotation

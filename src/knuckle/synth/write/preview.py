@@ -1,4 +1,4 @@
-"""Contact sheets: many samples in one picture, with or without their labels drawn."""
+"""Contact sheets: many samples in one image, with or without their labels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from knuckle.images import Image
 from knuckle.media.draw import DETECTION_COLOUR, FINGER_COLOURS, OUTLINE, PALM_COLOUR
 from knuckle.results import FINGERS, PALM_CONNECTIONS, FloatArray
 
-GAP = 2  # pixels between the pictures of a sheet
+GAP = 2  # pixels between the images of a sheet
 SELF_OCCLUDED_COLOUR, HIDDEN_COLOUR = (235, 87, 87), (40, 40, 46)
 
 
 def draw_labels(image: Image, hands: Iterable[LabelledHand], palms: bool = True, zoom: int = 2) -> Image:
-    """Bones, joints and palm squares over an enlarged copy of a picture.
+    """An enlarged copy of an image with the bones, landmarks and palm boxes of labelled hands.
 
-    Full dots are visible landmarks, red rings are hidden by their own hand, dark rings by something else.
+    The rim of a landmark says who hides it: light is visible, red is hidden by the hand itself, dark by something else.
     """
     picture: Any = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     for hand in hands:
@@ -58,14 +58,14 @@ def _dots(picture: Any, hand: LabelledHand, depth: FloatArray, fixed: Any, width
 
 
 def contact_sheet(pictures: Sequence[Image], columns: int = 8) -> Image:
-    """Square pictures of one size, row by row.
+    """Images of one size side by side, row by row.
 
     Raises:
-        InputError: there are none, or they differ in size.
+        InputError: there are no images, or they differ in size.
     """
     shapes = {picture.shape for picture in pictures}
     if len(shapes) != 1:
-        raise InputError(f"a contact sheet needs pictures of one size, got {sorted(shapes)}")
+        raise InputError(f"a contact sheet needs images of one size, got {sorted(shapes)}")
     height, width, _ = shapes.pop()
     rows = -(-len(pictures) // columns)
     columns = min(columns, len(pictures))
@@ -77,13 +77,14 @@ def contact_sheet(pictures: Sequence[Image], columns: int = 8) -> Image:
 
 
 def save_sheet(path: Path, sheet: Image, quality: int = 90) -> None:
-    """Write a sheet as .png or .jpg.
+    """Write a sheet as .png or .jpg; `quality` is that of the .jpg.
 
     Raises:
-        SinkError: it cannot be written.
+        InputError: another suffix.
+        SinkError: the file cannot be written.
     """
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise InputError(f"a contact sheet is a .png or .jpg file, got {path.name}")
+        raise InputError(f"a contact sheet must be a .png or .jpg file, got {path.name}")
     options = [] if path.suffix.lower() == ".png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
     _, data = cv2.imencode(path.suffix, sheet[..., ::-1], options)
     try:

@@ -1,4 +1,4 @@
-// The number of the thing as a depth, so that the depth test picks one thing's pixels for its shader.
+// Writes each pixel's object number as its depth, so that the depth test can select the pixels of one object.
 uniform sampler2D seen;
 out vec4 colour;
 

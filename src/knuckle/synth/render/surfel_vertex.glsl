@@ -10,7 +10,7 @@ out vec3 facing;
 out vec2 paint_at;
 out vec3 rest_at;
 out vec4 masks_at;
-out float blotch_at;   // coarse noise, smooth enough to be interpolated
+out float blotch_at;   // coarse noise, smooth enough to interpolate between vertices
 
 void main() {
     depth = vertex.z;

@@ -1,4 +1,4 @@
-// One triangle over the whole picture, at the depth of one thing's number.
+// One triangle over the whole picture, at the depth of an object's number.
 uniform float number;
 
 void main() {
