@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand, Visibility
-from knuckle.datasets.rows import box_of, numbers, points, side_of
+from knuckle.datasets.parsing import box_of, numbers, points, side_of
 from knuckle.results import PALM_LANDMARKS
 
 # Codes in the files: 0 visible, 1 hidden by the same hand, 2 hidden by something else, 3 outside, null not labelled.

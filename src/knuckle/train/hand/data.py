@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets import file_of, read_dataset
+from knuckle.datasets.image_source import names_in, read_member, source_in
 from knuckle.datasets.labels import LabelledHand, Shot, Visibility
-from knuckle.datasets.pictures import names_in, read_member, source_in
 from knuckle.errors import InputError
 from knuckle.geometry import apply, iou, whole_image
 from knuckle.images import Image

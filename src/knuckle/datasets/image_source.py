@@ -1,4 +1,4 @@
-"""Pictures by their source: plain files, and members of tar shards, which are read without unpacking anything."""
+"""Images by their source: plain files, and members of tar shards, which are read without unpacking the shard."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MARK = ".tar#"  # "shards/000.tar#00012.jpg"
 
 
 def source_in(shard: Path, member: str) -> str:
-    """The name of a picture inside a tar file, as `Shot.source` carries it."""
+    """The source of an image inside a tar file, as in `Shot.source`: "shards/000.tar#00012.jpg"."""
     return f"{shard}#{member}"
 
 
 def file_of(source: str) -> str:
-    """The file on disk that holds a source: the tar file for its members, else the source itself."""
+    """The file on disk that holds a source: the tar file of a member, else the source itself."""
     place = source.find(MARK)
     return source if place < 0 or os.path.exists(source) else source[: place + len(MARK) - 1]
 
 
 def open_image(source: str) -> Image:
-    """A photo as RGB uint8 (height, width, 3), from a file or from within a tar shard.
+    """A photo as RGB uint8 (height, width, 3), from a file or a member of a tar shard.
 
     Raises:
         SourceError: there is no such file or member, or it is no image.
@@ -48,7 +48,7 @@ def open_image(source: str) -> Image:
 
 
 def read_member(shard: Path, name: str) -> bytes:
-    """The bytes of one member: one seek and one read.
+    """The bytes of one member, read with one seek.
 
     Raises:
         SourceError: the shard cannot be read or has no such member.
@@ -74,17 +74,17 @@ def _stamp(shard: Path) -> tuple[int, int]:
 
 
 def names_in(shard: Path) -> list[str]:
-    """The members of a shard in their order.
+    """The names of a shard's members, in order.
 
     Raises:
-        SourceError: it is no tar file or it is cut off.
+        SourceError: it is no tar file, or it is cut off.
     """
     return list(members(str(shard), _stamp(shard)))
 
 
-@functools.cache  # an entry per shard: dropping one would mean reading a whole tar file again
+@functools.cache  # keeps all shards: to find the members of a shard again, the whole file must be read
 def members(shard: str, stamp: tuple[int, int]) -> Mapping[str, tuple[int, int]]:
-    """Where each member's bytes begin and how many they are; `stamp` makes a changed file be read anew."""
+    """The start and the number of bytes of each member. A changed file has another `stamp` and is read again."""
     try:
         with tarfile.open(shard, "r:") as tar:
             found = {member.name: (member.offset_data, member.size) for member in tar if member.isfile()}
@@ -97,7 +97,7 @@ def members(shard: str, stamp: tuple[int, int]) -> Mapping[str, tuple[int, int]]
 
 
 def clip_header(clip: Path) -> tuple[int, float, tuple[int, int]]:
-    """Number of frames, frames per second, width and height (before any rotation mark) of a clip, from its header.
+    """Number of frames, frames per second and (width, height) before rotation of a clip, from its header.
 
     Raises:
         SourceError: it is no clip that can be read.

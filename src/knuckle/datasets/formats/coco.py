@@ -1,4 +1,4 @@
-"""Reader of plain COCO keypoint files with 21 points per hand, as CVAT, Label Studio and Roboflow export them."""
+"""COCO keypoint files with 21 points per hand, as CVAT, Label Studio and Roboflow export them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from knuckle.datasets.labels import Dataset, LabelledHand, Shot
-from knuckle.datasets.rows import (
+from knuckle.datasets.parsing import (
     box_from_corner,
     files_of,
     images_in,
     keypoints_of,
     load_json,
-    may_be_found,
-    may_show,
     objects_in,
     row_of,
     visibility_by_flag,
+    visible_hands,
 )
 from knuckle.errors import InputError
 from knuckle.results import FINGERS, HandLandmark
@@ -34,11 +33,11 @@ FINGER_WORDS = {"thumb": "thumb", "index": "index", "fore": "index", "pointer": 
 JOINTS = {"thumb": ("cmc", "mcp", "ip", "tip")} | dict.fromkeys(
     FINGERS.keys() - {"thumb"}, ("mcp", "pip", "dip", "tip")
 )
-UNSAID = {"hand", "finger", "joint", "left", "right", "l", "r", "kp", "keypoint", "landmark", "point", "p"}
+IGNORED_WORDS = {"hand", "finger", "joint", "left", "right", "l", "r", "kp", "keypoint", "landmark", "point", "p"}
 
 
-def find_coco(path: Path) -> dict[str, Callable[[], Dataset]]:
-    """NAME.json, annotations/NAME.json or SPLIT/NAME.json with images, annotations and hands of 21 keypoints."""
+def find(path: Path) -> dict[str, Callable[[], Dataset]]:
+    """NAME.json, annotations/NAME.json or SPLIT/NAME.json with images, annotations, and hands of 21 keypoints."""
     splits: dict[str, Callable[[], Dataset]] = {}
     for file in files_of(path, "*.json", "*/*.json"):
         data = file.read_bytes()
@@ -50,16 +49,18 @@ def find_coco(path: Path) -> dict[str, Callable[[], Dataset]]:
             in_folder = path.is_dir() and file.parent != path and file.parent.name != "annotations"
             split = file.resolve().parent.name if in_folder or name.startswith("_annotations") else name
             split = f"{split}/{name}" if split in splits else split
-            splits[split] = functools.partial(_read_coco, file, whole, split)
+            splits[split] = functools.partial(_read, file, whole, split)
     return splits
 
 
 def _has_hands(whole: Mapping[str, Any]) -> bool:
-    """Whether some category has 21 keypoints, or an annotation 63 numbers."""
-    parts = [(entry, 21) for entry in _listed(whole, "categories")]
-    parts += [(entry, 63) for entry in _listed(whole, "annotations")]
-    found = ((entry["keypoints"], count) for entry, count in parts if isinstance(entry, dict) and "keypoints" in entry)
-    return any(isinstance(points, list) and len(points) == count for points, count in found)
+    """Whether a category has 21 keypoints, or an annotation 63 numbers."""
+    for name, count in (("categories", 21), ("annotations", 63)):
+        for entry in _listed(whole, name):
+            points = entry.get("keypoints") if isinstance(entry, dict) else None
+            if isinstance(points, list) and len(points) == count:
+                return True
+    return False
 
 
 def _listed(whole: Mapping[str, Any], name: str) -> list[Any]:
@@ -67,9 +68,9 @@ def _listed(whole: Mapping[str, Any], name: str) -> list[Any]:
     return listed if isinstance(listed, list) else []
 
 
-def _read_coco(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
-    """COCO keypoints (cocodataset.org/#format-data): boxes are left, top, width, height; v is 0 not labelled, 1 hidden,
-    2 visible. An image without annotations shows no hand; one with a crowd may show more than are labelled.
+def _read(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
+    """One file (cocodataset.org/#format-data): boxes are left, top, width, height; v is 0 not labelled, 1 hidden, 2
+    visible. An image without annotations shows no hand. An image with a crowd may show more hands than are labelled.
     """
     categories, orders = {}, {}
     for number, category in enumerate(objects_in(file, whole, "categories") if "categories" in whole else []):
@@ -89,7 +90,7 @@ def _read_coco(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
         with row_of(file, f"image {key}"):
             shots.append(_shot(_picture(file, str(image["file_name"])), image, hands[key]))
     named = (str(entry.get("name") or "") for entry in _listed(whole, "licenses") if isinstance(entry, dict))
-    note = "who made the labels is not told in the file; taken for people"
+    note = "the file does not say who made the labels; people are assumed"
     return Dataset(split, tuple(shots), licence=", ".join(filter(None, dict.fromkeys(named))), note=note)
 
 
@@ -98,7 +99,7 @@ def _is_hand(found: Mapping[str, Any], category: Mapping[str, Any]) -> bool:
 
 
 def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence[int]) -> LabelledHand | None:
-    """One annotation; None for a crowd, and for a hand of which there is neither a box nor a point."""
+    """One annotation; None for a crowd, and for a hand that has neither a box nor a point."""
     box = box_from_corner(found["bbox"]) if any(found.get("bbox") or ()) and any(found["bbox"][2:]) else None
     landmarks, visibility = None, None
     if any(found.get("keypoints") or ()):
@@ -111,7 +112,7 @@ def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence
 
 
 def _side(found: Mapping[str, Any], category: Mapping[str, Any]) -> str | None:
-    """Left or right from an attribute of the annotation, else from the category's name; taken for the person's own."""
+    """Left or right from an attribute of the annotation, else from the category's name: the person's own."""
     attributes = found.get("attributes")
     told = {str(key).lower(): value for key, value in attributes.items()} if isinstance(attributes, Mapping) else {}
     for text in (*(told.get(key) for key in SIDE_ATTRIBUTES), category.get("name")):
@@ -122,7 +123,7 @@ def _side(found: Mapping[str, Any], category: Mapping[str, Any]) -> str | None:
 
 
 def _picture(file: Path, name: str) -> Path:
-    """Images lie beside the file, in images/ there or above, or in a folder called like the split."""
+    """The path of an image: beside the file, in images/ there or above, or in a folder named like the split."""
     name = name.replace("\\", "/")
     above, split = file.parent.parent, file.stem.removeprefix("person_keypoints_")
     beside = (file.parent, file.parent / "images", file.parent / split, file.parent / "images" / split)
@@ -133,18 +134,17 @@ def _picture(file: Path, name: str) -> Path:
 
 def _shot(picture: Path, image: Mapping[str, Any], hands: Sequence[LabelledHand | None]) -> Shot:
     known = [hand for hand in hands if hand is not None]
-    shown = tuple(hand for hand in known if may_show(hand))
-    complete = len(known) == len(hands) and len(shown) == sum(map(may_be_found, known))
+    shown, complete = visible_hands(known, complete=len(known) == len(hands))
     group = str(picture).split(".rf.")[0]  # Roboflow's altered copies of one photo are NAME.rf.HASH.jpg
     return Shot(str(picture), 0, 0.0, (int(image["width"]), int(image["height"])), shown, complete, group=group)
 
 
 def _order_of(category: Mapping[str, Any]) -> Sequence[int]:
-    """Where each of our landmarks stands among a category's keypoints, by their names; our own order where they tell
+    """The place of each of our landmarks among a category's keypoints, by their names; our own order if the names say
     nothing (such as "a", "b", …).
 
     Raises:
-        ValueError: some names tell another order than ours, but not all of it.
+        ValueError: some names contradict our order, but not all names are known.
     """
     names = category.get("keypoints") or ()
     if len(names) != 21:
@@ -162,7 +162,7 @@ def _order_of(category: Mapping[str, Any]) -> Sequence[int]:
 
 
 def _meant_by(names: Sequence[str]) -> list[int | None]:
-    """The landmark that each name means: wrist, INDEX_FINGER_TIP, forefinger4, or plain numbers 0 to 20 or 1 to 21."""
+    """The landmark that each name means: wrist, INDEX_FINGER_TIP, forefinger4, or the numbers 0 to 20 or 1 to 21."""
     words = [list(_words(name)) for name in names]
     numbers = [int(found[0]) if len(found) == 1 and found[0].isdigit() else None for found in words]
     first = min((number for number in numbers if number is not None), default=0)
@@ -173,15 +173,15 @@ def _meant_by(names: Sequence[str]) -> list[int | None]:
 
 
 def _words(name: str) -> Iterator[str]:
-    """The words of a name that tell, in one spelling: "leftIndexFinger_TIP" is index, tip."""
+    """The words of a name that matter, in one spelling: "leftIndexFinger_TIP" gives index, tip."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace("finger", " finger ")
     for word in re.findall(r"[a-z]+|[0-9]+", spaced):
-        if word not in UNSAID:
+        if word not in IGNORED_WORDS:
             yield FINGER_WORDS.get(word, word)
 
 
 def _landmark(words: Sequence[str], first: int) -> int | None:
-    """From a finger and a joint, or a finger and a number that counts from `first` at its base."""
+    """The landmark for a finger and a joint, or for a finger and a number that is `first` at its base."""
     if words in (["wrist"], ["root"]):
         return int(HandLandmark.WRIST)
     if len(words) != 2 or words[0] not in JOINTS:

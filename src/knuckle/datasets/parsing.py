@@ -1,4 +1,4 @@
-"""What all label readers share: where a damaged row stands, arrays of the right shape, sizes of images."""
+"""What the readers of formats share: naming damaged rows, arrays of the right shape, files, sizes of images."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.errors import InputError, SourceError
 from knuckle.results import FloatArray
 
-LARGEST = 1e9  # of pixels, millimetres and the like: beyond it a number is damage
-EXIF_ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)  # the EXIF values that swap width and height
+LARGEST = 1e9  # pixels, millimetres and so on: a larger number is damage
+EXIF_ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF values that swap width and height
 
 
 @contextmanager
 def row_of(path: str | Path, row: object) -> Iterator[None]:
-    """Whatever is wrong with a row inside comes out as one line with the file and the row."""
+    """Turn what goes wrong while a row is read into one line that names the file and the row.
+
+    Raises:
+        InputError: in place of the error that was raised.
+    """
     try:
         yield
     except KeyError as error:
@@ -32,10 +36,10 @@ def row_of(path: str | Path, row: object) -> Iterator[None]:
 
 
 def numbers(values: Any, *shape: int) -> FloatArray:
-    """`values` as finite float32 of that shape.
+    """`values` as finite float32 of this shape.
 
     Raises:
-        ValueError: they are not, in words.
+        ValueError: they are no finite numbers of this shape.
     """
     wanted = " × ".join(map(str, shape))
     try:
@@ -50,7 +54,11 @@ def numbers(values: Any, *shape: int) -> FloatArray:
 
 
 def points(values: Any, *widths: int) -> FloatArray:
-    """(21, width) float32 where null stands for a number that nobody labelled; such rows become NaN."""
+    """(21, width) float32; a point with a null is not labelled and becomes NaN.
+
+    Raises:
+        ValueError: these are not 21 points, or they have another width than `widths`.
+    """
     rows = [[math.nan if value is None else float(value) for value in point] for point in values]
     widths_found = {len(point) for point in rows}
     if len(rows) != 21 or len(widths_found) != 1 or not widths_found <= set(widths):
@@ -63,7 +71,11 @@ def points(values: Any, *widths: int) -> FloatArray:
 
 
 def box_of(edges: Any) -> FloatArray:
-    """(4,) x0, y0, x1, y1 with some area."""
+    """(4,) x0, y0, x1, y1.
+
+    Raises:
+        ValueError: these are not four numbers, or the box has no area.
+    """
     box = numbers(edges, 4)
     if (box[2:] <= box[:2]).any():
         raise ValueError(
@@ -73,20 +85,28 @@ def box_of(edges: Any) -> FloatArray:
 
 
 def box_from_corner(edges: Any) -> FloatArray:
-    """(4,) x0, y0, x1, y1 of a COCO box: left, top, width, height."""
+    """(4,) x0, y0, x1, y1 from COCO's left, top, width, height."""
     x, y, width, height = numbers(edges, 4).tolist()
     return box_of([x, y, x + width, y + height])
 
 
 def unit_to_pixels(values: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """(n, 2) shares of width and height as pixels; what lies far outside of 0..1 was no share."""
+    """(n, 2) pixels from shares of width and height.
+
+    Raises:
+        ValueError: a number is far outside of 0..1, so these are no shares.
+    """
     if np.nanmax(np.abs(values - 0.5)) > 1.5:
         raise ValueError(f"expected shares of the image's width and height, 0 to 1, got {values.tolist()!r:.60}")
     return np.asarray(values * np.array(size, np.float32), np.float32)
 
 
 def project(xyz: FloatArray, camera: npt.ArrayLike) -> FloatArray:
-    """(n, 2) pixels of (n, 3) points in camera space (x right, y down, z away) by the 3 × 3 matrix K: K xyz / z."""
+    """(n, 2) pixels K xyz / z of (n, 3) points in camera space (x right, y down, z away); K is (3, 3).
+
+    Raises:
+        ValueError: a point lies behind the camera.
+    """
     if np.nanmin(xyz[:, 2]) <= 0:
         raise ValueError("a landmark lies behind the camera")
     shown = xyz @ np.asarray(camera, xyz.dtype).T
@@ -94,19 +114,23 @@ def project(xyz: FloatArray, camera: npt.ArrayLike) -> FloatArray:
 
 
 def visibility_of(pixels: FloatArray, seen: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """(21,) `Visibility`, for labels that place every point and say which ones can be seen."""
+    """(21,) `Visibility`, for labels that place every point and say which ones are `seen`."""
     inside = ((pixels[:, :2] >= -0.5) & (pixels[:, :2] < np.array(size) - 0.5)).all(axis=1)
     return np.where(inside, np.where(seen, Visibility.VISIBLE, Visibility.HIDDEN), Visibility.OUTSIDE).astype(np.uint8)
 
 
 def keypoints_of(values: Any, order: Sequence[int] = range(21)) -> tuple[FloatArray, FloatArray]:
-    """COCO's 63 numbers x, y, v as (21, 2) pixels, NaN where v is 0, and (21,) v; `order`: where ours stand."""
+    """COCO's 63 numbers x, y, v as (21, 2) pixels, NaN where v is 0, and (21,) v.
+
+    Args:
+        order: the place of each of our landmarks among COCO's.
+    """
     rows = numbers(values, 63).reshape(21, 3)[list(order)]
     return blanked(rows[:, :2], rows[:, 2] > 0), np.asarray(rows[:, 2], np.float32)
 
 
 def blanked(pixels: FloatArray, labelled: npt.NDArray[np.bool_]) -> FloatArray:
-    """The points, NaN where nobody labelled them."""
+    """The points, NaN where they are not `labelled`."""
     return np.where(labelled[:, None], pixels, np.nan).astype(np.float32)
 
 
@@ -119,7 +143,11 @@ def visibility_by_flag(flags: FloatArray) -> npt.NDArray[np.uint8]:
 
 
 def side_of(name: Any) -> str | None:
-    """ "Left" or "Right" from a label, or None."""
+    """ "Left" or "Right" from any spelling, or None.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if name is None:
         return None
     side = str(name).capitalize()
@@ -128,25 +156,38 @@ def side_of(name: Any) -> str | None:
     return side
 
 
-def tips(thumb: Any, index: Any) -> FloatArray:
+def fingertips(thumb: Any, index: Any) -> FloatArray:
     """(21, 2) landmarks of which only the tips of thumb and index finger are labelled."""
     landmarks = np.full((21, 2), np.nan, np.float32)
     landmarks[4], landmarks[8] = numbers(thumb, 2), numbers(index, 2)
     return landmarks
 
 
-def may_show(hand: LabelledHand) -> bool:
-    """Whether some point of the hand is visible, or may be because nobody said; other hands need not be found."""
+def visible_hands(hands: Iterable[LabelledHand], complete: bool) -> tuple[tuple[LabelledHand, ...], bool]:
+    """The hands of which something may be visible, and whether the image has no others.
+
+    A hand that is hidden completely need not be found. It may be found, so its image counts as incomplete.
+
+    Args:
+        complete: `hands` are all hands of the image.
+    """
+    hands = list(hands)
+    shown = tuple(hand for hand in hands if may_be_visible(hand))
+    return shown, complete and len(shown) == sum(is_in_image(hand) for hand in hands)
+
+
+def may_be_visible(hand: LabelledHand) -> bool:
+    """Whether some landmark of the hand is visible, or its visibility is not labelled."""
     return hand.visibility is None or bool(np.isin(hand.visibility, (Visibility.UNKNOWN, Visibility.VISIBLE)).any())
 
 
-def may_be_found(hand: LabelledHand) -> bool:
-    """Whether some point of the hand is in the image, be it hidden: finding it there is no false alarm."""
+def is_in_image(hand: LabelledHand) -> bool:
+    """Whether some landmark of the hand is in the image, visible or hidden."""
     return hand.visibility is None or bool((hand.visibility != Visibility.OUTSIDE).any())
 
 
 def image_size(path: str | Path) -> tuple[int, int] | None:
-    """Width and height of an image as it stands upright, from its header; None where there is no file.
+    """(width, height) of an image when it is upright, from its header; None if there is no file.
 
     Raises:
         SourceError: the file is no image.
@@ -156,16 +197,16 @@ def image_size(path: str | Path) -> tuple[int, int] | None:
     try:
         with Image.open(path) as opened:
             width, height = opened.size
-            lies = opened.getexif().get(EXIF_ORIENTATION) in LYING
+            turned = opened.getexif().get(EXIF_ORIENTATION) in QUARTER_TURNS
     except FileNotFoundError:
         return None
     except (UnidentifiedImageError, OSError) as error:
         raise SourceError(f"{path} is not an image that can be read: {error}") from error
-    return (height, width) if lies else (width, height)
+    return (height, width) if turned else (width, height)
 
 
 def load_json(path: Path) -> Any:
-    """A JSON file.
+    """The content of a JSON file.
 
     Raises:
         InputError: it is missing or damaged.
@@ -180,10 +221,10 @@ def load_json(path: Path) -> Any:
 
 
 def objects_in(path: Path, whole: Any, name: str) -> list[Mapping[str, Any]]:
-    """The list of objects that a JSON file has under a name.
+    """The list of objects under a name in the content `whole` of a JSON file.
 
     Raises:
-        InputError: it has none.
+        InputError: there is no such list.
     """
     listed = whole.get(name) if isinstance(whole, dict) else None
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
@@ -207,7 +248,7 @@ def images_in(path: Path, whole: Any) -> dict[Any, Mapping[str, Any]]:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Number (from 1) and object of every line that is not empty.
+    """Line number (from 1) and object of every line that is not empty.
 
     Raises:
         InputError: a line is no JSON object.
@@ -223,7 +264,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def text_rows(path: Path, separator: str | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Number (from 1) and fields of every line that is not empty."""
+    """Line number (from 1) and fields of every line that is not empty."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
@@ -231,13 +272,13 @@ def text_rows(path: Path, separator: str | None = None) -> Iterator[tuple[int, l
 
 
 def files_of(path: Path, *patterns: str) -> list[Path]:
-    """The path itself where it is a file of such a name, or what a folder holds of them."""
+    """The files that match a pattern: the path itself if it is a file, else those in the folder, sorted."""
     if path.is_file():
         return [path] if any(path.match(pattern.rsplit("/", 1)[-1]) for pattern in patterns) else []
     return sorted({found for pattern in patterns for found in path.glob(pattern) if found.is_file()})
 
 
 def folder_with(name: str, folders: Iterable[Path]) -> Path:
-    """The first of the folders that holds such a file, or the first of all."""
+    """The first folder that holds a file of this name, else the first folder."""
     tried: Sequence[Path] = list(folders)
     return next((folder for folder in tried if (folder / name).is_file()), tried[0])

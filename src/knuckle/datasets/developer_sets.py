@@ -1,4 +1,7 @@
-"""The developers' photos and clips as evaluation sets, one per source, with groups of images that belong together."""
+"""The developers' photos and clips as evaluation sets, one per source, with groups of images that belong together.
+
+They are not part of the repository. benchmarks/accuracy.py measures on them.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from knuckle.datasets.boxes import read_ti1k_clips
+from knuckle.datasets.formats import jsonl, ti1k
+from knuckle.datasets.image_source import clip_header
 from knuckle.datasets.labels import Clip, Dataset, LabelledBy, Shot
-from knuckle.datasets.own import find_jsonl
-from knuckle.datasets.pictures import clip_header
 from knuckle.errors import InputError
 
-STRETCH = 50  # pictures of one capture with neighbouring numbers that count as one group
+STRETCH = 50  # this many images of one capture with neighbouring numbers are one group
 
 
 def _capture(name: str) -> str:
-    """subhih: CAPTURE_picNUMBER, one man walking through many rooms; a stretch of a capture is a group."""
+    """The group of a photo of subhih, CAPTURE_picNUMBER: one man walks through many rooms."""
     capture, _, number = name.removesuffix(".jpg").rpartition("pic")
     return f"{capture}{int(number) // STRETCH}" if number.isdigit() else "others"
 
 
 def _moment(name: str) -> str:
-    """ti1k: neighbouring numbers are neighbouring moments of one view."""
+    """The group of a photo of ti1k: neighbouring numbers are neighbouring moments of one view."""
     return f"ti1k {int(re.sub(r'[^0-9]', '', name.removeprefix('TI1K'))) // 10}"
 
 
-# Source, how its file names show what belongs together, and what its labels leave out. rf100_signers is not here: drawn
-# on its photos, its boxes are not where the hands are. Sources without labels are of no use here.
+# For each source: how the file names show which images belong together, and a note. Not rf100_signers: drawn on its
+# photos, its boxes are not where the hands are.
 PHOTOS: Mapping[str, tuple[Callable[[str], str] | None, str]] = {
     "subhih": (_capture, "one man in many rooms and outdoors; boxes"),
     "asl_letters": (
@@ -54,16 +56,13 @@ HANDS_FREE = ("car_clip",)
 
 
 def sample_datasets(folder: str | os.PathLike[str]) -> tuple[Dataset, ...]:
-    """Every evaluation set of a folder with index.jsonl, photos/ and video/.
-
-    Sources with labels become a dataset of photos each; ti1k's clips and the clips without labels one each per kind.
-    What a source's licence asks for stays in `licence`.
+    """Every evaluation set of a folder with index.jsonl, photos/ and video/: a dataset per source.
 
     Raises:
-        InputError: there is no index.jsonl, it lacks a source, or a row of it is damaged.
+        InputError: there is no index.jsonl, it lacks a source, or one of its rows is damaged.
     """
     folder = Path(folder)
-    sources = find_jsonl(folder)
+    sources = jsonl.find(folder)
     lacking = [source for source in PHOTOS if source not in sources]
     if lacking:
         raise InputError(
@@ -72,7 +71,7 @@ def sample_datasets(folder: str | os.PathLike[str]) -> tuple[Dataset, ...]:
     photos = [_grouped(sources[source](), group, note) for source, (group, note) in PHOTOS.items()]
     video = folder / "video"
     labelled = [file for file in sorted(video.glob("ti1k_*.txt")) if file.with_suffix(".mp4").is_file()]
-    clips = [read_ti1k_clips(labelled)] if labelled else []
+    clips = [ti1k.read_clips(labelled)] if labelled else []
     for name, (pattern, by, licence, note) in CLIPS.items():
         found = tuple(_clip(path, name in HANDS_FREE) for path in sorted(video.glob(pattern)))
         clips += [Dataset(name, clips=found, labelled_by=by, licence=licence, note=note)] if found else []
@@ -87,7 +86,7 @@ def _grouped(dataset: Dataset, group: Callable[[str], str] | None, note: str) ->
 
 
 def _clip(path: Path, hands_free: bool) -> Clip:
-    """A clip without labels, or one of which somebody said that no frame shows a hand."""
+    """A clip without labels, or one that is known to show no hand in any frame."""
     if not hands_free:
         return Clip(str(path))
     frames, rate, size = clip_header(path)

@@ -1,0 +1,113 @@
+"""Ultralytics YOLO-pose: a YAML file and a text file per image."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from knuckle.datasets.labels import Dataset, LabelledBy, LabelledHand, Shot
+from knuckle.datasets.parsing import (
+    blanked,
+    box_of,
+    files_of,
+    image_size,
+    numbers,
+    row_of,
+    text_rows,
+    unit_to_pixels,
+    visibility_by_flag,
+)
+from knuckle.errors import InputError, MissingExtraError
+from knuckle.media.sources import IMAGE_SUFFIXES
+
+
+def find(path: Path) -> dict[str, Callable[[], Dataset]]:
+    """A .yaml with `kpt_shape: [21, 2]` or `[21, 3]`; its splits are train, val and test."""
+    for file in files_of(path, "*.yaml", "*.yml"):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if not re.search(r"^kpt_shape:", text, re.MULTILINE):
+            continue
+        about = _load_yaml(file, text)
+        by: LabelledBy = "mediapipe" if "hand-keypoints" in text else "people"
+        present = [split for split in ("train", "val", "test") if about.get(split)]
+        return {split: functools.partial(_read, file, about, split, by) for split in present}
+    return {}
+
+
+def _load_yaml(file: Path, text: str) -> Mapping[str, Any]:
+    try:
+        yaml = importlib.import_module("yaml")
+    except ImportError as error:
+        raise MissingExtraError(f"{file} is YAML, and reading it needs PyYAML: pip install pyyaml") from error
+    try:
+        about = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(about, dict) or about["kpt_shape"] not in ([21, 2], [21, 3]):
+        raise InputError(f"{file}: expected kpt_shape [21, 2] or [21, 3], got {about.get('kpt_shape')}")
+    return about
+
+
+def _read(file: Path, about: Mapping[str, Any], split: str, by: LabelledBy) -> Dataset:
+    """One split: a file per image with rows `class cx cy w h x0 y0 [v0] …` in shares of width and height.
+
+    docs.ultralytics.com/datasets/pose. An image without a file, or with an empty one, shows no hand. v is COCO's: 0 not
+    labelled, 1 hidden, 2 visible. The labels of Ultralytics' own hand-keypoints set were made by MediaPipe
+    (docs.ultralytics.com/datasets/pose/hand-keypoints).
+    """
+    width = int(about["kpt_shape"][1])
+    pictures = list(_pictures(file, about, split))
+    if not pictures:
+        raise InputError(f"{file}: there are no images for {split} ({about[split]})")
+    shots = []
+    for picture in pictures:
+        size, label = image_size(picture), _label_of(picture)
+        hands: tuple[LabelledHand, ...] = ()
+        if size is not None and label.is_file():
+            hands = tuple(_hands(label, width, size))
+        shots.append(Shot(str(picture), size=size, hands=hands, group=str(picture)))
+    note = "" if by == "mediapipe" else "the files do not say who made the labels; people are assumed"
+    name = f"{Path(str(about.get('path') or file.parent)).name or 'yolo-pose'} {split}"
+    return Dataset(name, tuple(shots), labelled_by=by, note=note)
+
+
+def _pictures(file: Path, about: Mapping[str, Any], split: str) -> Iterator[Path]:
+    """The images of a split, which names folders, or text files with one image per line, below `path` or the YAML."""
+    given = Path(str(about.get("path") or "."))
+    tried = [base for base in (file.parent / given, file.parent / given.name, file.parent) if base.is_dir()]
+    entries = about[split] if isinstance(about[split], list) else [about[split]]
+    for entry in map(str, entries):
+        place = next((base / entry for base in tried if (base / entry).exists()), None)
+        if place is None:
+            raise InputError(f"{file}: {split} names {entry}, which is not below {tried[0]}")
+        if place.is_dir():
+            yield from sorted(p for p in place.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        else:
+            yield from (place.parent / line.strip() for line in place.read_text().splitlines() if line.strip())
+
+
+def _label_of(picture: Path) -> Path:
+    """The label of an image: the last folder named images becomes labels, as in Ultralytics' code; else beside it."""
+    parts = list(picture.parts)
+    if "images" in parts[:-1]:
+        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
+    return Path(*parts).with_suffix(".txt")
+
+
+def _hands(label: Path, width: int, size: tuple[int, int]) -> Iterator[LabelledHand]:
+    for number, fields in text_rows(label):
+        with row_of(label, number):
+            row = numbers(fields, 5 + 21 * width)
+            middle, half, named = row[1:3], row[3:5] / 2, row[5:].reshape(21, width)
+            edges = unit_to_pixels(np.stack([middle - half, middle + half]), size)
+            flags = named[:, 2] if width == 3 else np.full(21, 2.0)
+            visibility = visibility_by_flag(flags)
+            landmarks = blanked(unit_to_pixels(named[:, :2], size), flags > 0)
+            hand = LabelledHand(box_of(edges.ravel()), landmarks, visibility=visibility if width == 3 else None)
+        yield hand
