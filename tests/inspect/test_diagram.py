@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from chromium import CHROMIUM, open_browser
+from commands import run
 from conftest import make_hand, two_hands
 from hypothesis import given
 from hypothesis import strategies as st
@@ -225,18 +226,13 @@ def test_the_renderer_draws_in_steps_and_passes_over_broken_hands() -> None:
     assert (pictures[-1] == knuckle.draw_hands(image, hands, boxes=True)).all() and (pictures[0] == image).all()
 
 
-def knuckle_graph(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "knuckle.cli", "graph", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd)
-
-
 def test_the_command_shows_each_graph_and_writes_files(tmp_path: Path) -> None:
-    shown = knuckle_graph().stdout
+    shown = run("graph").stdout
     assert shown.startswith("main() -> goes_on\n") and "too_few(memory, kept_hands, time_s)" in shown
-    assert knuckle_graph("hand_detection").stdout.startswith("hand_detection(image) -> hands")
-    assert knuckle_graph("--out", tmp_path / "new" / "g.html").returncode == 0
+    assert run("graph", "hand_detection").stdout.startswith("hand_detection(image) -> hands")
+    assert run("graph", "--out", tmp_path / "new" / "g.html").returncode == 0
     assert (tmp_path / "new" / "g.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert knuckle_graph("--out", tmp_path / "texts").returncode == 0
+    assert run("graph", "--out", tmp_path / "texts").returncode == 0
     assert {path.stem for path in (tmp_path / "texts").iterdir()} == {
         "main",
         "hand_tracking",
@@ -255,7 +251,7 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, clip: Path) -> None:
         (("none.pbtxt",), "there are main, "),
         (("--out", tmp_path / "file" / "g.svg"), "g.svg cannot be written"),
     ):
-        done = knuckle_graph(*arguments)
+        done = run("graph", *arguments)
         assert done.returncode == 2 and words in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_diagram import knuckle_graph
+from commands import run
 
 import knuckle
 from knuckle.errors import SinkError
@@ -101,12 +101,12 @@ def test_a_tracker_is_profiled_as_it_runs(networks: Networks, clip_frames: list[
 
 
 def test_the_command_shows_costs_and_writes_the_trace(tmp_path: Path, clip: Path) -> None:
-    done = knuckle_graph("--profile", clip, "--out", tmp_path / "g.html")
+    done = run("graph", "--profile", clip, "--out", tmp_path / "g.html")
     assert done.returncode == 0 and "g.trace.json" in done.stderr, done.stderr
     page = (tmp_path / "g.html").read_text(encoding="utf-8")
     assert "31 calls · " in page and "29 calls, 1 skipped" in page
     events = json.loads((tmp_path / "g.trace.json").read_text())["traceEvents"]
     assert sum(event["name"] == "hand_tracking" for event in events) == 30
-    shown = knuckle_graph("hand_landmarks", "--profile", clip, cwd=tmp_path)
+    shown = run("graph", "hand_landmarks", "--profile", clip, cwd=tmp_path)
     assert re.search(r"gate\(read_hands\) +30 +0 ", shown.stdout), shown.stdout
     assert (tmp_path / "hand_landmarks.trace.json").exists()

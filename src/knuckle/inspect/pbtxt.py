@@ -44,7 +44,10 @@ def _node(box: Box, diagram: Diagram) -> list[str]:
         if port.kind == "back":
             lines.append(f'input_stream_info {{ tag_index: "{port.tag}" back_edge: true }}')
     lines += _streams("output", box.outputs)
-    return lines + [f"# {name}: {_one_line(value)}" for name, value in box.settings]
+    for name, value in box.settings:
+        text = str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
+        lines.append(f"# {name}: {text}")
+    return lines
 
 
 def _streams(side: str, ports: tuple[Port, ...]) -> list[str]:
@@ -54,10 +57,3 @@ def _streams(side: str, ports: tuple[Port, ...]) -> list[str]:
             raise InputError(f"GraphConfig needs names of lower-case letters, digits and _, got {port.name!r}")
         lines.append(f'{side}_stream: "{port.tag + ":" if port.tag else ""}{port.name}"')
     return lines
-
-
-def _one_line(value: object) -> str:
-    """A setting as one line of a comment."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return " ".join(str(value).split())

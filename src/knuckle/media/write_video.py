@@ -10,7 +10,6 @@ from typing import Any
 import cv2
 
 from knuckle.errors import InputError, SinkError
-from knuckle.images import Image
 from knuckle.media.sink import Results, Sink, prepare, writing
 from knuckle.results import Frame
 
@@ -61,7 +60,9 @@ class VideoSink(Sink):
             raise SinkError(
                 f"{self.path}: a frame of {size[0]} × {size[1]} follows frames of {self.size[0]} × {self.size[1]}"
             )
-        encoded = av.VideoFrame.from_ndarray(self._yuv420(frame.image), format="yuv420p")
+        # OpenCV converts in half the time of FFmpeg's scaler.
+        planes: Any = cv2.cvtColor(frame.image[: self.stream.height, : self.stream.width], cv2.COLOR_RGB2YUV_I420)
+        encoded = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         encoded.pts, encoded.time_base = round(self._on_grid(frame.time_s) * CLOCK), Fraction(1, CLOCK)
         encoded.duration = round(self.frame_s * CLOCK)
         with writing(self.path):
@@ -79,10 +80,6 @@ class VideoSink(Sink):
         self.stream.pix_fmt = "yuv420p"
         self.stream.codec_context.time_base = Fraction(1, CLOCK)
         self.stream.options = ENCODER
-
-    def _yuv420(self, image: Image) -> Any:
-        """Convert with OpenCV, which takes half the time of FFmpeg's scaler."""
-        return cv2.cvtColor(image[: self.stream.height, : self.stream.width], cv2.COLOR_RGB2YUV_I420)
 
     def _on_grid(self, time_s: float) -> float:
         """Snap to the frame rate what is less than a millisecond off it: Matroska rounds times to milliseconds."""

@@ -144,16 +144,11 @@ def _number(value: Any) -> float:
 def _outputs(hands: list[Hand], width: int, height: int) -> SolutionOutputs:
     if not hands:
         return SolutionOutputs(None, None, None)
-    return SolutionOutputs(
-        [NormalizedLandmarkList(landmark=_points(NormalizedLandmark, landmarks_unit(h, width, height))) for h in hands],
-        [LandmarkList(landmark=_points(Landmark, hand.world.tolist())) for hand in hands],
-        [ClassificationList(classification=[_side(hand)]) for hand in hands],
-    )
-
-
-def _points(kind: type[NormalizedLandmark], rows: list[list[float]]) -> list[NormalizedLandmark]:
-    return [kind(x=x, y=y, z=z) for x, y, z in rows]
-
-
-def _side(hand: Hand) -> Classification:
-    return Classification(index=_LABELS.index(hand.handedness), score=hand.handedness_score, label=hand.handedness)
+    landmarks, world, handedness = [], [], []
+    for hand in hands:
+        units = landmarks_unit(hand, width, height)
+        landmarks.append(NormalizedLandmarkList(landmark=[NormalizedLandmark(x=x, y=y, z=z) for x, y, z in units]))
+        world.append(LandmarkList(landmark=[Landmark(x=x, y=y, z=z) for x, y, z in hand.world.tolist()]))
+        side = Classification(index=_LABELS.index(hand.handedness), score=hand.handedness_score, label=hand.handedness)
+        handedness.append(ClassificationList(classification=[side]))
+    return SolutionOutputs(landmarks, world, handedness)

@@ -246,11 +246,14 @@ class HandLandmarker:
     def _run(self, pixels: Pixels, quarter_turns: int) -> HandLandmarkerResult:
         hands: list[Hand] = self._graph(pixels, quarter_turns)
         height, width = pixels.shape[:2]
-        return HandLandmarkerResult(
-            [[_side(hand)] for hand in hands],
-            [[NormalizedLandmark(x, y, z) for x, y, z in landmarks_unit(hand, width, height)] for hand in hands],
-            [[Landmark(x, y, z) for x, y, z in hand.world.tolist()] for hand in hands],
-        )
+        result = HandLandmarkerResult([], [], [])
+        for hand in hands:
+            side = Category(_LABELS.index(hand.handedness), hand.handedness_score, hand.handedness, hand.handedness)
+            result.handedness.append([side])
+            units = landmarks_unit(hand, width, height)
+            result.hand_landmarks.append([NormalizedLandmark(x, y, z) for x, y, z in units])
+            result.hand_world_landmarks.append([Landmark(x, y, z) for x, y, z in hand.world.tolist()])
+        return result
 
     def _call_back(self, image: Image, pixels: Pixels, quarter_turns: int, timestamp_ms: int) -> None:
         assert self._callback is not None
@@ -348,7 +351,3 @@ def _quarter_turns(options: ImageProcessingOptions | None) -> int:
     if rest:
         raise InputError("Expected rotation to be a multiple of 90°.")
     return int(turns)
-
-
-def _side(hand: Hand) -> Category:
-    return Category(_LABELS.index(hand.handedness), hand.handedness_score, hand.handedness, hand.handedness)
