@@ -354,7 +354,7 @@ def test_models_come_from_a_file_its_bytes_or_a_folder(task_file: Path, networks
 def test_models_that_are_not_there_are_not_found(tmp_path: Path, networks: Networks) -> None:
     with pytest.raises(FileNotFoundError, match="Unable to open file at"):
         HandLandmarker.create_from_model_path(str(tmp_path / "nothing.task"))
-    with pytest.raises(FileNotFoundError, match="no hand landmarker bundle"):
+    with pytest.raises(FileNotFoundError, match="not a hand landmarker"):
         HandLandmarker.create_from_model_path(str(networks.bundle.palm_path))
 
 
