@@ -3,8 +3,9 @@
     python -m venv reference && reference/bin/pip install mediapipe==0.10.21       (Python 3.9 to 3.12)
     python tests/mediapipe/make_parity.py reference/bin/python
 
-Some photos are drawn, the others rendered by `knuckle synth scenes`. The reference is `Hands` with `static_image_mode`,
-in both complexities. Its answers are stored as it gives them: x and y from 0 to 1, z in image widths.
+Some photos are drawn, the others rendered by `knuckle synth scenes`. The clip is a part of examples/hands.mp4. The
+reference is `Hands` in both complexities, with `static_image_mode` for photos. Its answers are stored as it gives them:
+x and y from 0 to 1, z in image widths.
 """
 
 from __future__ import annotations
@@ -22,21 +23,25 @@ import numpy as np
 from PIL import Image as pillow
 
 FOLDER = Path(__file__).resolve().parent / "parity"
+CLIP = FOLDER.parents[2] / "examples" / "hands.mp4"
+FRAMES = range(60, 70)  # of the clip: two hands come into view
 SCENES = 24  # rendered, of which the first with hands are kept
 WITH_HANDS = 5
 CLEAR = 0.6  # lowest handedness score of a photo that is kept
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--answer"]:  # in the reference's environment
-        print(json.dumps(answers()))
+    if sys.argv[1:2] == ["--answer"]:  # in the reference's environment
+        print(json.dumps(answers(Path(sys.argv[2]), video=len(sys.argv) > 3)))
         return
+    import knuckle
+
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.iterdir():
         old.unlink()
     draw()
     render()
-    found = ask(sys.argv[1])
+    found = ask(sys.argv[1], FOLDER)
     rendered = [path for path in sorted(FOLDER.glob("scene_*.jpg"))]
     with_hands = [path for path in rendered if all(is_clear(found[f"{level}|{path.name}"]) for level in (0, 1))]
     without = [path for path in rendered if not any(found[f"{level}|{path.name}"]["landmarks"] for level in (0, 1))]
@@ -45,8 +50,16 @@ def main() -> None:
         if path not in kept:
             path.unlink()
             del found[f"0|{path.name}"], found[f"1|{path.name}"]
+    store("photos.json", found)
+    with tempfile.TemporaryDirectory() as folder:
+        for frame in list(knuckle.read(CLIP))[FRAMES.start : FRAMES.stop]:
+            pillow.fromarray(frame.image).save(Path(folder) / f"{frame.index:03d}.png")
+        store("clip.json", ask(sys.argv[1], Path(folder), "--video"))
+
+
+def store(name: str, found: dict[str, dict[str, Any]]) -> None:
     lines = [f"{json.dumps(key)}: {json.dumps(answer)}" for key, answer in sorted(found.items())]
-    (FOLDER / "answers.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    (FOLDER / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def is_clear(answer: dict[str, Any]) -> bool:
@@ -80,20 +93,21 @@ def render() -> None:
                     pillow.open(io.BytesIO(file.read())).save(FOLDER / f"scene_{Path(name).stem[-2:]}.jpg", quality=90)
 
 
-def ask(python: str) -> dict[str, dict[str, Any]]:
-    """The reference's answers on all photos, by "complexity|name"."""
-    done = subprocess.run([python, __file__, "--answer"], check=True, capture_output=True, text=True)
+def ask(python: str, folder: Path, *options: str) -> dict[str, dict[str, Any]]:
+    """The reference's answers on all images of a folder, by "complexity|name"."""
+    run = [python, __file__, "--answer", str(folder), *options]
+    done = subprocess.run(run, check=True, capture_output=True, text=True)
     found: dict[str, dict[str, Any]] = json.loads(done.stdout)
     return found
 
 
-def answers() -> dict[str, dict[str, Any]]:
+def answers(folder: Path, video: bool) -> dict[str, dict[str, Any]]:
     import mediapipe
 
     found: dict[str, dict[str, Any]] = {}
     for level in (0, 1):
-        with mediapipe.solutions.hands.Hands(static_image_mode=True, model_complexity=level) as hands:
-            for path in sorted(FOLDER.glob("*.jpg")):
+        with mediapipe.solutions.hands.Hands(static_image_mode=not video, model_complexity=level) as hands:
+            for path in sorted(folder.glob("*.png" if video else "*.jpg")):
                 results = hands.process(np.asarray(pillow.open(path).convert("RGB")))
                 found[f"{level}|{path.name}"] = {
                     "landmarks": [points(hand.landmark, 7) for hand in results.multi_hand_landmarks or []],

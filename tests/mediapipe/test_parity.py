@@ -11,19 +11,40 @@ import numpy as np
 import pytest
 
 import knuckle
+import knuckle.solutions
 from knuckle import HandTracker
 from knuckle.media.sources import load_image
 
+ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = Path(__file__).resolve().parent / "parity"  # made by make_parity.py
 BUNDLES = pytest.mark.parametrize(("complexity", "models"), [(1, "mediapipe"), (0, "mediapipe-lite")])
 
 
 @BUNDLES
 def test_drawn_and_rendered_stills_agree_with_the_reference(complexity: int, models: str) -> None:
-    answers = json.loads((COMMITTED / "answers.json").read_text())
+    answers = json.loads((COMMITTED / "photos.json").read_text())
     errors, labels = compare(answers, COMMITTED, complexity, models)
     assert len(errors) >= 8 and set(labels) == {"Left", "Right"}
     assert np.max(errors) < 0.5 and np.median(errors) < 0.05
+
+
+@BUNDLES
+def test_the_legacy_api_follows_a_rendered_clip_as_the_reference_does(complexity: int, models: str) -> None:
+    answers = json.loads((COMMITTED / "clip.json").read_text())
+    frames = {f"{complexity}|{f.index:03d}.png": f for f in knuckle.read(ROOT / "examples" / "hands.mp4")}
+    errors = []
+    with knuckle.solutions.hands.Hands(model_complexity=complexity) as hands:
+        for key in sorted(frames.keys() & answers.keys()):
+            expected, frame = answers[key], frames[key]
+            result = hands.process(frame.image)
+            labels = [side.classification[0].label for side in result.multi_handedness or []]
+            assert labels == [label for ((_, _, label),) in expected["handedness"]], key
+            for hand, landmarks in zip(result.multi_hand_landmarks or [], expected["landmarks"], strict=True):
+                found = np.array([(point.x, point.y) for point in hand.landmark])
+                errors.append((np.abs(found - np.array(landmarks)[:, :2]) * [frame.width, frame.height]).max())
+    # Tracking amplifies rounding: each frame's regions come from the landmarks of the frame before.
+    assert len(errors) >= 19 and errors[0] < 0.05
+    assert np.max(errors) < 1.5 and np.median(errors) < 0.2
 
 
 @BUNDLES
