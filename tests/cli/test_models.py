@@ -20,15 +20,15 @@ def test_bundles_are_listed_imported_shown_and_removed(tmp_path: Path) -> None:
     assert "mine" in one_line(run("models", "remove", "mine", env=environment))
 
 
-def test_importing_what_is_not_there_is_one_line(tmp_path: Path) -> None:
-    """A FileNotFoundError with its traceback until the path was checked."""
+def test_importing_a_missing_or_broken_file_is_one_line(tmp_path: Path) -> None:
+    """It was a FileNotFoundError with a traceback once."""
     assert "nope.task" in one_line(run("models", "import", "nope.task", cwd=tmp_path))
     (tmp_path / "text.task").write_text("no archive")
     environment = {"KNUCKLE_CACHE": str(tmp_path / "cache")}
     assert "text.task" in one_line(run("models", "import", tmp_path / "text.task", env=environment))
 
 
-def test_without_a_network_the_first_use_names_the_bundle_that_needs_none(tmp_path: Path, clip: Path) -> None:
+def test_offline_the_first_use_suggests_the_packaged_bundle(tmp_path: Path, clip: Path) -> None:
     nowhere = "http://127.0.0.1:9/"
     offline = {name: nowhere for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "PIP_INDEX_URL")}
     offline |= {"PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1", "KNUCKLE_CACHE": str(tmp_path)}

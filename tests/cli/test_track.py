@@ -53,7 +53,7 @@ def test_a_photo_becomes_a_jpeg_and_json(tmp_path: Path) -> None:
         assert written.size == (640, 480)
 
 
-def test_a_folder_goes_on_past_bad_files_and_lists_them_at_the_end(tmp_path: Path) -> None:
+def test_bad_files_in_a_folder_are_skipped_and_listed_at_the_end(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     for k in range(3):
@@ -87,7 +87,7 @@ def test_options_reach_the_tracker(tmp_path: Path, clip: Path) -> None:
     assert raw[8]["index_tip_x_px"] != smooth[8]["index_tip_x_px"]
 
 
-def test_a_cut_off_clip_keeps_what_was_read_and_exits_1(tmp_path: Path, clip_frames: list[Image]) -> None:
+def test_a_truncated_video_keeps_its_readable_frames_and_exits_1(tmp_path: Path, clip_frames: list[Image]) -> None:
     write_clip(tmp_path / "whole.mkv", clip_frames * 3, 30)
     whole = (tmp_path / "whole.mkv").read_bytes()
     (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
@@ -182,7 +182,7 @@ def test_a_full_disk_is_one_line_and_exit_code_1(tmp_path: Path, clip_frames: li
         ((), "SOURCE"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(clip: Path, arguments: tuple[str, ...], words: str) -> None:
+def test_errors_are_one_line(clip: Path, arguments: tuple[str, ...], words: str) -> None:
     before = clip.read_bytes()
     assert words in one_line(run("track", *(a.replace("{clip}", str(clip)) for a in arguments)))
     assert clip.read_bytes() == before
@@ -203,7 +203,7 @@ def test_a_folder_is_not_written_into_itself(tmp_path: Path) -> None:
     assert "is inside the source" in one_line(run("track", tmp_path, "--out", tmp_path / "out/"))
 
 
-def test_a_source_that_cannot_be_read_leaves_older_files_as_they_are(tmp_path: Path) -> None:
+def test_an_unreadable_source_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "hands.csv").write_text("precious")
     one_line(run("track", tmp_path / "text.mp4", "--save", tmp_path / "hands.csv", "--out", tmp_path / "new.mp4"))

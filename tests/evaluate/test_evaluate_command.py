@@ -82,7 +82,7 @@ def test_the_default_is_one_model_and_a_folder_of_its_own(
         (["--split", "night"], "night"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(labelled: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_errors_are_one_line(labelled: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
     done = run(labelled, "--out", tmp_path, *arguments)
     assert isinstance(done.exception, knuckle.Error) and words in str(done.exception)
 

@@ -194,7 +194,7 @@ def test_names_that_an_import_cannot_have_are_refused(name: str, cache: Path, ta
     assert not cache.exists()
 
 
-def test_importing_what_is_not_there_is_one_line(cache: Path, tmp_path: Path) -> None:
+def test_importing_a_missing_or_broken_file_is_one_line(cache: Path, tmp_path: Path) -> None:
     for take in (catalogue.import_task, catalogue.import_folder):
         with pytest.raises(BundleError, match=r"nope\.task") as caught:
             take(tmp_path / "nope.task", "mine")

@@ -14,7 +14,7 @@ from servers import PATIENCE_S, Running
 httpx = pytest.importorskip("httpx")
 
 
-def test_the_command_refuses_what_would_be_unsafe_or_cannot_work(server: Running, tmp_path: Path) -> None:
+def test_the_command_refuses_unsafe_and_impossible_settings(server: Running, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("no certificate")
     for arguments, says in (
@@ -34,7 +34,7 @@ def test_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> No
     assert "knuckle serve needs uvicorn: pip install 'knuckle[serve]'" in one_line(run("serve"))
 
 
-def test_the_command_serves_until_it_is_told_to_stop() -> None:
+def test_the_command_serves_until_ctrl_c() -> None:
     command = [sys.executable, "-u", "-m", "knuckle.cli", "serve", "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -22,7 +22,7 @@ from knuckle.serve.limits import Limits
 httpx = pytest.importorskip("httpx")
 
 
-def test_detect_gives_what_the_library_gives(server: Running, photo: bytes) -> None:
+def test_detect_returns_what_the_library_returns(server: Running, photo: bytes) -> None:
     answer = server.post(photo).json()
     expected = [hand.to_dict() for hand in knuckle.detect(pixels(photo), threads=1)]
     assert expected and answer["hands"] == expected
@@ -32,7 +32,7 @@ def test_detect_gives_what_the_library_gives(server: Running, photo: bytes) -> N
 
 @pytest.mark.parametrize("name", ["knuckle", "knuckle-far"])
 def test_bundles_of_the_package_can_be_served(photo: bytes, name: str) -> None:
-    """They have no folder with a bundle.json of their own, and were refused for that."""
+    """They were refused once, because they have no bundle.json of their own."""
     with running(models=name, workers=1) as server:
         expected = [hand.to_dict() for hand in knuckle.detect(pixels(photo), name, threads=1)]
         assert server.post(photo).json()["hands"] == expected
@@ -42,7 +42,7 @@ def test_bundles_of_the_package_can_be_served(photo: bytes, name: str) -> None:
         assert hashlib.sha256(network).hexdigest() == described["palm"]["sha256"]
 
 
-def test_a_form_and_other_formats_give_the_same(server: Running, photo: bytes) -> None:
+def test_forms_and_other_formats_return_the_same(server: Running, photo: bytes) -> None:
     expected = server.post(photo).json()["hands"]
     form = httpx.post(server.url("/v1/detect"), files={"image": ("hand.jpg", photo)}, timeout=PATIENCE_S)
     png = io.BytesIO()
@@ -58,7 +58,7 @@ def test_options_reach_the_detector(server: Running, photo: bytes) -> None:
     assert palms["palms"] == [palm.to_dict() for palm in knuckle.detect_palms(pixels(photo), threads=1)]
 
 
-def test_pictures_are_turned_upright_by_their_mark(server: Running, photo: bytes) -> None:
+def test_the_exif_orientation_is_applied(server: Running, photo: bytes) -> None:
     lying = PillowImage.fromarray(np.rot90(pixels(photo)))
     exif = PillowImage.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
@@ -70,7 +70,7 @@ def test_pictures_are_turned_upright_by_their_mark(server: Running, photo: bytes
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of a few hundred bytes that says it is very large."""
+    """A small PNG whose header claims a very large image."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -108,7 +108,7 @@ def many_scans(photo: bytes) -> bytes:
         (lambda photo: photo, "", {"Host": "rebound.elsewhere.org"}, 403, "localhost only"),
     ],
 )
-def test_what_cannot_be_served_is_refused_in_one_line(
+def test_invalid_requests_get_a_status_and_one_line(
     strict: Running, photo: bytes, make: Any, query: str, headers: dict[str, str], status: int, says: str
 ) -> None:
     time.sleep(0.05)  # stay below the rate
@@ -125,14 +125,14 @@ def test_a_body_without_a_length_is_cut_at_the_limit(strict: Running) -> None:
         assert b" 413 " in raw.recv(4096)
 
 
-def test_too_many_requests_are_told_when_to_come_again(photo: bytes) -> None:
+def test_too_many_requests_get_429_and_retry_after(photo: bytes) -> None:
     with running(limits=Limits(requests_per_s=2)) as server:
         answers = [server.post(b"x") for _ in range(8)]
         late = [answer for answer in answers if answer.status_code == 429]
         assert answers[0].status_code == 415 and late and int(late[-1].headers["Retry-After"]) >= 1
 
 
-def test_no_more_pictures_wait_than_allowed_and_the_loop_stays_free(photo: bytes) -> None:
+def test_the_queue_is_limited_and_the_event_loop_stays_free(photo: bytes) -> None:
     with running(limits=Limits(waiting=2, requests_per_s=1000), workers=1) as server:
         busy, free = threading.Event(), threading.Event()
         server.service.executor.submit(lambda: busy.set() or free.wait(PATIENCE_S))

@@ -30,7 +30,7 @@ KINDS: dict[str, Any] = {
 
 
 def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """The part of JSON Schema that the description uses."""
+    """Check a value against a JSON Schema, as far as the description uses it."""
     if "$ref" in schema:
         return fits(value, schemas[schema["$ref"].rpartition("/")[2]], schemas)
     names = schema.get("type", [])
@@ -47,7 +47,7 @@ def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
             fits(item, schema["properties"][name], schemas)
 
 
-def test_answers_are_as_the_description_says(server: Running, photo: bytes) -> None:
+def test_responses_match_the_description(server: Running, photo: bytes) -> None:
     told = httpx.get(server.url("/v1/openapi.json")).json()
     assert told == json.loads(json.dumps(description(False)))
     schemas = told["components"]["schemas"]
@@ -78,7 +78,7 @@ def test_the_manual_names_every_option(server: Running) -> None:
 def examples(
     server: Running, photo: bytes, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], list[str]]:
-    """The examples of docs/serve.md in one language, for this server, in a folder with the files that they name."""
+    """Gives the examples of docs/serve.md in one language, for this server, in a folder with the files they use."""
     (tmp_path / "hand.jpg").write_bytes(photo)
     (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
     monkeypatch.chdir(tmp_path)

@@ -51,7 +51,7 @@ def test_the_page_comes_with_types_compression_and_isolation(server: Running, pa
 @pytest.mark.parametrize(
     "path", ["/nothing.js", "/%2e%2e/secret", "/..%2fsecret", "/assets/", "/assets", "//etc/passwd"]
 )
-def test_nothing_beside_the_page_is_served(server: Running, page: Path, path: str) -> None:
+def test_files_outside_the_page_are_not_served(server: Running, page: Path, path: str) -> None:
     with server.connect() as raw:
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: raw.recv(1 << 16), b""))
@@ -59,14 +59,14 @@ def test_nothing_beside_the_page_is_served(server: Running, page: Path, path: st
     assert b" 404 " in head.splitlines()[0] and set(json.loads(body)) == {"error"}
 
 
-def test_a_page_that_is_not_built_is_said(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_page_says_how_to_build_it(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "PAGE", tmp_path)
     answer = httpx.get(server.url("/"))
     assert answer.status_code == 404 and "make web" in answer.text
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip", "identity"])
-def test_models_arrive_whole(server: Running, encoding: str) -> None:
+def test_models_are_served_unchanged(server: Running, encoding: str) -> None:
     unpack = {"br": brotli.decompress, "gzip": gzip.decompress, "identity": bytes}[encoding]
     listed = httpx.get(server.url("/models/")).json()
     bundle = next(row for row in listed["bundles"] if row["name"] == listed["default"])

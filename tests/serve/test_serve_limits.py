@@ -1,4 +1,4 @@
-"""Slow, greedy and foreign clients, and the limits that they meet."""
+"""Slow, greedy and unauthorised clients."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ended_within(raw: socket.socket, seconds: float) -> bool:
     return True
 
 
-def test_a_client_that_never_finishes_its_header_is_cut_off(strict: Running) -> None:
+def test_an_unfinished_header_closes_the_connection(strict: Running) -> None:
     with strict.connect() as silent, strict.connect() as slow:
         for letter in b"GET / HT":
             slow.send(bytes([letter]))
@@ -58,7 +58,7 @@ def test_a_second_request_has_the_same_time_for_its_header(strict: Running) -> N
         assert ended_within(raw, 5)
 
 
-def test_a_request_that_takes_longer_than_a_header_may_is_answered(photo: bytes) -> None:
+def test_the_header_deadline_does_not_limit_the_answer(photo: bytes) -> None:
     with running(limits=Limits(header_s=0.3), workers=1) as server:
         server.service.executor.submit(time.sleep, 1)
         assert server.post(photo).json()["hands"]
@@ -69,7 +69,7 @@ def test_a_request_that_takes_longer_than_a_header_may_is_answered(photo: bytes)
 
 
 def test_only_the_public_names_of_uvicorn_are_used() -> None:
-    """Others change without notice: its protocol classes are subclassed, but only as `asyncio.Protocol`."""
+    """Other names may change; its protocol classes are used as subclasses of `asyncio.Protocol` only."""
     for path in Path(files.__file__).parent.glob("*.py"):
         assert not re.search(r"uvicorn\.(protocols|server|_)|from uvicorn", path.read_text()), path
     config = create_server(Service(workers=1), 0).config
@@ -77,13 +77,13 @@ def test_only_the_public_names_of_uvicorn_are_used() -> None:
         assert issubclass(protocol, asyncio.Protocol)
 
 
-def test_a_client_that_never_finishes_its_body_is_told(strict: Running) -> None:
+def test_an_unfinished_body_gets_408(strict: Running) -> None:
     with strict.connect() as raw:
         raw.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nonly this")
         assert b" 408 " in raw.recv(4096)
 
 
-def test_a_client_that_never_reads_is_cut_off_and_costs_the_others_nothing(photo: bytes) -> None:
+def test_a_client_that_never_reads_is_disconnected_and_disturbs_no_other(photo: bytes) -> None:
     with running(limits=Limits(send_s=1, requests_per_s=1000, frames_per_s=10_000)) as server:
         raw = socket.socket()
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -118,7 +118,7 @@ def test_an_idle_stream_is_closed_with_a_reason() -> None:
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "no message for 0.3 s")
 
 
-def test_stopping_says_goodbye_and_takes_no_time(photo: bytes) -> None:
+def test_stopping_closes_streams_with_a_code(photo: bytes) -> None:
     with running() as server, ready(server) as connection:
         connection.send(photo)
         receive(connection)
@@ -144,7 +144,7 @@ def test_the_api_asks_for_the_token(guarded: Running, photo: bytes) -> None:
     assert "security" in httpx.get(guarded.url("/v1/openapi.json")).json()["paths"]["/v1/detect"]["post"]
 
 
-def test_a_stream_shows_its_token_in_the_header_or_first(guarded: Running, photo: bytes) -> None:
+def test_a_stream_sends_its_token_in_the_header_or_first(guarded: Running, photo: bytes) -> None:
     with ready(guarded, additional_headers={"Authorization": f"Bearer {TOKEN}"}):
         pass
     with guarded.track() as connection:
@@ -155,7 +155,7 @@ def test_a_stream_shows_its_token_in_the_header_or_first(guarded: Running, photo
 
 
 @pytest.mark.parametrize("first", [None, b"picture", '{"token": "wrong"}', '{"token": 1}', '{"time_s": 1}', "nonsense"])
-def test_a_stream_without_its_token_is_closed_before_anything_is_looked_at(guarded: Running, first: Any) -> None:
+def test_a_stream_without_its_token_is_closed_before_any_image_is_processed(guarded: Running, first: Any) -> None:
     with guarded.track() as connection, pytest.raises(ConnectionClosed) as closed:
         if first is not None:
             connection.send(first)
@@ -174,14 +174,14 @@ def test_other_computers_need_a_token_that_cannot_be_guessed() -> None:
         require_token("0.0.0.0", "short")
 
 
-def test_hosts_are_told_from_their_ports() -> None:
+def test_hosts_and_ports_are_separated() -> None:
     for value in ("localhost", "localhost:8000", "http://localhost:8000", "[::1]:8000", "127.0.0.1:1"):
         assert is_loopback(host_of(value)), value
     for value in ("", "localhost.evil.org:80", "127.0.0.1.evil.org", "evil.org:127", "[::2]:80"):
         assert not is_loopback(host_of(value)), value
 
 
-def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
+def test_a_token_bucket_allows_a_burst_and_then_its_rate() -> None:
     bucket = TokenBucket(10, 5, 0.0)
     assert [bucket.wait_s(0.0) for _ in range(5)] == [0.0] * 5
     assert bucket.wait_s(0.0) == pytest.approx(0.1)

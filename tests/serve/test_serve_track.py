@@ -14,7 +14,7 @@ import knuckle
 from knuckle.serve.limits import Limits
 
 
-def test_tracking_gives_what_the_library_gives(server: Running, clip_frames: list[Any]) -> None:
+def test_tracking_returns_what_the_library_returns(server: Running, clip_frames: list[Any]) -> None:
     tracker = knuckle.HandTracker(threads=1)
     ids = set()
     with ready(server) as connection:
@@ -30,7 +30,7 @@ def test_tracking_gives_what_the_library_gives(server: Running, clip_frames: lis
     assert ids == {1, 2}
 
 
-def test_every_picture_is_answered_or_said_to_be_dropped(server: Running, photo: bytes) -> None:
+def test_every_image_is_answered_or_reported_as_dropped(server: Running, photo: bytes) -> None:
     seen: list[int] = []
     with ready(server) as connection:
         for _ in range(60):
@@ -80,7 +80,7 @@ def test_a_message_that_is_too_large_ends_the_connection(strict: Running) -> Non
     assert closed.value.rcvd.code == 1009
 
 
-def test_places_are_limited_and_become_free_again() -> None:
+def test_sockets_are_limited_and_their_slots_become_free() -> None:
     with running(limits=Limits(sockets=3, sockets_per_client=2)) as server:
         with ready(server), ready(server), pytest.raises(InvalidStatus) as refused:
             server.track()
@@ -101,7 +101,7 @@ def test_pages_of_other_sites_cannot_open_a_stream(server: Running) -> None:
         pass
 
 
-def test_an_origin_can_be_let_in(photo: bytes) -> None:
+def test_an_origin_can_be_allowed(photo: bytes) -> None:
     with running(origins=("https://mine.org",)) as server:
         answer = server.post(photo, Origin="https://mine.org")
         assert answer.headers["access-control-allow-origin"] == "https://mine.org"

@@ -52,7 +52,7 @@ def driver() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two hands that come and go, as a camera gives them: there and back, so that the loop has no seam."""
+    """A camera that shows two moving hands, forwards and backwards, so that it loops seamlessly."""
     path = tmp_path_factory.mktemp("camera") / "hands.y4m"
     frames = [two_hands(k / 9) for k in range(10)]
     with path.open("wb") as file:
@@ -67,7 +67,7 @@ Launch = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def launch(driver: Any) -> Iterator[Launch]:
-    """Opens a Chromium with flags of one's own."""
+    """Starts a Chromium with the given flags."""
     with ExitStack() as stack:
 
         def start(*flags: str) -> Any:
@@ -93,7 +93,7 @@ def bare_browser(launch: Launch) -> Any:
 
 @contextmanager
 def opened(browser: Any, server: Running, query: str = "", prepare: Any = None, **options: Any) -> Iterator[Any]:
-    """The page, ready; afterwards: it raised nothing, and asked nobody but the server that it came from."""
+    """Opens the page; afterwards checks that it raised no errors and sent requests to its own server only."""
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE_MS)
     asked: set[str] = set()
@@ -117,7 +117,7 @@ def opened(browser: Any, server: Running, query: str = "", prepare: Any = None, 
 
 @pytest.fixture(scope="module")
 def start_page(browser: Any, server: Running) -> Iterator[Any]:
-    """The page as it opens, for tests that leave it as it is: loading it is most of what they would take."""
+    """The freshly opened page, shared by tests that change nothing, because loading it takes most of their time."""
     with opened(browser, server) as page:
         wait_until_ready(page)
         yield page
@@ -139,7 +139,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def saved(page: Any) -> dict[str, bytes]:
-    """The files that the page offers, by suffix: a picture or video and two with data."""
+    """Downloads the files that the page offers: an image or video and two data files; returns them by suffix."""
     expect(page.locator("#downloads a")).to_have_count(3)
     found = {}
     for link in page.locator("#downloads a").all():
@@ -153,7 +153,7 @@ def saved(page: Any) -> dict[str, bytes]:
 # Sources
 
 
-def test_a_photo_gives_the_hands_that_python_gives(browser: Any, server: Running, photo: Path) -> None:
+def test_a_photo_gives_the_same_hands_as_python(browser: Any, server: Running, photo: Path) -> None:
     expected = knuckle.detect(np.asarray(PillowImage.open(photo)))
     with opened(browser, server) as page:
         page.set_input_files("#file", photo)
@@ -354,7 +354,7 @@ def test_a_recording_can_be_read_by_python(browser: Any, server: Running, tmp_pa
 # Trouble
 
 
-def test_a_denied_camera_is_said(launch: Launch, server: Running) -> None:
+def test_a_denied_camera_is_reported(launch: Launch, server: Running) -> None:
     denying = launch("--use-fake-device-for-media-stream", "--deny-permission-prompts")
     with opened(denying, server) as page:
         page.click("#welcome [data-do=camera]")
@@ -365,20 +365,20 @@ def test_a_denied_camera_is_said(launch: Launch, server: Running) -> None:
         assert not page.get_by_role("alert").is_visible()
 
 
-def test_no_camera_is_said(bare_browser: Any, server: Running) -> None:
+def test_a_missing_camera_is_reported(bare_browser: Any, server: Running) -> None:
     with opened(bare_browser, server) as page:
         page.click("#welcome [data-do=camera]")
         expect(page.get_by_role("alert")).to_contain_text("No camera was found")
         expect(page.locator("#camera option").first).to_have_text("No camera found")
 
 
-def test_no_webgpu_is_said_and_the_cpu_works(start_page: Any) -> None:
+def test_missing_webgpu_is_reported_and_the_cpu_works(start_page: Any) -> None:
     expect(start_page.locator("#engine-note")).to_contain_text("WebGPU is not available")
     expect(start_page.locator("#engine-now")).to_contain_text("CPU")
     assert start_page.locator("option[value=webgpu]").is_disabled()
 
 
-def test_an_old_browser_is_told_what_it_lacks(browser: Any, server: Running) -> None:
+def test_an_old_browser_gets_a_message(browser: Any, server: Running) -> None:
     def age(context: Any) -> None:
         context.add_init_script("delete globalThis.OffscreenCanvas")
 
@@ -386,7 +386,7 @@ def test_an_old_browser_is_told_what_it_lacks(browser: Any, server: Running) -> 
         expect(page.get_by_role("alert")).to_contain_text("does not support OffscreenCanvas")
 
 
-def test_a_file_that_is_no_picture_is_said(browser: Any, server: Running, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(browser: Any, server: Running, tmp_path: Path) -> None:
     with opened(browser, server) as page:
         for name in ("broken.jpg", "broken.mp4"):
             (tmp_path / name).write_bytes(b"nothing to see")
@@ -396,7 +396,7 @@ def test_a_file_that_is_no_picture_is_said(browser: Any, server: Running, tmp_pa
         expect_hands(page, 2)
 
 
-def test_the_worker_is_started_again_when_it_breaks_down(browser: Any, server: Running) -> None:
+def test_a_crashed_worker_is_restarted(browser: Any, server: Running) -> None:
     def count(context: Any) -> None:
         context.add_init_script(
             "window.made = 0; window.Worker = class extends Worker { constructor(url) { super(url); made++; } }"
@@ -460,8 +460,8 @@ def check_turning(page: Any, space: Any) -> None:
     expect(space).to_have_attribute("data-yaw", "0.000")
 
 
-def test_drawing_goes_on_while_hands_are_found(browser: Any, server: Running) -> None:
-    """The work is in a worker: the page's own thread stays free to draw."""
+def test_the_page_draws_smoothly_while_tracking(browser: Any, server: Running) -> None:
+    """Tracking runs in a worker, so the page's own thread stays free to draw."""
     with opened(browser, server) as page:
         page.click("#controls [data-do=sample]")
         expect_hands(page, 2)
@@ -476,7 +476,7 @@ def test_drawing_goes_on_while_hands_are_found(browser: Any, server: Running) ->
 
 
 def test_a_first_visit_is_small(browser: Any, server: Running) -> None:
-    """8.5 MB with the default bundle, on the wire; what the service worker keeps comes after it."""
+    """At most 8.5 MB with the default bundle, without what the service worker caches afterwards."""
     finished: list[Any] = []
 
     def watch(context: Any) -> None:
