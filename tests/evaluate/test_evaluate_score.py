@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from conftest import make_hand
 
 from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
 from knuckle.errors import InputError
+from knuckle.evaluate import clip_metrics, image_metrics
 from knuckle.evaluate.clip_metrics import link
 from knuckle.evaluate.results import ImagePrediction, Predictions, Row, Score
 from knuckle.evaluate.score import score
@@ -255,6 +257,17 @@ def test_what_cannot_be_scored_is_refused_in_one_line() -> None:
         score(dataset, [Predictions("it", {})])
     with pytest.raises(InputError, match=r"lack the clip c\.mp4"):
         score(Dataset("film", clips=(Clip("c.mp4"),)), [whole])
+
+
+def test_every_row_of_the_report_is_documented_with_its_function() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "evaluate.md").read_text()
+    rows = re.findall(r"^\| ([^|`]+) \| (higher|lower|) *\| ([^|]+) \|$", page, re.MULTILINE)
+    palm_ap = (image_metrics.PALM_AP, image_metrics.PALM_AP_IN_BOX)
+    measures = [*image_metrics.MEASURES, *palm_ap, *image_metrics.POOLED, *clip_metrics.MEASURES]
+    assert [(name, better) for name, better, _ in rows] == [(one.name, one.better or "") for one in measures]
+    for path in re.findall(r"`((?:metrics|evaluate)\.[\w.]+)`", " ".join(text for _, _, text in rows)):
+        module, _, name = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(f"knuckle.{module}"), name)), path
 
 
 def test_the_document_says_what_was_measured_and_explains_what_is_worse(monkeypatch: pytest.MonkeyPatch) -> None:
