@@ -5,17 +5,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
 from operator import add, neg
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 from chromium import CHROMIUM, open_browser
 from commands import run
-from conftest import make_hand, two_hands
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as pillow
@@ -28,12 +25,10 @@ from knuckle.inspect.formats import FORMATS
 from knuckle.inspect.layout import layout, rails_of, rows_of
 from knuckle.inspect.page import as_html, as_svg
 from knuckle.inspect.profile import Profile
-from knuckle.media.draw import hand_renderer
 from knuckle.models import catalogue
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks
-from knuckle.results import Frame, Hand
 from knuckle.testing import FakeNetwork
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +48,7 @@ def boxes_of(diagram: Diagram) -> Iterator[Box]:
 
 
 def scaled(value: int, by: int = 3) -> int:
-    """Times a number. Says nothing else."""
+    """Times a number. This sentence is not shown."""
     return value * by
 
 
@@ -82,7 +77,7 @@ def test_text_reads_like_a_program() -> None:
     ]
 
 
-def test_the_views_show_the_graph_that_the_tracker_runs(networks: Networks) -> None:
+def test_a_diagram_shows_the_graph_of_the_tracker(networks: Networks) -> None:
     tracker = knuckle.HandTracker(networks)
     diagram = diagram_of(tracker.graph)
     assert [box.name for box in diagram.boxes] == ["memory", *(node.output for node in tracker.graph.nodes)]
@@ -112,7 +107,7 @@ def test_the_document_s_text_is_the_palm_graph(networks: Networks) -> None:
     )
 
 
-def test_mermaid_draws_a_value_that_also_decides_once() -> None:
+def test_mermaid_draws_a_value_once_if_it_is_also_the_condition() -> None:
     graph = Graph("g", ["a"], [Node(neg, ("a",), "b", when="a"), Node(neg, ("b",), "c")], "c", {"z": ("c", 0)})
     assert as_mermaid(diagram_of(graph)).splitlines() == [
         "flowchart TB",
@@ -128,7 +123,7 @@ def test_mermaid_draws_a_value_that_also_decides_once() -> None:
 
 @st.composite
 def diagrams(draw: st.DrawFn) -> Diagram:
-    """Any wiring: each box takes values made above it, or below it in the previous call."""
+    """Any graph: a box uses values from boxes above it, or from any box in the previous call."""
     made = ["x"]
     boxes = []
     names = [f"v{k}" for k in range(draw(st.integers(1, 8)))]
@@ -142,7 +137,7 @@ def diagrams(draw: st.DrawFn) -> Diagram:
 
 
 @given(diagrams())
-def test_rails_reach_every_port_and_share_no_lane(diagram: Diagram) -> None:
+def test_rails_reach_every_port_and_never_overlap(diagram: Diagram) -> None:
     rows = rows_of(diagram)
     rails = rails_of(rows)
     for index, row in enumerate(rows):
@@ -158,7 +153,7 @@ def test_svg_is_well_formed_and_holds_every_node_once(main_diagram: Diagram) -> 
     assert sorted(map(str, titles)) == sorted(box.calculator for box in boxes_of(main_diagram))
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows(main_diagram: Diagram) -> None:
+def test_the_page_is_self_contained_and_escapes_texts(main_diagram: Diagram) -> None:
     page = as_html(main_diagram)
     assert not re.search(r"https?:|src=|@import|url\(", page)
     odd = Diagram("<g>", (), (), (Box("a<b&c", (), (Port("v"),), settings=(("text", "<i>"),)),))
@@ -179,51 +174,6 @@ def test_costs_of_a_graph_used_twice_are_added_up() -> None:
     page = as_html(diagrams_of(graph, profile)["outer"])
     assert "2 calls, 1 skipped" in page and "3 calls · " in page
     assert "2 calls, 1 skipped" in as_svg(diagrams_of(graph, profile)["outer"])
-
-
-def test_the_main_graph_takes_frames_to_the_sink_until_it_has_enough(networks: Networks) -> None:
-    frames = [Frame(two_hands(k / 9), k, k / 15) for k in range(10)]
-    taken: list[tuple[Frame, list[Hand], Any]] = []
-
-    def sink(frame: Frame, hands: list[Hand], picture: Any) -> bool:
-        taken.append((frame, hands, picture))
-        return frame.index < 6
-
-    graph = main_graph(iter(frames), networks, TrackerOptions(), sink)
-    assert sum(1 for _ in iter(graph, False)) == 6
-    tracker = knuckle.HandTracker(networks)
-    for frame, hands, picture in taken:
-        expected = tracker(frame.image, frame.time_s)
-        assert [hand.track_id for hand in hands] == [hand.track_id for hand in expected] == [1, 2]
-        assert (picture == knuckle.draw_hands(frame.image, expected)).all()
-
-
-def test_the_main_graph_ends_with_its_source(networks: Networks) -> None:
-    for more in ({"stills": True}, {"palms_only": True}, {"draws": False}):
-        seen: list[Any] = []
-        graph = main_graph(
-            iter([Frame(two_hands(0.0))]),
-            networks,
-            TrackerOptions(),
-            lambda *what, seen=seen: not seen.append(what),
-            **more,
-        )
-        assert [graph(), graph()] == [True, False]
-        ((_, found, *picture),) = seen
-        assert len(found) == 2 and len(picture) == ("draws" not in more)
-
-
-def test_the_renderer_draws_in_steps_and_passes_over_broken_hands() -> None:
-    image, broken = blank(320, 240), make_hand(80, 180)
-    broken.landmarks[3] = np.nan
-    assert (knuckle.draw_hands(image, [broken]) == image).all()
-    hands = [make_hand(80, 180), make_hand(220, 180, side="Right")]
-    steps: dict[str, Any] = {}
-    hand_renderer(boxes=True).run([image, hands], lambda step: steps.update({step.node.name: step.value.copy()}))
-    assert list(steps) == ["canvas", "drawable", "line_widths", "bones", "joints", "boxes", "labels"]
-    pictures = [steps[name] for name in ("canvas", "bones", "joints", "boxes", "labels")]
-    assert all((one != other).any() for one, other in pairwise(pictures))
-    assert (pictures[-1] == knuckle.draw_hands(image, hands, boxes=True)).all() and (pictures[0] == image).all()
 
 
 def test_the_command_shows_each_graph_and_writes_files(tmp_path: Path) -> None:
@@ -255,7 +205,7 @@ def test_the_command_refuses_in_one_line(tmp_path: Path, clip: Path) -> None:
         assert done.returncode == 2 and words in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
-def test_a_node_of_ones_own_goes_in_without_touching_the_package(tmp_path: Path) -> None:
+def test_the_example_adds_a_node_of_its_own(tmp_path: Path) -> None:
     example = ROOT / "examples" / "gesture_label.py"
     assert len(example.read_text().splitlines()) < 30
     image = blank()

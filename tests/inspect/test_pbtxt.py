@@ -83,7 +83,7 @@ def test_running_graphs_parse_as_mediapipe_s_message(networks: Networks) -> None
             assert [stream.split(":")[-1] for stream in node.output_stream] == [port.name for port in box.outputs]
 
 
-def test_a_text_that_mediapipe_refuses_is_refused_here() -> None:
+def test_the_parser_rejects_unregistered_options_like_mediapipe() -> None:
     with pytest.raises(text_format.ParseError, match="knuckle"):
         parse('node { calculator: "gate" options { [knuckle.gate.ext] { min_presence: 0.5 } } }')
 
@@ -101,7 +101,7 @@ def test_conditions_and_feedback_are_streams_that_mediapipe_knows() -> None:
     assert sums.calculator == "add" and list(sums.output_stream) == ["c"]
 
 
-def test_settings_are_comments_whatever_they_hold() -> None:
+def test_settings_become_comments() -> None:
     def odd(value: Any, text: str, exact: bool) -> Any:
         return value
 

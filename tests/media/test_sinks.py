@@ -12,7 +12,6 @@ from conftest import make_hand
 from PIL import Image as pillow
 from pyarrow import csv, parquet
 
-import knuckle
 from knuckle import InputError, SinkError
 from knuckle.media.columns import HAND_COLUMNS, HANDS_FORMAT, hand_schema
 from knuckle.media.sinks import ImageSink, InBackground, VideoSink, data_sink
@@ -81,7 +80,7 @@ def test_jsonl_has_one_object_per_frame_in_the_documented_shape(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
-def test_palms_have_files_of_their_own(tmp_path: Path, suffix: str) -> None:
+def test_palms_are_written_in_their_own_format(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"palms.{suffix}"
     with data_sink(path, palms=True) as sink:
         sink.write(FRAMES[0][0], [Palm(np.arange(4.0), np.arange(14.0).reshape(7, 2), 0.75)])
@@ -126,7 +125,7 @@ def test_odd_sizes_lose_one_row_and_column_at_most(tmp_path: Path) -> None:
     assert frame.image.shape == (46, 62, 3)
 
 
-def test_pictures_are_named_after_their_sources(tmp_path: Path) -> None:
+def test_images_are_named_after_their_sources(tmp_path: Path) -> None:
     with ImageSink(tmp_path / "out", root=tmp_path / "in") as sink:
         for name in ("a.jpg", "deeper/a.png"):
             sink.write(Frame(IMAGE, source=str(tmp_path / "in" / name)), [make_hand()])
@@ -136,14 +135,14 @@ def test_pictures_are_named_after_their_sources(tmp_path: Path) -> None:
         assert written.size == (64, 48)
 
 
-def test_photos_of_one_name_and_two_kinds_do_not_overwrite_each_other(tmp_path: Path) -> None:
+def test_photos_that_differ_in_suffix_only_do_not_overwrite_each_other(tmp_path: Path) -> None:
     with ImageSink(tmp_path) as sink:
         for name in ("a.jpg", "a.png"):
             sink.write(Frame(IMAGE, source=name), [])
     assert len(list(tmp_path.glob("*.jpg"))) == 2
 
 
-def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+def test_paths_that_cannot_be_written_fail_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SinkError, match=r"hands\.csv"):
         data_sink(tmp_path / "file" / "hands.csv")
@@ -155,7 +154,7 @@ def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> No
         VideoSink(tmp_path / "out.gif")
 
 
-def test_a_sink_in_the_background_writes_all_and_passes_its_error_on(tmp_path: Path) -> None:
+def test_a_background_sink_writes_everything_and_raises_errors(tmp_path: Path) -> None:
     class Breaks(ImageSink):
         def write(self, frame: Frame, results: object) -> None:
             if frame.index == 2:
@@ -168,20 +167,3 @@ def test_a_sink_in_the_background_writes_all_and_passes_its_error_on(tmp_path: P
     with pytest.raises(SinkError, match="disk full"), InBackground(Breaks(tmp_path)) as sink:
         for frame, hands in FRAMES:
             sink.write(frame, hands)
-
-
-def test_drawing_leaves_the_picture_unless_asked() -> None:
-    image = np.full((480, 640, 3), 90, np.uint8)
-    drawn = knuckle.draw_hands(image, [make_hand(300, 300, 200)])
-    assert (image == 90).all() and not np.array_equal(drawn, image)
-    assert knuckle.draw_hands(image, [make_hand(300, 300, 200)], copy=False) is image
-    assert np.array_equal(image, drawn)
-
-
-@pytest.mark.parametrize("shape", [(480, 640), (20, 20), (1, 1), (2000, 30)])
-def test_any_picture_can_be_drawn_on_wherever_the_hand_is(shape: tuple[int, int]) -> None:
-    image = np.zeros((*shape, 3), np.uint8)
-    far = [make_hand(-500, 9000, 80), make_hand(5, 5, 1), make_hand(1e7, -1e7, 1e5)]
-    drawn = knuckle.draw_hands(image, far, boxes=True)
-    drawn = knuckle.draw_palms(drawn, [Palm(np.array([-9.0, -9, 1e4, 1e4]), np.zeros((7, 2)), 0.5)])
-    assert knuckle.draw_rois(drawn, [hand.roi for hand in far]).shape == image.shape

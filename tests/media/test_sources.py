@@ -32,7 +32,7 @@ def test_image_files_come_as_rgb(tmp_path: Path, suffix: str) -> None:
     assert np.array_equal(frame.image, smooth) if lossless else np.abs(frame.image.astype(int) - smooth).mean() < 8
 
 
-def test_an_exif_mark_turns_a_photo_upright(tmp_path: Path) -> None:
+def test_the_exif_orientation_of_a_photo_is_applied(tmp_path: Path) -> None:
     exif = pillow.Exif()
     exif[0x0112] = 6  # shown correctly after a quarter turn clockwise
     pillow.fromarray(PICTURE).save(tmp_path / "turned.png", exif=exif)
@@ -51,7 +51,7 @@ def test_arrays_and_pillow_images_are_sources() -> None:
         assert np.array_equal(frame.image, PICTURE)
 
 
-def test_folders_and_globs_go_past_bad_files_and_note_them(tmp_path: Path) -> None:
+def test_folders_and_globs_skip_bad_files_and_report_them(tmp_path: Path) -> None:
     (tmp_path / "deeper").mkdir()
     for name in ("a.png", "c.png", "deeper/d.png"):
         pillow.fromarray(PICTURE).save(tmp_path / name)
@@ -92,7 +92,7 @@ def test_uneven_time_stamps_are_kept(tmp_path: Path) -> None:
     assert np.allclose([frame.time_s for frame in read(tmp_path / "uneven.mkv")], times, atol=1e-3)
 
 
-def test_a_video_s_rotation_mark_is_honoured(tmp_path: Path) -> None:
+def test_the_rotation_of_a_video_is_applied(tmp_path: Path) -> None:
     image = two_hands(0.5, 64, 48)
     path = tmp_path / "upright.mp4"
     write_clip(path, [image] * 3, 30)
@@ -120,7 +120,7 @@ def test_animations_are_clips(tmp_path: Path) -> None:
     assert [int(frame.image.mean()) // 20 for frame in frames] == [0, 3, 6, 9]
 
 
-def test_a_cut_off_clip_gives_its_frames_and_then_says_so(tmp_path: Path, clip_frames: list[Image]) -> None:
+def test_a_truncated_video_gives_its_frames_and_then_an_error(tmp_path: Path, clip_frames: list[Image]) -> None:
     whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
     write_clip(whole, clip_frames * 3, 30)
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -141,7 +141,7 @@ def test_a_cut_off_clip_gives_its_frames_and_then_says_so(tmp_path: Path, clip_f
         ("notes.txt", b"hello", "cannot be opened"),
     ],
 )
-def test_files_that_are_not_what_they_claim_are_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+def test_files_with_a_wrong_suffix_are_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError, match=words) as caught:
         list(read(tmp_path / name))
@@ -161,12 +161,12 @@ def test_a_truncated_jpeg_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "source", ["nowhere.mp4", "nowhere/*.png", "http://127.0.0.1:9/clip.mp4", "rtsp://127.0.0.1:9/x"]
 )
-def test_sources_that_are_not_there_are_named(source: str) -> None:
+def test_missing_sources_are_named(source: str) -> None:
     with pytest.raises(SourceError, match=source.split("/")[0]):
         list(read(source))
 
 
-def test_a_folder_without_images_and_a_camera_that_is_not_there(
+def test_a_folder_without_images_and_a_missing_camera_are_errors(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SourceError, match="no images"):
@@ -205,7 +205,7 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Any:
     return Camera
 
 
-def test_an_unplugged_camera_gives_its_frames_and_then_says_so(camera: Any) -> None:
+def test_an_unplugged_camera_gives_its_frames_and_then_an_error(camera: Any) -> None:
     reader, seen = read(0), []
     assert (reader.kind, reader.name, reader.rate) == ("live", "camera 0", 25.0)
     with pytest.raises(SourceError, match="camera 0 stopped after 3 frames"):
@@ -276,7 +276,7 @@ def test_two_iterations_of_one_clip_do_not_disturb_each_other(clip: Path) -> Non
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
-def test_readers_that_are_not_read_hold_no_files_and_close_closes_those_that_are(clip: Path) -> None:
+def test_readers_open_files_when_iterated_and_close_closes_them(clip: Path) -> None:
     before = open_files()
     waiting = [read(clip) for _ in range(5)]
     assert open_files() == before
@@ -301,7 +301,7 @@ def test_a_live_source_gives_the_newest_frame(clip: Path) -> None:
     assert len(seen) < 30 and seen[-1] == 29
 
 
-def test_a_thread_in_the_background_gives_everything_in_order_and_passes_errors_on() -> None:
+def test_a_background_thread_keeps_the_order_and_raises_errors() -> None:
     def frames() -> object:
         yield from (Frame(PICTURE, k) for k in range(20))
         raise SourceError("broke")

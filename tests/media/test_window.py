@@ -55,7 +55,7 @@ def test_text_is_drawn_after_mirroring(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not np.array_equal(shown, drawn[:, ::-1]), "the text must not be a mirror image"
 
 
-def test_the_command_shows_readable_text_and_writes_pictures_as_they_are(
+def test_a_run_mirrors_the_window_but_not_the_files(
     monkeypatch: pytest.MonkeyPatch, networks: Networks, tmp_path: Path
 ) -> None:
     screen, frame = Screen(monkeypatch, ""), Frame(IMAGE, source="camera 0")

@@ -1,4 +1,4 @@
-"""`knuckle.compat.install()`: every way in which old scripts import MediaPipe."""
+"""`knuckle.compat.install()`: all import forms of old scripts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ours() -> dict[str, object]:
 
 @pytest.fixture
 def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No MediaPipe before, whatever was placed gone afterwards."""
+    """Remove all modules of MediaPipe before the test, and the installed ones after it."""
     before = ours()
     for name in before:
         del sys.modules[name]
@@ -93,7 +93,7 @@ def test_installing_twice_changes_nothing(absent: None) -> None:
     assert ours() == first and importlib.util.find_spec("mediapipe") is not None
 
 
-def test_what_knuckle_has_not_is_not_found(absent: None) -> None:
+def test_modules_that_knuckle_does_not_have_are_not_found(absent: None) -> None:
     compat.install()
     with pytest.raises(ModuleNotFoundError, match=r"mediapipe\.solutions\.pose"):
         importlib.import_module("mediapipe.solutions.pose")
@@ -107,7 +107,7 @@ def package(folder: Path, text: str) -> None:
     (folder / "mediapipe" / "tasks" / "__init__.py").write_text("mine = True\n")
 
 
-def test_a_mediapipe_without_solutions_gets_only_those(
+def test_an_installed_mediapipe_without_solutions_gets_only_solutions(
     clean: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package(tmp_path, "__version__ = '1.2.2'\nImage = 'theirs'\n")
@@ -121,21 +121,23 @@ def test_a_mediapipe_without_solutions_gets_only_those(
     assert importlib.import_module("mediapipe.python.solutions.hands").Hands is knuckle.solutions.hands.Hands
 
 
-def test_a_mediapipe_with_solutions_is_left_alone(clean: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_mediapipe_with_solutions_is_not_changed(
+    clean: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package(tmp_path, "solutions = 'theirs'\n")
     monkeypatch.syspath_prepend(tmp_path)
     compat.install()
     assert importlib.import_module("mediapipe").solutions == "theirs" and "mediapipe.solutions.hands" not in ours()
 
 
-def test_a_broken_mediapipe_says_what_it_misses(clean: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_mediapipe_raises_its_own_error(clean: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package(tmp_path, "import a_module_that_is_not_there\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="a_module_that_is_not_there"):
         compat.install()
 
 
-def test_the_faces_load_no_plotting_and_no_image_library() -> None:
+def test_the_old_apis_import_no_heavy_libraries() -> None:
     code = (
         "import sys, knuckle.compat as c, knuckle.solutions, knuckle.tasks\n"
         "print([name for name in ('matplotlib', 'PIL', 'av', 'pyarrow', 'rich') if name in sys.modules])"

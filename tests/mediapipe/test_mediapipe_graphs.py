@@ -1,4 +1,4 @@
-"""Laws of the reference's graphs: how regions are associated, turned and carried on."""
+"""Laws of the reference's graphs: how regions are associated, rotated and updated."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ CANDIDATES = st.builds(Candidate, ROIS)
 
 
 @given(st.lists(CANDIDATES, max_size=6), st.lists(CANDIDATES, max_size=4))
-def test_association_keeps_the_later_or_the_earlier_and_leaves_no_overlap(
-    palms: list[Candidate], held: list[Candidate]
-) -> None:
+def test_association_keeps_one_of_two_overlapping_regions(palms: list[Candidate], held: list[Candidate]) -> None:
     later = later_wins(palms, held)
     assert later[-1:] == (held or palms)[-1:]
     earlier = earlier_wins(held, palms, 0.5)

@@ -1,4 +1,4 @@
-"""Agreement with the reference on real photos, and behaviour on real clips."""
+"""Agreement with the reference on photos, and tracking of real clips."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def follow(path: Path, **options: object) -> list[list[knuckle.Hand]]:
 
 
 def test_signing_hands_keep_their_ids(shared: Path) -> None:
-    """Fast hands that cross, touch and hide: two people's hands are two ids, with few exceptions."""
+    """Fast hands that cross, touch and occlude each other keep their ids, with few exceptions."""
     ids = hands = 0
     for path in sorted((shared / "data" / "video").glob("asl_*.mkv")):
         shown = follow(path)
@@ -110,7 +110,7 @@ def test_a_clip_without_people_has_no_hands(shared: Path) -> None:
 
 
 def test_the_reference_s_labels_of_thumb_and_index_tips_are_met(shared: Path) -> None:
-    """TI1K's own labels, people's hands seen from above: medians well under a tenth of the hand's box."""
+    """Labels of TI1K, hands from above: the median error is far below a tenth of the box of the hand."""
     for name in ("rotation", "scale", "translation"):
         path = shared / "data" / "video" / f"ti1k_{name}_1.mp4"
         rows = [line.split()[1:] for line in path.with_suffix(".txt").read_text().splitlines() if line.strip()]

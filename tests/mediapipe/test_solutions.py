@@ -1,4 +1,4 @@
-"""The legacy API: agreement with the reference, what old scripts see, the reference's errors."""
+"""The legacy API: agreement with the reference, its messages, and its errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,12 @@ FRAME = np.zeros((100, 200, 3), np.uint8)
 
 
 def networks_that_see(frames: list[list[float]], presences: list[float]) -> Networks:
-    """Fake networks: per frame palms with these score logits, 40 pixels apart; hands with these presences."""
+    """Fake networks.
+
+    Args:
+        frames: for each frame the score logits of its palms, which lie 40 pixels apart.
+        presences: the presence of each hand, in the order of the calls.
+    """
     boxes, scores = np.zeros((2016, 18), np.float32), []
     for palms in frames:
         scores.append(np.full((2016, 1), -99, np.float32))
@@ -61,7 +66,7 @@ def pixels(result: hands.SolutionOutputs, image: Image) -> np.ndarray:
 
 
 def check(result: hands.SolutionOutputs, image: Image, expected: dict[str, Any]) -> list[float]:
-    """The same hands with the same sides; how far each hand's worst landmark is off, pixels."""
+    """Compare hands and handedness; return the largest landmark error of each hand in pixels."""
     labels = [one.classification[0].label for one in result.multi_handedness or []]
     assert labels == [side[0][2] for side in expected["handedness"]]
     want = np.array(expected["landmarks"]).reshape(len(labels), 21, 3)[..., :2] * [image.shape[1], image.shape[0]]
@@ -88,8 +93,8 @@ def test_clips_agree_with_the_reference(shared: Path) -> None:
             for number, expected in enumerate(frames):
                 image = load_image(shared / "oracle" / "clips" / name[:-4] / f"{number:02d}.png")
                 errors += check(video.process(image), image, expected)
-    # One hand at the image's edge is unstable: 0.1 % of the numbers of one frame changed by 1 move it by up to 2.1 px
-    # seven frames later in the reference itself.
+    # One hand at the edge of the image is unstable: if 0.1 % of the values of one frame change by 1, the reference
+    # itself moves it by up to 2.1 pixels seven frames later.
     assert len(errors) == 108 and np.quantile(errors, 0.98) < 1.5 and max(errors) < 2.5 and np.median(errors) < 0.05
 
 
@@ -100,7 +105,7 @@ def test_no_hand_is_none_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result._fields == ("multi_hand_landmarks", "multi_hand_world_landmarks", "multi_handedness")
 
 
-def test_a_result_has_the_shape_that_old_scripts_take_apart(one_hand: Networks) -> None:
+def test_a_result_has_the_attributes_that_old_scripts_use(one_hand: Networks) -> None:
     result = hands.Hands().process(FRAME)
     (landmarks,), (world,), (side,) = result
     assert len(landmarks.landmark) == len(list(world.landmark)) == 21
@@ -125,7 +130,7 @@ def test_messages_print_as_protobuf_text() -> None:
     assert str(messages.NormalizedLandmarkList()) == "" and bool(messages.NormalizedLandmarkList())
 
 
-def test_messages_hold_single_precision_unset_fields_and_only_their_own() -> None:
+def test_fields_of_messages_have_single_precision_and_can_be_unset() -> None:
     point = messages.NormalizedLandmark(x=0.1)
     assert point.x == float(np.float32(0.1)) and point.y == 0.0
     assert [point.HasField(name) for name in ("x", "y", "presence")] == [True, False, False]
@@ -163,7 +168,7 @@ def test_messages_copy_compare_and_pickle() -> None:
         (np.zeros((0, 0, 3), np.uint8), RuntimeError, "must be > 0"),
     ],
 )
-def test_a_bad_image_is_refused_as_ever_and_harms_nothing(
+def test_a_bad_image_raises_the_reference_s_error_and_changes_nothing(
     one_hand: Networks, image: Any, error: type[Exception], words: str
 ) -> None:
     video = hands.Hands()
@@ -172,7 +177,7 @@ def test_a_bad_image_is_refused_as_ever_and_harms_nothing(
     assert video.process(FRAME).multi_hand_landmarks
 
 
-def test_views_and_read_only_images_are_taken(one_hand: Networks) -> None:
+def test_views_and_read_only_images_are_accepted(one_hand: Networks) -> None:
     video = hands.Hands()
     frame = FRAME.copy()
     frame.flags.writeable = False
@@ -196,7 +201,7 @@ def test_bad_options_are_exceptions(one_hand: Networks, options: dict[str, Any],
         hands.Hands(**options)
 
 
-def test_no_hands_at_all_may_be_asked_for_but_not_looked_for(one_hand: Networks) -> None:
+def test_zero_hands_fail_when_an_image_is_processed(one_hand: Networks) -> None:
     video = hands.Hands(max_num_hands=0)
     with pytest.raises(RuntimeError, match="greater than or equal to 1"):
         video.process(FRAME)
@@ -212,7 +217,7 @@ def test_thresholds_are_not_range_checked(one_hand: Networks, options: dict[str,
     assert len(hands.Hands(**options).process(FRAME).multi_hand_landmarks or []) == count
 
 
-def test_a_closed_one_refuses_and_reset_begins_anew(one_hand: Networks) -> None:
+def test_close_and_reset(one_hand: Networks) -> None:
     with hands.Hands(max_num_hands=1) as video:
         video.process(FRAME)
         video.process(FRAME)
@@ -227,7 +232,7 @@ def test_a_closed_one_refuses_and_reset_begins_anew(one_hand: Networks) -> None:
         video.close()
 
 
-def test_the_detector_rests_only_while_enough_hands_are_held(one_hand: Networks) -> None:
+def test_the_palm_detector_pauses_while_enough_hands_are_tracked(one_hand: Networks) -> None:
     for options, runs in (({"max_num_hands": 1}, 1), ({"max_num_hands": 9}, 5), ({"static_image_mode": True}, 5)):
         before = len(one_hand.palm.calls)  # type: ignore[attr-defined]
         video = hands.Hands(**options)  # type: ignore[arg-type]
@@ -236,21 +241,21 @@ def test_the_detector_rests_only_while_enough_hands_are_held(one_hand: Networks)
         assert len(one_hand.palm.calls) - before == runs  # type: ignore[attr-defined]
 
 
-def test_a_lost_hand_is_looked_for_in_the_next_frame_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_hand_is_searched_for_in_the_next_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = networks_that_see([[3.0]], [0.9, 0.1, 0.9])
     monkeypatch.setattr(hands, "load", lambda models: networks)
     video = hands.Hands(max_num_hands=1)
     assert [bool(video.process(FRAME).multi_handedness) for _ in range(3)] == [True, False, True]
 
 
-def test_more_hands_than_asked_for_may_come_out_in_video(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_video_can_return_more_hands_than_the_maximum(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = networks_that_see([[-99, -99, 3.0], [3.0, 2.0]], [0.9])
     monkeypatch.setattr(hands, "load", lambda models: networks)
     video = hands.Hands(max_num_hands=2)
     assert [len(video.process(FRAME).multi_handedness or []) for _ in range(3)] == [1, 3, 3]
 
 
-def test_names_and_connections_are_the_old_ones() -> None:
+def test_names_and_connections_are_those_of_the_reference() -> None:
     assert [point.value for point in hands.HandLandmark] == list(range(21))
     assert hands.HandLandmark.INDEX_FINGER_MCP == 5 and hands.HandLandmark.PINKY_TIP == 20
     assert isinstance(hands.HAND_CONNECTIONS, frozenset) and len(hands.HAND_CONNECTIONS) == 21
@@ -277,7 +282,7 @@ def test_landmarks_are_drawn_with_the_default_styles() -> None:
     assert (lines[0, 1].color, lines[0, 1].thickness, lines[5, 6].thickness) == ((128, 128, 128), 3, 2)
 
 
-def test_what_is_hidden_or_outside_is_not_drawn() -> None:
+def test_hidden_points_and_points_outside_are_not_drawn() -> None:
     image = np.zeros((200, 300, 3), np.uint8)
     points = some_points()
     for point in points.landmark[:10]:
@@ -291,7 +296,7 @@ def test_what_is_hidden_or_outside_is_not_drawn() -> None:
     assert not image.any()
 
 
-def test_drawing_refuses_what_it_cannot_draw() -> None:
+def test_drawing_raises_the_reference_s_errors() -> None:
     with pytest.raises(ValueError, match="three channel bgr"):
         drawing_utils.draw_landmarks(np.zeros((9, 9, 4), np.uint8), some_points())
     with pytest.raises(ValueError, match="from landmark #3 to landmark #21"):
@@ -318,13 +323,13 @@ def test_axes_are_arrows_of_three_colours() -> None:
     assert tuple(image[50, 130]) == drawing_utils.RED_COLOR and tuple(image[30, 100]) == drawing_utils.GREEN_COLOR
 
 
-def test_pixels_of_points_are_floored_and_clipped_at_the_far_edge() -> None:
+def test_pixels_are_rounded_down_and_clipped_at_the_far_edges() -> None:
     to_pixel = drawing_utils._normalized_to_pixel_coordinates
     assert to_pixel(0.5, 0.999, 100, 50) == (50, 49) and to_pixel(1.0, 0.0, 100, 50) == (99, 0)
     assert to_pixel(-0.01, 0.5, 100, 50) is None and to_pixel(0.5, 1.01, 100, 50) is None
 
 
-def test_plots_need_matplotlib_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plots_without_matplotlib_raise_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ModuleNotFoundError(name=name)
 
@@ -343,7 +348,7 @@ def test_plots_show_points_and_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     pyplot.close("all")
 
 
-def test_the_still_example_writes_its_pictures(
+def test_the_still_images_example_writes_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), two_hands(0.5)[..., ::-1])

@@ -1,4 +1,4 @@
-"""The Tasks API: agreement with the reference, its modes and errors, live streams."""
+"""The Tasks API: agreement with the reference, modes, errors, and live streams."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_bad_options_are_value_errors(fake: Networks, options: dict[str, Any], w
         HandLandmarker.create_from_options(HandLandmarkerOptions(**{"base_options": MODELS, **options}))
 
 
-def test_options_that_the_reference_lets_pass_pass(fake: Networks) -> None:
+def test_options_that_the_reference_accepts_are_accepted(fake: Networks) -> None:
     landmarker(min_tracking_confidence=7.0, min_hand_detection_confidence=-1.0)
     with pytest.raises(RuntimeError, match="greater than or equal to 1"):
         landmarker(num_hands=0)
@@ -155,7 +155,7 @@ def test_each_method_belongs_to_its_mode(fake: Networks) -> None:
             right(one)
 
 
-def test_time_must_rise_and_a_refusal_harms_nothing(fake: Networks) -> None:
+def test_time_stamps_must_increase_and_an_error_changes_nothing(fake: Networks) -> None:
     video = landmarker(RunningMode.VIDEO)
     video.detect_for_video(FRAME, -5)
     for time_ms in (-5, -6):
@@ -164,7 +164,7 @@ def test_time_must_rise_and_a_refusal_harms_nothing(fake: Networks) -> None:
     assert video.detect_for_video(FRAME, 0).handedness
 
 
-def test_a_closed_one_gives_empty_results(fake: Networks) -> None:
+def test_a_closed_landmarker_returns_empty_results(fake: Networks) -> None:
     empty = HandLandmarkerResult([], [], [])
     with landmarker() as still, landmarker(RunningMode.VIDEO) as video:
         assert still.detect(FRAME) != empty
@@ -179,12 +179,12 @@ def test_a_closed_one_gives_empty_results(fake: Networks) -> None:
         (ImageProcessingOptions(region_of_interest=(0, 0, 1, 1)), "region-of-interest"),
     ],
 )
-def test_unsupported_processing_is_refused(fake: Networks, options: ImageProcessingOptions, words: str) -> None:
+def test_unsupported_processing_options_are_errors(fake: Networks, options: ImageProcessingOptions, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         landmarker().detect(FRAME, options)
 
 
-def test_gray_images_are_refused_and_alpha_is_dropped(fake: Networks) -> None:
+def test_gray_images_are_errors_and_alpha_is_ignored(fake: Networks) -> None:
     still = landmarker()
     with pytest.raises(ValueError, match="SRGB or SRGBA"):
         still.detect(Image(ImageFormat.GRAY8, np.zeros((50, 50), np.uint8)))
@@ -204,7 +204,7 @@ def test_a_turned_image_gives_the_same_hands_turned(networks: Networks, degrees:
     assert np.abs(found - np.stack(places[degrees // 90 % 4], axis=-1)).max() < 3
 
 
-def test_video_keeps_no_more_hands_than_asked_for(fake: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_video_returns_no_more_hands_than_the_maximum(fake: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
     networks = networks_that_see([[-99, -99, 3.0], [3.0, 2.0]], [0.9])
     monkeypatch.setattr(vision, "load", lambda models, device: networks)
     video = landmarker(RunningMode.VIDEO, num_hands=2)
@@ -212,7 +212,7 @@ def test_video_keeps_no_more_hands_than_asked_for(fake: Networks, monkeypatch: p
     assert len(networks.palm.calls) == 2  # type: ignore[attr-defined]
 
 
-def test_new_hands_are_cut_out_turned_unless_asked_otherwise(fake: Networks) -> None:
+def test_new_hands_are_cropped_rotated_by_default(fake: Networks) -> None:
     turned, straight = (tasks_detection(fake, upright_rad=angle) for angle in (90.0, UPRIGHT_RAD))
     image = FRAME.numpy_view()
     (one,), (other,) = turned(image, 0), straight(image, 0)
@@ -220,7 +220,7 @@ def test_new_hands_are_cut_out_turned_unless_asked_otherwise(fake: Networks) -> 
     assert landmarker().detect(FRAME) != landmarker(upright_rad=UPRIGHT_RAD).detect(FRAME)
 
 
-def test_a_palm_in_a_held_region_is_no_second_hand(networks: Networks) -> None:
+def test_a_palm_in_a_tracked_region_is_ignored(networks: Networks) -> None:
     image = draw_hand(blank(), 300, 240, 240)
     graph = tasks_tracking(networks, max_hands=2)
     assert [len(graph(image, 0)) for _ in range(4)] == [1] * 4
@@ -248,7 +248,7 @@ def test_images_keep_a_copy_that_cannot_be_written() -> None:
         (ImageFormat.UNKNOWN, np.zeros((4, 6, 3), np.uint8)),
     ],
 )
-def test_pixels_that_are_not_of_the_format_are_refused(image_format: ImageFormat, data: np.ndarray) -> None:
+def test_pixels_must_have_the_format_of_the_image(image_format: ImageFormat, data: np.ndarray) -> None:
     with pytest.raises(ValueError):
         Image(image_format, data)
 
@@ -271,7 +271,7 @@ def test_images_come_from_files(tmp_path: Path) -> None:
         Image.create_from_file(tmp_path / "nothing.png")
 
 
-def test_a_burst_of_live_frames_gives_the_first_the_last_and_few_between(fake: Networks) -> None:
+def test_a_burst_of_live_frames_gives_the_first_and_the_last_one(fake: Networks) -> None:
     seen: list[tuple[int, Image]] = []
     started, go_on = threading.Event(), threading.Event()
 
@@ -294,7 +294,7 @@ def test_a_burst_of_live_frames_gives_the_first_the_last_and_few_between(fake: N
     assert len(seen) == 2
 
 
-def test_every_live_frame_gets_its_result_where_there_is_time(fake: Networks) -> None:
+def test_every_live_frame_gets_a_result_if_there_is_time(fake: Networks) -> None:
     seen: list[int] = []
     done = threading.Semaphore(0)
 
@@ -331,7 +331,7 @@ def test_a_callback_may_fail_or_close_its_landmarker(fake: Networks, caplog: pyt
 
 @pytest.fixture
 def task_file(networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `.task` file as MediaPipe publishes it, and a cache of its own for what is imported."""
+    """A `.task` file like the official one; imported bundles go to a temporary cache."""
     path = tmp_path / "hand_landmarker.task"
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(networks.bundle.palm_path, "hand_detector.tflite")
@@ -351,7 +351,7 @@ def test_models_come_from_a_file_its_bytes_or_a_folder(task_file: Path, networks
     assert results[0] == results[1] == results[2] and len(results[0].handedness) == 1
 
 
-def test_models_that_are_not_there_are_not_found(tmp_path: Path, networks: Networks) -> None:
+def test_missing_models_raise_file_not_found(tmp_path: Path, networks: Networks) -> None:
     with pytest.raises(FileNotFoundError, match="Unable to open file at"):
         HandLandmarker.create_from_model_path(str(tmp_path / "nothing.task"))
     with pytest.raises(FileNotFoundError, match="not a hand landmarker"):

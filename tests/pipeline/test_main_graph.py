@@ -1,0 +1,45 @@
+"""The main graph: frames from a source, hands or palms, drawn images to a sink."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conftest import two_hands
+
+import knuckle
+from knuckle.pipeline.main_graph import main_graph
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import Networks
+from knuckle.results import Frame, Hand
+
+
+def test_it_runs_until_the_sink_stops_it(networks: Networks) -> None:
+    frames = [Frame(two_hands(k / 9), k, k / 15) for k in range(10)]
+    taken: list[tuple[Frame, list[Hand], Any]] = []
+
+    def sink(frame: Frame, hands: list[Hand], picture: Any) -> bool:
+        taken.append((frame, hands, picture))
+        return frame.index < 6
+
+    graph = main_graph(iter(frames), networks, TrackerOptions(), sink)
+    assert sum(1 for _ in iter(graph, False)) == 6
+    tracker = knuckle.HandTracker(networks)
+    for frame, hands, picture in taken:
+        expected = tracker(frame.image, frame.time_s)
+        assert [hand.track_id for hand in hands] == [hand.track_id for hand in expected] == [1, 2]
+        assert (picture == knuckle.draw_hands(frame.image, expected)).all()
+
+
+def test_it_ends_with_its_source(networks: Networks) -> None:
+    for more in ({"stills": True}, {"palms_only": True}, {"draws": False}):
+        seen: list[Any] = []
+        graph = main_graph(
+            iter([Frame(two_hands(0.0))]),
+            networks,
+            TrackerOptions(),
+            lambda *what, seen=seen: not seen.append(what),
+            **more,
+        )
+        assert [graph(), graph()] == [True, False]
+        ((_, found, *picture),) = seen
+        assert len(found) == 2 and len(picture) == ("draws" not in more)
