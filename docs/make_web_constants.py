@@ -35,7 +35,7 @@ SHARED = (
     (memory, "CALM_PER_S", "Motion below this many palm baselines per second is noise."),
     (memory, "COAST_S", "A lost hand is expected to keep moving for this long."),
     (memory, "SLOWEST_S", "Hands in frames further apart than this are not matched."),
-    (memory, "PALM_LANDMARKS", "The hand landmarks that are the palm detector's key points."),
+    (results, "PALM_LANDMARKS", "The hand landmarks that are the palm detector's key points."),
     (smooth, "MIN_CUTOFF_HZ", "One-Euro filter: cutoff for a still hand."),
     (smooth, "BETA_HZ_PER_SPEED", "One-Euro filter: rise of the cutoff with speed, in hand sizes per second."),
     (smooth, "CENTRE_BETA_HZ_PER_SPEED", "The same for the centre of a hand."),

@@ -1,28 +1,28 @@
-"""Every error that Knuckle raises on purpose: what arrived, what was expected, what to do."""
+"""The errors that Knuckle raises. Their messages say what arrived, what was expected and what to do."""
 
 
 class Error(Exception):
-    """Base of all of them: `except knuckle.Error` catches whatever Knuckle refuses."""
+    """Base class of all of them: `except knuckle.Error` catches every error that Knuckle raises."""
 
 
 class InputError(Error, ValueError):
-    """An image, option, region or time stamp that cannot be used."""
+    """An image, option, region or time stamp cannot be used."""
 
 
 class SourceError(Error, OSError):
-    """A photo, clip, camera or stream that cannot be opened or that broke off."""
+    """A photo, video, camera or stream cannot be opened, or broke off."""
 
 
 class SinkError(Error, OSError):
-    """An output file that cannot be written."""
+    """An output file cannot be written."""
 
 
 class BundleError(Error, OSError):
-    """A model bundle that is unknown, missing, damaged or out of reach."""
+    """A model bundle is unknown, missing or damaged, or cannot be fetched."""
 
 
 class EngineError(Error, RuntimeError):
-    """An inference engine or device that is not there or that refuses the network."""
+    """An inference engine or device is missing or refuses the network."""
 
 
 class MissingExtraError(Error, ImportError):

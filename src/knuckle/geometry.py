@@ -1,8 +1,8 @@
-"""Squares, angles and affines between image and crop, and the one function that cuts a crop.
+"""Squares, angles and affines between image and crop, and the functions that cut crops.
 
-The rule for pixels, everywhere: centres at integers, in the image and in the crop, and crop pixel 0 lies on
-the region's edge. So crop coordinate c of a crop with `side` pixels is the fraction c / side of the region.
-This is the rule of the networks' own training pipeline (the CPU path of MediaPipe's image-to-tensor step).
+Pixel centres are at integers, in the image and in the crop, and crop pixel 0 lies on the edge of the region. So the
+coordinate c in a crop of `side` pixels is the fraction c / side of the region. The networks were trained with this
+convention (the CPU path of MediaPipe's image-to-tensor step).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from knuckle.results import FloatArray, Roi
 
 
 def wrap_angle(angle_rad: float) -> float:
-    """The same angle within [-pi, pi)."""
+    """The angle within [-pi, pi)."""
     return angle_rad - 2 * math.pi * math.floor((angle_rad + math.pi) / (2 * math.pi))
 
 
 def turn(points: FloatArray, angle_rad: float) -> FloatArray:
-    """Turn (…, 2 or 3) points about the origin, clockwise on screen (y points down); a third column stays."""
+    """Rotate (…, 2 or 3) points about the origin, clockwise on screen (y points down); a third column is kept."""
     c, s = math.cos(angle_rad), math.sin(angle_rad)
     turned = np.array(points)
     turned[..., 0] = c * points[..., 0] - s * points[..., 1]
@@ -35,12 +35,16 @@ def turn(points: FloatArray, angle_rad: float) -> FloatArray:
 
 
 def whole_image(width: int, height: int) -> Roi:
-    """The smallest square around a whole image: cropping it is letterboxing."""
+    """The smallest square around the whole image; a crop of it is the letterboxed image."""
     return Roi(width / 2, height / 2, max(width, height))
 
 
 def image_from_crop(roi: Roi, side: int) -> FloatArray:
-    """The (2, 3) float64 affine that takes crop pixels to image pixels."""
+    """The (2, 3) float64 affine from crop pixels to image pixels.
+
+    Raises:
+        InputError: the region is empty or has numbers that are not finite.
+    """
     if not (roi.size > 0 and all(map(math.isfinite, (roi.x, roi.y, roi.size, roi.angle_rad)))):
         raise InputError(f"a region needs finite numbers and a size above 0, got {roi}")
     scale = roi.size / side
@@ -50,24 +54,23 @@ def image_from_crop(roi: Roi, side: int) -> FloatArray:
 
 
 def invert(affine: FloatArray) -> FloatArray:
-    """crop_from_image out of image_from_crop, and back."""
+    """The inverse of a (2, 3) affine."""
     linear = np.linalg.inv(affine[:, :2])
     return np.column_stack([linear, -linear @ affine[:, 2]])
 
 
 def apply(affine: FloatArray, points: FloatArray) -> FloatArray:
-    """Take (…, 2) points through a (2, 3) affine."""
-    moved: FloatArray = points @ affine[:, :2].T + affine[:, 2]
-    return moved
+    """Map (…, 2) points by a (2, 3) affine."""
+    mapped: FloatArray = points @ affine[:, :2].T + affine[:, 2]
+    return mapped
 
 
 def crop(image: Image, roi: Roi, side: int) -> Image:
-    """Cut a turned square out of an image as uint8 (side, side, 3); outside the image its edge pixels repeat.
+    """Cut a rotated square out of an image as uint8 (side, side, 3); beyond the border the edge pixels repeat.
 
-    Bilinear in steps of 1/32 pixel, as the reference samples. `cv2.warpAffine` of OpenCV 5 rounds in another way,
-    up to 3 grey levels off, which moves landmarks by up to 0.4 pixels. The part of the image around the square is
-    copied first: memory is read in rows then and not along turned lines, 0.35 instead of 0.51 ms for 224 px from
-    a frame that is not in the processor's cache (0.30 instead of 0.25 where it is).
+    Bilinear in steps of 1/32 pixel, as the reference samples. `cv2.warpAffine` of OpenCV 5 rounds differently, by up to
+    3 grey levels, which moves landmarks by up to 0.4 pixels. The part of the image around the square is copied first,
+    so that memory is read in rows: for 224 px from a frame that is not in the CPU cache 0.35 instead of 0.51 ms.
     """
     affine = image_from_crop(roi, side)
     reach = roi.size / 2 * (abs(math.cos(roi.angle_rad)) + abs(math.sin(roi.angle_rad))) + 2
@@ -82,24 +85,24 @@ def crop(image: Image, roi: Roi, side: int) -> Image:
 
 
 def _within(low: float, high: float, length: int) -> tuple[int, int]:
-    """The whole pixels from `low` to `high` that an image has, at least one: its edge where it has none there."""
+    """Clamp [low, high) to the pixels of an image with this length; never empty."""
     first = min(max(math.floor(low), 0), length - 1)
     return first, max(min(math.ceil(high), length), first + 1)
 
 
 def letterbox(image: Image, side: int) -> Image:
-    """The whole image, centred in a black square of uint8 (side, side, 3); see `whole_image`."""
+    """The whole image, centred in a black square: uint8 (side, side, 3); see `whole_image`."""
     whole, fractions = _letterbox_maps(image.shape[1], image.shape[0], side)
     return cast(Image, cv2.remap(image, whole, fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
 
 
 @lru_cache(maxsize=16)
 def _letterbox_maps(width: int, height: int, side: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Where each pixel of the letterbox comes from, once per image size.
+    """The image position of each pixel of the letterbox, computed once per image size.
 
-    Many samples fall exactly between two 1/32 pixels (517 px to 192 has 86 1/6 steps a pixel: every third one).
-    The reference's own rounding noise decides them, and palms depend on it, so its steps are taken here one by
-    one: the homography of the corners, its inverse by cofactors, blocks of 64 columns, half to even.
+    Many samples fall exactly between two steps of 1/32 pixel (from 517 to 192 px every third one). In the reference,
+    rounding noise decides them, and palms depend on it. So its arithmetic is repeated here step by step: the homography
+    of the corners, its inverse by cofactors, blocks of 64 columns, rounding half to even.
     """
     roi = whole_image(width, height)
     low = np.array([roi.x - roi.size / 2, roi.y - roi.size / 2], np.float32)
@@ -125,20 +128,20 @@ def _letterbox_maps(width: int, height: int, side: int) -> tuple[npt.NDArray[Any
 
 
 def corners(roi: Roi) -> FloatArray:
-    """(4, 2) image pixels: top left, top right, bottom right, bottom left of the turned square."""
+    """(4, 2) image pixels: top left, top right, bottom right, bottom left corner of the rotated square."""
     unit = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     square: FloatArray = turn(unit * roi.size, roi.angle_rad) + np.array([roi.x, roi.y])
     return square
 
 
 def square_box(roi: Roi) -> FloatArray:
-    """(4,) x0, y0, x1, y1 of the square as if it were not turned: what the reference compares."""
+    """(4,) x0, y0, x1, y1 of the square without its rotation, which is what the reference compares."""
     half = roi.size / 2
     return np.array([roi.x - half, roi.y - half, roi.x + half, roi.y + half])
 
 
 def iou(box: FloatArray, boxes: FloatArray) -> FloatArray:
-    """Intersection over union of one (4,) box with (n, 4) boxes, all x0, y0, x1, y1; 0 for empty unions."""
+    """Intersection over union of one (4,) box with (n, 4) boxes: (n,). Boxes are x0, y0, x1, y1; 0 for empty unions."""
     low = np.maximum(box[:2], boxes[:, :2])
     high = np.minimum(box[2:], boxes[:, 2:])
     shared = np.prod(np.clip(high - low, 0, None), axis=1)

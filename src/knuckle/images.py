@@ -1,4 +1,4 @@
-"""The one place that decides what an image is: RGB uint8 (height, width, 3)."""
+"""Conversion of everything that is accepted as an image to RGB uint8 (height, width, 3)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ EXPECTED = "expected RGB uint8 (height, width, 3)"
 
 
 def as_rgb(image: Any) -> Image:
-    """Give `image` as RGB uint8 (height, width, 3); an array that already is one comes back uncopied.
+    """The image as RGB uint8 (height, width, 3); an array that already is one is returned without a copy.
 
-    Takes NumPy arrays of 8 or 16 bits with shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), and PIL
-    images. Alpha is dropped, 16 bits become 8 by keeping the high byte. Colour order is the caller's
-    word: three channels are taken as RGB.
+    Accepts NumPy arrays of 8 or 16 bits with shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), and PIL images. Alpha is
+    dropped; 16 bits become 8 by keeping the high byte. Three channels are taken as RGB: convert BGR images first.
 
     Raises:
-        InputError: anything else; the message names what arrived.
+        InputError: `image` is something else; the message names what arrived.
     """
     if not isinstance(image, np.ndarray):
         image = _from_pil(image)

@@ -1,4 +1,4 @@
-"""The vocabulary: what passes between the modules, and what users get."""
+"""The vocabulary: the data that passes between modules and that users get."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ HAND_CONNECTIONS = (
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a source.
+    """One image of a source.
 
     Attributes:
         image: RGB uint8 (height, width, 3), upright.
         index: 0, 1, 2, … within its source.
-        time_s: seconds since the source began, from the container where it has time stamps.
-        source: the file, address or camera it came from.
+        time_s: seconds since the source began, from the time stamps of the file where it has them.
+        source: the file, address or camera that it comes from.
     """
 
     image: Image
@@ -89,7 +89,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Roi:
-    """A square region of the image that may be turned and may reach past the border.
+    """A square region of the image. It may be rotated and may reach beyond the border.
 
     Attributes:
         x, y: centre, image pixels.
@@ -104,14 +104,14 @@ class Roi:
 
     @classmethod
     def around(cls, box: Sequence[float], angle_rad: float = 0.0) -> Roi:
-        """The region for a box x0, y0, x1, y1 drawn tightly around a whole hand: its longer side and a half more."""
+        """The region for a tight box x0, y0, x1, y1 (image pixels) of a whole hand: 1.5 times its longer side."""
         x0, y0, x1, y1 = box
         return cls((x0 + x1) / 2, (y0 + y1) / 2, 1.5 * max(x1 - x0, y1 - y0), angle_rad)
 
 
 @dataclass(frozen=True, eq=False)
 class Palm:
-    """A palm that the detector found.
+    """A palm detection.
 
     Attributes:
         box: (4,) x0, y0, x1, y1 in image pixels.
@@ -149,14 +149,14 @@ class Hand:
         landmarks: (21, 3) float32: x, y in image pixels (pixel centres at integers), z in pixels relative
             to the wrist, smaller is nearer. Smoothed in video unless smoothing is off.
         world: (21, 3) float32 metres; x right, y down, z away, origin near the hand's centre.
-        handedness: "Left" or "Right", the person's own; in video the vote of the track so far.
-        handedness_score: 0.5..1, how sure that is.
-        presence: 0..1, how sure the network is that the crop held a hand.
+        handedness: "Left" or "Right" hand of the person; in video the vote of the track so far.
+        handedness_score: confidence in the handedness, 0.5..1.
+        presence: confidence that the crop holds a hand, 0..1.
         roi: the region of the image that the landmarks were read from.
-        palm_score: score of the palm detection that this hand began with; None where the caller gave the region.
-        track_id: 1, 2, 3, … the same number for the same hand through a video; None on stills.
-        visibility: (21,) 0..1 per landmark, or None where the network does not tell.
-        landmarks_raw: `landmarks` before smoothing; the same array where nothing was smoothed.
+        palm_score: score of the palm that led to this hand; None if the caller gave the region.
+        track_id: 1, 2, 3, …: the number of the same hand throughout a video; None for single images.
+        visibility: (21,) probability that each landmark is visible, or None if the network has no such output.
+        landmarks_raw: `landmarks` before smoothing; the same array if nothing was smoothed.
     """
 
     landmarks: FloatArray

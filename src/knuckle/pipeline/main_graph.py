@@ -1,4 +1,4 @@
-"""The main graph, which `knuckle track` runs: frames come in, hands are found, drawn and handed on."""
+"""The main graph, which `knuckle track` runs: read a frame, find hands, draw them, pass them on."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ def main_graph(
     palms_only: bool = False,
     draws: bool = True,
 ) -> Graph:
-    """The graph of one run; each call takes the next frame through it and tells whether to go on.
+    """The graph of one run. Each call processes the next frame and returns whether to continue.
 
     Args:
-        frames: RGB frames whose times rise.
-        sink: takes the frame, its hands (or palms) and the drawn picture; tells whether to go on.
-        stills: the frames have nothing to do with each other.
-        palms_only: look for palms and nothing else.
-        draws: without it the sink gets no picture.
+        frames: RGB frames with increasing times.
+        networks: the networks to run.
+        options: options of the tracker.
+        sink: is called with the frame, its hands (or palms) and the annotated image; returns whether to continue.
+        stills: the frames are unrelated photos: detect in each instead of tracking.
+        palms_only: run the palm detector only.
+        draws: draw the results; otherwise the sink gets no annotated image.
     """
     found = "palms" if palms_only else "hands"
     if palms_only:
@@ -54,15 +56,15 @@ def main_graph(
 
 
 def source(frames: Iterator[Frame]) -> Frame | None:
-    """The next frame, None after the last."""
+    """The next frame; None after the last one."""
     return next(frames, None)
 
 
 def image_of(frame: Frame) -> Image:
-    """The frame's picture."""
+    """The image of the frame."""
     return frame.image
 
 
 def time_of(frame: Frame) -> float:
-    """The frame's time in seconds."""
+    """The time of the frame in seconds."""
     return frame.time_s

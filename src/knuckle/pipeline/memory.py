@@ -1,7 +1,7 @@
-"""What a tracker remembers from frame to frame, and how hands of this frame become hands of the tracks.
+"""What a tracker remembers between frames, and how the hands of a frame are matched to its tracks.
 
-All of it is plain functions from one frozen memory to the next, so a tracker can be pickled, reset and tested
-without a network.
+These are plain functions from one frozen memory to the next, so a tracker can be pickled, reset and tested without a
+network.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ import numpy as np
 from knuckle.geometry import iou
 from knuckle.pipeline.hand import STEADY, Candidate, roi_from_landmarks
 from knuckle.pipeline.smooth import Smoothed, SmoothedHand, one_euro, smooth_hand
-from knuckle.results import FloatArray, Hand, Palm
+from knuckle.results import PALM_LANDMARKS, FloatArray, Hand, Palm
 
-# Where a hand may be found again: palm baselines from where it was expected, at once and per second unseen. An arm
-# that is raised fast moved 8 baselines in a quarter of a second; a hand of the other side does not get the second.
+# A hand is matched to a track within this many palm baselines of where it was expected, plus so many for each second
+# that it was not seen: a hand raised fast moved 8 baselines in a quarter of a second. A hand of the other handedness
+# gets no additional reach.
 REACH = 2.0
 REACH_PER_S = 30.0
-# A hand of the other side counts as this many baselines further away.
+# A hand of the other handedness counts as this many baselines further away.
 WRONG_SIDE = 1.5
-# Handedness is the mean over about this many frames, so a track that began wrong can still turn.
+# The handedness of a track is the mean over about this many frames, so a track that began wrong can recover.
 VOTES = 30
-# Motion below this many palm baselines a second is noise of the landmarks, and as much is taken off faster motion:
-# carried on, that noise would move the next region and come back as jitter (`python benchmarks/variants.py tracking`).
+# Motion below this many palm baselines per second is landmark noise. It is subtracted from faster motion: otherwise the
+# noise moves the next region and comes back as jitter (`python benchmarks/variants.py tracking`).
 CALM_PER_S = 1.5
-# Motion is carried on for this long after a hand was lost; later it may have gone anywhere.
+# A lost hand is expected to keep moving for this long.
 COAST_S = 0.1
-# Frames further apart than this show hands that cannot be told to be the same, whatever `remember_s` says.
+# Hands in frames further apart than this are not matched, even if `remember_s` is longer.
 SLOWEST_S = 1.0
-PALM_LANDMARKS = np.array([0, 5, 9, 13, 17, 1, 2])  # the palm detector's key points as hand landmarks
+PALM_POINTS = np.array(PALM_LANDMARKS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +43,12 @@ class Track:
 
     Attributes:
         track_id: its number.
-        hand: as last seen, not smoothed, with that frame's own handedness.
-        seen_s: when that was.
-        velocity: (2,) image pixels per second of its centre.
+        hand: the hand as last seen, not smoothed, with the handedness of that frame.
+        seen_s: time of that frame, seconds.
+        velocity: (2,) velocity of its centre, image pixels per second.
         left: mean probability of "Left" over the last `VOTES` frames.
-        votes: how many frames went into it.
-        landmarks, world: the filters' memories.
+        votes: number of frames in that mean.
+        landmarks, world: state of the filters.
     """
 
     track_id: int
@@ -62,15 +63,15 @@ class Track:
 
 @dataclass(frozen=True)
 class Memory:
-    """All that a tracker knows when a frame arrives.
+    """Everything that a tracker knows when a frame arrives.
 
     Attributes:
-        tracks: hands that are held or were lost not long ago, by id.
-        next_id: the next new hand's number.
-        time_s: time of the previous frame.
+        tracks: hands seen in the previous frame or lost recently, by id.
+        next_id: id of the next new hand.
+        time_s: time of the previous frame, seconds.
         since_search: frames since the palm detector last ran.
-        searched_s: when that was.
-        changed_s: when a hand was last found or lost.
+        searched_s: time when it last ran.
+        changed_s: time when a hand last came or went.
     """
 
     tracks: tuple[Track, ...] = ()
@@ -101,23 +102,23 @@ def tracked_candidates(memory: Memory, time_s: float, predict_motion: bool) -> l
 
 
 def is_palm_of(palm: Palm, hand: Hand) -> bool:
-    """Whether a palm's seven key points lie on those of a hand: within half a palm baseline on average."""
-    distance = palm.keypoints - hand.landmarks_raw[PALM_LANDMARKS, :2]
+    """Whether a palm belongs to a hand: their seven common points are on average within half a palm baseline."""
+    distance = palm.keypoints - hand.landmarks_raw[PALM_POINTS, :2]
     return float(np.hypot(distance[:, 0], distance[:, 1]).mean()) < 0.5 * baseline(hand)
 
 
 def baseline(hand: Hand) -> float:
-    """The longest side of the triangle wrist, index MCP, pinky MCP, image pixels: a size that turning keeps."""
+    """The longest side of the triangle wrist, index MCP, pinky MCP, image pixels: a size that survives rotation."""
     wrist, index, pinky = hand.landmarks_raw[[0, 5, 17], :2].tolist()
     return max(math.dist(wrist, index), math.dist(index, pinky), math.dist(pinky, wrist), 1e-3)
 
 
 def without_duplicates(hands: Sequence[Hand], min_palm_score: float = 0.0) -> list[Hand]:
-    """Leave out a hand that an earlier one already is.
+    """The hands without duplicates of earlier ones.
 
-    The same hand: 10 of 21 landmarks within 0.2 of the larger palm baseline, and boxes that overlap by more
-    than 0.2 (the rule of MediaPipe's Tasks API). A hand whose palm scored less than `min_palm_score` is also left out
-    where the middle of its palm lies in the box of an earlier one: it is a part of that one.
+    A duplicate has 10 of 21 landmarks within 0.2 palm baselines, and its box overlaps the other's by more than 0.2 (the
+    rule of MediaPipe's Tasks API). A hand whose palm scored less than `min_palm_score` is also a duplicate if the
+    middle of its palm lies in the box of an earlier hand.
     """
     kept: list[Hand] = []
     for hand in hands:
@@ -128,7 +129,7 @@ def without_duplicates(hands: Sequence[Hand], min_palm_score: float = 0.0) -> li
 
 
 def _lies_in(hand: Hand, other: Hand) -> bool:
-    middle = hand.landmarks_raw[PALM_LANDMARKS, :2].mean(axis=0)
+    middle = hand.landmarks_raw[PALM_POINTS, :2].mean(axis=0)
     return bool((other.box[:2] <= middle).all() and (middle <= other.box[2:]).all())
 
 
@@ -139,15 +140,20 @@ def _same(one: Hand, other: Hand) -> bool:
 
 
 def follow(memory: Memory, hands: Sequence[Hand], searched: bool, time_s: float, remember_s: float) -> Memory:
-    """Give each hand of this frame its track, begin new ones, forget those lost for longer than `remember_s`."""
-    next_id, tracks = memory.next_id, list[Track]()
-    known = tuple(t for t in memory.tracks if time_s - t.seen_s <= max(remember_s, SLOWEST_S * (t in memory.held)))
-    owners = match(replace(memory, tracks=known), hands, time_s)
+    """The memory after this frame: each hand goes to its track or begins a new one; tracks lost for longer than
+    `remember_s` are forgotten."""
+    held, next_id, tracks = memory.held, memory.next_id, list[Track]()
+    known = []
+    for track in memory.tracks:
+        limit_s = max(remember_s, SLOWEST_S) if track in held else remember_s
+        if time_s - track.seen_s <= limit_s:
+            known.append(track)
+    owners = match(known, hands, time_s)
     for hand, owner in zip(hands, owners, strict=True):
-        tracks.append(_seen(owner, hand, time_s, next_id, owner in memory.held if owner else False))
+        tracks.append(_seen(owner, hand, time_s, next_id, owner in held if owner else False))
         next_id += owner is None
-    lost = [t for t in memory.tracks if t not in owners and time_s - t.seen_s <= remember_s]
-    changed = {track.track_id for track in tracks} != {track.track_id for track in memory.held}
+    lost = [track for track in memory.tracks if track not in owners and time_s - track.seen_s <= remember_s]
+    changed = {track.track_id for track in tracks} != {track.track_id for track in held}
     return Memory(
         tracks=tuple(sorted([*tracks, *lost], key=lambda track: track.track_id)),
         next_id=next_id,
@@ -158,10 +164,12 @@ def follow(memory: Memory, hands: Sequence[Hand], searched: bool, time_s: float,
     )
 
 
-def match(memory: Memory, hands: Sequence[Hand], time_s: float) -> list[Track | None]:
-    """The track of each hand, the nearest pairs first, None where no track is in reach."""
+def match(tracks: Sequence[Track], hands: Sequence[Hand], time_s: float) -> list[Track | None]:
+    """The track of each hand; None where no track is in reach."""
+    # Nearest pairs first. With a few hands an optimal assignment differs only where hands are closer to each other than
+    # they move per frame; scipy's would add its import to the start of every program.
     pairs = []
-    for t, track in enumerate(memory.tracks):
+    for t, track in enumerate(tracks):
         for h, hand in enumerate(hands):
             distance, disagreement = _distance(track, hand, time_s), abs(_left(hand) - track.left)
             if distance <= REACH + REACH_PER_S * (time_s - track.seen_s) * (1 - disagreement):
@@ -170,23 +178,25 @@ def match(memory: Memory, hands: Sequence[Hand], time_s: float) -> list[Track | 
     taken: set[int] = set()
     for _, t, h in sorted(pairs):
         if t not in taken and owners[h] is None:
-            owners[h] = memory.tracks[t]
+            owners[h] = tracks[t]
             taken.add(t)
     return owners
 
 
 def _distance(track: Track, hand: Hand, time_s: float) -> float:
-    """How far a hand is from where a track's hand was expected, in palm baselines."""
+    """Mean distance of a hand from where the track's hand is expected, in palm baselines."""
     moved = track.velocity * min(time_s - track.seen_s, COAST_S)
     gap = hand.landmarks_raw[STEADY, :2] - (track.hand.landmarks_raw[STEADY, :2] + moved)
     return float(np.hypot(gap[:, 0], gap[:, 1]).mean()) / max(baseline(track.hand), baseline(hand))
 
 
 def _left(hand: Hand) -> float:
+    """Probability that this is a left hand."""
     return hand.handedness_score if hand.handedness == "Left" else 1 - hand.handedness_score
 
 
 def _seen(track: Track | None, hand: Hand, time_s: float, new_id: int, was_held: bool) -> Track:
+    """The track after this frame's hand; a new one if there is no track. `was_held`: the previous frame had it too."""
     size = baseline(hand)
     landmarks = smooth_hand(track.landmarks if track and was_held else None, hand.landmarks_raw, time_s, size)
     world_size = float(np.linalg.norm(hand.world[0] - hand.world[9])) or 1.0
@@ -208,15 +218,20 @@ def _seen(track: Track | None, hand: Hand, time_s: float, new_id: int, was_held:
 
 
 def visible_hands(memory: Memory, smooth: bool, vote: bool) -> list[Hand]:
-    """The hands of this frame as users get them, by track id."""
-    return [_shown(track, smooth, vote) for track in memory.held]
+    """The hands of this frame as the tracker returns them, by track id.
 
-
-def _shown(track: Track, smooth: bool, vote: bool) -> Hand:
-    changes: dict[str, Any] = {"track_id": track.track_id}
-    if vote:
-        changes["handedness"] = "Left" if track.left >= 0.5 else "Right"
-        changes["handedness_score"] = max(track.left, 1 - track.left)
-    if smooth:
-        changes["landmarks"], changes["world"] = track.landmarks.value, track.world.value
-    return replace(track.hand, **changes)
+    Args:
+        memory: the memory after this frame.
+        smooth: return the filtered landmarks.
+        vote: return the handedness of the track instead of the frame's.
+    """
+    hands = []
+    for track in memory.held:
+        changes: dict[str, Any] = {"track_id": track.track_id}
+        if vote:
+            changes["handedness"] = "Left" if track.left >= 0.5 else "Right"
+            changes["handedness_score"] = max(track.left, 1 - track.left)
+        if smooth:
+            changes["landmarks"], changes["world"] = track.landmarks.value, track.world.value
+        hands.append(replace(track.hand, **changes))
+    return hands

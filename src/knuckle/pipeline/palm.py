@@ -1,7 +1,7 @@
 """The palm detector: the whole image in, palms out. Read top to bottom: prepare, run, decode, suppress.
 
-The network is the single-shot detector of MediaPipe Hands (Zhang et al. 2020, arXiv 2006.10214): square
-anchors, a box and seven key points per anchor. Constants are those of its published graph.
+The network is the single-shot detector of MediaPipe Hands (Zhang et al. 2020, arXiv 2006.10214): square anchors, with a
+box and seven key points per anchor. The constants are those of its published graph.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ UPRIGHT_RAD = math.pi / 2
 
 @dataclass(frozen=True)
 class PalmModel:
-    """What the decoder must know of a palm network.
+    """Anchors and output names of a palm network.
 
     Attributes:
         strides: (stride in pixels, anchors per cell) of each output grid, in output order.
-        boxes, scores: names of the outputs: (n, anchors, 18) pixels and (n, anchors, 1) logits.
+        boxes: name of the output (n, anchors, 18): box and key points in pixels, relative to the anchor.
+        scores: name of the output (n, anchors, 1): logits.
     """
 
     strides: tuple[tuple[int, int], ...] = ((8, 2), (16, 6))
@@ -39,10 +40,9 @@ class PalmModel:
 
 @lru_cache
 def anchors(side: int, strides: tuple[tuple[int, int], ...]) -> FloatArray:
-    """(anchors, 2) anchor centres x, y in input pixels: grid by grid, row by row, anchors of a cell together.
+    """Centres of the anchors: (anchors, 2) x, y in input pixels; by grid, row, column and anchor of the cell.
 
-    All anchors have the size of the input, so a centre is all there is. 192 px with the reference's strides
-    gives 2016.
+    All anchors have the size of the input, so a centre defines one. 192 px and the reference's strides give 2016.
     """
     grids = []
     for stride, per_cell in strides:
@@ -82,7 +82,7 @@ class PalmDetector:
         )
 
     def prepare(self, image: Image) -> Pictures:
-        """The whole image in a black square: (1, side, side, 3) uint8."""
+        """The image in a black square: (1, side, side, 3) uint8."""
         return letterbox(image, self.network.side)[None]
 
     def decode(self, raw: Outputs, size: tuple[int, int]) -> list[Palm]:
@@ -130,10 +130,10 @@ def decode_palms(
 
 
 def suppress(palms: Sequence[Palm]) -> list[Palm]:
-    """Weighted non-maximum suppression: each group of overlapping palms becomes its score-weighted mean.
+    """Weighted non-maximum suppression: each group of overlapping palms becomes its score-weighted mean, best first.
 
-    Best first. A group is what overlaps its best palm by more than `SUPPRESS_IOU`; the score stays the best
-    one's (the BlazeFace paper's blending, arXiv 1907.05047, section 3.3).
+    A group is a palm and all weaker ones that overlap it by more than `SUPPRESS_IOU`. It keeps the best score (the
+    blending of the BlazeFace paper, arXiv 1907.05047, section 3.3).
     """
     rest = sorted(palms, key=lambda palm: -palm.score)
     merged = []
@@ -152,10 +152,12 @@ def suppress(palms: Sequence[Palm]) -> list[Palm]:
 
 
 def roi_from_palm(palm: Palm, upright_rad: float = UPRIGHT_RAD) -> Roi:
-    """The hand's region from its palm: 2.6 times the palm box, moved half a box towards the fingers.
+    """The region around a hand, from its palm: 2.6 times the palm box, moved towards the fingers by half a box.
 
-    `upright_rad` is the angle of the line from wrist to middle MCP that counts as upright. MediaPipe's Tasks
-    API reads its 90 degrees as radians, which turns its crops by 26.6 degrees; ours are straight.
+    Args:
+        palm: a palm detection.
+        upright_rad: angle of the line from the wrist to the middle finger's MCP that counts as upright. MediaPipe's
+            Tasks API uses 90 radians by mistake, which rotates its crops by 26.6 degrees.
     """
     (x0, y0), (x1, y1) = palm.keypoints[0], palm.keypoints[2]
     angle = wrap_angle(upright_rad - math.atan2(-(y1 - y0), x1 - x0))

@@ -1,7 +1,7 @@
 """The One-Euro filter as a function: less jitter on a still hand, little lag on a fast one.
 
-Casiez, Roussel and Vogel, "1 € Filter", CHI 2012: a first-order low-pass filter whose cutoff rises with the
-speed of the signal. Time is an argument; the memory is what the previous call returned.
+Casiez, Roussel and Vogel, "1 € Filter", CHI 2012: a first-order low-pass filter whose cutoff rises with the speed of
+the signal. Time is an argument, and the state is the result of the previous call.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from knuckle.results import FloatArray
 
-# Cutoffs of a point's place within the hand, and of the hand's centre: the mean of 21 points is less noisy than one
-# point, so it can be followed faster. `python benchmarks/variants.py tracking` says what that does to jitter and lag.
+# The centre of a hand is the mean of 21 points, so it is less noisy than one point and can be followed faster.
+# `python benchmarks/variants.py tracking` measures jitter and lag.
 MIN_CUTOFF_HZ = 1.0
 BETA_HZ_PER_SPEED = 12.0
 CENTRE_BETA_HZ_PER_SPEED = 45.0
@@ -23,7 +23,7 @@ SPEED_CUTOFF_HZ = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Smoothed:
-    """A filtered value, its filtered speed per second, and when it was made."""
+    """State of a filter: the filtered value, its filtered speed per second, and the time of the last call."""
 
     value: FloatArray
     speed: FloatArray
@@ -32,7 +32,7 @@ class Smoothed:
 
 @dataclass(frozen=True, eq=False)
 class SmoothedHand:
-    """A filtered hand, and its parts: its centre, and its points relative to it."""
+    """A filtered hand, and the states of its two filters: for its centre, and for its points relative to the centre."""
 
     value: FloatArray
     centre: Smoothed
@@ -40,7 +40,7 @@ class SmoothedHand:
 
 
 def smooth_hand(previous: SmoothedHand | None, points: FloatArray, time_s: float, unit: float) -> SmoothedHand:
-    """Filter (21, 3) points: their mean and their places about it, each with its own cutoff; see `one_euro`."""
+    """Filter (21, 3) points: their mean and their offsets from it, each with cutoffs of its own; see `one_euro`."""
     mean = points.mean(axis=0, keepdims=True)
     if previous is None:
         return SmoothedHand(points, one_euro(None, mean, time_s, unit), one_euro(None, points - mean, time_s, unit))
@@ -52,10 +52,17 @@ def smooth_hand(previous: SmoothedHand | None, points: FloatArray, time_s: float
 def one_euro(
     previous: Smoothed | None, points: FloatArray, time_s: float, unit: float, beta: float = BETA_HZ_PER_SPEED
 ) -> Smoothed:
-    """Filter (n, 3) points that arrive at `time_s`; `unit` is the object's size in the points' unit.
+    """Filter (n, 3) points.
 
-    Each point has its own cutoff, from its speed in object sizes per second, so that a near hand and a far
-    one are treated alike. The first call, and one whose time has not moved on, gives the points back.
+    Each point has its own cutoff, from its speed in object sizes per second, so near and distant hands are treated
+    alike. The first call returns the points unchanged, and so does a call whose time is not later than the last one's.
+
+    Args:
+        previous: the result of the last call; None for the first.
+        points: the measured points, in any unit.
+        time_s: when they were measured, seconds.
+        unit: size of the object, in the unit of the points.
+        beta: rise of the cutoff (Hz) per object size per second.
     """
     if previous is None or time_s <= previous.time_s:
         return Smoothed(points, np.zeros_like(points), time_s)

@@ -30,17 +30,18 @@ __all__ = [
     "load",
 ]
 
-SEARCHES_PER_S = 5
-FRAME_S = 1 / 30
-EAGER_S = 0.2
-TRIES, FAINT_PRESENCE = 2, 0.9
+SEARCHES_PER_S = 5  # while fewer than `max_hands` hands are tracked
+FRAME_S = 1 / 30  # time between frames if the caller gives none
+EAGER_S = 0.2  # every frame is searched for this long after a hand came or went
+TRIES = 2  # where faint palms are tried: palms tried per hand that there is room for
+FAINT_PRESENCE = 0.9  # a hand that a faint palm led to needs a presence above this
 
 
 class HandTracker:
-    """Follows hands through one video or camera stream; call it with one frame after the other.
+    """Tracks hands through one video or camera stream; call it with one frame after the other.
 
-    One tracker per stream: it remembers. Trackers share networks, do not disturb each other, can be pickled
-    with their memory, and each may be used by one thread at a time.
+    Use one tracker per stream, because it remembers hands, and use it from one thread at a time. Trackers share their
+    networks and do not affect each other. A tracker can be pickled with its memory.
 
     Args:
         models: a bundle's name, folder or `.task` file, or loaded `Networks`.
@@ -49,8 +50,8 @@ class HandTracker:
         device: see `load`.
 
     Raises:
-        InputError: an option that does not exist or is out of range.
-        BundleError: the models cannot be had.
+        InputError: an option does not exist or is out of range.
+        BundleError: the models are unknown or damaged, or cannot be fetched.
     """
 
     def __init__(
@@ -69,14 +70,14 @@ class HandTracker:
         self._time_s = -math.inf
 
     def __call__(self, image: Any, time_s: float | None = None) -> list[Hand]:
-        """Hands of this frame, by track id, each with landmarks in pixels of this image.
+        """The hands of this frame, by track id, with landmarks in pixels of this image.
 
         Args:
-            image: RGB uint8 (height, width, 3); gray, RGBA, 16 bits and PIL images are converted.
-            time_s: when it was taken; must rise from call to call. Without it 30 frames a second are taken.
+            image: RGB uint8 (height, width, 3); gray, RGBA, 16-bit and PIL images are converted.
+            time_s: time of the frame in seconds; must increase from call to call. None: 30 frames per second.
 
         Raises:
-            InputError: the image is none, or time did not move on; the tracker stays usable.
+            InputError: the image cannot be used, or the time does not increase. The tracker stays usable.
         """
         now = self._next_time(time_s)
         hands: list[Hand] = self.graph.run([as_rgb(image), now], self.observe)
@@ -84,7 +85,7 @@ class HandTracker:
         return hands
 
     def reset(self) -> None:
-        """Forget all hands and the time; ids begin at 1 again."""
+        """Forget all hands and the time; ids start at 1 again."""
         self.graph.reset()
         self._time_s = -math.inf
 
@@ -99,7 +100,7 @@ class HandTracker:
         return float(time_s)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Options and memory; the networks go as their name, and the observer stays here."""
+        """Options, networks and memory; the observer is not pickled."""
         return {"options": self.options, "networks": self.networks, "memory": self.graph.state, "time_s": self._time_s}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -251,9 +252,18 @@ def detect(
     device: str = "cpu",
     **changes: Any,
 ) -> list[Hand]:
-    """Hands of one image, the best palm's first; nothing is remembered, nothing smoothed.
+    """The hands of one image, the best palm's first. Nothing is remembered or smoothed.
 
-    Args, Raises: as for `HandTracker`; options about video have no effect.
+    Args:
+        image: RGB uint8 (height, width, 3); gray, RGBA, 16-bit and PIL images are converted.
+        models: a bundle's name, folder or `.task` file, or loaded `Networks`.
+        options: a TrackerOptions; its fields can also be given as keywords. Options about video have no effect.
+        threads: see `load`.
+        device: see `load`.
+
+    Raises:
+        InputError: the image or an option cannot be used.
+        BundleError: the models are unknown or damaged, or cannot be fetched.
     """
     options = TrackerOptions.of(options, changes)
     hands: list[Hand] = hand_detection(load(models, threads, device), options)(as_rgb(image))
@@ -269,7 +279,10 @@ def detect_palms(
     device: str = "cpu",
     **changes: Any,
 ) -> list[Palm]:
-    """All palms of one image, best first, without landmarks; `max_hands` does not limit them."""
+    """All palms of one image, best first, without landmarks. `max_hands` does not limit them.
+
+    Arguments and errors are those of `detect`.
+    """
     options = TrackerOptions.of(options, changes)
     palms: list[Palm] = load(models, threads, device).palm_detector(options).graph()(as_rgb(image))
     return palms
@@ -285,14 +298,14 @@ def landmarks_in(
     device: str = "cpu",
     **changes: Any,
 ) -> list[Hand | None]:
-    """Landmarks in the caller's own regions: for each its hand, or None where the network sees none.
+    """Landmarks in regions of your own: for each region its hand, or None if the network sees no hand there.
 
-    A region should be about twice as large as the palm and knuckles and turned so that the fingers point up in
-    it; `Roi.around(box)` makes one from an upright hand's box.
+    A region should be about twice as large as palm and knuckles, and rotated so that the fingers point up in it.
+    `Roi.around(box)` makes one from the box of an upright hand. Other arguments and errors are those of `detect`.
     """
     options = TrackerOptions.of(options, changes)
     picture = as_rgb(image)
     if isinstance(rois, Roi) or not all(isinstance(roi, Roi) for roi in rois):
-        raise InputError(f"rois must be a list of Roi; Roi.around(box) makes one of a box; got {rois!r}")
+        raise InputError(f"rois must be a list of Roi; Roi.around(box) makes one from a box; got {rois!r}")
     landmarker = load(models, threads, device).hand_landmarker(options)
     return [hand if landmarker.gate([hand]) else None for hand in landmarker.read(picture, rois)]
