@@ -7,7 +7,6 @@ order, so their weights are loaded by walking both lists in parallel. Any differ
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from knuckle.errors import BundleError
-from knuckle.models.tflite import kinds_of, opened
-from knuckle.results import FloatArray
+from knuckle.models.tflite import Layer, read_layers
 
 
 class Conv(nn.Conv2d):
@@ -51,21 +49,18 @@ def depthwise(channels: int, kernel: int, stride: int = 1) -> Conv:
 def load_tflite(network: nn.Module, path: str | os.PathLike[str]) -> None:
     """Copy the weights of a tflite file into a network that creates its layers in the file's order.
 
-    float16 weights are widened to float32, which is exact.
-
     Raises:
         BundleError: the file is not a tflite file, or holds another architecture.
     """
-    layers = layers_of(network)
-    stored = list(_stored_layers(path))
+    layers, stored = layers_of(network), stored_layers(path)
     if len(stored) != len(layers):
         raise BundleError(f"{path} has {len(stored)} layers with weights, {type(network).__name__} has {len(layers)}")
-    for place, (layer, (kind, arrays)) in enumerate(zip(layers, stored, strict=True)):
+    for place, (layer, source) in enumerate(zip(layers, stored, strict=True)):
         parameters = [p for p in (layer.weight, getattr(layer, "bias", None)) if p is not None]
-        values = [_as_torch(kind, arrays[0]), *(torch.from_numpy(array) for array in arrays[1:])]
+        values = [_weight_in_torch(source), *(torch.from_numpy(array) for array in source.constants[1:])]
         found, expected = ([tuple(tensor.shape) for tensor in tensors] for tensors in (values, parameters))
         if found != expected:
-            raise BundleError(f"{path}: layer {place} ({kind}) has shapes {found}, expected {expected}")
+            raise BundleError(f"{path}: layer {place} ({source.kind}) has shapes {found}, expected {expected}")
         with torch.no_grad():
             for parameter, value in zip(parameters, values, strict=True):
                 parameter.copy_(value)
@@ -76,50 +71,25 @@ def layers_of(network: nn.Module) -> list[Any]:
     return [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.PReLU)]
 
 
-def stored_count(path: str | os.PathLike[str]) -> int:
-    """How many layers with weights a tflite file has."""
-    return sum(1 for _ in _stored_layers(path))
+def stored_layers(path: str | os.PathLike[str]) -> list[Layer]:
+    """The layers with weights of a tflite file, in running order.
 
-
-def stored_matrices(path: str | os.PathLike[str]) -> list[FloatArray]:
-    """The weights (out, in) of a tflite file's fully connected layers, in running order."""
-    return [arrays[0] for kind, arrays in _stored_layers(path) if kind == "FULLY_CONNECTED"]
-
-
-def _as_torch(kind: str, weight: FloatArray) -> Tensor:
-    """From tflite's layout to PyTorch's.
-
-    Convolutions are stored as [out, kh, kw, in], depthwise ones as [1, kh, kw, channels], matrices as [out, in], the
-    slopes of PReLU as [1, 1, channels].
+    Raises:
+        BundleError: the file is not a tflite file.
     """
-    if kind == "CONV_2D":
-        weight = weight.transpose(0, 3, 1, 2)
-    elif kind == "DEPTHWISE_CONV_2D":
-        weight = weight.transpose(3, 0, 1, 2)
-    elif kind == "PRELU":
-        weight = weight.reshape(-1)
-    return torch.from_numpy(np.ascontiguousarray(weight))
-
-
-def _stored_layers(path: str | os.PathLike[str]) -> Iterator[tuple[str, list[FloatArray]]]:
-    """The kind and the constants (weight, bias) of each layer with weights, as float32, in running order."""
     try:
-        schema, model = opened(Path(path).read_bytes())
+        return read_layers(Path(path).read_bytes())
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from error
-    names = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
-    types = {schema.TensorType.FLOAT16: np.float16, schema.TensorType.FLOAT32: np.float32}
-    kinds, graph = kinds_of(model), model.subgraphs[0]
 
-    def constant(index: int) -> FloatArray:
-        tensor = graph.tensors[index]
-        data = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
-        return np.frombuffer(data, types[tensor.type]).reshape(tuple(tensor.shape)).astype(np.float32)
 
-    stored_as: dict[int, int] = {}  # float16 constants are widened by an operator of their own
-    for operator in graph.operators:
-        kind = names[kinds[operator.opcodeIndex]]
-        if kind == "DEQUANTIZE":
-            stored_as[int(operator.outputs[0])] = int(operator.inputs[0])
-        elif kind in {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "PRELU"}:
-            yield kind, [constant(stored_as.get(int(index), int(index))) for index in operator.inputs[1:]]
+def _weight_in_torch(layer: Layer) -> Tensor:
+    """The layer's weight in PyTorch's layout; `knuckle.models.tflite.Layer` describes the file's."""
+    weight = layer.constants[0]
+    if layer.kind == "CONV_2D":
+        weight = weight.transpose(0, 3, 1, 2)
+    elif layer.kind == "DEPTHWISE_CONV_2D":
+        weight = weight.transpose(3, 0, 1, 2)
+    elif layer.kind == "PRELU":
+        weight = weight.reshape(-1)
+    return torch.from_numpy(np.ascontiguousarray(weight))

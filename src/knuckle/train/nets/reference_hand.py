@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from knuckle.errors import BundleError
-from knuckle.train.nets.layers import Conv, depthwise, load_tflite, stored_matrices
+from knuckle.train.nets.layers import Conv, depthwise, load_tflite, stored_layers
 
 SIDE = 224
 
@@ -148,7 +148,7 @@ def load_reference_hand(path: str | os.PathLike[str]) -> ReferenceHandNet:
         BundleError: it is neither.
     """
     wide = {blocks[-1][1]: blocks for blocks in (FULL, LITE)}
-    matrices = [weight.shape for weight in stored_matrices(path)]
+    matrices = [layer.constants[0].shape for layer in stored_layers(path) if layer.kind == "FULLY_CONNECTED"]
     if len(matrices) not in (4, 6) or matrices[0][1] not in wide:
         raise BundleError(f"{path} is not MediaPipe's landmark network, full or lite")
     network = ReferenceHandNet(wide[matrices[0][1]], matrices[4][0] if len(matrices) == 6 else 0)

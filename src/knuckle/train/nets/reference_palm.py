@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from knuckle.train.nets.layers import Conv, depthwise, layers_of, load_tflite, stored_count
+from knuckle.train.nets.layers import Conv, depthwise, layers_of, load_tflite, stored_layers
 
 SIDE = 192
 STRIDES = ((8, 2), (16, 6))
@@ -117,6 +117,6 @@ def load_reference_palm(path: str | os.PathLike[str]) -> ReferencePalmNet:
         BundleError: it is neither.
     """
     full, lite = ReferencePalmNet(depth=4), ReferencePalmNet(depth=3)
-    network = lite if stored_count(path) == len(layers_of(lite)) else full
+    network = lite if len(stored_layers(path)) == len(layers_of(lite)) else full
     load_tflite(network, path)
     return network
