@@ -1,13 +1,13 @@
-"""The comparisons of docs/training.md: what each kind of data, head, decoder and loss is worth, all else equal.
+"""The ablations of docs/training.md: the effect of data, head, decoder, loss and teacher, all else equal.
 
     python benchmarks/ablations.py data heads teacher --real REAL.jsonl --renders RENDERS/ \\
         --check photos=REAL.jsonl@held_out --check renders=HELD_OUT/ --steps 1500
     python benchmarks/ablations.py palm palm_teacher --real PALMS.jsonl --renders SCENES/ \\
         --check scenes=HELD_OUT/ --steps 1500
 
-Every row trains our network from nothing with the same seed, steps, batch and augmentation, and is judged by its
-averaged weights on the same pictures. Figures go to benchmarks/results/ablations.json, one entry per comparison;
-docs/make_tables.py makes the tables of it.
+Every row trains our network from random weights with the same seed, steps, batch and augmentation. Its averaged weights
+are evaluated on the same pictures. Figures are written to benchmarks/results/ablations.json, one entry per comparison;
+docs/make_tables.py makes the tables.
 """
 
 from __future__ import annotations
@@ -25,13 +25,18 @@ import numpy as np
 
 from knuckle.metrics import precision_recall
 from knuckle.train import loop
-from knuckle.train.hand.data import Source
-from knuckle.train.hand.task import Judge, landmark_task, load_network
-from knuckle.train.loop import LoopOptions, Task
+from knuckle.train.hand import data as hand_data
+from knuckle.train.hand.judge import HandJudge
+from knuckle.train.hand.network import load_hand_network
+from knuckle.train.hand.task import HandTask
+from knuckle.train.loop import LoopOptions
 from knuckle.train.nets.hand_net import HandNetShape
 from knuckle.train.nets.palm_net import PalmNetShape
-from knuckle.train.palm.data import PalmSource
-from knuckle.train.palm.task import PalmJudge, figures_of, grid_of, load_palm_network, palm_task
+from knuckle.train.palm import data as palm_data
+from knuckle.train.palm.judge import PalmJudge, palm_figures
+from knuckle.train.palm.network import grid_of, load_palm_network
+from knuckle.train.palm.task import PalmTask
+from knuckle.train.task import TrainingTask
 
 HERE = Path(__file__).resolve().parent
 RESULTS, SCRATCH = HERE / "results" / "ablations.json", HERE / "scratch" / "ablations"
@@ -39,7 +44,7 @@ RESULTS, SCRATCH = HERE / "results" / "ablations.json", HERE / "scratch" / "abla
 
 @dataclass(frozen=True)
 class Row:
-    """One trained network of a comparison: which data (all of it unless said otherwise), which network, which loss."""
+    """One trained network of a comparison: its data, and the changes of the network's shape and of the task."""
 
     name: str
     data: str = "both"
@@ -96,44 +101,45 @@ def named(text: str) -> tuple[str, str]:
 def trained(
     palm: bool, row: Row, data: Sequence[str], checks: Mapping[str, str], options: LoopOptions, folder: Path
 ) -> dict[str, Any]:
-    """Train one row (or go on where it was stopped) and judge it on every check."""
-    task: Task
-    judge_of: Callable[[str, Any], Any]
+    """Train one row, or resume its training, and evaluate it on every check."""
+    task: TrainingTask
+    evaluate: Callable[[str, Any], Any]
+    choices: dict[str, Any] = {"init": "new", "data": tuple(data), "loop": options, **row.options}
     if palm:
-        task = palm_task("new", data, None, PalmNetShape(**row.shape), options, **row.options)
-        load, judge_of = load_palm_network, palm_judge
+        task = PalmTask(shape=PalmNetShape(**row.shape), **choices)
+        load, evaluate = load_palm_network, evaluate_palms
     else:
-        task = landmark_task("new", data, None, HandNetShape(**{"side": 128, **row.shape}), options, **row.options)
-        load, judge_of = load_network, hand_judge
+        task = HandTask(shape=HandNetShape(**{"side": 128, **row.shape}), **choices)
+        load, evaluate = load_hand_network, evaluate_hands
     started = time.monotonic()
-    loop.train(task, options, folder, lambda step, figures: None)
+    loop.train(task.job(), options, folder, lambda step, figures: None)
     seconds = time.monotonic() - started
     network, _ = load(folder / "checkpoint.pt")
     parameters = sum(p.numel() for p in network.parameters())
-    figures = {name: judge_of(path, network) for name, path in checks.items()}
+    figures = {name: evaluate(path, network) for name, path in checks.items()}
     return {"parameters": parameters, "seconds": round(seconds, 1), "figures": figures}
 
 
-def hand_judge(check: str, network: Any) -> dict[str, float]:
-    return Judge(Source.read(check), network.side)(network)
+def evaluate_hands(check: str, network: Any) -> dict[str, float]:
+    return HandJudge(hand_data.read_source(check).shots, network.side)(network)
 
 
-def palm_judge(check: str, network: Any) -> dict[str, Any]:
-    """Figures, and precision at each whole percent of recall."""
-    ranked = PalmJudge(PalmSource.read(check).shots, grid_of(network)).ranked(network)
-    recall, precision, _ = precision_recall(ranked.scores, ranked.hits, len(ranked.truths))
+def evaluate_palms(check: str, network: Any) -> dict[str, Any]:
+    """Figures, and the precision at each whole percent of recall."""
+    matches = PalmJudge(palm_data.read_source(check).shots, grid_of(network)).matches(network)
+    recall, precision, _ = precision_recall(matches.scores, matches.hits, len(matches.truths))
     curve = {f"{r:.2f}": float(precision[recall >= r].max()) for r in np.arange(0, 1.005, 0.01) if (recall >= r).any()}
-    return {**figures_of(ranked), "curve": curve}
+    return {**palm_figures(matches), "curve": curve}
 
 
 def keep(name: str, entry: Mapping[str, Any]) -> None:
-    """One comparison's figures beside those of the others; null where nothing is labelled."""
+    """Add the figures of a comparison to the file; null where nothing is labelled."""
     there = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     RESULTS.write_text(json.dumps(without_nan(there | {name: entry}), indent=1) + "\n")
 
 
 def without_nan(value: Any) -> Any:
-    """JSON knows no NaN."""
+    """Replace NaN, which JSON does not have, by None."""
     if isinstance(value, Mapping):
         return {key: without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list):

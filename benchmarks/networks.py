@@ -1,10 +1,10 @@
-"""Landmark networks alone, on the same crops: how long, how exact on renders, how often they see a hand where none is.
+"""Landmark networks alone, on the same crops: speed, error on renders, false positives on hand-free photos.
 
     python benchmarks/networks.py --free PHOTOS/office_no_hands --renders benchmarks/scratch/accuracy/renders
 
-Each network cuts its own crop of the same region of the same picture, of its own side, and runs on the same engine.
-`benchmarks/accuracy.py --bundle knuckle` is the judge of whole photos and clips; this is the network alone.
-Times are taken in turn, one thread and all, as medians of ratios to `mediapipe` within each round. Figures go to
+Each network gets a crop of its own side of the same region of the same picture, and runs on the same engine.
+(`benchmarks/accuracy.py --bundle knuckle` measures whole photos and clips.) The networks are timed alternately, on one
+thread and on all, and the result is the median ratio to `mediapipe` within a round. Figures are written to
 benchmarks/results/networks.json; docs/make_tables.py puts them into the model card.
 """
 
@@ -36,16 +36,17 @@ from knuckle.models.session import Session, default_threads
 from knuckle.pipeline.hand import MCP_JOINTS, HandLandmarker, HandModel
 from knuckle.results import Hand, Roi
 from knuckle.train.augment import Jitter
-from knuckle.train.hand.data import Source, elsewhere, is_taught, region
+from knuckle.train.hand.data import hand_free_region, read_source
+from knuckle.train.hand.labels import TIPS, is_trainable, region_of
+from knuckle.train.sources import Source
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "networks.json"
 NAMES = ("mediapipe", "mediapipe-lite", "knuckle")
-TRACKED = Jitter(any_angle=0, lost=0, followed=0)  # as regions that palms led to are off
+TRACKED = Jitter(any_angle=0, lost=0, tracked=0)  # errors of regions from palms
 PER_PHOTO, ROUNDS, RUNS = 200, 15, 20
-FAR_PX = (64, 32)  # sides of the regions of hands further away
+FAR_PX = (64, 32)  # sides of the regions of distant hands
 TILE = 200
-TIPS = [4, 8, 12, 16, 20]
 
 
 def main() -> None:
@@ -53,29 +54,31 @@ def main() -> None:
     options.add_argument("--free", required=True, action="append", type=Path, help="folder of photos without hands")
     options.add_argument("--renders", required=True, help="renders that no network was trained on")
     options.add_argument("--models", nargs="+", default=list(NAMES))
-    options.add_argument("--worst", type=Path, help="picture to draw: the renders on which the last network errs most")
+    options.add_argument(
+        "--worst", type=Path, help="picture to draw of the renders with the largest errors of the last network"
+    )
     chosen = options.parse_args()
     networks = {name: landmarker(name) for name in chosen.models}
     found = {
         "time": in_turn(chosen.models, hand_session),
         "free": false_alarms(networks, chosen.free),
-        "renders": on_renders(networks, Source.read(chosen.renders)),
+        "renders": on_renders(networks, read_source(chosen.renders)),
     }
     if chosen.worst:
-        draw_worst(networks[chosen.models[-1]], Source.read(chosen.renders), chosen.worst)
+        draw_worst(networks[chosen.models[-1]], read_source(chosen.renders), chosen.worst)
     RESULTS.write_text(json.dumps({"models": chosen.models, **found}, indent=1) + "\n")
     print(json.dumps(found, indent=1))
 
 
 def landmarker(name: str) -> HandLandmarker:
-    """A bundle's landmark network with its presence gate open."""
+    """A bundle's landmark network that accepts any presence."""
     bundle = catalogue.find(name)
     model = HandModel(**bundle.hand_outputs)
     return HandLandmarker(Session(bundle.hand_path), model, min_presence=-1.0)
 
 
 def read(network: HandLandmarker, image: Image, rois: Sequence[Roi]) -> list[Hand]:
-    """What a network says of regions, whatever their presence."""
+    """The hands that a network reads in some regions, whatever their presence."""
     return network.read(image, rois)
 
 
@@ -86,7 +89,7 @@ def hand_session(name: str, threads: int) -> tuple[Session, int]:
 
 
 def in_turn(names: Sequence[str], opened: Callable[[str, int], tuple[Session, int]]) -> dict[str, Any]:
-    """Per network: milliseconds a picture on one thread and on all, and their ratio to the first network's."""
+    """Milliseconds per picture of each network, on one thread and on all, and its ratio to the first network."""
     rng = np.random.default_rng(0)
     found: dict[str, Any] = {name: {} for name in names}
     for threads in sorted({1, default_threads()}):
@@ -108,7 +111,7 @@ def in_turn(names: Sequence[str], opened: Callable[[str, int], tuple[Session, in
 
 
 def ratios(rounds: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
-    """Per network of rounds that all took part in: the median, and the quartiles of the ratio to the first one's."""
+    """The median time of each network, and the quartiles of its ratio to the first one within a round."""
     first = next(iter(rounds.values()))
     found = {}
     for name, mine in rounds.items():
@@ -118,12 +121,12 @@ def ratios(rounds: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]
 
 
 def false_alarms(networks: dict[str, HandLandmarker], folders: Sequence[Path]) -> dict[str, Any]:
-    """Share of crops anywhere in photos without hands in which a network sees one, with the photos' interval."""
+    """The share of random crops of hand-free photos in which a network sees a hand, with an interval over photos."""
     photos = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     alarms: dict[str, list[int]] = {name: [] for name in networks}
     for number, image in enumerate(track(list(images_in(photos)), "photos without hands")):
         rng = np.random.default_rng(number)
-        rois = [roi for _ in range(PER_PHOTO) if (roi := elsewhere(image, (), rng)) is not None]
+        rois = [roi for _ in range(PER_PHOTO) if (roi := hand_free_region((image.shape[1], image.shape[0]), (), rng))]
         for name, network in networks.items():
             alarms[name].append(sum(hand.presence > 0.5 for hand in read(network, image, rois)))
     counts = {name: np.array(each) for name, each in alarms.items()}
@@ -135,7 +138,7 @@ def false_alarms(networks: dict[str, HandLandmarker], folders: Sequence[Path]) -
 
 
 def images_in(paths: Sequence[Path]) -> Iterator[Image]:
-    """Those that are photos."""
+    """The files that are photos."""
     for path in paths:
         try:
             yield load_image(path)
@@ -144,9 +147,9 @@ def images_in(paths: Sequence[Path]) -> Iterator[Image]:
 
 
 def on_renders(networks: dict[str, HandLandmarker], source: Source) -> dict[str, Any]:
-    """By slice and network: medians of the error in the image (% of palm), of tips, of space (mm); shares (%).
+    """Figures on rendered hands, by slice and network, see `figures_of` and `summary`.
 
-    Slices `region of N px` have all hands again, as far away as that.
+    The slices `region of N px` hold all hands again, but as distant as that.
     """
     rows: list[dict[str, Any]] = []
     for shot, image, roi, true in crops_of(source):
@@ -160,22 +163,22 @@ def on_renders(networks: dict[str, HandLandmarker], source: Source) -> dict[str,
 
 
 def further(image: Image, scale: float) -> Image:
-    """An image of the same size with the detail of a smaller one."""
+    """An image with the detail of a smaller one, at its own size."""
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def crops_of(source: Source) -> Iterator[tuple[Shot, Image, Roi, LabelledHand]]:
-    """The first hand of every picture, and a region round it as a tracker would have it."""
+    """The first hand of every picture, and a region around it as the tracker would crop it."""
     for number, shot in enumerate(track(source.shots, "renders")):
-        hands = [hand for hand in shot.hands or () if is_taught(hand)]
+        hands = [hand for hand in shot.hands or () if is_trainable(hand)]
         if hands:
-            roi = TRACKED.moved(region(hands[0], MCP_JOINTS), np.random.default_rng(number))
+            roi = TRACKED.apply(region_of(hands[0], MCP_JOINTS), np.random.default_rng(number))
             yield shot, open_image(shot.source), roi, hands[0]
 
 
 def draw_worst(network: HandLandmarker, source: Source, path: Path, columns: int = 8, rows: int = 4) -> None:
-    """A sheet of the crops with the largest errors: what the network says over the picture, the truth as white dots."""
+    """A sheet of the crops with the largest errors: predictions drawn over the picture, ground truth as white dots."""
     cases = []
     for _, image, roi, true in crops_of(source):
         hand = read(network, image, [roi])[0]
@@ -193,7 +196,7 @@ def draw_worst(network: HandLandmarker, source: Source, path: Path, columns: int
 
 
 def figures_of(hand: Hand, true: Any) -> dict[str, float]:
-    """One crop's figures: errors of all landmarks and of tips (% of palm), in space about the mean (mm), shares."""
+    """One crop's errors: all landmarks and fingertips (% of palm size), 3D (mm); presence and handedness right (%)."""
     known = np.isfinite(true.landmarks[:, :2]).all(axis=1)
     distance = np.hypot(*(hand.landmarks[:, :2] - true.landmarks[:, :2]).T)
     palm = float(np.hypot(*(true.landmarks[9, :2] - true.landmarks[0, :2])))
@@ -209,7 +212,7 @@ def figures_of(hand: Hand, true: Any) -> dict[str, float]:
 
 
 def summary(said: Sequence[dict[str, dict[str, float]]]) -> dict[str, Any]:
-    """Medians of errors, means of shares, per network."""
+    """Medians of errors and means of shares, for each network."""
     found: dict[str, Any] = {"count": len(said)}
     for name in said[0]:
         columns = {key: np.array([each[name][key] for each in said]) for key in said[0][name]}

@@ -1,14 +1,14 @@
-"""Palm networks alone, as the run time runs them: what they find, by size, what they make up, how long they take.
+"""Palm networks alone, as the pipeline runs them: recall by size of the hand, false positives, speed.
 
     python benchmarks/palms.py --boxes HELD_OUT_BOXES.jsonl --signers VIDEO/ \\
         --scenes benchmarks/scratch/accuracy/scenes --free PHOTOS/office_no_hands [--free CLIP.mp4] \\
         [--models mediapipe mediapipe-lite knuckle]
 
-`--boxes` are photos whose hands people boxed and that nothing was trained on; `--signers` is the folder of the clips
-that benchmarks/labels/asl_hands.jsonl labels, of people further away; those whom training never saw are taken;
-`--scenes` are renders of another seed; `--free` are folders and clips without any hand. Palms without a hand are
-counted three times: what the palm network says, what the tracker tries (`faint_palms`), and what `knuckle.detect`
-makes hands of. Times are taken in turn, as medians of ratios to the first network within each round. Figures go to
+`--boxes`: held-out photos with boxes around their hands, drawn by people. `--signers`: folder of the clips that
+benchmarks/labels/asl_hands.jsonl labels, with people further away; only held-out signers are used. `--scenes`: renders
+of another seed. `--free`: folders and clips without any hand. False positives are counted three times: palms above the
+threshold, palms that the tracker tries (`faint_palms`), and hands of `knuckle.detect`. The networks are timed
+alternately; the result is the median ratio to the first network within a round. Figures are written to
 benchmarks/results/palms.json; docs/make_tables.py makes tables of them.
 """
 
@@ -37,17 +37,17 @@ from knuckle.models.session import Session
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks, hand_detection, palms_to_try
 from knuckle.results import Palm
-from knuckle.train.palm.task import LEAST_SCORE, OPERATING_SCORE, SIZES, Ranked, figures_of, rank
+from knuckle.train.palm.judge import LEAST_SCORE, OPERATING_SCORE, SIZES, Matches, match_palms, palm_figures
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "palms.json"
 CLIPS = {".mkv", ".mp4"}
-EVERY_FRAME = 10  # of clips without hands, one in so many
+EVERY_FRAME = 10  # one in so many frames of hand-free clips is used
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--boxes", required=True, help="photos with people's boxes")
+    options.add_argument("--boxes", required=True, help="photos with boxes drawn by people")
     options.add_argument("--signers", required=True, type=Path, help="folder of the clips asl_*")
     options.add_argument("--scenes", required=True, help="rendered scenes")
     options.add_argument("--free", required=True, action="append", type=Path, help="folder or clip without hands")
@@ -62,7 +62,7 @@ def main() -> None:
     signed = [shot for clip in unseen(signers(Dataset("asl_clips", clips=clips))).clips for shot in clip.shots]
     by_source["asl_clips"] = [shot for shot in signed if shot.complete]  # elsewhere a palm may be a hand's
     time = in_turn(chosen.models, palm_session)
-    boxed = {name: {who: ranked(one, shots) for who, one in networks.items()} for name, shots in by_source.items()}
+    boxed = {name: {who: matched(one, shots) for who, one in networks.items()} for name, shots in by_source.items()}
     recalls = {
         name: {who: recall(one, by_source[name]) for who, one in by_model.items()} for name, by_model in boxed.items()
     }
@@ -71,7 +71,7 @@ def main() -> None:
         "time": time,
         "boxes": recalls,
         "box_sizes": {who: by_size([by_model[who] for by_model in boxed.values()]) for who in networks},
-        "scenes": {who: figures_of(ranked(one, read_dataset(chosen.scenes).shots)) for who, one in networks.items()},
+        "scenes": {who: palm_figures(matched(one, read_dataset(chosen.scenes).shots)) for who, one in networks.items()},
         "free": alarms(networks, chosen.free),
     }
     chosen.out.write_text(json.dumps(found, indent=1) + "\n")
@@ -84,15 +84,15 @@ def palm_session(name: str, threads: int) -> tuple[Session, int]:
     return Session(bundle.palm_path, threads), bundle.palm_side
 
 
-def ranked(networks: Networks, shots: Sequence[Shot]) -> Ranked:
-    """All palms above a low score against the labels."""
+def matched(networks: Networks, shots: Sequence[Shot]) -> Matches:
+    """All palms above a low score, matched to the labels."""
     find = networks.palm_detector(TrackerOptions(min_palm_score=LEAST_SCORE)).graph()
     palms: list[Sequence[Palm]] = []
     sizes: list[tuple[int, int]] = []
     for image in track(pictures(shots), networks.bundle.name, total=len(shots)):
         palms.append(find(image))
         sizes.append((image.shape[1], image.shape[0]))
-    return rank(palms, shots, sizes)
+    return match_palms(palms, shots, sizes)
 
 
 def pictures(shots: Sequence[Shot]) -> Iterator[Image]:
@@ -106,17 +106,19 @@ def pictures(shots: Sequence[Shot]) -> Iterator[Image]:
             yield from (open_image(source) for _ in frames)
 
 
-def recall(found: Ranked, shots: Sequence[Shot]) -> dict[str, Any]:
-    """Share of boxed hands with a palm's centre in the box, at the score that trackers use, with its interval over
-    photos or clips, and the hands."""
+def recall(found: Matches, shots: Sequence[Shot]) -> dict[str, Any]:
+    """Recall at the tracker's score, with an interval over photos or clips; average precision; number of hands.
+
+    A hand is found if the centre of a palm lies in its box.
+    """
     there = found.best >= OPERATING_SCORE
     groups = [shot.source for shot in shots for hand in shot.hands or () if hand.extent is not None]
     share = bootstrap(lambda k: 100 * float(there[k].mean()), groups)
-    return {"hands": len(there), "recall": share, "ap": figures_of(found)["ap"]}
+    return {"hands": len(there), "recall": share, "ap": palm_figures(found)["ap"]}
 
 
-def by_size(found: Sequence[Ranked]) -> dict[str, Any]:
-    """How many hands of each size there are, shares of the picture's longer side, and how many of them are found."""
+def by_size(found: Sequence[Matches]) -> dict[str, Any]:
+    """Number of hands and recall for each size class (relative to the longer side of the picture)."""
     truths = np.concatenate([one.truths for one in found])
     there = np.concatenate([one.best for one in found]) >= OPERATING_SCORE
     shares: dict[str, Any] = {}
@@ -128,7 +130,7 @@ def by_size(found: Sequence[Ranked]) -> dict[str, Any]:
 
 
 def alarms(networks: dict[str, Networks], places: Sequence[Path]) -> dict[str, Any]:
-    """Palms where no hand is, per place and network: those given, those tried, and those that become hands."""
+    """False positives for each place and network: palms above the threshold, palms tried, hands."""
     counts: dict[str, Any] = {}
     for place in places:
         pictures = list(pictures_of(place))

@@ -36,7 +36,7 @@ def commands() -> list[tuple[str, ...]]:
         found.append((name,))
         command = lazy.load()
         if isinstance(command, click.Group):
-            found += [(name, inner) for inner in command.commands]
+            found += [(name, inner) for inner, one in command.commands.items() if not one.hidden]
     return found
 
 

@@ -1,9 +1,6 @@
-"""The mean of several checkpoints' averaged weights, of runs that began from one another.
+"""Write the mean of the averaged weights of several runs that started from one another.
 
-    python recipes/average_weights.py OUT.pt RUN_A/checkpoint.pt RUN_B/checkpoint.pt ...
-
-Such weights lie in one valley, and their mean generalises better than each (Wortsman et al. 2022, "Model soups", arXiv
-2203.05482). The config is the last one's.
+python recipes/average_weights.py OUT.pt RUN_A/checkpoint.pt RUN_B/checkpoint.pt ...
 """
 
 from __future__ import annotations
@@ -11,9 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-from knuckle.train.checkpoint import read_checkpoint
+from knuckle.train.checkpoint import average_checkpoints
 
 
 def main() -> None:
@@ -21,12 +16,7 @@ def main() -> None:
     options.add_argument("out", type=Path)
     options.add_argument("checkpoints", type=Path, nargs="+")
     chosen = options.parse_args()
-    saved = [read_checkpoint(path) for path in chosen.checkpoints]
-    mean = saved[-1]["average"]
-    for name, value in mean.items():
-        if value.is_floating_point():
-            mean[name] = torch.stack([each["average"][name] for each in saved]).mean(dim=0)
-    torch.save(saved[-1], chosen.out)
+    average_checkpoints(chosen.checkpoints, chosen.out)
 
 
 if __name__ == "__main__":

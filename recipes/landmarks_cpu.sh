@@ -23,13 +23,13 @@ export OMP_NUM_THREADS=1
 check=$work/real/held_out.jsonl
 . recipes/stage.sh
 
-stage landmarks run 19000 --init new --side 128 --warmup 300 --evaluate-every 1000 --data "$real:2" \
+stage hand run 19000 --init new --side 128 --warmup 300 --evaluate-every 1000 --data "$real:2" \
     --data "$work/renders:3"
 # Presence, with more pictures of nothing.
-stage landmarks first 2800 --init "$work/run/checkpoint.pt" --rate 0.0004 --warmup 100 --weight-presence 1.5 \
+stage hand first 2800 --init "$work/run/checkpoint.pt" --rate 0.0004 --warmup 100 --weight-presence 1.5 \
     --evaluate-every 650 --data "$real:4" --data "$work/renders:5" --data "$free:3"
 # Harder hands: whole photos, where nine of twelve crops agree on the palm.
-stage landmarks harder 9000 --init "$work/first/checkpoint.pt" --rate 0.0012 --warmup 100 --seed 6 \
+stage hand harder 9000 --init "$work/first/checkpoint.pt" --rate 0.0012 --warmup 100 --seed 6 \
     --evaluate-every 1000 \
     --data "$real:2" --data "$palms/hands/train.jsonl:0.8" --data "$palms/people/train.jsonl:0.3" \
     --data "$palms/digits/train.jsonl:0.3" --data "$work/renders:3"
@@ -39,28 +39,28 @@ stage landmarks harder 9000 --init "$work/first/checkpoint.pt" --rate 0.0012 --w
         --data "$real" --data "$palms/hands/train.jsonl" --data "$palms/people/train.jsonl"
     touch "$work/hard/done"
 }
-stage landmarks tuned 2600 --init "$work/harder/checkpoint.pt" --rate 0.0004 --warmup 100 --seed 7 \
+stage hand tuned 2600 --init "$work/harder/checkpoint.pt" --rate 0.0004 --warmup 100 --seed 7 \
     --weight-presence 1.5 \
     --look 0.7 --evaluate-every 650 --data "$real:4" --data "$palms/hands/train.jsonl:1.5" \
     --data "$palms/people/train.jsonl:0.5" --data "$palms/digits/train.jsonl:0.5" --data "$work/renders:5" \
     --data "$free:1.5" --data "$hard:1.5"
 mean three first harder tuned
 # From the features of MediaPipe's network too, and from people in other rooms.
-stage landmarks taught 9000 --init "$work/three/checkpoint.pt" --teacher mediapipe --rate 0.001 --warmup 200 \
+stage hand taught 9000 --init "$work/three/checkpoint.pt" --teacher mediapipe --rate 0.001 --warmup 200 \
     --seed 32 \
     --weight-presence 1 --look 0.8 --evaluate-every 1000 --data "$real:3" --data "$palms/hands/train.jsonl:1.5" \
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.6" --data "$palms/rooms/train.jsonl:1.2" \
     --data "$work/renders:4" --data "$free:1" --data "$hard:1.2"
 mean two three taught
 # Thumb and index finger of closed hands, and hands of many people in rooms and before other people.
-stage landmarks last 4800 --init "$work/two/checkpoint.pt" --teacher mediapipe --rate 0.0007 --warmup 100 --seed 62 \
+stage hand last 4800 --init "$work/two/checkpoint.pt" --teacher mediapipe --rate 0.0007 --warmup 100 --seed 62 \
     --weight-presence 1 --look 0.8 --evaluate-every 700 --data "$real:4" --data "$palms/hands/train.jsonl:2" \
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.4" --data "$palms/rooms/train.jsonl:0.8" \
     --data "$palms/pasted/train.jsonl:1.5" --data "$work/renders:2.6" --data "$work/pinches:2" --data "$free:1" \
     --data "$hard:1.2"
 mean before two last last
 # Time: without a teacher a step takes half as long. Pinches in rooms and before other photos too.
-stage landmarks longer 15300 --init "$work/before/checkpoint.pt" --rate 0.001 --warmup 200 --seed 73 \
+stage hand longer 15300 --init "$work/before/checkpoint.pt" --rate 0.001 --warmup 200 --seed 73 \
     --weight-presence 1 --look 0.8 --evaluate-every 1000 --data "$real:4" --data "$palms/hands/train.jsonl:2" \
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.4" --data "$palms/rooms/train.jsonl:0.8" \
     --data "$palms/pasted/train.jsonl:1.5" --data "$work/renders:4" --data "$work/pinches:1.5" \
@@ -71,7 +71,7 @@ mean three_more before longer longer
 knuckle synth hands "$work/others" --count 5000 --side 256 --margin 1.4 --masks --seed 111 --workers 2
 knuckle synth hands "$work/other_pinches" --pose pinching --count 4000 --side 256 --margin 1.4 --masks --seed 164 \
     --backgrounds "$rooms" --workers 2
-stage landmarks signing 7800 --init "$work/three_more/checkpoint.pt" --rate 0.0008 --warmup 200 --seed 93 \
+stage hand signing 7800 --init "$work/three_more/checkpoint.pt" --rate 0.0008 --warmup 200 --seed 93 \
     --weight-presence 1 --look 0.8 --evaluate-every 1500 --data "$real:4" --data "$palms/hands/train.jsonl:2" \
     --data "$palms/people/train.jsonl:2" --data "$palms/signing/train.jsonl:1.5" \
     --data "$palms/signing_rooms/train.jsonl:0.7" --data "$palms/digits/train.jsonl:0.4" \
@@ -82,7 +82,7 @@ mean before_far three_more signing
 knuckle synth hands "$work/far" --count 5000 --side 256 --margin 1.4 --masks --seed 211 --workers 2
 knuckle synth hands "$work/far_pinches" --pose pinching --count 2500 --side 256 --margin 1.4 --masks --seed 264 \
     --backgrounds "$rooms" --workers 2
-stage landmarks far_hands 8000 --init "$work/before_far/checkpoint.pt" --rate 0.0008 --warmup 200 --seed 113 \
+stage hand far_hands 8000 --init "$work/before_far/checkpoint.pt" --rate 0.0008 --warmup 200 --seed 113 \
     --weight-presence 1 --weight-handedness 0.5 --look 0.8 --evaluate-every 1500 --data "$real:4" \
     --data "$palms/hands/train.jsonl:2" --data "$palms/people/train.jsonl:2" --data "$palms/signing/train.jsonl:1.5" \
     --data "$palms/signing_rooms/train.jsonl:0.7" --data "$palms/digits/train.jsonl:0.4" \

@@ -13,7 +13,7 @@ sh recipes/landmark_photos.sh "$index" "$work"
 knuckle synth hands "$work/renders" --count 100000 --side 256 --margin 1.4 --masks --seed 11 --workers "$cores"
 knuckle synth hands "$work/pinches" --pose pinching --count 20000 --side 256 --margin 1.4 --masks --seed 61 \
     --workers "$cores"
-knuckle train landmarks --init new --teacher mediapipe --side 128 --steps 60000 --batch 512 --rate 0.004 --warmup 1000 \
+knuckle train hand --init new --teacher mediapipe --side 128 --steps 60000 --batch 512 --rate 0.004 --warmup 1000 \
     --minutes 25 --workers "$cores" --data "$work/real/train.jsonl:2" --data "$work/palms/hands/train.jsonl:1" \
     --data "$work/palms/people/train.jsonl:1" --data "$work/palms/rooms/train.jsonl:0.4" \
     --data "$work/palms/signing/train.jsonl:0.6" --data "$work/palms/signing_rooms/train.jsonl:0.3" \

@@ -1,10 +1,10 @@
-"""Train the visibility heads of MediaPipe's networks on renders: their features, a perceptron on top.
+"""Train the visibility heads of MediaPipe's networks on renders (`knuckle.train.hand.visibility`).
 
     knuckle synth hands renders/train --count 16000 --side 256 --margin 1.4 --seed 11
     knuckle synth hands renders/check --count 2000 --side 256 --margin 1.4 --seed 999
     python recipes/visibility_head.py --data renders/train --check renders/check --out src/knuckle/models/networks
 
-Features are kept in OUT_FEATURES (an .npz per network and part), so that the head can be trained again in seconds.
+The features are kept in the folder `--features`, so that a head can be trained again in seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.progress import Progress
 
 from knuckle.models import catalogue
 from knuckle.train.augment import Jitter, Look
-from knuckle.train.hand.data import HandCrops, Source
+from knuckle.train.hand.data import HandCrops, read_source
 from knuckle.train.hand.visibility import Features, HeadOptions, judge, read_features, train_head
 
 SIDE = 224
@@ -50,11 +50,11 @@ def main() -> None:
 
 
 def features_of(name: str, data: list[str], count: int, kept: Path, make: Callable[..., HandCrops]) -> Features:
-    """From the file where it is kept, else computed and kept."""
+    """The features from the file `kept`, or computed and saved there."""
     if kept.is_file():
         with np.load(kept) as stored:
             return Features(*(stored[key].astype(np.float32) for key in ("features", "visible", "weight")))
-    crops = make([Source.read(text) for text in data], SIDE, empty=0)
+    crops = make([read_source(text) for text in data], SIDE, empty=0)
     with Progress() as progress:
         bar = progress.add_task(kept.stem, total=count)
         found = read_features(

@@ -1,27 +1,44 @@
-"""People and hands put into other pictures (recipes/other_rooms.py, pasted_hands.py), and hands of clips
-(clip_hands.py): what is cut out, labels move, what both directions say."""
+"""Composed pictures and pseudo-labels, and the recipes that write them: cut-outs, moved labels, agreement."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image as pillow
 
+pytest.importorskip("torch")
+
+import torch
+
+import knuckle
+from knuckle import TrackerOptions
 from knuckle.datasets import read_dataset
-from knuckle.datasets.labels import Shot
+from knuckle.datasets.hand_json import hand_to_json
+from knuckle.datasets.labels import LabelledHand, Shot
+from knuckle.errors import InputError
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import HAND_CONNECTIONS, Hand, Roi
+from knuckle.train.autolabel.agreement import LANDMARKS_AGREE, label_of, merge_directions, read_with_agreement
+from knuckle.train.autolabel.palms import PalmLabeller
+from knuckle.train.calibrate import calibrate_presence, presence_zero
+from knuckle.train.checkpoint import average_checkpoints, read_checkpoint
+from knuckle.train.compose import hands as pasting
+from knuckle.train.compose import people
+from knuckle.train.compose.cutout import moved
+from knuckle.train.label_file import read_label_file
 
 sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("recipes", "benchmarks")]
 
 import accuracy
 import clip_hands
+import held_out
 import other_rooms
 import pasted_hands
 
@@ -43,7 +60,7 @@ def photo() -> tuple[np.ndarray, np.ndarray]:
 
 def test_who_stands_before_a_wall_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, true = photo
-    found = other_rooms.person_in(image) > 0
+    found = people.person_before_wall(image) > 0
     assert (found & true).sum() / (found | true).sum() > 0.97
 
 
@@ -55,14 +72,14 @@ def test_who_stands_before_a_known_place_is_cut_out(photo: tuple[np.ndarray, np.
     place[true] = (200, 200, 195)
     board = (slice(20, 120), slice(236, 316))  # the same colour as the shirt, and beside whoever stands there
     image[board] = place[board] = (25, 25, 28)
-    found = other_rooms.person_before(place, image) > 0
+    found = people.person_before_place(place, image) > 0
     assert (found & true).sum() / (found | true).sum() > 0.93
 
 
 def test_clothes_change_and_the_wall_does_not(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, true = photo
     mask = np.where(true, 255, 0).astype(np.uint8)
-    looks = [other_rooms.dressed(image, mask, np.random.default_rng(seed)) for seed in range(8)]
+    looks = [people.with_other_clothes(image, mask, np.random.default_rng(seed)) for seed in range(8)]
     for look in looks:
         assert np.abs(look[~true].astype(int) - image[~true]).max() <= 1
     shirts = np.array([look[150:180, 130:190].mean(axis=(0, 1)) for look in looks])
@@ -113,7 +130,7 @@ def on_skin(shot: Shot) -> int:
 
 
 @pytest.fixture
-def hand() -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+def hand() -> tuple[np.ndarray, np.ndarray, LabelledHand]:
     """A raised hand before a wall that darkens to one side, where it is, and its label."""
     y, x = np.mgrid[0:160, 0:160]
     image = np.stack([170 - 0.2 * x, 185 - 0.2 * x, 205 - 0.1 * y], axis=-1).astype(np.uint8)
@@ -127,22 +144,23 @@ def hand() -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     noise = np.random.default_rng(0).normal(0, 3, image.shape)
     image[mask > 0] = SKIN
     image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    label = {"landmarks": [[*point, 1.0] for point in points.tolist()], "handedness": "Left"}
+    label = LabelledHand(landmarks=np.column_stack([points, np.ones(21)]), handedness="Left")
     return image, mask > 0, label
 
 
-def test_a_hand_is_cut_out_with_its_arm(hand: tuple[np.ndarray, np.ndarray, dict[str, Any]]) -> None:
+def test_a_hand_is_cut_out_with_its_arm(hand: tuple[np.ndarray, np.ndarray, LabelledHand]) -> None:
     image, true, label = hand
-    cut = pasted_hands.cut_out(image, label)
+    cut = pasting.cut_out_hand(image, label)
     assert cut is not None
     found = cut.mask > 0
     assert (found & true).sum() / (found | true).sum() > 0.9
 
 
-def test_a_hand_that_leaves_the_photo_is_not_cut_out(hand: tuple[np.ndarray, np.ndarray, dict[str, Any]]) -> None:
+def test_a_hand_that_leaves_the_photo_is_not_cut_out(hand: tuple[np.ndarray, np.ndarray, LabelledHand]) -> None:
     image, _, label = hand
-    away = [[x, y - 60, z] for x, y, z in label["landmarks"]]
-    assert pasted_hands.cut_out(image, label | {"landmarks": away}) is None
+    assert label.landmarks is not None
+    away = replace(label, landmarks=label.landmarks - np.array([0, 60, 0]))
+    assert pasting.cut_out_hand(image, away) is None
 
 
 def placed_hand(x: float, y: float, handedness: str = "Left") -> Hand:
@@ -155,17 +173,44 @@ def placed_hand(x: float, y: float, handedness: str = "Left") -> Hand:
 def test_hands_that_both_directions_see_are_labelled_and_others_are_boxes() -> None:
     steady, before, after = placed_hand(0, 0), placed_hand(200, 0), placed_hand(260, 0)
     close = placed_hand(2, 2)
-    known, *boxes = clip_hands.agreed([steady, before], [after, close])
-    assert np.allclose(known["landmarks"], (steady.landmarks + close.landmarks) / 2, atol=0.01)
-    assert known["handedness"] == "Left" and "handedness" not in boxes[0]
-    assert [box["box"] for box in boxes] == [np.round(hand.box.astype(float), 1).tolist() for hand in (before, after)]
+    known, *boxes = merge_directions([steady, before], [after, close])
+    assert known.landmarks is not None
+    np.testing.assert_allclose(known.landmarks, (steady.landmarks + close.landmarks) / 2, atol=0.01)
+    assert known.handedness == "Left" and all(hand.landmarks is None for hand in boxes)
+    np.testing.assert_allclose([hand.box for hand in boxes], [before.box, after.box], atol=0.05)
     other_side = placed_hand(2, 2, "Right")
-    assert "handedness" not in clip_hands.agreed([steady], [other_side])[0]
-    assert len(clip_hands.agreed([before], [])) == 1 and clip_hands.agreed([], []) == []
+    assert merge_directions([steady], [other_side])[0].handedness is None
+    assert len(merge_directions([before], [])) == 1 and merge_directions([], []) == []
+
+
+def test_a_hand_is_labelled_where_all_of_its_views_agree(clip_frames: list[np.ndarray], networks: Networks) -> None:
+    """The views agree on the landmarks of a drawn hand, but not on its side."""
+    image, landmarker = clip_frames[0], networks.hand_landmarker(TrackerOptions())
+    hand = max(knuckle.detect(image, models=networks), key=lambda each: each.roi.x)
+    assert read_with_agreement(image, hand.roi, landmarker, LANDMARKS_AGREE) is None
+    either_side = replace(LANDMARKS_AGREE, one_handedness=False)
+    label = read_with_agreement(image, hand.roi, landmarker, either_side)
+    assert label is not None and label.handedness == "" and label_of(label).handedness is None
+    away = np.linalg.norm(label.landmarks[:, :2] - hand.landmarks[:, :2], axis=1)
+    assert np.median(away) < 0.1 * np.hypot(*(hand.landmarks[9] - hand.landmarks[0])[:2])
+    assert read_with_agreement(image, hand.roi, landmarker, replace(either_side, typical=0.0)) is None
+    assert read_with_agreement(np.zeros_like(image), hand.roi, landmarker, either_side) is None
+
+
+def test_palms_of_a_photo_are_labelled_and_unexplained_boxes_stay_boxes(
+    clip_frames: list[np.ndarray], networks: Networks
+) -> None:
+    labeller = PalmLabeller(networks)
+    assert labeller.label(clip_frames[0], []) == []  # people looked, and found no hand
+    wall = np.array([290, 10, 340, 60], np.float32)
+    labels = labeller.label(clip_frames[0], [wall])
+    known = [hand for hand in labels if hand.landmarks is not None]
+    assert len(known) == 2
+    assert [hand.box.tolist() for hand in labels if hand.box is not None] == [wall.tolist()]
 
 
 def test_held_out_clips_are_those_that_networks_are_judged_on() -> None:
-    assert clip_hands.HELD_OUT == accuracy.UNSEEN_CLIPS
+    assert held_out.CLIPS == accuracy.UNSEEN_CLIPS
 
 
 def test_held_out_clips_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,54 +222,78 @@ def test_held_out_clips_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_mirrored_label_changes_hands_and_turns_back() -> None:
-    label = {"landmarks": [[3.0, 4.0, 2.0]], "box": [1.0, 2.0, 5.0, 6.0], "handedness": "Left"}
+    label = LabelledHand(np.array([1.0, 2.0, 5.0, 6.0]), np.array([[3.0, 4.0, 2.0]]), handedness="Left")
     mirror = np.array([[-2.0, 0, 50], [0, 2.0, 10]])
-    there = other_rooms.moved(label, mirror)
-    assert there == {"landmarks": [[44.0, 18.0, 4.0]], "box": [40.0, 14.0, 48.0, 22.0], "handedness": "Right"}
-    assert other_rooms.moved(there, cv2.invertAffineTransform(mirror)) == label
+    there = moved(label, mirror)
+    assert there.handedness == "Right"
+    np.testing.assert_allclose(there.landmarks, [[44.0, 18.0, 4.0]])
+    np.testing.assert_allclose(there.box, [40.0, 14.0, 48.0, 22.0])
+    back = moved(there, cv2.invertAffineTransform(mirror))
+    assert back.handedness == "Left"
+    np.testing.assert_allclose(back.landmarks, label.landmarks)
+    np.testing.assert_allclose(back.box, label.box)
 
 
 def test_pasted_hands_against_the_light_are_dark_before_a_bright_room(
-    hand: tuple[np.ndarray, np.ndarray, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    hand: tuple[np.ndarray, np.ndarray, LabelledHand],
 ) -> None:
-    cut = pasted_hands.cut_out(hand[0], hand[2])
+    cut = pasting.cut_out_hand(hand[0], hand[2])
     assert cut is not None
     room, affine = np.full((320, 320, 3), 120, np.uint8), np.array([[1.0, 0, 80], [0, 1.0, 80]])
-    shown = {}
-    for share in (0.0, 1.0):
-        monkeypatch.setattr(pasted_hands, "BACKLIT", share)
-        shown[share] = np.mean(
-            [pasted_hands.blended(room, cut, affine, np.random.default_rng(k)) for k in range(20)], 0
-        )
+    plain, backlit = (
+        np.mean([pasting.blend(room, cut, affine, np.random.default_rng(k), share) for k in range(20)], axis=0)
+        for share in (0.0, 1.0)
+    )
     there = np.zeros((320, 320), bool)
     there[80:240, 80:240] = cv2.erode(cut.mask, np.ones((9, 9))) > 0
-    assert shown[1.0][there].mean() < 0.8 * shown[0.0][there].mean()
-    assert shown[1.0][~cv2.dilate(there.astype(np.uint8), np.ones((25, 25))).astype(bool)].mean() > 125
+    assert backlit[there].mean() < 0.8 * plain[there].mean()
+    assert backlit[~cv2.dilate(there.astype(np.uint8), np.ones((25, 25))).astype(bool)].mean() > 125
 
 
 def test_pasted_hands_keep_their_labels_and_their_distance(
-    hand: tuple[np.ndarray, np.ndarray, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hand: tuple[np.ndarray, np.ndarray, LabelledHand], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image, _, label = hand
     pillow.fromarray(image).save(tmp_path / "hand.png")
     pillow.fromarray(np.full((240, 320, 3), (120, 126, 128), np.uint8)).save(tmp_path / "room.png")
     row = {"source": "x", "licence": "MIT", "complete": True}
-    cut_from = row | {"source": "y", "licence": "CC0", "image": "hand.png", "hands": [label]}
+    cut_from = row | {"source": "y", "licence": "CC0", "image": "hand.png", "hands": [hand_to_json(label)]}
     (tmp_path / "hands.jsonl").write_text(json.dumps(cut_from) + "\n")
     there = [{"box": [100, 80, 180, 160]}]
     (tmp_path / "rooms.jsonl").write_text(json.dumps(row | {"image": "room.png", "hands": there}) + "\n")
     arguments = [str(tmp_path / "hands.jsonl"), str(tmp_path / "out"), "--rooms", str(tmp_path / "rooms.jsonl")]
-    monkeypatch.setattr(sys, "argv", ["pasted_hands.py", *arguments, "--count", "8"])
-    monkeypatch.setattr(pasted_hands, "BACKLIT", 0.0)
+    monkeypatch.setattr(sys, "argv", ["pasted_hands.py", *arguments, "--count", "8", "--backlit", "0"])
     pasted_hands.main()
-    rows = other_rooms.rows_of(tmp_path / "out" / "train.jsonl")
-    for hands in (row["hands"] for row in rows):
-        assert hands[0]["box"] == [175.38, 140.38, 315.38, 280.38]  # the room's own, in a picture of 560 px
-        apart = [pasted_hands.overlap(one, other) for n, one in enumerate(hands) for other in hands[:n]]
-        assert not any(apart)
-    assert {hand["handedness"] for row in rows for hand in row["hands"][1:]} == {"Left", "Right"}
-    assert {(row["source"], row["licence"]) for row in rows} == {("x + y", "CC0 + MIT")}
+    photos = read_label_file(tmp_path / "out" / "train.jsonl")
+    for hands in (photo.hands for photo in photos):
+        # the room's own, in a picture of 560 px
+        np.testing.assert_allclose(hands[0].box, [175.38, 140.38, 315.38, 280.38], atol=0.01)
+        touching = [pasting.touches(one, other) for n, one in enumerate(hands) for other in hands[:n]]
+        assert not any(touching)
+    assert {hand.handedness for photo in photos for hand in photo.hands[1:]} == {"Left", "Right"}
+    assert {(photo.about["source"], photo.about["licence"]) for photo in photos} == {("x + y", "CC0 + MIT")}
     assert skin_under_landmarks(tmp_path / "out" / "train.jsonl", 8) > 100
+
+
+def test_the_mean_of_checkpoints_and_shifted_biases(tmp_path: Path) -> None:
+    """Averaging and calibration change the averaged weights, and refuse other networks."""
+    for name, value in (("a", 1.0), ("b", 3.0)):
+        average = {"presence.bias": torch.tensor([value]), "count": torch.tensor(7)}
+        rest = {"network": {}, "optimiser": {}, "step": 0, "seconds": 0.0, "config": name}
+        torch.save({"average": average, **rest}, tmp_path / f"{name}.pt")
+    average_checkpoints([tmp_path / "a.pt", tmp_path / "b.pt"], tmp_path / "mean.pt")
+    mean = read_checkpoint(tmp_path / "mean.pt")
+    assert mean["config"] == "b" and mean["average"] == {"presence.bias": torch.tensor([2.0]), "count": torch.tensor(7)}
+    zero = presence_zero(np.linspace(4, 9, 1001), np.linspace(-9, 1, 1001))
+    assert zero.free < zero.zero < zero.hands and zero.hands - zero.zero < zero.zero - zero.free
+    calibrate_presence(tmp_path / "a.pt", zero, tmp_path / "shifted.pt")
+    shifted = read_checkpoint(tmp_path / "shifted.pt")["average"]["presence.bias"].item()
+    assert shifted == pytest.approx(1 - zero.zero)
+    torch.save({"average": {"scores.0.bias": torch.zeros(1)}, **rest}, tmp_path / "palm.pt")
+    with pytest.raises(InputError, match="another network"):
+        calibrate_presence(tmp_path / "palm.pt", zero, tmp_path / "x.pt")
+    with pytest.raises(InputError, match="different networks"):
+        average_checkpoints([tmp_path / "a.pt", tmp_path / "palm.pt"], tmp_path / "x.pt")
 
 
 def test_recipes_train_on_photos_that_recipes_make() -> None:

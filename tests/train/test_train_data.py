@@ -24,9 +24,9 @@ from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandMo
 from knuckle.results import Roi
 from knuckle.testing import FakeNetwork
 from knuckle.train import augment
-from knuckle.train.augment import Jitter, Look, crop_from_image, cut
-from knuckle.train.hand import data
-from knuckle.train.hand.data import HandCrops, Source, labels_of, region
+from knuckle.train.augment import Jitter, Look, crop_from_image, warp
+from knuckle.train.hand.data import HandCrops, read_source
+from knuckle.train.hand.labels import labels_in_crop, region_of
 from knuckle.train.pictures import PictureCache, available_memory
 
 SIDE = 160
@@ -53,8 +53,8 @@ def test_a_dot_is_cut_to_where_its_point_goes(seed: int, mirrored: bool) -> None
     x, y = rng.uniform(250, 390), rng.uniform(190, 290)
     size = float(np.exp(rng.uniform(math.log(60), math.log(900))))  # from enlarged to halved twice
     roi = Roi(x + rng.uniform(-0.25, 0.25) * size, y + rng.uniform(-0.25, 0.25) * size, size, rng.uniform(-3.1, 3.1))
-    affine = crop_from_image(roi, SIDE, mirrored, stretched=augment.stretch(rng))
-    picture = cut(dotted(x, y, max(3.0, 0.03 * size)), affine, SIDE, SIDE / size)
+    affine = crop_from_image(roi, SIDE, mirrored, stretched=augment.random_stretch(rng))
+    picture = warp(dotted(x, y, max(3.0, 0.03 * size)), affine, SIDE, SIDE / size)
     np.testing.assert_allclose(found_dot(picture), apply(affine, np.array([x, y])), atol=0.15)
 
 
@@ -62,14 +62,14 @@ def test_a_cut_is_the_trackers_crop() -> None:
     image = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
     image = np.asarray(pillow.fromarray(image).resize((640, 480), pillow.Resampling.BICUBIC))
     roi = Roi(300, 200, 250, 0.4)
-    ours = cut(image, crop_from_image(roi, SIDE, False), SIDE, SIDE / roi.size).astype(int)
+    ours = warp(image, crop_from_image(roi, SIDE, False), SIDE, SIDE / roi.size).astype(int)
     assert np.abs(ours - crop(image, roi, SIDE)).mean() < 1.0
 
 
 def test_a_mirrored_sample_is_the_other_hand_mirrored() -> None:
     _, hand = drawn_hand(np.random.default_rng(1))
     roi = Roi(150, 110, 260, 0.3)
-    plain, mirror = (labels_of(hand, roi, crop_from_image(roi, SIDE, m), SIDE, m) for m in (False, True))
+    plain, mirror = (labels_in_crop(hand, roi, crop_from_image(roi, SIDE, m), SIDE, m) for m in (False, True))
     np.testing.assert_allclose(mirror["landmarks"][:, 0], SIDE - plain["landmarks"][:, 0], atol=1e-3)
     np.testing.assert_allclose(mirror["landmarks"][:, 1:], plain["landmarks"][:, 1:], atol=1e-3)
     np.testing.assert_allclose(mirror["world"], plain["world"] * [-1, 1, 1], atol=1e-6)
@@ -81,12 +81,12 @@ def test_a_mirrored_sample_is_the_other_hand_mirrored() -> None:
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_network_that_says_the_labels_gives_back_the_truth(seed: int, mirrored: bool) -> None:
-    """`labels_of` is the inverse of `HandLandmarker.decode`, in a mirror image too."""
+    """`labels_in_crop` is the inverse of `HandLandmarker.decode`, in a mirror image too."""
     rng = np.random.default_rng(seed)
     image, hand = drawn_hand(rng)
     assert hand.landmarks is not None and hand.world is not None
-    roi = Jitter().moved(region(hand, (6, 10, 14)), rng)
-    labels = labels_of(hand, roi, crop_from_image(roi, SIDE, mirrored), SIDE, mirrored)
+    roi = Jitter().apply(region_of(hand, (6, 10, 14)), rng)
+    labels = labels_in_crop(hand, roi, crop_from_image(roi, SIDE, mirrored), SIDE, mirrored)
     names = ("landmarks", "presence", "handedness", "world", "visibility")
     said = FakeNetwork(SIDE, {name: [labels[name].reshape(-1)] for name in names})
     model = HandModel(**{name: name for name in names})
@@ -105,7 +105,7 @@ def test_the_region_of_a_sample_is_the_trackers() -> None:
     _, hand = drawn_hand(np.random.default_rng(2))
     assert hand.landmarks is not None
     for joints in (PIP_JOINTS, MCP_JOINTS):
-        assert region(hand, joints) == roi_from_landmarks(hand.landmarks.astype(np.float32), joints)
+        assert region_of(hand, joints) == roi_from_landmarks(hand.landmarks.astype(np.float32), joints)
 
 
 def test_what_nobody_labelled_has_no_weight() -> None:
@@ -114,7 +114,7 @@ def test_what_nobody_labelled_has_no_weight() -> None:
     landmarks = hand.landmarks[:, :2].copy()
     landmarks[8] = np.nan
     bare = LabelledHand(landmarks=landmarks)
-    labels = labels_of(bare, region(bare, (6, 10, 14)), np.eye(2, 3), 320, False)
+    labels = labels_in_crop(bare, region_of(bare, (6, 10, 14)), np.eye(2, 3), 320, False)
     assert np.flatnonzero(labels["landmark_weight"] == 0).tolist() == [8]
     for name in ("z_weight", "world_weight", "handedness_weight", "visibility_weight"):
         assert not labels[name].any(), name
@@ -125,7 +125,7 @@ def test_points_outside_of_the_image_or_behind_something_are_taught_as_not_visib
     _, hand = drawn_hand(np.random.default_rng(3))
     codes = np.full(21, float(Visibility.VISIBLE))
     codes[[4, 8, 12]] = Visibility.HIDDEN, Visibility.OUTSIDE, 0
-    labels = labels_of(replace(hand, visibility=codes), Roi(160, 120, 400), np.eye(2, 3), 320, False)
+    labels = labels_in_crop(replace(hand, visibility=codes), Roi(160, 120, 400), np.eye(2, 3), 320, False)
     assert labels["visibility"][[3, 4, 8]].tolist() == [1, 0, 0]
     assert labels["visibility_weight"][[3, 4, 8, 12]].tolist() == [1, 1, 1, 0]
     assert 0 < labels["landmark_weight"][4] < labels["landmark_weight"][8]  # what is hidden can only be guessed
@@ -136,7 +136,7 @@ def test_a_hand_behind_something_is_no_hand_and_teaches_no_landmarks() -> None:
 
     def labels_with(visible: int, code: float = Visibility.HIDDEN) -> dict[str, np.ndarray]:
         codes = np.where(np.arange(21) < visible, Visibility.VISIBLE, code).astype(float)
-        return labels_of(replace(hand, visibility=codes), Roi(160, 120, 400), np.eye(2, 3), 320, False)
+        return labels_in_crop(replace(hand, visibility=codes), Roi(160, 120, 400), np.eye(2, 3), 320, False)
 
     gone, hardly, partly, unknown = labels_with(0), labels_with(2), labels_with(6), labels_with(0, 0)
     assert gone["presence"] == 0 and gone["presence_weight"] == 1 and not gone["landmark_weight"].any()
@@ -178,7 +178,7 @@ def test_a_masked_hand_is_put_before_another_picture(tmp_path: Path) -> None:
     x, y = hand.landmarks[:, :2].mean(0).astype(int)
     mask[y - 20 : y + 20, x - 20 : x + 20] = 7
     image = np.where(mask[..., None] > 0, np.uint8([250, 0, 0]), np.uint8([0, 0, 250]))
-    source = Source.read(str(shard(tmp_path / "shards", [hand], image, mask)))
+    source = read_source(str(shard(tmp_path / "shards", [hand], image, mask)))
     assert len(source.masked) == 1
     crops = HandCrops([source], SIDE, 0, STILL, Look(0), empty=0, other_background=1.0)
     with_hand = [s for s in map(crops, range(12)) if s["presence"][0] == 1]
@@ -186,29 +186,29 @@ def test_a_masked_hand_is_put_before_another_picture(tmp_path: Path) -> None:
     for sample in with_hand:
         red, green, blue = sample["picture"].astype(int)
         assert blue.max() < 20 and (green > 150).sum() > 1000
-        assert (red > 200).sum() == pytest.approx(1600 * (SIDE / region(hand, (6, 10, 14)).size) ** 2, rel=0.25)
+        assert (red > 200).sum() == pytest.approx(1600 * (SIDE / region_of(hand, (6, 10, 14)).size) ** 2, rel=0.25)
 
 
 def test_stretched_samples_keep_their_area_and_teach_nothing_in_space(monkeypatch: pytest.MonkeyPatch) -> None:
     image, hand = drawn_hand(np.random.default_rng(4))
-    crops, roi, rng = HandCrops([], SIDE), region(hand, MCP_JOINTS), np.random.default_rng(0)
+    crops, roi, rng = HandCrops([], SIDE), region_of(hand, MCP_JOINTS), np.random.default_rng(0)
     for share in (0.0, 1.0):
         monkeypatch.setattr(augment, "STRETCHED", share)
-        assert crops._sample(image, roi, hand, rng)["world_weight"][0] == 1 - share
-        assert all(np.linalg.det(augment.stretch(rng)) == pytest.approx(1) for _ in range(20))
+        assert crops.sample(image, roi, hand, rng)["world_weight"][0] == 1 - share
+        assert all(np.linalg.det(augment.random_stretch(rng)) == pytest.approx(1) for _ in range(20))
 
 
 def test_only_what_shows_no_hand_gets_other_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image, hand = drawn_hand(np.random.default_rng(4))
     room = np.random.default_rng(0).integers(0, 255, image.shape).astype(np.uint8)
     shards = shard(tmp_path / "a", [hand], image), shard(tmp_path / "b", [], room)
-    sources = [Source.read(str(path)) for path in shards]
+    sources = [read_source(str(path)) for path in shards]
     looks = {}
     for share in (0.0, 1.0):
-        monkeypatch.setattr(data, "STRANGE", share)
+        monkeypatch.setattr(augment, "HARDER_NEGATIVES", share)
         crops = HandCrops(sources, SIDE, 0, STILL, Look(1), empty=0)
-        looks[share] = [crops._sample(image, region(hand, MCP_JOINTS), hand, np.random.default_rng(1))]
-        looks[share] += [crops._sample(room, Roi(120, 120, 150), None, np.random.default_rng(1))]
+        looks[share] = [crops.sample(image, region_of(hand, MCP_JOINTS), hand, np.random.default_rng(1))]
+        looks[share] += [crops.sample(room, Roi(120, 120, 150), None, np.random.default_rng(1))]
     same = [np.array_equal(plain["picture"], other["picture"]) for plain, other in zip(*looks.values(), strict=True)]
     assert same == [True, False]
 
@@ -218,7 +218,7 @@ def test_strange_pictures_keep_their_edges(seed: int) -> None:
     """Colours change, shapes do not: where a picture is even, it stays so."""
     picture = np.zeros((40, 60, 3), np.uint8)
     picture[:, 30:] = (200, 120, 60)
-    changed = augment.strange(picture, picture, np.random.default_rng(seed))
+    changed = augment.harder_negative(picture, picture, np.random.default_rng(seed))
     assert changed.shape == picture.shape and changed.dtype == np.uint8
     assert np.ptp(changed[:, :30], axis=(0, 1)).max() <= 1 and np.ptp(changed[:, 30:], axis=(0, 1)).max() <= 1
     assert np.abs(changed[0, 0].astype(int) - changed[0, 59]).max() > 20
@@ -229,10 +229,10 @@ def test_a_crop_from_afar_keeps_its_place_and_light_and_loses_what_is_fine(seed:
     rng = np.random.default_rng(seed)
     picture = dotted(70.0, 90.0, 12)[:SIDE, :SIDE]
     noisy = np.clip(picture + rng.normal(0, 30, picture.shape), 0, 255).astype(np.uint8)
-    far = augment.from_afar(picture, Look(0), np.random.default_rng(seed))
+    far = augment.distant(picture, Look(0), np.random.default_rng(seed))
     assert far.shape == picture.shape and np.abs(found_dot(far) - [70, 90]).max() < 1
     assert far.mean() == pytest.approx(picture.mean(), abs=1)
-    rough = augment.from_afar(noisy, Look(0), np.random.default_rng(seed))
+    rough = augment.distant(noisy, Look(0), np.random.default_rng(seed))
     assert (
         np.abs(np.diff(rough.astype(float), axis=0)).mean() < 0.6 * np.abs(np.diff(noisy.astype(float), axis=0)).mean()
     )
@@ -253,8 +253,8 @@ def test_light_from_behind_darkens_the_hand_and_brightens_what_is_round_it(seed:
 
 def test_half_of_the_regions_are_as_near_as_those_of_followed_hands() -> None:
     rng, roi = np.random.default_rng(0), Roi(0, 0, 1)
-    far, near = (Jitter(any_angle=0, lost=0, followed=share) for share in (0.0, 1.0))
-    spread = [np.std([r.x for r in (jitter.moved(roi, rng) for _ in range(3000))]) for jitter in (far, near)]
+    far, near = (Jitter(any_angle=0, lost=0, tracked=share) for share in (0.0, 1.0))
+    spread = [np.std([r.x for r in (jitter.apply(roi, rng) for _ in range(3000))]) for jitter in (far, near)]
     assert spread[0] == pytest.approx(0.07, rel=0.1) and spread[1] == pytest.approx(0.55 * 0.07, rel=0.1)
 
 
@@ -264,14 +264,14 @@ def test_absence_is_not_taught_where_another_hand_may_be(tmp_path: Path) -> None
     away = Jitter(2.0, 0, 0, 0, 0)
     image = np.zeros((240, 320, 3), np.uint8)
     for hands, taught in (([hand], True), ([hand, other], False)):
-        source = Source.read(str(shard(tmp_path / f"{len(hands)}", hands, image)))
+        source = read_source(str(shard(tmp_path / f"{len(hands)}", hands, image)))
         samples = map(HandCrops([source], SIDE, 0, away, Look(0), empty=0), range(60))
         absent = [s["presence_weight"][0] for s in samples if s["presence"][0] == 0 and not s["picture"][1].max()]
         assert absent and (max(absent) > 0) == taught
 
 
 def test_a_sample_depends_on_its_number_and_the_seed_alone(tmp_path: Path) -> None:
-    source = Source.read(f"{write_yolo(tmp_path / 'labels', 3)}@train")
+    source = read_source(f"{write_yolo(tmp_path / 'labels', 3)}@train")
     forth, back = ([HandCrops([source], 64, 5)(n) for n in order] for order in ((0, 1, 2, 3), (3, 2, 1, 0)))
     for a, b in zip(forth, back[::-1], strict=True):
         assert all(np.array_equal(a[name], b[name]) for name in a)
@@ -280,7 +280,7 @@ def test_a_sample_depends_on_its_number_and_the_seed_alone(tmp_path: Path) -> No
 
 
 def test_training_sees_hands_lost_hands_and_walls(tmp_path: Path) -> None:
-    source = Source.read(f"{write_yolo(tmp_path / 'labels', 4)}@train")
+    source = read_source(f"{write_yolo(tmp_path / 'labels', 4)}@train")
     samples = [HandCrops([source], 64, 1)(number) for number in range(150)]
     presence = np.array([s["presence"][0] for s in samples if s["presence_weight"][0]])
     assert 0.1 < (presence == 0).mean() < 0.5
@@ -295,10 +295,10 @@ def test_a_landmark_behind_a_patch_is_hidden(tmp_path: Path, monkeypatch: pytest
     image, hand = drawn_hand(np.random.default_rng(5))
     hand = replace(hand, visibility=np.full(21, float(Visibility.VISIBLE)))
     rows, columns = slice(20, 60), slice(30, 70)
-    monkeypatch.setattr(data, "patch", lambda side, rng: (rows, columns))
-    monkeypatch.setattr(augment.Look, "changed", lambda self, picture, rng: picture)
+    monkeypatch.setattr(augment, "occluder", lambda side, rng: (rows, columns))
+    monkeypatch.setattr(augment.Look, "apply", lambda self, picture, rng: picture)
     crops = HandCrops([], SIDE, look=Look(1 / 0.15))  # always a patch
-    sample = crops._sample(image, region(hand, (6, 10, 14)), hand, np.random.default_rng(0))
+    sample = crops.sample(image, region_of(hand, (6, 10, 14)), hand, np.random.default_rng(0))
     x, y = sample["landmarks"][:, :2].T
     behind = (x >= 30) & (x < 70) & (y >= 20) & (y < 60)
     assert behind.any() and not behind.all()
@@ -307,14 +307,14 @@ def test_a_landmark_behind_a_patch_is_hidden(tmp_path: Path, monkeypatch: pytest
 
 def test_weights_and_splits_of_a_source_are_read_from_its_name(tmp_path: Path) -> None:
     file = write_yolo(tmp_path / "labels", 2)
-    assert Source.read(f"{file}@val:2.5").weight == 2.5
-    assert len(Source.read(f"{file}@val").shots) == 3
+    assert read_source(f"{file}@val:2.5").weight == 2.5
+    assert len(read_source(f"{file}@val").shots) == 3
     with pytest.raises(InputError, match=r"train, val; write .*@SPLIT"):
-        Source.read(str(file))
+        read_source(str(file))
     with pytest.raises(InputError, match="no split 'nothing'"):
-        Source.read(f"{file}@nothing")
+        read_source(f"{file}@nothing")
     with pytest.raises(SourceError, match="no file or folder"):
-        Source.read(str(tmp_path / "elsewhere:3"))
+        read_source(str(tmp_path / "elsewhere:3"))
 
 
 def test_a_dataset_without_anything_to_learn_from_is_refused(tmp_path: Path) -> None:
@@ -322,8 +322,8 @@ def test_a_dataset_without_anything_to_learn_from_is_refused(tmp_path: Path) -> 
     speck = np.full((21, 2), 12.0).tolist()
     for hands in ([{"box": [1, 1, 9, 9]}], [{"landmarks": speck}]):
         (tmp_path / "index.jsonl").write_text(json.dumps({"image": "a.png", "hands": hands}) + "\n")
-        with pytest.raises(InputError, match="no image with a hand's landmarks"):
-            Source.read(str(tmp_path))
+        with pytest.raises(InputError, match="no image with the landmarks of a hand"):
+            read_source(str(tmp_path))
 
 
 def test_decoded_pictures_are_the_files_and_stay_within_their_share(

@@ -23,7 +23,8 @@ from knuckle.models.session import Session  # noqa: E402
 from knuckle.train import export as exporting  # noqa: E402
 from knuckle.train.checkpoint import read_checkpoint  # noqa: E402
 from knuckle.train.export import TOLERANCE, compare, export, sample_pictures  # noqa: E402
-from knuckle.train.hand.task import landmark_task, start_network  # noqa: E402
+from knuckle.train.hand.network import start_hand_network  # noqa: E402
+from knuckle.train.hand.task import HandTask  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.hand_net import ConvNorm, HandNet, HandNetShape, fold  # noqa: E402
 from knuckle.train.nets.reference_hand import ReferenceHandNet  # noqa: E402
@@ -125,7 +126,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     labels = f"{write_yolo(folder / 'labels', 2)}@train"
     options = LoopOptions(steps=2, batch=2, precision="float32", device="cpu")
-    return train(landmark_task("new", [labels], None, SMALL, options), options, folder / "mine", lambda *_: None)
+    task = HandTask(init="new", data=(labels,), shape=SMALL, loop=options)
+    return train(task.job(), options, folder / "mine", lambda *_: None)
 
 
 def test_a_checkpoint_becomes_a_bundle_that_runs_and_trains_on(checkpoint: Path, tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_a_checkpoint_becomes_a_bundle_that_runs_and_trains_on(checkpoint: Path,
     landmarker = networks.hand_landmarker(knuckle.TrackerOptions())
     hands = landmarker.read(image, [knuckle.pipeline.palm.roi_from_palm(palm)])
     assert hands[0].visibility is not None and hands[0].visibility.shape == (21,)
-    network, config = start_network(str(out), HandNetShape())
+    network, config = start_hand_network(str(out), HandNetShape())
     assert isinstance(network, HandNet) and network.shape == SMALL and config["init"] == str(out)
     said = json.loads(read_checkpoint(bundle.hand_path.with_suffix(".pt"))["config"])
     assert set(said) == {"task", "network", "shape"}  # nobody's folders

@@ -22,8 +22,8 @@ torch = pytest.importorskip("torch")
 from knuckle.errors import InputError, SinkError  # noqa: E402
 from knuckle.train import loop  # noqa: E402
 from knuckle.train.flags import field_help  # noqa: E402
-from knuckle.train.hand.task import LossWeights, auroc, landmark_task  # noqa: E402
-from knuckle.train.loop import LoopOptions, Task, train  # noqa: E402
+from knuckle.train.hand.task import HandLossWeights, HandTask  # noqa: E402
+from knuckle.train.loop import Job, LoopOptions, train  # noqa: E402
 from knuckle.train.nets.hand_net import HandNetShape  # noqa: E402
 
 SMALL = HandNetShape(side=64, stem=4, widths=(4, 4, 8, 8), depths=(1, 0, 0, 1), token=8, bin_px=4)
@@ -42,9 +42,9 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def small_task(labels: str, options: LoopOptions) -> Task:
+def small_task(labels: str, options: LoopOptions) -> Job:
     torch.manual_seed(7)
-    return landmark_task("new", [labels], None, SMALL, options)
+    return HandTask(init="new", data=(labels,), shape=SMALL, loop=options).job()
 
 
 def nothing(step: int, figures: dict[str, float]) -> None:
@@ -96,8 +96,8 @@ class Line(torch.nn.Module):
         return self.w
 
 
-def line_task() -> Task:
-    return Task(Line(), lambda n: {"x": np.float32(n)}, lambda net, batch: {"pull": (net() - 1).abs().sum()}, None, {})
+def line_task() -> Job:
+    return Job(Line(), lambda n: {"x": np.float32(n)}, lambda net, batch: {"pull": (net() - 1).abs().sum()}, None, {})
 
 
 def test_the_average_follows_fast_at_first_and_slower_later(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ from dataclasses import replace
 from pathlib import Path
 torch.set_num_threads(1)
 from knuckle.train import losses
-from knuckle.train.loop import LoopOptions, Task, train
+from knuckle.train.loop import Job, LoopOptions, train
 from knuckle.train.teacher import Adapter
 torch.manual_seed(3)
 net = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3))
@@ -209,7 +209,7 @@ def terms(net, batch):
     return {"fit": fit, "teacher": helper["adapter"](own, batch["x"])}
 options = LoopOptions(steps=20, batch=8, rate=1e-2, warmup=2, precision="float32", device="cpu", log_every=1)
 folder = Path(sys.argv[1])
-train(Task(net, sample, terms, None, {}, helper), options, folder, lambda step, figures: None)
+train(Job(net, sample, terms, None, {}, helper), options, folder, lambda step, figures: None)
 torch.save(dict(helper.named_buffers()), folder / f"buffers{os.environ.get('RANK', 0)}.pt")
 """
 
@@ -243,7 +243,7 @@ def test_two_processes_are_one_with_the_same_batch(tmp_path: Path) -> None:
 def test_ctrl_c_leaves_a_checkpoint_that_can_be_resumed(labels: str, tmp_path: Path) -> None:
     from knuckle.cli.train import train as train_group
 
-    command = ["landmarks", "--init", "new", "--data", labels, "--out", str(tmp_path), "--steps", "100000"]
+    command = ["hand", "--init", "new", "--data", labels, "--out", str(tmp_path), "--steps", "100000"]
     command += ["--batch", "2", "--side", "64", "--token", "8", "--precision", "float32", "--log-every", "1"]
     command += ["--stem", "4", "--widths", "4", "4", "8", "8"]
     code = "import sys; from knuckle.cli.train import train as train_group; train_group(sys.argv[1:])"
@@ -262,7 +262,7 @@ def test_ctrl_c_leaves_a_checkpoint_that_can_be_resumed(labels: str, tmp_path: P
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does it: the workers get it too
     out, errors = running.communicate(timeout=60)
     assert running.returncode == 130, errors
-    assert "goes on from the checkpoint" in errors and "checkpoint.pt" in out and "Traceback" not in errors
+    assert "resumes from the checkpoint" in errors and "checkpoint.pt" in out and "Traceback" not in errors
     saved = torch.load(tmp_path / "checkpoint.pt")
     assert saved["step"] >= 3
     again = CliRunner().invoke(train_group, [*command, "--minutes", "0.0001"])
@@ -271,7 +271,7 @@ def test_ctrl_c_leaves_a_checkpoint_that_can_be_resumed(labels: str, tmp_path: P
 
 
 def test_every_flag_has_its_words() -> None:
-    for options in (LoopOptions, HandNetShape, LossWeights):
+    for options in (LoopOptions, HandNetShape, HandLossWeights):
         said = field_help(options)
         assert set(options.__dataclass_fields__) == set(said) and all(map(str.strip, said.values()))
 
@@ -279,7 +279,7 @@ def test_every_flag_has_its_words() -> None:
 def test_shape_flags_belong_to_new_networks(labels: str) -> None:
     from knuckle.cli.train import train as train_group
 
-    result = CliRunner().invoke(train_group, ["landmarks", "--data", labels, "--token", "8"])
+    result = CliRunner().invoke(train_group, ["hand", "--data", labels, "--token", "8"])
     assert isinstance(result.exception, InputError) and "--token shapes a new network" in str(result.exception)
     with pytest.raises(InputError, match="multiple of 32"):
         HandNetShape(side=100)
@@ -287,21 +287,38 @@ def test_shape_flags_belong_to_new_networks(labels: str) -> None:
 
 def test_a_checkpoint_of_something_else_is_no_start(labels: str, tmp_path: Path) -> None:
     path = train(line_task(), OPTIONS, tmp_path, nothing)
-    with pytest.raises(InputError, match="no landmark network"):
-        landmark_task(str(path), [labels], None, SMALL, OPTIONS)
+    with pytest.raises(InputError, match="not a landmark network"):
+        HandTask(init=str(path), data=(labels,), shape=SMALL, loop=OPTIONS).job()
     saved = torch.load(path)
     config = json.loads(saved["config"]) | {"network": "knuckle", "shape": {"side": 64}}
     torch.save(saved | {"config": json.dumps(config)}, path)
-    with pytest.raises(InputError, match="not those of the network"):
-        landmark_task(str(path), [labels], None, SMALL, OPTIONS)
+    with pytest.raises(InputError, match="do not fit the network"):
+        HandTask(init=str(path), data=(labels,), shape=SMALL, loop=OPTIONS).job()
 
 
-def test_auroc_is_the_share_of_pairs_in_the_right_order() -> None:
-    rng = np.random.default_rng(0)
-    scores, true = rng.integers(0, 5, 60) / 4, rng.integers(0, 2, 60)
-    pairs = [(p > n) + 0.5 * (p == n) for p in scores[true == 1] for n in scores[true == 0]]
-    assert auroc(scores, true) == pytest.approx(np.mean(pairs))
-    assert np.isnan(auroc(scores, np.ones(60)))
+def test_runs_of_version_0_1_are_resumed_and_started_from(labels: str, tmp_path: Path) -> None:
+    """They call the task "landmarks"."""
+    path = train(small_task(labels, OPTIONS), OPTIONS, tmp_path, nothing, lambda: True)
+    saved = torch.load(path)
+    saved["config"] = json.dumps(json.loads(saved["config"]) | {"task": "landmarks"})
+    torch.save(saved, path)
+    assert torch.load(train(small_task(labels, OPTIONS), OPTIONS, tmp_path, nothing))["step"] == 6
+    torch.save(saved, path)
+    job = HandTask(init=str(path), data=(labels,), loop=OPTIONS).job()
+    assert job.config["task"] == "hand"
+    for name, value in saved["average"].items():
+        assert torch.equal(job.network.state_dict()[name], value)
+
+
+def test_the_command_of_version_0_1_still_trains(labels: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from knuckle.cli.train import train as train_group
+
+    monkeypatch.chdir(tmp_path)
+    command = ["landmarks", "--init", "new", "--data", labels, "--steps", "1", "--batch", "2", "--side", "64"]
+    done = CliRunner().invoke(train_group, [*command, "--stem", "4", "--widths", "4", "4", "8", "8", "--token", "8"])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "runs" / "landmarks" / "checkpoint.pt").is_file()
+    assert "landmarks" not in CliRunner().invoke(train_group, ["--help"]).output.split("Commands:")[1].split()
 
 
 def test_tensorboard_is_written_where_it_is_installed_and_not_needed(

@@ -30,19 +30,16 @@ from knuckle.train.augment import Look  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
 from knuckle.train.nets.reference_palm import load_reference_palm  # noqa: E402
-from knuckle.train.palm.data import KEY_POINTS, PalmPictures, PalmSource, in_view  # noqa: E402
-from knuckle.train.palm.task import (  # noqa: E402
-    PalmJudge,
-    figures_of,
+from knuckle.train.palm.data import KEY_POINTS, PalmPictures, in_view, read_source  # noqa: E402
+from knuckle.train.palm.judge import PalmJudge, detect_palms, match_palms, palm_figures  # noqa: E402
+from knuckle.train.palm.network import (  # noqa: E402
     grid_of,
     load_palm_network,
     new_palm_network,
-    palm_losses,
-    palm_task,
-    palms_of,
-    rank,
     start_palm_network,
 )
+from knuckle.train.palm.task import PalmTask, palm_losses  # noqa: E402
+from knuckle.train.sources import Source  # noqa: E402
 from knuckle.train.task_file import TaskPalm  # noqa: E402
 
 TINY = PalmNetShape(side=64, stem=8, widths=(8, 16, 24, 32), depths=(0, 1, 1, 0))
@@ -85,7 +82,7 @@ def test_the_reference_in_torch_finds_what_the_bundle_finds(clip_frames: list[np
     grid = grid_of(network)
     detector = PalmDetector(FakeNetwork(192))
     image = clip_frames[0]
-    (found,) = palms_of(network, [(detector.prepare(image)[0], (image.shape[1], image.shape[0]))], grid, 0.5)
+    (found,) = detect_palms(network, [(detector.prepare(image)[0], (image.shape[1], image.shape[0]))], grid, 0.5)
     expected = knuckle.detect_palms(image)
     assert len(found) == len(expected) == 2
     for ours, theirs in zip(found, expected, strict=True):
@@ -106,7 +103,7 @@ def test_labels_move_with_pictures(tmp_path: Path) -> None:
     pillow.fromarray(image).save(tmp_path / "a.png")
     shot = Shot(str(tmp_path / "a.png"), hands=(LabelledHand(landmarks=landmarks),))
     grid = grid_of(PalmNet())
-    samples = PalmPictures([PalmSource("dots", [shot])], grid, look=Look(NO_LOOK))
+    samples = PalmPictures([Source("dots", [shot])], grid, look=Look(NO_LOOK))
     model = PalmModel(grid.strides, "boxes", "scores")
     checked = 0
     for number in range(60):
@@ -142,18 +139,18 @@ def test_incomplete_photos_are_refused(tmp_path: Path) -> None:
     pillow.fromarray(blank(40, 30)).save(tmp_path / "a.jpg")
     row = {"image": "a.jpg", "source": "x", "hands": [{"box": [3, 3, 20, 20]}], "complete": False}
     (tmp_path / "index.jsonl").write_text(json.dumps(row) + "\n")
-    with pytest.raises(InputError, match="no picture of which all hands are labelled"):
-        PalmSource.read(str(tmp_path))
+    with pytest.raises(InputError, match="no image with all its hands labelled"):
+        read_source(str(tmp_path))
     (tmp_path / "index.jsonl").write_text(json.dumps({**row, "complete": True}) + "\n")
-    assert PalmSource.read(f"{tmp_path}@x:2.5").weight == 2.5
+    assert read_source(f"{tmp_path}@x:2.5").weight == 2.5
     with pytest.raises(InputError, match="above 0"):
-        PalmSource.read(f"{tmp_path}:-1")
+        read_source(f"{tmp_path}:-1")
 
 
 @pytest.mark.parametrize("score_loss", ["focal", "cross-entropy"])
 def test_losses_are_small_where_the_network_says_the_targets(scenes: str, score_loss: str) -> None:
     network = PalmNet(TINY)
-    sample = PalmPictures([PalmSource.read(scenes)], grid_of(network), look=Look(NO_LOOK))(1)
+    sample = PalmPictures([read_source(scenes)], grid_of(network), look=Look(NO_LOOK))(1)
     batch = {name: torch.from_numpy(np.stack([value])) for name, value in sample.items()}
     assert batch["score"].sum() > 0
 
@@ -188,7 +185,7 @@ def test_figures_by_hand() -> None:
         Shot("c", hands=(LabelledHand(box=np.array([60, 60, 140, 140])),)),
     ]
     found = [[palm(100, 0.9), palm(500, 0.8)], [palm(100, 0.7), palm(300, 0.3)], [palm(100, 0.6)]]
-    figures = figures_of(rank(found, shots, [(640, 480)] * 3))
+    figures = palm_figures(match_palms(found, shots, [(640, 480)] * 3))
     assert figures["recall"] == pytest.approx(200 / 3) and figures["false_per_1000"] == 1000
     assert figures["keypoints"] == pytest.approx(0, abs=1e-3)
     # Ranked: hit, miss, miss, hit, miss; three hands: recall 1/3 at precision 1, 2/3 at 1/2.
@@ -203,8 +200,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory, scenes: str) -> Path:
         steps=550, batch=8, rate=8e-3, warmup=20, ema=0.95, precision="float32", device="cpu", evaluate_every=550
     )
     torch.manual_seed(0)
-    task = palm_task("new", [scenes], scenes, TINY, options, score_loss="cross-entropy", look=NO_LOOK)
-    return train(task, options, tmp_path_factory.mktemp("run") / "palm", lambda *_: None)
+    task = PalmTask(
+        init="new",
+        data=(scenes,),
+        check=scenes,
+        shape=TINY,
+        loop=options,
+        score_loss="cross-entropy",
+        look=NO_LOOK,
+    )
+    return train(task.job(), options, tmp_path_factory.mktemp("run") / "palm", lambda *_: None)
 
 
 def test_a_tiny_run_lowers_the_loss_and_finds_the_drawn_palms(trained: Path, scenes: str) -> None:
@@ -216,7 +221,7 @@ def test_a_tiny_run_lowers_the_loss_and_finds_the_drawn_palms(trained: Path, sce
     assert float(first["recall"]) == 0 and float(last["ap"]) > 50
     network, config = load_palm_network(trained)
     assert config["score_loss"] == "cross-entropy" and isinstance(network, PalmNet) and network.shape == TINY
-    again = PalmJudge(PalmSource.read(scenes).shots, grid_of(network))(network)
+    again = PalmJudge(read_source(scenes).shots, grid_of(network))(network)
     assert again["ap"] == pytest.approx(float(last["ap"]), abs=0.1)
 
 
@@ -236,7 +241,7 @@ def test_the_export_runs_in_the_tracker_and_trains_on(trained: Path, tmp_path: P
     assert len(hands) <= 2 and all(np.isfinite(hand.landmarks).all() for hand in hands)
     network, _ = load_palm_network(trained)
     grid, detector = grid_of(network), PalmDetector(FakeNetwork(64))
-    (expected,) = palms_of(network, [(detector.prepare(image)[0], (160, 120))], grid, 0.2)
+    (expected,) = detect_palms(network, [(detector.prepare(image)[0], (160, 120))], grid, 0.2)
     options = knuckle.TrackerOptions(min_palm_score=0.2)
     found = knuckle.load(out).palm_detector(options).graph()(image)
     assert len(found) == len(expected) >= 1
@@ -284,7 +289,7 @@ def test_a_network_of_another_side_sees_pixels_the_same(trained: Path) -> None:
 def test_fine_tuning_the_reference_starts_from_a_small_loss(scenes: str) -> None:
     """Its anchors' spans are the ones that the targets use: new heads would begin far worse."""
     options = LoopOptions(steps=1, batch=4, precision="float32", device="cpu")
-    task = palm_task("mediapipe", [scenes], None, PalmNetShape(), options, look=NO_LOOK)
+    task = PalmTask(data=(scenes,), loop=options, look=NO_LOOK).job()
     assert task.config["network"] == "mediapipe"
     batch = {
         name: torch.from_numpy(np.stack(values))

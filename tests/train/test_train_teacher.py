@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,8 +14,9 @@ torch = pytest.importorskip("torch")
 
 from knuckle.errors import BundleError, InputError  # noqa: E402
 from knuckle.train import losses  # noqa: E402
-from knuckle.train.hand.task import landmark_task, load_network  # noqa: E402
-from knuckle.train.loop import LoopOptions, train  # noqa: E402
+from knuckle.train.hand.network import load_hand_network  # noqa: E402
+from knuckle.train.hand.task import HandTask  # noqa: E402
+from knuckle.train.loop import Job, LoopOptions, train  # noqa: E402
 from knuckle.train.nets.hand_net import HandNet, HandNetShape  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
 from knuckle.train.nets.reference_hand import LITE, ReferenceHandNet  # noqa: E402
@@ -117,10 +119,14 @@ def test_a_share_of_nothing_is_refused() -> None:
             Teacher(ReferenceHandNet(LITE), HandNet(HAND), share)
 
 
+def job_of(labels: str, **choices: Any) -> Job:
+    return HandTask(init="new", data=(labels,), shape=HAND, loop=OPTIONS, **choices).job()
+
+
 def test_a_taught_run_resumes_exactly_and_leaves_only_the_student(labels: str, tmp_path: Path) -> None:
     def task() -> object:
         torch.manual_seed(7)
-        return landmark_task("new", [labels], None, HAND, OPTIONS, teacher="mediapipe-lite", teacher_share=0.5)
+        return job_of(labels, teacher="mediapipe-lite", teacher_share=0.5)
 
     whole = torch.load(train(task(), OPTIONS, tmp_path / "whole", lambda *_: None))
     asked = iter([False, False, True])
@@ -129,16 +135,16 @@ def test_a_taught_run_resumes_exactly_and_leaves_only_the_student(labels: str, t
     parts = torch.load(path)
     for name in ("network", "average", "helpers"):
         assert whole[name] and all(torch.equal(value, parts[name][key]) for key, value in whole[name].items())
-    network, config = load_network(path)
+    network, config = load_hand_network(path)
     assert set(network.state_dict()) == set(HandNet(HAND).state_dict()) and config["teacher"] == "mediapipe-lite"
     with pytest.raises(InputError, match=r"another configuration \(teacher, teacher_share, weights\)"):
         torch.manual_seed(7)
-        train(landmark_task("new", [labels], None, HAND, OPTIONS), OPTIONS, tmp_path / "parts", lambda *_: None)
+        train(job_of(labels), OPTIONS, tmp_path / "parts", lambda *_: None)
 
 
 def test_a_checkpoint_from_before_there_were_teachers_is_resumed(labels: str, tmp_path: Path) -> None:
     def task() -> object:
-        return landmark_task("new", [labels], None, HAND, OPTIONS)
+        return job_of(labels)
 
     path = train(task(), OPTIONS, tmp_path, lambda *_: None, lambda: True)
     saved = torch.load(path)
@@ -155,7 +161,7 @@ def test_the_command_line_names_a_teacher(labels: str, tmp_path: Path) -> None:
 
     flags = ["--data", labels, "--out", str(tmp_path / "run"), "--steps", "1", "--batch", "2", "--device", "cpu"]
     flags += ["--init", "new", "--side", "64", "--stem", "4", "--widths", "4", "4", "4", "4"]
-    hand = ["landmarks", "--token", "8", *flags]
+    hand = ["hand", "--token", "8", *flags]
     refused = CliRunner().invoke(train_group, [*hand, "--teacher", "knuckle"])
     assert isinstance(refused.exception, BundleError) and "not MediaPipe's" in str(refused.exception)
     for command in (hand, ["palm", *flags]):

@@ -23,7 +23,7 @@ def test_fine_tuning_on_ones_own_photos(tmp_path: Path) -> None:
     labels, run, mine = write_yolo(tmp_path / "labels", 6), tmp_path / "run", tmp_path / "mine"
     torch.set_num_threads(1)
     runner = CliRunner()
-    command = ["train", "landmarks", "--init", "mediapipe", "--data", f"{labels}@train", "--check", f"{labels}@val"]
+    command = ["train", "hand", "--init", "mediapipe", "--data", f"{labels}@train", "--check", f"{labels}@val"]
     command += ["--steps", "20", "--batch", "4", "--rate", "0.00004", "--warmup", "4", "--precision", "float32"]
     trained = runner.invoke(cli.cli, [*command, "--out", str(run), "--log-every", "5"], catch_exceptions=False)
     assert trained.exit_code == 0
@@ -68,7 +68,7 @@ def test_fine_tuning_on_ones_own_photos(tmp_path: Path) -> None:
 def test_what_goes_wrong_is_one_line(command: list[str], words: str, tmp_path: Path) -> None:
     labels = write_yolo(tmp_path / "labels", 1)
     filled = [part.replace("{labels}", str(labels)) for part in command]
-    result = CliRunner().invoke(cli.cli, ["train", "landmarks", *filled, "--out", str(tmp_path / "run")])
+    result = CliRunner().invoke(cli.cli, ["train", "hand", *filled, "--out", str(tmp_path / "run")])
     assert isinstance(result.exception, Error) and words in str(result.exception)
     assert "\n" not in str(result.exception)
 
@@ -76,6 +76,6 @@ def test_what_goes_wrong_is_one_line(command: list[str], words: str, tmp_path: P
 def test_every_flag_that_the_page_names_exists() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text()
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", page)) - {"--nproc-per-node"}
-    commands = (["train", "landmarks"], ["export"], ["synth", "hands"], ["track"], ["evaluate"])
+    commands = (["train", "hand"], ["export"], ["synth", "hands"], ["track"], ["evaluate"])
     shown = "".join(CliRunner().invoke(cli.cli, [*command, "--help"]).output for command in commands)
     assert named and named <= set(re.findall(r"--[a-z][a-z-]*[a-z]", shown)), named

@@ -15,7 +15,7 @@ from knuckle.models import visibility_head as shipped_heads  # noqa: E402
 from knuckle.models.session import Session  # noqa: E402
 from knuckle.models.visibility_head import Head, with_features, with_visibility  # noqa: E402
 from knuckle.train.export import sample_pictures  # noqa: E402
-from knuckle.train.hand.visibility import Features, HeadOptions, folded, judge, say, train_head  # noqa: E402
+from knuckle.train.hand.visibility import Features, HeadOptions, folded, judge, predict, train_head  # noqa: E402
 from knuckle.train.nets.reference_hand import load_reference_hand, visibility_head  # noqa: E402
 
 
@@ -41,7 +41,7 @@ def test_a_head_in_the_file_is_a_head_on_the_features(name: str, wide: int, tmp_
         said[part] = Session(path, 1)(pictures)
     for output in said["bare"]:
         np.testing.assert_array_equal(said["seen"][output], said["bare"][output])
-    expected = say(head, said["features"]["features"])
+    expected = predict(head, said["features"]["features"])
     assert said["features"]["features"].shape == (2, wide) and expected.std() > 0.01
     np.testing.assert_allclose(said["seen"]["visibility"], expected, atol=1e-5)
     again = load_reference_hand(tmp_path / "seen.tflite")  # fine-tuning takes the head along
@@ -52,7 +52,7 @@ def test_a_head_in_the_file_is_a_head_on_the_features(name: str, wide: int, tmp_
 
 def test_other_files_are_refused() -> None:
     palm, hand = catalogue.find("mediapipe").palm_path.read_bytes(), published("mediapipe")
-    with pytest.raises(BundleError, match="tflite file"):
+    with pytest.raises(BundleError, match="not a tflite file"):
         with_visibility(b"something else", random_head(1152))
     with pytest.raises(BundleError, match="not MediaPipe's landmark network"):
         with_visibility(palm, random_head(1152))
@@ -79,7 +79,7 @@ def test_scaling_is_folded_into_the_head() -> None:
     mean, spread = rng.normal(3, 1, 30).astype(np.float32), rng.uniform(1, 3, 30).astype(np.float32)
     with torch.no_grad():
         expected = torch.sigmoid(head(torch.from_numpy((x - mean) / spread))).numpy()
-    np.testing.assert_allclose(say(folded(head, mean, spread), x), expected, atol=5e-3)
+    np.testing.assert_allclose(predict(folded(head, mean, spread), x), expected, atol=5e-3)
 
 
 def test_what_can_be_learned_is_learned_and_judged() -> None:
@@ -99,9 +99,9 @@ def test_what_can_be_learned_is_learned_and_judged() -> None:
 
 
 def judge_of_truth(chance: np.ndarray, visible: np.ndarray) -> float:
-    from knuckle.train.hand.task import auroc
+    from knuckle.metrics import auroc
 
-    return auroc(np.broadcast_to(chance, visible.shape).ravel(), visible.ravel())
+    return auroc(np.broadcast_to(chance, visible.shape).ravel(), visible.ravel() > 0.5)
 
 
 def test_a_head_is_stored_and_read_and_the_shipped_ones_are_small() -> None:

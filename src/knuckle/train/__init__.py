@@ -1,1 +1,1 @@
-"""The workshop: what makes the networks. Needs the extra `train`; nothing else of Knuckle imports it."""
+"""Training: networks from labelled images, for both tasks. Needs the extra `train`; no other package imports it."""

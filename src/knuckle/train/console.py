@@ -1,10 +1,9 @@
-"""A run of `knuckle train` as its user sees it: progress, Ctrl-C, the summary."""
+"""A training run on the terminal: progress bar, Ctrl-C, summary."""
 
 from __future__ import annotations
 
 import logging
 import math
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,116 +14,119 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from knuckle.train import loop
-from knuckle.train.loop import LoopOptions, Task
+from knuckle.train import distributed, loop
+from knuckle.train.loop import Job
+from knuckle.train.task import TrainingTask
 
 logger = logging.getLogger("knuckle")
 console = Console(stderr=True, highlight=False)
-STOPPED = 130  # what shells expect after Ctrl-C
+STOPPED = 130  # the exit code that shells expect after Ctrl-C
+# The figures of `HandJudge` and `PalmJudge` in the summary, and what they are called there.
+SUMMARY = {
+    "error": "median error, % of palm size",
+    "tips": "median error of fingertips, % of palm size",
+    "presence": "presence, share right",
+    "handedness": "left or right, share right",
+    "world_mm": "mean error in 3D, mm",
+    "visibility_auroc": "visibility, AUROC",
+    "ap": "palms, average precision at IoU 0.5, %",
+    "recall": "palms, recall at score 0.5, %",
+    "recall_4_8": "the same for hands of 4 to 8 % of the picture",
+    "keypoints": "median error of key points, % of palm side",
+    "false_per_1000": "false positives per 1000 hand-free pictures",
+}
 
 
-def run(context: click.Context, task: Task, options: LoopOptions, out: Path) -> None:
-    """Train a task with a progress bar, and say at the end what came of it; Ctrl-C leaves a checkpoint."""
-    leads = int(os.environ.get("RANK", 0)) == 0
-    report = Report(options.steps)
-    with _stopping() as stop, report.shown(leads):
-        loop.train(task, options, out, report, stop)
+def run(context: click.Context, task: TrainingTask, out: Path) -> None:
+    """Train with a progress bar, and print a summary. Ctrl-C ends the run after its step, with a checkpoint."""
+    leads = distributed.rank() == 0
+    job, report = task.job(), Report(task.loop.steps)
+    with _stop_on_signal() as stop, report.progress_bar(leads):
+        loop.train(job, task.loop, out, report, stop)
     if leads:
-        report.tell(task, out, stopped=stop())
+        report.print_summary(job, out, stopped=stop())
     if stop():
         context.exit(STOPPED)
 
 
 @dataclass
 class Report:
-    """What a run says of itself, while it goes and at its end."""
+    """Collects the figures of a run, for the progress bar and the summary."""
 
     steps: int
     first: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
-    judged: list[dict[str, float]] = field(default_factory=list)
+    evaluations: list[dict[str, float]] = field(default_factory=list)
     done: int = 0
     progress: Progress | None = None
 
     def __call__(self, step: int, figures: dict[str, float]) -> None:
         """Take the figures of a log line or of an evaluation."""
         self.done = step
-        if "loss" in figures:  # the loss has terms of the same names as what is judged
+        if "loss" in figures:  # a log line; loss terms and evaluation figures share names
             self.first, self.last = self.first or figures, figures
         else:
-            self.judged.append(figures)
+            self.evaluations.append(figures)
             logger.info("step %d: %s", step, ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
         if self.progress is not None and "loss" in self.last:
             words = f"loss {self.last['loss']:.3f}, {self.last['samples_per_s']:.0f} samples/s"
             self.progress.update(self.progress.task_ids[0], completed=step, words=words)
 
     @contextmanager
-    def shown(self, leads: bool) -> Iterator[None]:
-        """A bar on a terminal, nothing elsewhere."""
+    def progress_bar(self, leads: bool) -> Iterator[None]:
+        """A progress bar on a terminal, and nothing elsewhere."""
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
         hidden = not (leads and console.is_terminal)
         with Progress(TextColumn("steps"), *columns, console=console, transient=True, disable=hidden) as self.progress:
             self.progress.add_task("", total=self.steps, words="")
             yield
 
-    def tell(self, task: Task, out: Path, stopped: bool) -> None:
-        """The summary."""
-        parameters = sum(p.numel() for p in task.network.parameters()) / 1e6
-        device = next(task.network.parameters()).device.type
+    def print_summary(self, job: Job, out: Path, stopped: bool) -> None:
+        parameters = sum(p.numel() for p in job.network.parameters()) / 1e6
+        device = next(job.network.parameters()).device.type
         lines = [
-            ("network", f"{task.config['network']}, {parameters:.1f} M parameters, from {task.config['init']}"),
-            ("data", ", ".join(task.config["data"])),
+            ("network", f"{job.config['network']}, {parameters:.1f} M parameters, from {job.config['init']}"),
+            ("data", ", ".join(job.config["data"])),
         ]
         if not self.done:
-            lines.append(("steps", f"all {self.steps} were done before; more need a new run with --init checkpoint.pt"))
+            lines.append(
+                ("steps", f"all {self.steps} were already done; to go on, start a new run with --init checkpoint.pt")
+            )
         else:
             pace = f"{self.last['seconds']:.0f} s in all, {self.last['samples_per_s']:.1f} samples/s on {device}"
             lines.append(("steps", f"{self.done} of {self.steps}, {pace}"))
-            lines.append(("loss", f"{self.first['loss']:.3f} at first, {self.last['loss']:.3f} at last"))
-        for name, words in JUDGED.items() if self.judged else ():
-            first, last = (figures.get(name, math.nan) for figures in (self.judged[0], self.judged[-1]))
+            lines.append(("loss", f"first {self.first['loss']:.3f}, last {self.last['loss']:.3f}"))
+        for name, words in SUMMARY.items() if self.evaluations else ():
+            first, last = (figures.get(name, math.nan) for figures in (self.evaluations[0], self.evaluations[-1]))
             if math.isfinite(last):
-                lines.append(("judged", f"{words}: {first:.4g} at first, {last:.4g} at last"))
+                lines.append(("checked", f"{words}: first {first:.4g}, last {last:.4g}"))
         lines.append(("written", str(out / "checkpoint.pt")))
         for title, text in lines:
             click.echo(f"{title:<8} {text}")
         if stopped:
-            console.print("stopped; the same command goes on from the checkpoint", style="red")
-
-
-# What is told at the end of a run, of all that `landmarks.Judge` and `palm.PalmJudge` give.
-JUDGED = {
-    "error": "median error, % of palm size",
-    "tips": "the same at finger tips",
-    "presence": "presence, share right",
-    "handedness": "left or right, share right",
-    "world_mm": "mean error in 3D, mm",
-    "visibility_auroc": "visibility, AUROC",
-    # of palms
-    "ap": "palms, average precision at IoU 0.5, %",
-    "recall": "palms found at score 0.5, %",
-    "recall_4_8": "the same of hands of 4 to 8 % of the picture",
-    "keypoints": "median error of key points, % of palm side",
-    "false_per_1000": "false palms per 1000 pictures without hands",
-}
+            console.print("stopped; the same command resumes from the checkpoint", style="red")
 
 
 @contextmanager
-def _stopping() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C (or the system's wish to end) asks the loop to stop after its step; a second Ctrl-C ends at once."""
-    asked: list[int] = []
+def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C or SIGTERM asks the loop to stop after its step; a second one stops at once.
+
+    Yields:
+        Whether a signal has arrived.
+    """
+    arrived: list[int] = []
 
     def ask(number: int, frame: object) -> None:
-        if asked:
+        if arrived:
             raise KeyboardInterrupt
-        asked.append(number)
+        arrived.append(number)
 
     kept = {}
     for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(ValueError):  # not the main thread: nobody sends signals there
+        with suppress(ValueError):  # not in the main thread, which alone can handle signals
             kept[number] = signal.signal(number, ask)
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(arrived)
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)

@@ -1,6 +1,6 @@
-"""From a trained network to files that run: tflite (float16-stored, float32, int8) and ONNX, NHWC, outputs by name.
+"""From a trained network to a file that runs: tflite (float16, float32 or int8) or ONNX, with NHWC input.
 
-What is written has first been run and compared with PyTorch.
+Each file is run and compared with PyTorch before it is kept.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ from knuckle.models.tflite import add_operator, add_tensor, kinds_of, opened, pa
 
 Format = Literal["fp16", "fp32", "int8", "onnx"]
 FORMATS: tuple[Format, ...] = ("fp16", "fp32", "int8", "onnx")
-# How far an export may be from PyTorch, as a share of each output's range: rounding of weights, of all numbers. A
-# probability near one half moves most: 4 % were seen in a visibility head after fine-tuning.
+# How much an export may differ from PyTorch, as a share of each output's range. (docs/training.md has the same table.)
+# Probabilities near 0.5 differ most: after fine-tuning a visibility head differed by 4 % in fp16.
 TOLERANCE: dict[Format, float] = {"fp32": 1e-4, "onnx": 1e-4, "fp16": 5e-2, "int8": 0.25}
-
-
-# Outputs that hardly change over the compared pictures are measured against what they can be.
+# The range of an output, at least, since some outputs hardly vary over the compared pictures.
 LEAST_RANGE = {
     "presence": 1.0,
     "handedness": 1.0,
@@ -42,7 +40,7 @@ LEAST_RANGE = {
 
 
 class _Nhwc(nn.Module):
-    """Takes pictures as the runtime has them: (n, side, side, 3), 0..1."""
+    """A network that takes pictures in the layout of the pipeline: (n, side, side, 3), 0..1."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -54,20 +52,21 @@ class _Nhwc(nn.Module):
 
 
 def export(network: nn.Module, path: Path, form: Format, pictures: npt.NDArray[np.uint8]) -> dict[str, float]:
-    """Write a network as one file and check that it says what PyTorch says.
+    """Write a network as one file, and check that its outputs equal PyTorch's.
 
     Args:
-        network: in evaluation form (batch norms folded), with `side`; gives a dict of outputs.
-        path: the file to write, whole or not at all.
+        network: with folded batch norms (see `fold`) and an attribute `side`; it returns a dict of outputs.
+        path: the file to write.
         form: "fp16" stores weights in half the bytes, "int8" computes in 8 bits, "onnx" is for ONNX Runtime.
-        pictures: (n, side, side, 3) real crops: what is compared, and for int8 what ranges are measured on.
+        pictures: (n, side, side, 3) inputs on which file and network are compared, and the ranges of int8 measured.
 
     Returns:
-        The largest difference per output, as a share of its range.
+        The largest difference of each output, as a share of its range.
 
     Raises:
-        MissingExtraError: a converter is not installed. EngineError: the file differs too much; it is not kept.
-        SinkError: it cannot be written.
+        MissingExtraError: a converter is not installed.
+        EngineError: the file differs too much from PyTorch. It is not kept.
+        SinkError: the file cannot be written.
     """
     network = network.cpu().eval()
     with tempfile.TemporaryDirectory() as folder:
@@ -80,15 +79,15 @@ def export(network: nn.Module, path: Path, form: Format, pictures: npt.NDArray[n
         worst = max(differences, key=lambda name: differences[name])
         if not differences[worst] <= TOLERANCE[form]:
             raise EngineError(
-                f"{path.name} was not written: as {form} its {worst} differs from PyTorch by "
-                f"{100 * differences[worst]:.2g} % of its range, allowed are {100 * TOLERANCE[form]:.2g} %"
+                f"{path.name} was not written: as {form} its output {worst} differs from PyTorch by "
+                f"{100 * differences[worst]:.2g} % of its range, which is more than {100 * TOLERANCE[form]:.2g} %"
             )
         _move(part, path)
     return differences
 
 
 def compare(network: nn.Module, path: Path, pictures: npt.NDArray[np.uint8]) -> dict[str, float]:
-    """The largest difference between a file and PyTorch per output, as a share of the output's range."""
+    """The largest difference between a file and PyTorch for each output, as a share of the output's range."""
     with torch.no_grad():
         true = network(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
     seen = Session(path, 1)(pictures)
@@ -121,7 +120,7 @@ def _write_tflite(network: nn.Module, path: Path, form: Format, pictures: npt.ND
 
 
 def _quantise(whole: Path, path: Path, form: Format, pictures: npt.NDArray[np.uint8]) -> None:
-    """float16 weights that are widened before use, or 8-bit arithmetic with float input and output."""
+    """Store weights as float16, which are widened before use; or compute in 8 bits, with float input and output."""
     from ai_edge_quantizer import qtyping, quantizer, recipe
     from ai_edge_quantizer.recipe import AlgorithmName
 
@@ -148,10 +147,10 @@ def _quantise(whole: Path, path: Path, form: Format, pictures: npt.NDArray[np.ui
 
 
 def _finish(path: Path) -> None:
-    """Mend what the converters leave: names of outputs, biases in full beside weights in half."""
+    """Correct what the converters leave: the names of outputs, and float32 biases of layers with float16 weights."""
     schema, model = opened(path.read_bytes())
     graph = model.subgraphs[0]
-    for output in model.signatureDefs[0].outputs:  # tensor names are what interpreters list, not the signature's
+    for output in model.signatureDefs[0].outputs:  # interpreters list tensor names, not the signature's
         graph.tensors[output.tensorIndex].name = output.name
     if schema.BuiltinOperator.DEQUANTIZE in kinds_of(model):
         _halve_biases(schema, model)
@@ -159,14 +158,13 @@ def _finish(path: Path) -> None:
 
 
 def _halve_biases(schema: Any, model: Any) -> None:
-    """Store the biases of layers with float16 weights as float16 too.
+    """Also store the biases of layers with float16 weights as float16.
 
-    LiteRT.js gives a layer to XNNPACK only where both are widened or neither is; else plain loops run it, which are
-    several times as slow.
+    LiteRT.js runs a layer with XNNPACK only if both are float16 or neither is. Otherwise it is several times as slow.
     """
     builtin, kinds, graph = schema.BuiltinOperator, kinds_of(model), model.subgraphs[0]
     widen = kinds.index(builtin.DEQUANTIZE)
-    model.operatorCodes[widen].deprecatedBuiltinCode = builtin.DEQUANTIZE  # which older readers look at
+    model.operatorCodes[widen].deprecatedBuiltinCode = builtin.DEQUANTIZE  # which older readers use
     layers = list(graph.operators)
     widened = {int(op.outputs[0]): int(op.outputs[0]) for op in layers if op.opcodeIndex == widen}
     for op in layers:
@@ -181,7 +179,7 @@ def _halve_biases(schema: Any, model: Any) -> None:
             widened[bias] = add_tensor(schema, model, f"{stored.name.decode()}/widened", values.shape)
             add_operator(schema, model, builtin.DEQUANTIZE, [half], widened[bias])
         op.inputs = [op.inputs[0], weight, widened[bias]]
-    graph.operators = graph.operators[len(layers) :] + layers  # constants are widened before they are used
+    graph.operators = graph.operators[len(layers) :] + layers  # constants must be widened before they are used
 
 
 def _write_onnx(network: nn.Module, path: Path, pictures: npt.NDArray[np.uint8]) -> None:
@@ -211,7 +209,7 @@ class _Tuple(_Nhwc):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Converters talk a lot; what they raise still comes through."""
+    """Hide the output of the converters; their errors still get through."""
     level = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
@@ -233,7 +231,7 @@ def _move(part: Path, path: Path) -> None:
 
 
 def sample_pictures(side: int, sources: Sequence[npt.NDArray[np.uint8]] = ()) -> npt.NDArray[np.uint8]:
-    """Crops to compare on: those given, else smooth random ones, in which every layer sees some signal."""
+    """(n, side, side, 3) inputs to compare on: those given, else smooth random ones, which excite every layer."""
     if sources:
         return np.stack(sources)
     rng = np.random.default_rng(5)

@@ -9,12 +9,16 @@ processes over their number. The result is the loss of one process with the whol
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from knuckle.results import HAND_CONNECTIONS
 from knuckle.train import distributed
+
+ScoreLoss = Callable[[Tensor, Tensor, Tensor], Tensor]  # logit, true, weight (n, anchors) -> the loss
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

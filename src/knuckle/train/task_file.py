@@ -1,8 +1,9 @@
-"""A `.task` file: our networks in the form that MediaPipe's own HandLandmarker loads, on phones and in browsers too.
+"""Writes `.task` files: both networks in one file that MediaPipe's own HandLandmarker loads (Python, phones, web).
 
-A zip with two stored members, and in each tflite file the metadata that MediaPipe's preprocessing asks for (mean 0,
-deviation 255: pictures as 0..1). Its detector's anchors are fixed: 2016 rows relative to the anchors of a 192 px input.
-Ours are written as the first of those rows, moved by the distance of the two anchors; the others say "no palm".
+A `.task` file is a zip archive of two uncompressed tflite files. Each contains the metadata that MediaPipe's
+preprocessing needs (mean 0, deviation 255, so that pictures become 0..1). MediaPipe's graph has fixed anchors: 2016 of
+a 192 px input. The rows of our palm network are written as the first of these, shifted by the distance between our
+anchor and MediaPipe's; the remaining rows have a score that means "no palm".
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from knuckle.errors import EngineError, InputError, SinkError
 from knuckle.models.bundle import TASK_MEMBERS
 from knuckle.models.tflite import add_buffer, opened, packed
 from knuckle.pipeline.palm import anchors
-from knuckle.train import export as exporting
+from knuckle.train.export import export
+from knuckle.train.teacher import side_of
 
-PALM_SIDE, PALM_STRIDES = 192, ((8, 2), (16, 6))  # of the anchors that the graph makes itself
-NO_PALM = -100.0  # a logit; MediaPipe clips them there
+PALM_SIDE, PALM_STRIDES = 192, ((8, 2), (16, 6))  # of the fixed anchors
+NO_PALM = -100.0  # a logit; MediaPipe clips logits at this value
 PALM_OUTPUTS = {"boxes": "Identity", "scores": "Identity_1"}
 HAND_OUTPUTS = {
     "landmarks": "Identity",
@@ -36,19 +38,19 @@ LABELS = {"palm": ("labels.txt", "palm\n"), "hand": ("handedness.txt", "Left\nRi
 
 
 class TaskPalm(nn.Module):
-    """A palm network with the outputs of the reference's: boxes (n, 2016, 18), scores (n, 2016, 1)."""
+    """A palm network with MediaPipe's anchors: boxes (n, 2016, 18), scores (n, 2016, 1)."""
 
     offsets: Tensor
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network, self.side = network, int(getattr(network, "side"))  # noqa: B009  of nn.Module
-        ours = anchors(self.side, getattr(network, "strides")) * (PALM_SIDE / self.side)  # noqa: B009
+        self.network, self.side = network, side_of(network)
+        ours = anchors(self.side, getattr(network, "strides")) * (PALM_SIDE / self.side)  # noqa: B009  an nn.Module's attributes have no type
         theirs = anchors(PALM_SIDE, PALM_STRIDES)
         if len(ours) > len(theirs):
             raise InputError(f"a .task file has room for {len(theirs)} anchors, this palm network has {len(ours)}")
         away = np.repeat((ours - theirs[: len(ours)])[:, None], 9, axis=1)
-        away[:, 1] = 0  # a size has no place
+        away[:, 1] = 0  # sizes do not depend on the anchor
         self.register_buffer("offsets", torch.from_numpy(away.reshape(1, -1, 18).astype(np.float32)))
         self.spare = len(theirs) - len(ours)
 
@@ -62,11 +64,11 @@ class TaskPalm(nn.Module):
 
 
 class TaskHand(nn.Module):
-    """A landmark network with the outputs of the reference's alone, in its order."""
+    """A landmark network with only the outputs that MediaPipe knows, in its order."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network, self.side = network, int(getattr(network, "side"))  # noqa: B009  of nn.Module
+        self.network, self.side = network, side_of(network)
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
         out = self.network(picture)
@@ -74,21 +76,23 @@ class TaskHand(nn.Module):
 
 
 def write_task(path: Path, palm: nn.Module, hand: nn.Module, pictures: dict[str, npt.NDArray[np.uint8]]) -> None:
-    """Write a `.task` file of two networks in evaluation form.
+    """Write a `.task` file.
 
     Args:
-        pictures: "palm" and "hand" (n, side, side, 3): what files are compared with PyTorch on.
+        palm, hand: networks with folded batch norms.
+        pictures: for "palm" and "hand" (n, side, side, 3) inputs on which files and networks are compared.
 
     Raises:
         InputError: the palm network has too many anchors.
-        EngineError, MissingExtraError: as `export.export`. SinkError: the file cannot be written.
+        EngineError, MissingExtraError: as `knuckle.train.export.export`.
+        SinkError: the file cannot be written.
     """
     parts = {"palm": (TaskPalm(palm), PALM_OUTPUTS), "hand": (TaskHand(hand), HAND_OUTPUTS)}
     task = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(task, "w", zipfile.ZIP_STORED) as archive:
         for role, (network, names) in parts.items():
             part = Path(folder) / f"{role}.tflite"
-            exporting.export(network, part, "fp16", pictures[role])
+            export(network, part, "fp16", pictures[role])
             archive.writestr(zipfile.ZipInfo(TASK_MEMBERS[role]), with_metadata(part.read_bytes(), names, role))
     beside = path.with_name(path.name + ".part")
     try:
@@ -100,7 +104,15 @@ def write_task(path: Path, palm: nn.Module, hand: nn.Module, pictures: dict[str,
 
 
 def with_metadata(network: bytes, names: dict[str, str], role: str) -> bytes:
-    """A tflite file with its outputs in the order and with the names of MediaPipe's, metadata, and a file of labels."""
+    """A tflite file with MediaPipe's names and order of outputs, with metadata, and with a file of labels appended.
+
+    Args:
+        names: our name -> MediaPipe's name of each output, in MediaPipe's order.
+        role: "palm" or "hand".
+
+    Raises:
+        EngineError: the network lacks an output.
+    """
     schema, model = opened(network)
     graph = model.subgraphs[0]
     by_name = {graph.tensors[index].name.decode(): index for index in graph.outputs}
@@ -111,7 +123,7 @@ def with_metadata(network: bytes, names: dict[str, str], role: str) -> bytes:
     for name, theirs in names.items():
         graph.tensors[by_name[name]].name = theirs
     graph.tensors[graph.inputs[0]].name = "input_1"
-    model.signatureDefs = []  # they name the outputs that were there before
+    model.signatureDefs = []  # they refer to the old outputs
     label_file, labels = LABELS[role]
     entry = schema.MetadataT()
     entry.name = "TFLITE_METADATA"
@@ -119,13 +131,13 @@ def with_metadata(network: bytes, names: dict[str, str], role: str) -> bytes:
     model.metadata = [*(model.metadata or []), entry]
     whole = io.BytesIO(packed(model))
     whole.seek(0, io.SEEK_END)
-    with zipfile.ZipFile(whole, "a", zipfile.ZIP_STORED) as archive:  # labels follow the network, as a zip
+    with zipfile.ZipFile(whole, "a", zipfile.ZIP_STORED) as archive:  # the labels follow the network as a zip archive
         archive.writestr(zipfile.ZipInfo(label_file), labels)
     return whole.getvalue()
 
 
 def _metadata(role: str, outputs: list[str], label_file: str) -> bytes:
-    """The flatbuffer of TensorFlow's metadata_schema.fbs (field numbers are its own), identifier M001."""
+    """The metadata as a flatbuffer of TensorFlow's metadata_schema.fbs, which defines the field numbers."""
     import flatbuffers
 
     builder = flatbuffers.Builder(1024)
@@ -142,7 +154,7 @@ def _metadata(role: str, outputs: list[str], label_file: str) -> bytes:
         return int(builder.EndVector())
 
     def table(fields: int, **offsets: int) -> int:
-        """A table of references; keywords are f0, f1, …"""
+        """A table of references; the keywords f0, f1, … are field numbers."""
         builder.StartObject(fields)
         for name, offset in offsets.items():
             builder.PrependUOffsetTRelativeSlot(int(name[1:]), offset, 0)

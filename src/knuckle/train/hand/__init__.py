@@ -1,1 +1,1 @@
-"""The landmark network's training: data, task, visibility head."""
+"""Training of the landmark network: samples, labels, task and evaluation; and the visibility head."""

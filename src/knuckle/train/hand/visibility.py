@@ -1,7 +1,7 @@
 """Training of the visibility head: a small perceptron on the pooled features of MediaPipe's landmark network.
 
-The network stays as it is. Its features are computed once per crop, by the engine that runs it later; the head is then
-trained on them in memory, which takes seconds.
+The network itself is frozen. Its features are computed once per crop, by the engine that will run it. Training the head
+on them takes seconds.
 """
 
 from __future__ import annotations
@@ -17,18 +17,24 @@ import torch
 from torch import nn
 
 from knuckle.errors import InputError
+from knuckle.metrics import auroc, reliability
 from knuckle.models.session import Session
 from knuckle.models.visibility_head import Head, with_features
 from knuckle.results import FloatArray
 from knuckle.train import losses
 from knuckle.train.hand.data import HandCrops
-from knuckle.train.hand.task import auroc
 from knuckle.train.nets.reference_hand import visibility_head
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a head is trained on: (n, 1152 or 672) features, (n, 21) visible 0 or 1, (n, 21) weight 0 or 1."""
+    """Training data of a head.
+
+    Attributes:
+        features: (n, 1152) of MediaPipe's full network or (n, 672) of its lite one.
+        visible: (n, 21) 0 or 1.
+        weight: (n, 21) 0 where the visibility is not labelled, else 1.
+    """
 
     features: FloatArray
     visible: FloatArray
@@ -40,13 +46,13 @@ class HeadOptions:
     """How a head is trained.
 
     Attributes:
-        hidden: width of its hidden layer.
-        epochs: times that every crop is seen.
+        hidden: width of the hidden layer.
+        epochs: passes over the data.
         batch: crops per step.
         rate: peak learning rate of AdamW.
         decay: weight decay.
-        noise: standard deviation of what is added to the features, which are scaled to 1.
-        seed: of everything random.
+        noise: standard deviation of the noise added to the features, which have deviation 1.
+        seed: of all random choices.
     """
 
     hidden: int = 48
@@ -59,7 +65,7 @@ class HeadOptions:
 
 
 def read_features(network: Path, samples: HandCrops, count: int, observe: Callable[[int], None]) -> Features:
-    """The pooled features of `count` crops that hold a hand whose visibility is labelled.
+    """The pooled features of `count` crops with a hand and labels of its visibility.
 
     Args:
         network: tflite file of MediaPipe's landmark network, full or lite.
@@ -67,7 +73,8 @@ def read_features(network: Path, samples: HandCrops, count: int, observe: Callab
         observe: called with the number of crops done.
 
     Raises:
-        BundleError: it is another network. InputError: hardly any crop has what is asked for.
+        BundleError: it is another network.
+        InputError: too few crops have a hand and labels of its visibility.
     """
     rows: list[tuple[FloatArray, Any, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -84,13 +91,13 @@ def read_features(network: Path, samples: HandCrops, count: int, observe: Callab
                 rows.append((features, sample["visibility"], sample["visibility_weight"]))
                 observe(len(rows))
             elif number > 20 * len(rows) + 200:
-                raise InputError(f"only {len(rows)} of {number} crops hold a hand whose visibility is labelled")
+                raise InputError(f"only {len(rows)} of {number} crops have a hand with labels of its visibility")
     features, visible, weight = (np.stack(column) for column in zip(*rows, strict=True))
     return Features(features.astype(np.float32), visible, weight)
 
 
 def train_head(data: Features, options: HeadOptions = HeadOptions()) -> Head:
-    """The head, with the scaling of the features folded into its first layer."""
+    """Train a head. The normalisation of the features is folded into its first layer."""
     torch.manual_seed(options.seed)
     mean, spread = data.features.mean(0), data.features.std(0) + 1e-3
     x = torch.from_numpy((data.features - mean) / spread)
@@ -111,7 +118,10 @@ def train_head(data: Features, options: HeadOptions = HeadOptions()) -> Head:
 
 
 def folded(head: nn.Sequential, mean: FloatArray, spread: FloatArray) -> Head:
-    """W ((x - mean) / spread) + b = (W / spread) x + (b - W (mean / spread)); rounded to what is stored."""
+    """The head with its normalisation folded in, rounded to the precision in which it is stored.
+
+    W ((x - mean) / spread) + b = (W / spread) x + (b - W (mean / spread)).
+    """
     (first, first_bias), (second, second_bias) = (
         (layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in head if isinstance(layer, nn.Linear)
     )
@@ -119,22 +129,27 @@ def folded(head: nn.Sequential, mean: FloatArray, spread: FloatArray) -> Head:
     return Head.from_bytes(scaled.to_bytes())
 
 
-def say(head: Head, features: FloatArray) -> FloatArray:
-    """(n, 21) probabilities that a landmark can be seen."""
+def predict(head: Head, features: FloatArray) -> FloatArray:
+    """(n, 21) probabilities that a landmark is visible, from (n, features)."""
     hidden = np.maximum(0, features @ head.first.T + head.first_bias)
     seen: FloatArray = 1 / (1 + np.exp(-(hidden @ head.second.T + head.second_bias)))
     return seen
 
 
 def judge(head: Head, data: Features, joints: Sequence[int] = range(21)) -> dict[str, float]:
-    """AUROC, expected calibration error (10 bins, Guo et al. 2017, arXiv 1706.04599), right at 0.5, share visible."""
+    """How well a head predicts the visibility of some joints.
+
+    Returns:
+        auroc; calibration_error (expected calibration error in 10 bins, Guo et al. 2017, arXiv 1706.04599); right
+        (share right at a threshold of 0.5); visible (share of visible landmarks); count of landmarks.
+    """
     labelled = data.weight[:, list(joints)] > 0
-    seen, true = (values[:, list(joints)][labelled] for values in (say(head, data.features), data.visible))
-    bins = np.clip((seen * 10).astype(int), 0, 9)
-    gaps = [abs(seen[bins == k].mean() - true[bins == k].mean()) * (bins == k).mean() for k in set(bins.tolist())]
+    seen, true = (values[:, list(joints)][labelled] for values in (predict(head, data.features), data.visible))
+    bins = reliability(seen, true, bins=10)
+    gaps = np.abs(bins.probability - bins.frequency) * bins.samples / len(seen)
     return {
-        "auroc": auroc(seen, true),
-        "calibration_error": float(sum(gaps)),
+        "auroc": auroc(seen, true > 0.5),
+        "calibration_error": float(np.nansum(gaps)),
         "right": float(((seen > 0.5) == (true > 0.5)).mean()),
         "visible": float(true.mean()),
         "count": float(len(true)),

@@ -1,1 +1,1 @@
-"""The networks: one file each, the shape after each stage as a comment."""
+"""The networks, one file each, with the shape after each stage as a comment."""

@@ -1,11 +1,12 @@
 """Knuckle's landmark network: plain 3×3 convolutions, one token per joint, coordinates as distributions.
 
-Made for CPUs: dense 3×3 convolutions with ReLU run near a core's peak, depthwise ones wait for memory. The body is a
-small residual network (He et al. 2016, arXiv 1512.03385) whose batch norms fold away on export. Its head gives each
-joint a token: what a joint's own 1×1 map saw, plus what the whole crop says about that joint. One mixer block
-(Tolstikhin et al. 2021, arXiv 2105.01601) lets the joints agree, and each token is read out by the same layers.
-Coordinates are the mean of a distribution over bins (SimCC, Li et al. 2022, arXiv 2107.03332, with the integral of
-Sun et al. 2018, arXiv 1711.08229), which learns from fewer pictures than regression from pooled features.
+It is designed for CPUs: dense 3×3 convolutions with ReLU reach nearly the peak of a core, while depthwise ones are
+limited by memory. The body is a small residual network (He et al. 2016, arXiv 1512.03385) whose batch norms are folded
+into the convolutions on export. The head has a token for each joint: the sum of a projection of the joint's own heatmap
+and a projection of the pooled features. One mixer block (Tolstikhin et al. 2021, arXiv 2105.01601) exchanges
+information between joints, and the same layers read out every token. A coordinate is the mean of a distribution over
+bins (SimCC, Li et al. 2022, arXiv 2107.03332, with the integral of Sun et al. 2018, arXiv 1711.08229), which learns
+from fewer pictures than regression from pooled features.
 """
 
 from __future__ import annotations
@@ -23,23 +24,22 @@ from knuckle.train.nets.layers import Conv
 
 JOINTS = 21
 Head = Literal["bins", "heatmap", "direct"]
-# Landmarks may lie outside the crop: bins reach so far past it, as a part of its side.
-MARGIN = 0.25
+MARGIN = 0.25  # landmarks may lie outside the crop: the bins extend beyond it by this share of its side
 WORLD_SCALE_M = 0.1
 
 
 @dataclass(frozen=True)
 class HandNetShape:
-    """What a landmark network is made of; it is stored beside its weights.
+    """The architecture of a landmark network; it is stored with the weights.
 
     Attributes:
-        side: side of a new network's square input, pixels; a multiple of 32.
+        side: side of the square input, pixels; a multiple of 32.
         stem: channels at half the side.
         widths: channels at 1/4, 1/8, 1/16 and 1/32 of the side.
-        depths: residual blocks at each of those.
-        token: length of a joint's token.
-        head: "bins" (a distribution for x, one for y), "heatmap" (one over the map at 1/8), "direct" (regression).
-        bin_px: width of a bin, pixels of the input.
+        depths: residual blocks at each of these resolutions.
+        token: length of the token of a joint.
+        head: "bins" (distributions of x and y), "heatmap" (one over the map at 1/8) or "direct" (regression).
+        bin_px: width of a bin, input pixels.
     """
 
     side: int = 128
@@ -54,7 +54,7 @@ class HandNetShape:
         if self.side < 64 or self.side % 32:
             raise InputError(f"side must be a multiple of 32 from 64 up, got {self.side}")
         if min(self.stem, *self.widths, self.token) < 1 or min(self.depths) < 0 or not self.bin_px > 0:
-            raise InputError(f"a network needs widths and bins above 0, got {self}")
+            raise InputError(f"widths and bins must be above 0, got {self}")
 
     @property
     def bins(self) -> int:
@@ -62,7 +62,7 @@ class HandNetShape:
 
 
 class ConvNorm(nn.Module):
-    """Convolution and batch norm, which are one convolution after `fold`."""
+    """A convolution and a batch norm; `fold` makes one convolution of them."""
 
     def __init__(self, entering: int, leaving: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class ConvNorm(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions and the input."""
+    """Two 3×3 convolutions with a shortcut."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Residual(nn.Module):
 
 
 class Mixer(nn.Module):
-    """Joints talk to each other, then each token to itself."""
+    """A mixer block: mixes over joints, then over the channels of each token."""
 
     def __init__(self, token: int) -> None:
         super().__init__()
@@ -107,9 +107,9 @@ class HandNet(nn.Module):
         landmarks (n, 63): x, y, z in pixels of the input, z as x and y times `knuckle.pipeline.hand.Z_SCALE`.
         world (n, 63): metres. presence (n, 1): 0..1. handedness (n, 1): probability of "Left" in a mirrored image.
         visibility (n, 21): 0..1. log_sigma (n, 21): natural log of the expected error of x and y, pixels.
-    With `train_outputs=True` also what the losses take: x_logits and y_logits (n, 21, bins), map_logits (n, 21, cells),
-    presence_logit, handedness_logit, visibility_logit, and what is compared with a teacher: features (n, 21 * token),
-    which the joints' heads read, and the last map at each stride, features_8, features_16 and features_32.
+    With `train_outputs=True` also the inputs of the losses: x_logits and y_logits (n, 21, bins), map_logits
+    (n, 21, cells), presence_logit, handedness_logit, visibility_logit; and the features that are compared with a
+    teacher's: features (n, 21 * token), and the last map at each stride, features_8, features_16 and features_32.
     """
 
     centres: Tensor
@@ -130,8 +130,8 @@ class HandNet(nn.Module):
             for width, depth in zip(widths, shape.depths, strict=True)
         )
         cell = shape.side // 8
-        self.lateral = ConvNorm(widths[3], widths[2], 1)  # 1/32 added to 1/16, twice as large
-        self.finer = ConvNorm(widths[2], widths[1], 1)  # 1/16 added to 1/8
+        self.lateral = ConvNorm(widths[3], widths[2], 1)  # from 1/32 to 1/16
+        self.finer = ConvNorm(widths[2], widths[1], 1)  # from 1/16 to 1/8
         self.maps = Conv(widths[1], JOINTS, 1)  # one map per joint: 21 × 16 × 16
         self.own = nn.Linear(cell * cell, shape.token)
         self.whole = nn.Linear(widths[3], JOINTS * shape.token)
@@ -178,25 +178,25 @@ class HandNet(nn.Module):
         return out | logits if train_outputs else out
 
     def _coordinates(self, tokens: Tensor, maps: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """(n, 21, 1) x and y in pixels, and what the losses need of the distributions."""
+        """x and y (n, 21, 1) in input pixels, and the logits of their distributions for the losses."""
         if self.shape.head == "direct":
             return (0.5 + self.x(tokens).float()) * self.side, (0.5 + self.y(tokens).float()) * self.side, {}
         if self.shape.head == "heatmap":
             cells = F.softmax(maps.flatten(2).float(), dim=2).reshape(maps.shape)
             x_px = (cells.sum(dim=2) * self.ticks).sum(dim=2, keepdim=True)
             y_px = (cells.sum(dim=3) * self.ticks).sum(dim=2, keepdim=True)
-            # What a cell is too coarse for, and what lies outside the crop, is regressed on top.
+            # A regression adds what is finer than a cell or outside the crop.
             return x_px + self.x(tokens) * self.side, y_px + self.y(tokens) * self.side, {}
         x_logits, y_logits = self.x(tokens), self.y(tokens)
         return self._mean(x_logits), self._mean(y_logits), {"x_logits": x_logits, "y_logits": y_logits}
 
     def _mean(self, logits: Tensor) -> Tensor:
-        """The mean of the distributions (n, 21, bins), in float32 whatever the layers ran in: (n, 21, 1) pixels."""
+        """The mean (n, 21, 1) of distributions (n, 21, bins) in pixels, computed in float32."""
         return (F.softmax(logits.float(), dim=2) * self.centres).sum(dim=2, keepdim=True)
 
 
 def fold(network: nn.Module) -> nn.Module:
-    """A copy for inference whose batch norms are part of the convolutions before them; the same function."""
+    """A copy for inference that computes the same, with each batch norm folded into the convolution before it."""
     folded = copy.deepcopy(network).eval()
     for module in folded.modules():
         if isinstance(module, ConvNorm) and (norm := module.norm) is not None:

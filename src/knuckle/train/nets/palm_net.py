@@ -1,11 +1,12 @@
 """Knuckle's palm detector: an encoder-decoder of 3×3 convolutions with one anchor per cell.
 
-The paper's detector (arXiv 2006.10214, section 2.1) with what processors like: 3×3 filters and ReLU for 5×5 and PReLU.
-Its anchors all have one size, so several per cell say the same thing; here there is one. The decoder (a feature
-pyramid, Lin et al. 2017, arXiv 1612.03144) lets far small palms be told from their surroundings.
+Like the detector of MediaPipe Hands (arXiv 2006.10214, section 2.1), but with operations that are fast on CPUs: 3×3
+filters and ReLU instead of 5×5 filters and PReLU. MediaPipe's anchors all have the same size, so several per cell are
+redundant; this network has one per cell. The decoder (a feature pyramid, Lin et al. 2017, arXiv 1612.03144) gives small
+distant palms the context of their surroundings.
 
-Coarse grids use dense convolutions. The fine one, which finds palms below a fifth of the side, is separable (Howard et
-al. 2017, arXiv 1704.04861): in the time of 32 dense channels it has 64.
+Coarse maps use dense convolutions. The fine map, which finds palms below a fifth of the side, uses separable ones
+(Howard et al. 2017, arXiv 1704.04861): 64 channels take the time of 32 dense ones.
 """
 
 from __future__ import annotations
@@ -23,25 +24,25 @@ from knuckle.train.nets.layers import Conv, depthwise
 from knuckle.train.nets.reference_palm import rows
 
 STRIDES = ((8, 1), (16, 1))
-# Palms as shares of the side: small ones for the fine grid, large ones for the coarse one, those between for both.
+# Sizes of palms relative to the side: small ones for the fine grid, large for the coarse one, medium for both.
 SPANS = (((0.0, 0.18),), ((0.1, math.inf),))
 VALUES = 18  # centre, size, seven key points
-# What a box value of 1 means at each stride, as a share of the side: outputs start out as large as palms are.
+# A box value of 1 at each stride, relative to the side: so the initial outputs are about as large as palms.
 UNITS = (1 / 12, 1 / 4)
 PRIOR = 0.01  # every anchor's score before training (arXiv 1708.02002, section 4.1)
 
 
 @dataclass(frozen=True)
 class PalmNetShape:
-    """What a palm network is made of; it is stored beside its weights.
+    """The architecture of a palm network; it is stored with the weights.
 
     Attributes:
-        side: of the square input, pixels; a multiple of 32. A network that is there can be trained on at another.
+        side: side of the square input, pixels; a multiple of 32. An existing network of ours can be resized.
         stem: channels at half the side.
         widths: channels at 1/4, 1/8, 1/16 and 1/32 of the side.
-        depths: residual blocks at each of those; at 1/8 separable ones.
+        depths: residual blocks at each of these resolutions; separable ones at 1/8.
         refine: separable blocks at 1/8 after the decoder.
-        decoder: whether coarse maps are brought back to fine ones before the heads (the paper's ablation).
+        decoder: whether coarse maps are added to fine ones before the heads (an ablation of the paper).
     """
 
     side: int = 192
@@ -55,11 +56,11 @@ class PalmNetShape:
         if self.side < 64 or self.side % 32:
             raise InputError(f"side must be a multiple of 32 from 64 up, got {self.side}")
         if min(self.stem, *self.widths) < 1 or min(*self.depths, self.refine) < 0:
-            raise InputError(f"a network needs widths above 0 and depths of 0 or more, got {self}")
+            raise InputError(f"widths must be above 0 and depths 0 or more, got {self}")
 
 
 class Separable(nn.Module):
-    """A 3×3 filter per channel, a 1×1 convolution over them, and the input."""
+    """A 3×3 filter per channel and a 1×1 convolution, with a shortcut."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -73,8 +74,8 @@ class PalmNet(nn.Module):
     """The palm detector.
 
     Input (n, 3, side, side) RGB 0..1. `forward` gives boxes (n, anchors, 18), pixels relative to the anchors of
-    `palm.anchors(side, STRIDES)`, and scores (n, anchors, 1), logits. With `train_outputs=True` also the maps
-    that the heads read: features_8 (n, 64, side / 8, side / 8) and features_16 (n, 96, side / 16, side / 16).
+    `palm.anchors(side, STRIDES)`, and scores (n, anchors, 1), logits. With `train_outputs=True` also the input
+    maps of the heads: features_8 (n, 64, side / 8, side / 8) and features_16 (n, 96, side / 16, side / 16).
     """
 
     strides, spans = STRIDES, SPANS
@@ -123,10 +124,10 @@ class PalmNet(nn.Module):
         return out | {"features_8": fine, "features_16": middle} if train_outputs else out
 
     def resized(self, side: int) -> PalmNet:
-        """The same weights for an input of another side, in which a palm of as many pixels is found as before.
+        """The same weights for an input of another side. Palms of the same size in pixels give the same output.
 
         Raises:
-            InputError: side is no multiple of 32 from 64 up.
+            InputError: side is not a multiple of 32 from 64 up.
         """
         other = PalmNet(replace(self.shape, side=side))
         other.load_state_dict(self.state_dict())
@@ -137,5 +138,5 @@ class PalmNet(nn.Module):
 
 
 def twice(x: Tensor) -> Tensor:
-    """Twice as high and wide, each value four times."""
+    """Doubles height and width by repeating values."""
     return F.interpolate(x, scale_factor=2.0, mode="nearest")

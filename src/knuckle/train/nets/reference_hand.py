@@ -1,6 +1,6 @@
-"""MediaPipe's landmark network, full and lite, as published: inverted residuals with ReLU6, batch norm folded.
+"""MediaPipe's landmark network, full and lite: inverted residuals with ReLU6 and folded batch norms.
 
-Layers are created in the order of the tflite file, so `load_tflite` fills them.
+The layers are created in the order of the published tflite file, from which `load_tflite` reads their weights.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SIDE = 224
 
 
 class InvertedResidual(nn.Module):
-    """1×1 up to `inner` channels, depthwise, 1×1 down; the input is added where shapes agree."""
+    """1×1 up to `inner` channels, depthwise, 1×1 down; with a shortcut if the shapes are equal."""
 
     def __init__(
         self, entering: int, inner: int, leaving: int, kernel: int, stride: int = 1, pooled_shortcut: bool = False
@@ -37,7 +37,7 @@ class InvertedResidual(nn.Module):
         return y + x if self.adds_input else y
 
 
-# (channels in, inside, out, kernel, stride) of each inverted residual block.
+# Channels in, inside and out, kernel and stride of each inverted residual block.
 FULL = (
     (16, 64, 24, 3, 2),  # 56
     (24, 144, 24, 3, 1),
@@ -77,7 +77,7 @@ class ReferenceHandNet(nn.Module):
 
     Args:
         blocks: `FULL` (331 M multiply-adds, 2.7 M parameters) or `LITE` (146 M, 1.0 M).
-        hidden: width of the visibility head, which the published files do not have; 0 is none.
+        hidden: width of the visibility head, which the published files do not have; 0 leaves it out.
 
     Input (n, 3, 224, 224) RGB 0..1. `forward` gives a dict:
         landmarks (n, 63) crop pixels, presence (n, 1) 0..1, handedness (n, 1) probability of "Left" in a mirrored
@@ -121,7 +121,7 @@ class ReferenceHandNet(nn.Module):
         maps = [*maps[2:], x]  # of 28, 14 and 7
         x = self.relu6(self.expand(x))
         features = self.relu6(self.filter(x)).mean(dim=(2, 3))
-        # In the file's order, so that what is exported is read like the published files.
+        # In the file's order, so that an export has its outputs in the order of the published files.
         logits = {"handedness_logit": self.handedness(features), "presence_logit": self.presence(features)}
         out = {
             "landmarks": self.landmarks(features),
@@ -137,15 +137,15 @@ class ReferenceHandNet(nn.Module):
 
 
 def visibility_head(features: int, hidden: int) -> nn.Sequential:
-    """Pooled features to 21 logits."""
+    """A perceptron from pooled features to 21 logits."""
     return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 21))
 
 
 def load_reference_hand(path: str | os.PathLike[str]) -> ReferenceHandNet:
-    """The network of a tflite file, full or lite, whichever it is.
+    """Read the network, full or lite, from its tflite file.
 
     Raises:
-        BundleError: it is neither.
+        BundleError: the file is neither of them.
     """
     wide = {blocks[-1][1]: blocks for blocks in (FULL, LITE)}
     matrices = [layer.constants[0].shape for layer in stored_layers(path) if layer.kind == "FULLY_CONNECTED"]

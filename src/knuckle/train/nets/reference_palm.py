@@ -1,6 +1,6 @@
-"""MediaPipe's palm detector, full and lite, as published: an encoder-decoder with 5×5 depthwise residuals and PReLU.
+"""MediaPipe's palm detector, full and lite: an encoder-decoder with 5×5 depthwise residuals and PReLU.
 
-Layers are created in the order of the tflite file, so `load_tflite` fills them.
+The layers are created in the order of the published tflite file, from which `load_tflite` reads their weights.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from knuckle.train.nets.layers import Conv, depthwise, layers_of, load_tflite, s
 
 SIDE = 192
 STRIDES = ((8, 2), (16, 6))
-# The anchors of a cell share a centre and differ in the palms that they fire for. Least and largest palm, shares of the
-# side, as seen on photos: about 0.55 to 1 times the sizes that its published graph's single-shot scales would give.
+# The anchors of a cell share a centre, and each fires for palms of other sizes: the smallest and the largest palm,
+# relative to the side, as measured on photos. They are 0.55 to 1 times the anchor scales of the published graph.
 SPANS = (
     ((0.0, 0.16), (0.13, 0.25)),
     ((0.18, 0.3), (0.23, 0.42), (0.29, 0.5), (0.35, 0.6), (0.41, 0.7), (0.47, math.inf)),
@@ -25,7 +25,7 @@ SPANS = (
 
 
 class Residual(nn.Module):
-    """5×5 depthwise, 1×1, plus the input, PReLU. At stride 2 the input is max-pooled and padded with empty channels."""
+    """5×5 depthwise, 1×1, shortcut, PReLU. At stride 2 the shortcut is max-pooled and padded with zero channels."""
 
     def __init__(self, entering: int, leaving: int | None = None, stride: int = 1) -> None:
         super().__init__()
@@ -43,11 +43,12 @@ class Residual(nn.Module):
 
 
 def residuals(channels: int, count: int) -> list[nn.Module]:
+    """`count` residuals that keep the number of channels."""
     return [Residual(channels) for _ in range(count)]
 
 
 class Up(nn.Module):
-    """Twice as large, 1×1 to `leaving` channels, PReLU, plus the encoder's map, two residuals."""
+    """Upsampling by 2, 1×1 to `leaving` channels, PReLU, plus the encoder's map, two residuals."""
 
     def __init__(self, entering: int, leaving: int) -> None:
         super().__init__()
@@ -65,11 +66,11 @@ class ReferencePalmNet(nn.Module):
     """The reference palm detector.
 
     Args:
-        depth: residuals per stage: 4 in full (337 M multiply-adds), 3 in lite (283 M).
+        depth: residuals per stage: 4 in the full network (337 M multiply-adds), 3 in the lite one (283 M).
 
     Input (n, 3, 192, 192) RGB 0..1. `forward` gives boxes (n, 2016, 18), pixels relative to the anchors of
-    `palm.anchors(192, STRIDES)`, and scores (n, 2016, 1), logits. With `train_outputs=True` also the maps that
-    the heads read: features_8 (n, 128, 24, 24) and features_16 (n, 256, 12, 12).
+    `palm.anchors(192, STRIDES)`, and scores (n, 2016, 1), logits. With `train_outputs=True` also the input
+    maps of the heads: features_8 (n, 128, 24, 24) and features_16 (n, 256, 12, 12).
     """
 
     side = SIDE
@@ -97,7 +98,7 @@ class ReferencePalmNet(nn.Module):
         at_24 = self.to_24(self.prelu(self.stem(x)))
         at_12 = self.to_12(at_24)
         up_12 = self.up_12(self.to_6(at_12), at_12)
-        # In the file's order, so that what is exported is read like the published files.
+        # In the file's order, so that an export has its outputs in the order of the published files.
         scores_12, boxes_12 = rows(self.scores_12(up_12), 1), rows(self.boxes_12(up_12), 18)
         up_24 = self.up_24(up_12, at_24)
         scores_24, boxes_24 = rows(self.scores_24(up_24), 1), rows(self.boxes_24(up_24), 18)
@@ -106,15 +107,15 @@ class ReferencePalmNet(nn.Module):
 
 
 def rows(x: Tensor, values: int) -> Tensor:
-    """(n, anchors per cell × values, h, w) to (n, h × w × anchors per cell, values): row by row, cell by cell."""
+    """From (n, anchors per cell × values, h, w) to (n, h × w × anchors per cell, values), row by row."""
     return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, values)
 
 
 def load_reference_palm(path: str | os.PathLike[str]) -> ReferencePalmNet:
-    """The network of a tflite file, full or lite, whichever it is.
+    """Read the network, full or lite, from its tflite file.
 
     Raises:
-        BundleError: it is neither.
+        BundleError: the file is neither of them.
     """
     full, lite = ReferencePalmNet(depth=4), ReferencePalmNet(depth=3)
     network = lite if len(stored_layers(path)) == len(layers_of(lite)) else full

@@ -1,1 +1,1 @@
-"""The palm detector's training: data, anchor targets, task."""
+"""Training of the palm detector: samples, targets, task and evaluation."""

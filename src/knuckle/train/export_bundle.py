@@ -1,0 +1,239 @@
+"""From trained networks to a bundle folder, which `--models` takes, or to a `.task` file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from knuckle.datasets import open_image
+from knuckle.errors import InputError, SinkError
+from knuckle.geometry import letterbox
+from knuckle.models import catalogue
+from knuckle.models.bundle import Bundle, NetworkFile, open_folder
+from knuckle.train.checkpoint import read_checkpoint, task_of, write_weights
+from knuckle.train.export import Format, export, sample_pictures
+from knuckle.train.hand import data as hand_data
+from knuckle.train.hand import network as hand_network
+from knuckle.train.nets.hand_net import HandNet, fold
+from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
+from knuckle.train.nets.reference_hand import load_reference_hand
+from knuckle.train.nets.reference_palm import load_reference_palm
+from knuckle.train.palm import network as palm_network
+from knuckle.train.task_file import write_task
+from knuckle.train.teacher import side_of
+
+ROLES = ("palm", "hand")
+HAND_OUTPUTS = ("landmarks", "presence", "handedness", "world", "visibility")
+PALM_OUTPUTS = ("boxes", "scores")
+FAINT_PALMS = 0.6  # of our palm networks, see `knuckle.pipeline.options.TrackerOptions`
+CALIBRATION = 64  # pictures on which the ranges of int8 are measured
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network in PyTorch, and the configuration that describes it."""
+
+    network: nn.Module
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What an export consists of.
+
+    Attributes:
+        networks: for "palm" and "hand" a trained network, or a bundle whose network is used.
+        licences: for "palm" and "hand" the licence of the weights.
+        source: the checkpoint or bundle that was exported.
+    """
+
+    networks: Mapping[str, Trained | Bundle]
+    licences: Mapping[str, str]
+    source: str
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One written network: its file, and the output that differs most from PyTorch, as a share of its range."""
+
+    role: str
+    path: Path
+    worst_output: str
+    difference: float
+
+
+def choose_parts(what: str, palm: str | None, hand: str | None, licence: str) -> Parts:
+    """The networks to export.
+
+    Args:
+        what: a checkpoint FILE.pt, or a bundle (name or folder), both of whose networks are exported.
+        palm, hand: a bundle whose network is used instead. A checkpoint needs one for the other role; None takes the
+            default bundle's.
+        licence: of the weights of a checkpoint.
+
+    Raises:
+        InputError, BundleError: `what` is neither, or a replacement has the same role as the checkpoint.
+    """
+    chosen = {"palm": palm, "hand": hand}
+    replacements = {role: catalogue.find(name) for role, name in chosen.items() if name is not None}
+    networks: dict[str, Trained | Bundle]
+    if Path(what).suffix == ".pt":
+        role, trained = load_trained(Path(what))
+        if role in replacements:
+            raise InputError(f"--{role} {chosen[role]}: {what} already is the {role} network")
+        other = "hand" if role == "palm" else "palm"
+        networks = {other: catalogue.find(catalogue.DEFAULT), **replacements, role: trained}
+        licences = {role: licence}
+    else:
+        bundle = catalogue.find(what)
+        networks = {role: from_bundle(bundle, role) for role in ROLES} | replacements
+        licences = {role: licence_of(bundle, role) for role in ROLES}
+    for role, part in networks.items():
+        if isinstance(part, Bundle):
+            licences[role] = licence_of(part, role)
+    return Parts(networks, licences, what)
+
+
+def load_trained(path: Path) -> tuple[str, Trained]:
+    """The role ("palm" or "hand") and the network of a checkpoint.
+
+    Raises:
+        InputError: the file is not a checkpoint.
+    """
+    config = json.loads(read_checkpoint(path)["config"])
+    if task_of(config) == "palm":
+        network, _ = palm_network.start_palm_network(str(path), PalmNetShape())
+        return "palm", Trained(network.eval(), config)
+    network, config = hand_network.load_hand_network(path)
+    return "hand", Trained(network, config)
+
+
+def from_bundle(bundle: Bundle, role: str) -> Trained:
+    """A network of a bundle in PyTorch: from the checkpoint beside its file, or MediaPipe's from the file itself."""
+    stored = bundle.palm_path if role == "palm" else bundle.hand_path
+    beside = stored.with_suffix(".pt")
+    if beside.is_file():
+        return load_trained(beside)[1]
+    if role == "hand":
+        hand = load_reference_hand(stored)
+        description = hand_network.describe_reference(hand)
+        return Trained(hand, {"task": "hand", **description, "init": bundle.name})
+    palm = load_reference_palm(stored)
+    return Trained(palm, {"task": "palm", **palm_network.describe_reference(palm), "init": bundle.name})
+
+
+def licence_of(bundle: Bundle, role: str) -> str:
+    """The licence of one network. A bundle whose networks have different licences says "hand: …; palm: …"."""
+    parts = dict(part.split(": ", 1) for part in bundle.licence.split("; ") if ": " in part)
+    return parts.get(role, bundle.licence)
+
+
+def write_bundle(folder: Path, parts: Parts, form: Format, pictures: str | None, name: str) -> list[Exported]:
+    """Write both networks and bundle.json.
+
+    The network of a bundle is copied, or converted if the format is ONNX.
+
+    Args:
+        pictures: PATH[@SPLIT] of labelled images: what files are compared with PyTorch on, and for int8 what ranges
+            are measured on. None takes random pictures.
+        name: of the bundle.
+
+    Raises:
+        InputError, BundleError: a part cannot be read.
+        EngineError: a written file differs too much from PyTorch.
+        MissingExtraError: a converter is not installed.
+        SinkError: the folder cannot be written.
+    """
+    licences = {parts.licences[role] for role in ROLES}
+    joined = "; ".join(f"{role}: {text}" for role, text in sorted(parts.licences.items()))
+    fields: dict[str, Any] = {"name": name, "source": f"knuckle export {parts.source} --format {form}"}
+    fields["licence"] = licences.pop() if len(licences) == 1 else joined
+    exported = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for role in ROLES:
+            part = parts.networks[role]
+            if isinstance(part, Bundle) and (form != "onnx" or _stored_file(part, role).suffix == ".onnx"):
+                fields |= _copy_network(folder, part, role)
+                continue
+            trained = from_bundle(part, role) if isinstance(part, Bundle) else part
+            described, one = _export_network(folder, trained, role, form, pictures)
+            fields |= described
+            exported.append(one)
+        (folder / "bundle.json").write_text(Bundle(**fields).to_json() + "\n")
+    except OSError as error:
+        raise SinkError(f"the folder {folder} cannot be written: {error.strerror}") from error
+    open_folder(folder)
+    return exported
+
+
+def _stored_file(bundle: Bundle, role: str) -> Path:
+    return bundle.palm_path if role == "palm" else bundle.hand_path
+
+
+def _export_network(
+    folder: Path, trained: Trained, role: str, form: Format, pictures: str | None
+) -> tuple[dict[str, Any], Exported]:
+    """Write the file of one network, and its weights for further training; also the fields of `Bundle` for it."""
+    network = fold(trained.network)
+    side = side_of(network)
+    path = folder / f"{role}{'.onnx' if form == 'onnx' else '.tflite'}"
+    shown = sample_pictures(side, real_pictures(pictures, side, role) if pictures else ())
+    differences = export(network, path, form, shown)
+    write_weights(trained.network, trained.config, path.with_suffix(".pt"))
+    worst = max(differences, key=lambda key: differences[key])
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    fields: dict[str, Any] = {role: NetworkFile(path.name, sha256), f"{role}_side": side}
+    if role == "palm":
+        fields["palm_strides"] = getattr(network, "strides")  # noqa: B009  an nn.Module's attributes have no type
+        fields["palm_outputs"] = {key: key for key in PALM_OUTPUTS}
+        fields["faint_palms"] = FAINT_PALMS if isinstance(network, PalmNet) else 1.0
+    else:
+        fields["hand_outputs"] = {key: key for key in HAND_OUTPUTS if key in differences}
+        fields["second_look"] = isinstance(network, HandNet)
+    return fields, Exported(role, path, worst, differences[worst])
+
+
+def _copy_network(folder: Path, bundle: Bundle, role: str) -> dict[str, Any]:
+    """Copy a network of a bundle; returns the fields of `Bundle` for it."""
+    stored = _stored_file(bundle, role)
+    for file in (stored, stored.with_suffix(".pt")):
+        if file.is_file() and file.resolve() != (folder / file.name).resolve():
+            shutil.copy(file, folder)
+    own = {"palm": ("palm_strides", "faint_palms"), "hand": ("second_look",)}
+    names = (role, f"{role}_side", f"{role}_outputs", *own[role])
+    return {name: getattr(bundle, name) for name in names}
+
+
+def real_pictures(text: str, side: int, role: str) -> Sequence[npt.NDArray[np.uint8]]:
+    """Inputs of a network from labelled images PATH[@SPLIT]: crops of hands, or whole images; (side, side, 3) each."""
+    shots = hand_data.read_source(text).shots[:CALIBRATION]
+    if role == "palm":
+        return [letterbox(open_image(shot.source), side) for shot in shots]
+    samples = [
+        hand_data.plain_sample(shot, side, np.random.default_rng((0, number))) for number, shot in enumerate(shots)
+    ]
+    return [np.ascontiguousarray(sample["picture"].transpose(1, 2, 0)) for sample in samples]
+
+
+def write_task_file(path: Path, parts: Parts) -> None:
+    """Write both networks as one file for MediaPipe's own HandLandmarker.
+
+    Raises:
+        InputError, BundleError, EngineError, MissingExtraError, SinkError: as `write_bundle` and `write_task`.
+    """
+    networks = {}
+    for role in ROLES:
+        part = parts.networks[role]
+        networks[role] = fold((from_bundle(part, role) if isinstance(part, Bundle) else part).network)
+    pictures = {role: sample_pictures(side_of(network)) for role, network in networks.items()}
+    write_task(path, networks["palm"], networks["hand"], pictures)

@@ -1,0 +1,144 @@
+"""What the landmark network should predict for one crop: every label with a weight, 0 where nobody labelled it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from knuckle.datasets.labels import LabelledHand, Visibility
+from knuckle.geometry import apply
+from knuckle.pipeline.hand import Z_SCALE, roi_from_landmarks
+from knuckle.results import FINGERTIPS, FloatArray, Roi
+from knuckle.train.augment import world_in_crop
+
+Flags = npt.NDArray[np.bool_]
+
+# A crop holds a hand if it shows at least PRESENT of its landmarks, and no hand below ABSENT. In between, and where
+# fewer than SHOWN of the landmarks in the crop can be seen, presence is not learned. (The back of a fist shows more.)
+PRESENT, ABSENT, SHOWN = 0.6, 0.2, 0.15
+NEAR = 0.25  # landmarks are learned up to this share of the side outside the crop
+TIPS = list(FINGERTIPS)
+PALM_POINTS = [0, 5, 9, 13, 17]
+TIP_WEIGHT, HIDDEN_WEIGHT = 1.5, 0.5  # users look at fingertips; hidden points can only be guessed
+LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller ones, are not trained on
+LEAST_PALM = 0.08  # palm size used as the unit of errors, at least; share of the side
+
+
+def labelled_points(hand: LabelledHand) -> Flags:
+    """(21,) which landmarks are labelled."""
+    if hand.landmarks is None:
+        return np.zeros(21, bool)
+    return np.asarray(np.isfinite(hand.landmarks[:, :2]).all(axis=1))
+
+
+def is_trainable(hand: LabelledHand) -> bool:
+    """Whether enough of a hand is labelled, and it is large enough."""
+    known = labelled_points(hand)
+    if hand.landmarks is None or known.sum() < LEAST_POINTS:
+        return False
+    return bool(np.ptp(hand.landmarks[known, :2], axis=0).max() >= LEAST_PX)
+
+
+def region_of(hand: LabelledHand, joints: tuple[int, int, int]) -> Roi:
+    """The region that the tracker would crop for these landmarks; missing ones are replaced by the mean of the others.
+
+    Args:
+        joints: the joints that define the direction of the hand, see `roi_from_landmarks`.
+    """
+    assert hand.landmarks is not None
+    points = hand.landmarks[:, :2].astype(np.float32)
+    known = labelled_points(hand)
+    points[~known] = points[known].mean(axis=0)
+    return roi_from_landmarks(points, joints)
+
+
+def labels_without_hand() -> dict[str, FloatArray]:
+    """The labels of a crop without a hand: only its absence is known."""
+    zeros = np.zeros(21, np.float32)
+    return {
+        "landmarks": np.zeros((21, 3), np.float32),
+        "landmark_weight": zeros,
+        "z_weight": zeros.copy(),
+        "palm_size": number(1),
+        "world": np.zeros((21, 3), np.float32),
+        "world_weight": number(0),
+        "presence": number(0),
+        "presence_weight": number(1),
+        "handedness": number(0),
+        "handedness_weight": number(0),
+        "visibility": zeros.copy(),
+        "visibility_weight": zeros.copy(),
+    }
+
+
+def labels_in_crop(
+    hand: LabelledHand, roi: Roi, affine: FloatArray, side: int, mirrored: bool
+) -> dict[str, FloatArray]:
+    """The labels of a hand in a crop: the inverse of `HandLandmarker.decode`.
+
+    Args:
+        roi: the region that was cropped.
+        affine: (2, 3) crop from image.
+        side: side of the crop, pixels.
+        mirrored: whether the affine mirrors.
+
+    Returns:
+        landmarks (21, 3): x and y in crop pixels, z in the network's scale. world (21, 3): metres about their mean.
+        presence, handedness (1,): 0 or 1; visibility (21,): 0 or 1. palm_size (1,): crop pixels. Each with a
+        NAME_weight, but z has its own, z_weight, and landmarks have landmark_weight (21,).
+    """
+    assert hand.landmarks is not None
+    known = labelled_points(hand)
+    out = labels_without_hand()
+    points = np.where(known[:, None], hand.landmarks[:, :2], 0).astype(np.float64)
+    xy = apply(affine, points)
+    out["landmarks"][:, :2] = xy
+    inside = ((xy >= 0) & (xy < side)).all(axis=1) & known
+    near = ((xy >= -NEAR * side) & (xy < (1 + NEAR) * side)).all(axis=1) & known
+    out["landmark_weight"] = near.astype(np.float32)
+    out["landmark_weight"][TIPS] *= TIP_WEIGHT
+    if hand.visibility is not None:
+        out["landmark_weight"][hand.visibility == Visibility.HIDDEN] *= HIDDEN_WEIGHT
+    if hand.landmarks.shape[1] == 3 and np.isfinite(hand.landmarks[:, 2]).all():
+        out["landmarks"][:, 2] = hand.landmarks[:, 2] * (side / roi.size) * Z_SCALE
+        out["z_weight"] = out["landmark_weight"].copy()
+    out["palm_size"] = number(max(_palm_size(xy, known), LEAST_PALM * side))
+    if hand.world is not None and np.isfinite(hand.world).all():
+        out["world"] = world_in_crop(hand.world, roi, mirrored).astype(np.float32)
+        out["world_weight"] = number(1)
+    share, shown = inside.sum() / max(1, known.sum()), _visible_share(hand, inside)
+    is_present = share >= PRESENT and shown >= SHOWN
+    out["presence"] = number(is_present)
+    out["presence_weight"] = number(is_present or share <= ABSENT or shown == 0)
+    if shown < SHOWN:  # an object covers the hand, whose position can only be guessed
+        for name in ("landmark_weight", "z_weight", "world_weight"):
+            out[name] = np.zeros_like(out[name])
+    if hand.handedness is not None:
+        out["handedness"] = number((hand.handedness == "Right") != mirrored)
+        out["handedness_weight"] = number(share >= PRESENT)
+    if hand.visibility is not None:
+        out["visibility"] = ((hand.visibility == Visibility.VISIBLE) & inside).astype(np.float32)
+        out["visibility_weight"] = ((hand.visibility != Visibility.UNKNOWN) & known).astype(np.float32)
+    return out
+
+
+def _visible_share(hand: LabelledHand, inside: Flags) -> float:
+    """The share of visible landmarks among those inside the crop; 1 if their visibility is not labelled."""
+    if hand.visibility is None:
+        return 1.0
+    codes = hand.visibility[inside]
+    codes = codes[codes != Visibility.UNKNOWN]
+    return float((codes == Visibility.VISIBLE).mean()) if len(codes) else 1.0
+
+
+def _palm_size(xy: FloatArray, known: Flags) -> float:
+    """Distance from the wrist to the middle MCP; for palms seen edge-on 0.7 times the span of all palm points."""
+    points = xy[PALM_POINTS][known[PALM_POINTS]]
+    span = float(np.ptp(points, axis=0).max()) if len(points) > 1 else 0.0
+    direct = float(np.hypot(*(xy[9] - xy[0]))) if known[0] and known[9] else 0.0
+    return max(direct, 0.7 * span)
+
+
+def number(value: float) -> FloatArray:
+    """A single label: (1,) float32."""
+    return np.array([value], np.float32)

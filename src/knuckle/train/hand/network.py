@@ -1,0 +1,73 @@
+"""Landmark networks to train: new ones, those of checkpoints, those of bundles."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from knuckle.errors import InputError
+from knuckle.models import catalogue
+from knuckle.train import checkpoint
+from knuckle.train.nets.hand_net import HandNet, HandNetShape
+from knuckle.train.nets.reference_hand import FULL, LITE, ReferenceHandNet, load_reference_hand
+
+REFERENCES = {"mediapipe": FULL, "mediapipe-lite": LITE}
+
+
+def new_hand_network(config: dict[str, Any]) -> nn.Module:
+    """The network that the configuration of a run describes, with random weights.
+
+    Raises:
+        InputError: the configuration does not describe a landmark network.
+    """
+    name = str(config.get("network"))
+    try:
+        if name == "knuckle":
+            shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["shape"].items()}
+            return HandNet(HandNetShape(**shape))
+        return ReferenceHandNet(REFERENCES[name], config.get("hidden", 0))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"this is not a landmark network of knuckle train: {name!r} ({error})") from error
+
+
+def load_hand_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a checkpoint with its averaged weights, and the configuration of the run.
+
+    Raises:
+        InputError: the file is not a checkpoint of a landmark network.
+    """
+    return checkpoint.restored(path, new_hand_network)
+
+
+def start_hand_network(init: str, shape: HandNetShape) -> tuple[nn.Module, dict[str, Any]]:
+    """The network that `--init` names, and its description for the configuration.
+
+    Args:
+        init: "new", a checkpoint FILE.pt, or a bundle. A bundle's own `hand.pt` (from `knuckle export`) is used if
+            there is one, else MediaPipe's network is read from its tflite file.
+        shape: of a new network.
+
+    Raises:
+        InputError, BundleError: it is none of these.
+    """
+    if init == "new":
+        return HandNet(shape), {"network": "knuckle", "shape": dataclasses.asdict(shape), "init": init}
+    path = Path(init)
+    if path.suffix != ".pt":
+        bundle = catalogue.find(init)
+        path = bundle.hand_path.with_suffix(".pt")
+        if not path.is_file():
+            reference = load_reference_hand(bundle.hand_path)
+            return reference, {**describe_reference(reference), "init": init}
+    network, config = load_hand_network(path)
+    return network, {**{k: config[k] for k in ("network", "shape", "hidden") if k in config}, "init": init}
+
+
+def describe_reference(network: ReferenceHandNet) -> dict[str, Any]:
+    """What `new_hand_network` needs to create a reference network again."""
+    name = next(name for name, blocks in REFERENCES.items() if blocks[-1][1] == network.world.in_features)
+    head = network.visibility
+    return {"network": name} | ({} if head is None else {"hidden": head[0].out_features})
