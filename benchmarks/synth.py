@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from knuckle.synth.write.shards import Recipe, write_shards
+from knuckle.synth.write.recipe import Recipe
+from knuckle.synth.write.shards import write_shards
 
 PRODUCTS = (("hands", 256, 400, 60.0), ("scenes", 384, 80, 8.0))  # product, side, samples, target per second
 

@@ -30,7 +30,8 @@ from knuckle.synth.scene.random_hands import SceneMix
 from knuckle.synth.scene.studio import Sample
 from knuckle.synth.write.clips import ClipRecipe, write_clips
 from knuckle.synth.write.preview import contact_sheet, draw_labels, save_sheet
-from knuckle.synth.write.shards import Recipe, samples_of
+from knuckle.synth.write.recipe import Recipe
+from knuckle.synth.write.shards import samples_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "synthetic.json"

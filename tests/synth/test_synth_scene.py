@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ from knuckle.synth.scene import object_meshes, people, random_hands, random_obje
 from knuckle.synth.scene.stage import Stage
 from knuckle.synth.scene.studio import Sample, Studio
 from knuckle.synth.write.preview import contact_sheet, draw_labels
-from knuckle.synth.write.shards import Recipe, read_shard, write_shards
+from knuckle.synth.write.recipe import Recipe
+from knuckle.synth.write.shards import read_shard, write_shards
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +223,11 @@ def knuckle_error() -> type[Exception]:
     from knuckle.errors import Error
 
     return Error
+
+
+def test_the_example_of_the_documents_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs/synthetic.md").read_text()
+    (example,) = re.findall(r"^```python {\.no-run}\n(.*?)^```$", page, re.S | re.M)
+    exec(compile(example, "docs/synthetic.md", "exec"), {"__name__": "__main__"})
+    first, *hands = capsys.readouterr().out.splitlines()
+    assert first == "(256, 256, 3)" and hands

@@ -16,7 +16,8 @@ import pytest
 from knuckle.errors import InputError, SinkError
 from knuckle.synth.scene.studio import Sample
 from knuckle.synth.write import shards
-from knuckle.synth.write.shards import Recipe, read_shard, write_shards
+from knuckle.synth.write.recipe import Recipe
+from knuckle.synth.write.shards import read_shard, write_shards
 
 
 class PlainStudio:

@@ -133,7 +133,8 @@ def _write(
     backgrounds: Path | None,
     **options: Any,
 ) -> None:
-    from knuckle.synth.write.shards import Recipe, write_shards
+    from knuckle.synth.write.recipe import Recipe
+    from knuckle.synth.write.shards import write_shards
 
     recipe = Recipe(product, backgrounds=str(backgrounds.resolve()) if backgrounds else None, **options)
     if preview is not None:

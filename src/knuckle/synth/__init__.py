@@ -12,7 +12,7 @@ from typing import Any
 _HOME = {
     "Studio": "scene.studio",
     "Sample": "scene.studio",
-    "Recipe": "write.shards",
+    "Recipe": "write.recipe",
     "write_shards": "write.shards",
     "read_shard": "write.shards",
     "ClipRecipe": "write.clips",

@@ -44,7 +44,7 @@ class ClipRecipe:
         count: number of clips.
         seconds, rate: length of each clip, and frames per second.
         width, height: pixels, even.
-        seed: clip k of a seed is always the same.
+        seed: clip k of a seed always has the same frames before compression, on the same renderer.
         backgrounds: folder of photos to draw behind the hands, or None.
         quality: of the camera, 0 poor to 1 good; None draws one per clip.
         acts: what two hands do, in this order, after they have come in one by one: names of `hand_motion.ACTS` or of

@@ -9,15 +9,13 @@ import io
 import json
 import multiprocessing
 import os
-import platform
 import tarfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,71 +26,15 @@ import numpy as np
 import knuckle
 from knuckle.datasets.hand_json import hand_to_json
 from knuckle.errors import EngineError, InputError, SinkError
-from knuckle.synth.body.hand_poses import FAMILIES, NAMED
 from knuckle.synth.scene.random_hands import SceneMix
 from knuckle.synth.scene.studio import Sample, Studio
+from knuckle.synth.write.manifest import manifest_of, write_manifest
+from knuckle.synth.write.recipe import DEPTH_UNIT_M, Recipe, random_of
 
-FORMAT = "knuckle-synth-1"
 JPEG_QUALITY = 94
-DEPTH_UNIT_M = 0.0002  # of the depth pictures; 16 bits reach 13 m
-PACKAGES = ("numpy", "opencv-contrib-python", "moderngl", "anny")  # whose versions the manifest lists
 CHUNK = 4  # samples that a worker process makes at a time
-PRODUCTS = ("hands", "scenes")
 
 Files = tuple[str, dict[str, bytes], int]  # key, suffix -> content, number of hands
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What decides the pixels of shards, together with the renderer.
-
-    Attributes:
-        product: "hands" (crops of one hand) or "scenes" (whole pictures for the palm detector).
-        count: number of samples.
-        side: of the square pictures, pixels.
-        seed: sample k of a seed is always the same, whatever `count`, `per_shard` and the number of processes.
-        backgrounds: folder of photos to draw behind the hands, or None for procedural backgrounds only.
-        masks: also write KEY.mask.png (hand ids).
-        depth: also write KEY.depth.png (16 bits, unit `DEPTH_UNIT_M`, 0 where there is no object).
-        per_shard: samples per tar file.
-        margin: for "hands": how many times the tracker's region a picture shows, so that training can cut its own.
-        poses: for "hands": only these, names of `hand_poses.NAMED` and `hand_poses.FAMILIES`. () is everything.
-    """
-
-    product: str
-    count: int
-    side: int
-    seed: int = 0
-    backgrounds: str | None = None
-    masks: bool = False
-    depth: bool = False
-    per_shard: int = 1000
-    margin: float = 1.0
-    poses: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.product not in PRODUCTS:
-            raise InputError(f"product must be 'hands' or 'scenes', got {self.product!r}")
-        lowest = {"count": 1, "side": 32, "seed": 0, "per_shard": 1, "margin": 0.1}
-        for name, low in lowest.items():
-            if getattr(self, name) < low:
-                raise InputError(f"{name} must be a number from {low} up, got {getattr(self, name)!r}")
-        if self.poses and self.product != "hands":
-            raise InputError(f"poses can be chosen for 'hands' only, got {self.poses} for {self.product!r}")
-        if unknown := [name for name in self.poses if name not in NAMED and name not in FAMILIES]:
-            raise InputError(f"there is no pose {unknown[0]!r}; there are {', '.join([*FAMILIES, *NAMED])}")
-
-    @property
-    def shards(self) -> int:
-        """Number of tar files."""
-        return -(-self.count // self.per_shard)
-
-    def name(self, shard: int) -> str:
-        return f"{self.product}-{shard:06d}.tar"
-
-    def keys(self, shard: int) -> range:
-        """Numbers of the samples in a shard."""
-        return range(shard * self.per_shard, min(self.count, (shard + 1) * self.per_shard))
 
 
 def write_shards(
@@ -116,7 +58,7 @@ def write_shards(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SinkError(f"{folder} cannot be made: {error.strerror or error}") from error
-    manifest = _manifest_of(folder, recipe)
+    manifest = manifest_of(folder, recipe)
     done = {shard["name"]: shard for shard in manifest["shards"]}
     todo = []
     for shard in range(recipe.shards):
@@ -131,13 +73,8 @@ def write_shards(
             entry = _write_shard(folder / recipe.name(shard), islice(samples, len(recipe.keys(shard))), progress)
             done[entry["name"]] = entry | {"renderer": renderer_name}
             manifest["shards"] = [done[name] for name in sorted(done)]
-            _write_manifest(folder, manifest)
+            write_manifest(folder, manifest)
     return manifest
-
-
-def random_of(recipe: Recipe, index: int) -> np.random.Generator:
-    """The random generator of one sample."""
-    return np.random.default_rng([recipe.seed, PRODUCTS.index(recipe.product), index])
 
 
 def files_of(sample: Sample, key: str, recipe: Recipe) -> Files:
@@ -297,56 +234,3 @@ def _write_shard(path: Path, samples: Iterator[Files], progress: Callable[[int],
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return {"name": path.name, "samples": count, "hands": hands, "bytes": path.stat().st_size}
-
-
-def _manifest_of(folder: Path, recipe: Recipe) -> dict[str, Any]:
-    """The manifest in the folder if it belongs to this recipe, or a new one.
-
-    Raises:
-        InputError: the folder holds another recipe's shards, or tar files without a manifest.
-    """
-    fresh: dict[str, Any] = {
-        "format": FORMAT,
-        "recipe": asdict(recipe),
-        "versions": {"knuckle": knuckle.__version__, "python": platform.python_version()} | _versions(),
-        "depth_unit_m": DEPTH_UNIT_M,
-        "shards": [],
-    }
-    path = folder / "manifest.json"
-    if not path.exists():
-        if folder.is_dir() and any(folder.glob("*.tar")):
-            raise InputError(f"{folder} holds tar files and no manifest.json; choose another folder")
-        return fresh
-    try:
-        found = json.loads(path.read_text())
-        poses = tuple(found["recipe"].get("poses", ()))  # older manifests have none
-        recipe_found = {**found["recipe"], "count": recipe.count, "poses": poses}
-        same = recipe_found == asdict(recipe) and found["format"] == FORMAT
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not a manifest of `knuckle synth`: {error!r}") from error
-    if not same:
-        raise InputError(
-            f"{folder} holds another recipe ({found['recipe']}); choose another folder or the same options"
-        )
-    return fresh | {"shards": [shard for shard in found["shards"] if (folder / shard["name"]).is_file()]}
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
-
-
-def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    totals: dict[str, Any] = {name: sum(shard[name] for shard in manifest["shards"]) for name in ("samples", "hands")}
-    totals["renderers"] = sorted({shard["renderer"] for shard in manifest["shards"] if "renderer" in shard})
-    path = folder / "manifest.json"
-    part = path.with_suffix(".part")
-    try:
-        part.write_text(json.dumps({**manifest, **totals}, indent=1) + "\n")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise SinkError(f"{path} cannot be written: {error.strerror or error}") from error
