@@ -1,14 +1,18 @@
 """Measure the overhead of the graph: the main graph with nodes that do nothing, none of them skipped.
 
-python benchmarks/graph_overhead.py [CALLS]
+    python benchmarks/graph_overhead.py [CALLS]
+
+Writes benchmarks/results/graph_overhead.json, from which docs/make_tables.py makes the table of docs/graph.md.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from knuckle import TrackerOptions
@@ -19,6 +23,7 @@ from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.tracker import Networks
 from knuckle.testing import FakeNetwork
 
+RESULTS = Path(__file__).resolve().parent / "results" / "graph_overhead.json"
 TARGET_US = 50.0  # per frame, without an observer
 
 
@@ -56,15 +61,18 @@ def main() -> None:
     networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES[catalogue.DEFAULT])
     graph = emptied(main_graph(iter(()), networks, TrackerOptions(), nothing))
     profile = Profile()
-    runs = {"plain": lambda: graph.run([]), "observed": lambda: graph.run([], nothing)}
-    runs["profiled"] = lambda: graph.run([], profile)
+    runs = {"without observer": lambda: graph.run([]), "with an observer": lambda: graph.run([], nothing)}
+    runs["with a profile"] = lambda: graph.run([], profile)
+    medians = {}
     print(f"main graph, {count(graph)} empty nodes, {calls} calls: microseconds per frame")
     for name, run in runs.items():
         microseconds(run, 200)
         times = sorted(microseconds(run, calls))
         low, high = times[len(times) // 20], times[-len(times) // 20]
-        target = f", target below {TARGET_US:g}" if name == "plain" else ""
-        print(f"{name:9} median {statistics.median(times):6.1f}, 90 % within {low:.1f} to {high:.1f}{target}")
+        medians[name] = round(statistics.median(times), 1)
+        target = f", target below {TARGET_US:g}" if name == "without observer" else ""
+        print(f"{name:16} median {medians[name]:6.1f}, 90 % within {low:.1f} to {high:.1f}{target}")
+    RESULTS.write_text(json.dumps({"nodes": count(graph), "microseconds": medians}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fill the tables of README, model cards, training and web pages with measurements: `python docs/make_tables.py`."""
+"""Fill the tables of the README and of docs/ with measurements: `python docs/make_tables.py`."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ def pages() -> dict[Path, dict[str, str]]:
             place: ablation(ablations[name], PALM_FIGURES) for place, name in palm_rows.items()
         },
         DOCS / "web.md": {"speed": browser(read("web"))},
+        DOCS / "graph.md": {"overhead": overhead(read("graph_overhead"))},
     }
 
 
@@ -83,6 +84,12 @@ def fill(path: Path, tables: Mapping[str, str]) -> None:
         start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
         text = f"{text[: text.index(start)]}{start}{table}\n{text[text.index(end) :]}"
     path.write_text(text)
+
+
+def overhead(found: dict[str, Any]) -> str:
+    """The cost of the graph itself, without the work of its nodes."""
+    lines = [f"| {found['nodes']} nodes | µs per frame |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {value:.0f} |" for name, value in found["microseconds"].items())])
 
 
 def readme_tables() -> dict[str, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from conftest import two_hands
 
 import knuckle
+from knuckle.graph import Graph
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks
@@ -43,3 +46,12 @@ def test_it_ends_with_its_source(networks: Networks) -> None:
         assert [graph(), graph()] == [True, False]
         ((_, found, *picture),) = seen
         assert len(found) == 2 and len(picture) == ("draws" not in more)
+
+
+def test_the_measured_overhead_is_that_of_this_graph(networks: Networks) -> None:
+    def count(graph: Graph) -> int:
+        return sum(1 + (count(node.run) if isinstance(node.run, Graph) else 0) for node in graph.nodes)
+
+    results = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "graph_overhead.json"
+    nodes = count(main_graph(iter(()), networks, TrackerOptions(), bool))
+    assert json.loads(results.read_text())["nodes"] == nodes, "run: python benchmarks/graph_overhead.py, make docs"

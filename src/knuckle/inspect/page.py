@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from knuckle.inspect.diagram import Box, Diagram, milliseconds
-from knuckle.inspect.layout import PAD, PITCH, Layout, Row, layout, port_label
+from knuckle.inspect.layout import PAD, PITCH, Layout, Piece, Row, layout, port_label
 from knuckle.inspect.profile import Cost
 
 GAP, INSET = 10, 14  # pixels below a row, and around a subgraph in the SVG file
@@ -37,7 +37,7 @@ class SizedRow:
     """A row of the SVG file: its position and height in pixels, with the graph inside it."""
 
     row: Row
-    pieces: Any
+    pieces: tuple[Piece, ...]
     y: int
     height: int
     inside: SizedGraph | None
