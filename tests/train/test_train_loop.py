@@ -116,7 +116,7 @@ def test_the_average_follows_fast_at_first_and_slower_later(tmp_path: Path) -> N
 
 def test_the_rate_rises_and_falls_to_a_hundredth() -> None:
     options = replace(OPTIONS, steps=100, warmup=10, rate=0.5)
-    rates = [loop._rate(step, options) for step in range(101)]
+    rates = [loop.learning_rate(step, options) for step in range(101)]
     assert rates[0] == pytest.approx(0.05) and rates[9] == rates[10] == 0.5
     assert rates[10:] == sorted(rates[10:], reverse=True) and rates[100] == pytest.approx(0.005)
 

@@ -138,7 +138,10 @@ class Look:
         if rng.random() < 0.3:
             x = _blurred(x, s, rng)
         if rng.random() < 0.5 * s:
-            x = _with_noise(x, rng.uniform(1, 14), rng)
+            deviation = rng.uniform(1, 14)
+            (height, width), (top, left) = x.shape[:2], rng.integers(0, 64, 2)
+            noise = _noise_field(height, width)[top : top + height, left : left + width]
+            x = np.asarray(cv2.addWeighted(x, 1.0, noise, deviation / 32, -128 * deviation / 32), np.uint8)
         if rng.random() < 0.3 * s:
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))]
             x = np.asarray(cv2.imdecode(cv2.imencode(".jpg", x, quality)[1], cv2.IMREAD_COLOR), np.uint8)
@@ -240,13 +243,6 @@ def occluder(side: int, rng: Random) -> tuple[slice, slice]:
 def _noise_field(height: int, width: int) -> Image:
     """Normal noise with mean 128 and deviation 32, larger than a picture: new noise for each picture is slow."""
     return np.clip(np.random.default_rng(0).normal(128, 32, (height + 64, width + 64, 3)), 0, 255).astype(np.uint8)
-
-
-def _with_noise(x: Image, deviation: float, rng: Random) -> Image:
-    height, width = x.shape[:2]
-    top, left = rng.integers(0, 64, 2)
-    piece = _noise_field(height, width)[top : top + height, left : left + width]
-    return np.asarray(cv2.addWeighted(x, 1.0, piece, deviation / 32, -128 * deviation / 32), np.uint8)
 
 
 def _glow(x: Image, middle: FloatArray, spread: float) -> FloatArray:

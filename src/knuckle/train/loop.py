@@ -166,7 +166,7 @@ class _Trainer:
         self.network = job.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.helpers = job.helpers.to(self.device)
         self.average = copy.deepcopy(self.network).eval()
-        self.optimiser = _optimiser(nn.ModuleList([self.network, self.helpers]), options)
+        self.optimiser = adamw(nn.ModuleList([self.network, self.helpers]), options)
         self.done, self.seconds, self.rate = 0, 0.0, 0.0
         self.sums: dict[str, Tensor] = {}
         self.counted = 0
@@ -212,7 +212,7 @@ class _Trainer:
     def step(self, batch: Batch) -> None:
         """One step of the optimiser."""
         options = self.options
-        self.rate = _rate(self.done, options)
+        self.rate = learning_rate(self.done, options)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate
         self.network.train()
@@ -288,7 +288,7 @@ def _prepare_worker(_: int) -> None:
     torch.set_num_threads(1)
 
 
-def _rate(step: int, options: LoopOptions) -> float:
+def learning_rate(step: int, options: LoopOptions) -> float:
     """Linear warm-up, then a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983) down to 1 %."""
     if step < options.warmup:
         return options.rate * (step + 1) / options.warmup
@@ -296,7 +296,7 @@ def _rate(step: int, options: LoopOptions) -> float:
     return options.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, part))))
 
 
-def _optimiser(network: nn.Module, options: LoopOptions) -> torch.optim.Optimizer:
+def adamw(network: nn.Module, options: LoopOptions) -> torch.optim.Optimizer:
     """AdamW; biases, norms and slopes do not decay."""
     matrices = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
     vectors = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]

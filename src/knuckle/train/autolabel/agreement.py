@@ -64,7 +64,8 @@ def read_with_agreement(image: Image, roi: Roi, landmarker: HandLandmarker, rule
     median = np.median(points, axis=0).astype(np.float32)
     compared = PALM if rule.palm_only else list(range(21))
     away = np.linalg.norm(points[:, compared, :2] - median[compared, :2], axis=2)
-    unit = _palm_span(median) if rule.palm_only else max(_palm_length(median), LEAST_PALM * roi.size)
+    palm_length = float(np.hypot(*(median[9] - median[0])[:2]))
+    unit = _palm_span(median) if rule.palm_only else max(palm_length, LEAST_PALM * roi.size)
     if np.median(away) > rule.typical * unit or np.median(away, axis=0).max() > rule.worst * unit:
         return None
     world = np.median(np.stack([hand.world for hand in found]), axis=0).astype(np.float32)
@@ -82,11 +83,6 @@ def views_of(roi: Roi) -> list[Roi]:
             turned = roi.angle_rad + math.radians(angle)
             views.append(replace(roi, x=roi.x + dx, y=roi.y + dy, size=roi.size * scale, angle_rad=turned))
     return views
-
-
-def _palm_length(points: FloatArray) -> float:
-    """From the wrist to the middle MCP, pixels."""
-    return float(np.hypot(*(points[9] - points[0])[:2]))
 
 
 def _palm_span(points: FloatArray) -> float:

@@ -45,16 +45,18 @@ class PalmLabeller:
         """
         if hand_boxes is not None and not hand_boxes:
             return []
+        corner = np.array(image.shape[1::-1]) - 1
         known: list[Hand] = []
         unknown: list[FloatArray] = []
         for palm in self._everywhere(image):
             if _centre_in(palm.box, [hand.box for hand in known]):
                 continue
             hand = self._confirmed(image, palm)
+            box = box_of_hand(palm)
             if hand is not None:
                 _add_new(known, hand)
-            elif palm.score >= SURE_PALM_SCORE and _touches(box_of_hand(palm), image):
-                unknown.append(box_of_hand(palm))
+            elif palm.score >= SURE_PALM_SCORE and (box[2:] >= 1).all() and (box[:2] <= corner).all():
+                unknown.append(box)  # (palms are also found outside the image, beside rotated parts)
         for box in hand_boxes or ():
             if not any(_centre_in(hand.box, [box]) for hand in known):
                 hand = self._hand_in(image, box)
@@ -119,12 +121,6 @@ def box_of_hand(palm: Palm) -> FloatArray:
     roi = roi_from_palm(palm)
     half = roi.size / 2
     return np.array([roi.x - half, roi.y - half, roi.x + half, roi.y + half], np.float32)
-
-
-def _touches(box: FloatArray, image: Image) -> bool:
-    """Whether a box contains a pixel of the image; palms are also found beside rotated images."""
-    height, width = image.shape[:2]
-    return bool((box[2:] >= 1).all() and (box[:2] <= (width - 1, height - 1)).all())
 
 
 def _add_new(known: list[Hand], hand: Hand) -> None:
