@@ -1,11 +1,11 @@
-"""Accuracy on real photos and clips, and the gate against getting worse: `make bench-accuracy`.
+"""Accuracy on real photos and clips, and the check that it does not get worse: `make bench-accuracy`.
 
-    python benchmarks/accuracy.py             # score the default bundle, compare with the committed figures
+    python benchmarks/accuracy.py             # score the default bundle and compare with the committed figures
     python benchmarks/accuracy.py --update    # all bundles and the reference: new figures
-    python benchmarks/accuracy.py --bundle knuckle   # another bundle beside `mediapipe`, on renders too
+    python benchmarks/accuracy.py --bundle knuckle   # compare a bundle with `mediapipe`, also on renders
 
-Predictions are kept in benchmarks/scratch/accuracy, so a run that broke off goes on, and what has not changed is not
-run again. `--report FOLDER` writes the full report with curves and the worst cases, which shows the photos.
+Predictions are kept in benchmarks/scratch/accuracy: an interrupted run continues, and trackers that did not change do
+not run again. `--report FOLDER` writes the full report with curves and the worst cases, which shows the photos.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from made_clips import made_datasets
 
-from knuckle.cli.evaluate import fullest
 from knuckle.datasets import read_dataset, sample_datasets
-from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
-from knuckle.evaluate.predict import predict
+from knuckle.datasets.hand_json import hand_from_json
+from knuckle.datasets.labels import Clip, Dataset, Shot
+from knuckle.evaluate.predict import most_hands, predict
 from knuckle.evaluate.report import write_report
 from knuckle.evaluate.results import Figure, Predictions, Report, Score
 from knuckle.evaluate.score import score
@@ -37,11 +37,11 @@ SCRATCH = HERE / "scratch" / "accuracy"
 RESULTS = HERE / "results" / "accuracy.json"
 RENDERS = ("hands", "--count", "2000", "--side", "256", "--margin", "1.4", "--seed", "999", "--workers", "2")
 SIGNERS = HERE / "labels" / "asl_hands.jsonl"
-# Clips of the two signers whom no network of ours was trained on; recipes/clip_hands.py refuses them.
+# Clips of the two held-out signers: recipes/clip_hands.py refuses to make training data of them.
 UNSEEN_CLIPS = ("asl_bird", "asl_night", "asl_please", "asl_sister")
 STILL_PHOTOS = 12
 UNKNOWN_NOISE, ROUNDING = 0.05, 1e-5
-# Times depend on what else the machine does: `make bench` measures them.
+# Times depend on what else the machine does, so `make bench` measures them.
 TIMES = ("time per image, median", "time per frame, mean")
 
 
@@ -56,29 +56,29 @@ def main() -> None:
     chosen = options.parse_args()
     if not chosen.data.is_dir():
         sys.exit(f"no photos and clips at {chosen.data}; name their folder with --data")
-    candidates, against = trackers(chosen.update or chosen.report is not None, chosen.reference_python)
+    compared, against = trackers(chosen.update or chosen.report is not None, chosen.reference_python)
     scored = datasets(chosen.data, chosen.only)
     if chosen.bundle:
-        candidates = [tracker_from(name) for name in (chosen.bundle, "mediapipe", "mediapipe-lite")]
-        against = {candidates[0].name: "mediapipe"}
+        compared = [tracker_from(name) for name in (chosen.bundle, "mediapipe", "mediapipe-lite")]
+        against = {compared[0].name: "mediapipe"}
         scored = [unseen(one) if one.name == "asl_clips" else one for one in scored]
         scored.append(held_out_renders())
     scores, made = [], {}
     for dataset in scored:
-        made[dataset.name] = predictions_of(dataset, candidates)
+        made[dataset.name] = predictions_of(dataset, compared)
         scores.append(score(dataset, made[dataset.name], against))
     if chosen.report:
         print(write_report(Report(scores, made), chosen.report).html)
     if chosen.update or chosen.bundle:
-        path = RESULTS.with_stem(f"accuracy_{candidates[0].name}") if chosen.bundle else RESULTS
+        path = RESULTS.with_stem(f"accuracy_{compared[0].name}") if chosen.bundle else RESULTS
         path.write_text(json.dumps({"datasets": [entry(one) for one in scores]}, indent=1) + "\n")
-        print(f"wrote {path}; `make docs` makes the documents of it")
+        print(f"wrote {path}; `make docs` updates the documents")
     else:
         sys.exit(judge(scores, json.loads(RESULTS.read_text())["datasets"]))
 
 
 def trackers(all_of_them: bool, python: str | None) -> tuple[list[TrackerUnderTest], dict[str, str]]:
-    """The candidates and with whom each bundle is compared: the reference of the same complexity."""
+    """The trackers, and the reference of the same complexity that each bundle is compared with."""
     if not all_of_them:
         return [tracker_from("mediapipe")], {}
     pairs = [(tracker_from(name), reference_tracker(name, python)) for name in ("mediapipe", "mediapipe-lite")]
@@ -86,7 +86,7 @@ def trackers(all_of_them: bool, python: str | None) -> tuple[list[TrackerUnderTe
 
 
 def datasets(data: Path, only: Sequence[str] | None) -> list[Dataset]:
-    """All that is scored; signing clips get the labels of `benchmarks/labels`."""
+    """All datasets that are scored. The clips of signing people get the labels of benchmarks/labels."""
     photos = sorted((data / "photos" / "gestures40").glob("*.jpg"))
     made = made_datasets(photos[:: len(photos) // STILL_PHOTOS or 1], SCRATCH / "clips")
     every = [signers(one) if one.name == "asl_clips" else one for one in (*sample_datasets(data), *made)]
@@ -96,7 +96,7 @@ def datasets(data: Path, only: Sequence[str] | None) -> list[Dataset]:
 
 
 def held_out_renders() -> Dataset:
-    """Crops of rendered hands of a seed that nothing is trained on, with what each shows as slices."""
+    """Crops of rendered hands, from a seed that is never used for training, with slices by what they show."""
     folder = SCRATCH / "renders"
     subprocess.run([sys.executable, "-m", "knuckle", "synth", *RENDERS, str(folder)], check=True)
     note = "knuckle synth " + " ".join(RENDERS)
@@ -104,7 +104,7 @@ def held_out_renders() -> Dataset:
 
 
 def signers(dataset: Dataset) -> Dataset:
-    """Every fifth frame with the hands that can be seen, whose they are, and their boxes."""
+    """The clips with labels in every fifth frame: boxes, handedness and ids of the visible hands."""
     rows = [json.loads(line) for line in SIGNERS.read_text().splitlines()]
     clips = tuple(with_labels(clip, [r for r in rows if r["clip"] == Path(clip.source).name]) for clip in dataset.clips)
     note = (
@@ -115,35 +115,27 @@ def signers(dataset: Dataset) -> Dataset:
 
 
 def unseen(dataset: Dataset) -> Dataset:
-    """The clips of those signers whom our own networks were not trained on."""
+    """The clips of the held-out signers."""
     clips = tuple(clip for clip in dataset.clips if Path(clip.source).stem in UNSEEN_CLIPS)
     return replace(dataset, clips=clips, note=dataset.note.replace("five signing people", "two signing people"))
 
 
 def with_labels(clip: Clip, rows: list[dict[str, Any]]) -> Clip:
-    name = Path(clip.source).stem
-    shots = tuple(
-        Shot(
-            clip.source,
-            row["frame"],
-            hands=tuple(
-                LabelledHand(np.array(hand["box"], np.float64), handedness=hand["handedness"], track_id=hand["track"])
-                for hand in row["hands"]
-            ),
-            complete=row["complete"],
-            group=name,
-        )
-        for row in rows
-    )
-    return replace(clip, shots=shots)
+    """A clip with the labels of its rows."""
+    shots = []
+    for row in rows:
+        hands = tuple(hand_from_json(hand) for hand in row["hands"])
+        group = Path(clip.source).stem
+        shots.append(Shot(clip.source, row["frame"], hands=hands, complete=row["complete"], group=group))
+    return replace(clip, shots=tuple(shots))
 
 
-def predictions_of(dataset: Dataset, candidates: Sequence[TrackerUnderTest]) -> list[Predictions]:
-    """Run what is not there yet, and say so."""
+def predictions_of(dataset: Dataset, compared: Sequence[TrackerUnderTest]) -> list[Predictions]:
+    """The predictions of all trackers; those that are not kept are computed."""
     made = []
-    for one in candidates:
+    for one in compared:
         print(f"{dataset.name}: {one.name}", file=sys.stderr, flush=True)
-        made.append(predict(one, dataset, SCRATCH / f"{dataset.name}.{one.name}.parquet", fullest(dataset)))
+        made.append(predict(one, dataset, SCRATCH / f"{dataset.name}.{one.name}.parquet", most_hands(dataset)))
     return made
 
 
@@ -157,7 +149,7 @@ def entry(one: Score) -> dict[str, Any]:
 
 
 def rounded(value: Any) -> Any:
-    """Six significant digits, NaN as null."""
+    """A JSON value with six significant digits; NaN becomes null."""
     if isinstance(value, dict):
         return {key: rounded(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -166,7 +158,7 @@ def rounded(value: Any) -> Any:
 
 
 def judge(scores: Sequence[Score], committed: Sequence[dict[str, Any]]) -> int:
-    """Print every figure that left the committed one's interval; 1 where one left it on the bad side."""
+    """Print every figure outside of the committed figure's interval; the exit code is 1 if one of them got worse."""
     worse = checked = 0
     for name, title, metric, unit, better, now, before in figures(scores, committed):
         checked += 1
@@ -182,7 +174,7 @@ def judge(scores: Sequence[Score], committed: Sequence[dict[str, Any]]) -> int:
 
 
 def limits(before: Figure) -> tuple[float, float]:
-    """What a committed figure may become: its interval; where one clip made it and there is none, 5 % either way."""
+    """The range that a figure may have: the committed interval, or 5 % either way if it comes from a single clip."""
     slack = UNKNOWN_NOISE * abs(before.value) if np.isnan(before.low) else ROUNDING * abs(before.value)
     low, high = (before.value if np.isnan(end) else end for end in (before.low, before.high))
     return low - slack, high + slack
@@ -191,7 +183,7 @@ def limits(before: Figure) -> tuple[float, float]:
 def figures(
     scores: Sequence[Score], committed: Sequence[dict[str, Any]]
 ) -> Iterator[tuple[str, str, str, str, str, Figure, Figure]]:
-    """Dataset, table, metric, unit, which way is good, the figure now and the committed one."""
+    """Dataset, table, metric, unit, which direction is better, the figure now and the committed figure."""
     known = {
         (dataset["name"], table["title"], row["metric"], model): figure
         for dataset in committed

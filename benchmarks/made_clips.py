@@ -1,6 +1,6 @@
-"""Clips with a known truth, made from photos of hands: nothing moves, a known path, a hand that is covered for a while.
+"""Clips with known ground truth, made from photos of hands: still, moving on a known path, or covered for a while.
 
-Every frame has its own sensor noise. They are written without loss to a scratch folder and are no part of the project.
+Every frame has its own sensor noise. The clips are written losslessly to a scratch folder.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import numpy as np
 import knuckle
 from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
 from knuckle.images import Image
-from knuckle.results import FloatArray
+from knuckle.media.sources import load_image
 
 RATE, FRAMES = 30, 60
 LONGEST_SIDE = 640
 READ_NOISE, SHOT_NOISE = 2.0, 0.1  # grey levels; variance per grey level: about 4 levels at mid grey, a webcam indoors
-SWAY_PALMS, SWAY_HZ = (0.9, 0.45), (1.0, 2.0)  # a lying eight, at most 8 palms a second
+SWAY_PALMS, SWAY_HZ = (0.9, 0.45), (1.0, 2.0)  # a horizontal figure of eight, at most 8 palms a second
 COVERED = range(20, 35)
 
 
 def made_datasets(photos: Iterable[Path], folder: Path) -> tuple[Dataset, ...]:
-    """Three clips of each photo that shows one hand; truths come from that photo and from what was done to it."""
+    """Three clips of each photo that shows one hand. The labels are what was detected on the photo."""
     kinds: dict[str, list[Clip]] = {"still": [], "moving": [], "covered": []}
     for photo in photos:
-        image = shrink(next(iter(knuckle.read(photo))).image)
+        image = shrink(load_image(photo))
         hands = knuckle.detect(image)
         if len(hands) != 1:
             continue
@@ -45,41 +45,36 @@ def made_datasets(photos: Iterable[Path], folder: Path) -> tuple[Dataset, ...]:
         "covered": f"clips in which the hand is covered for half a second, made {what}",
     }
     still = [replace(clip, still=True) for clip in kinds.pop("still")]
-    return tuple(
-        Dataset(f"{kind}_hand", clips=tuple(clips), labelled_by="mediapipe", note=notes[kind])
-        for kind, clips in (("still", still), *kinds.items())
-    )
+    datasets = []
+    for kind, clips in (("still", still), *kinds.items()):
+        datasets.append(Dataset(f"{kind}_hand", clips=tuple(clips), labelled_by="mediapipe", note=notes[kind]))
+    return tuple(datasets)
 
 
 def shrink(image: Image) -> Image:
-    """At most `LONGEST_SIDE` pixels, even sides."""
+    """The image with even sides of at most `LONGEST_SIDE` pixels."""
     scale = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
     width, height = (int(side * scale) // 2 * 2 for side in (image.shape[1], image.shape[0]))
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def swaying(image: Image, truth: LabelledHand, palm: float) -> Callable[[int], tuple[Image, LabelledHand]]:
-    """The whole photo on a lying eight."""
+    """Frames of the photo moving on a horizontal figure of eight."""
     amplitude = np.multiply(SWAY_PALMS, palm)
 
     def frame(k: int) -> tuple[Image, LabelledHand]:
         shift = amplitude * np.sin(2 * np.pi * np.multiply(SWAY_HZ, k / RATE))
         size = (image.shape[1], image.shape[0])
         moved = cv2.warpAffine(image, np.column_stack([np.eye(2), shift]), size, borderMode=cv2.BORDER_REFLECT_101)
-        box, points = truth.box, truth.landmarks
-        return np.asarray(moved, np.uint8), replace(
-            truth, box=_plus(box, np.tile(shift, 2)), landmarks=_plus(points, shift)
-        )
+        assert truth.box is not None and truth.landmarks is not None
+        shifted = replace(truth, box=truth.box + np.tile(shift, 2), landmarks=truth.landmarks + shift)
+        return np.asarray(moved, np.uint8), shifted
 
     return frame
 
 
-def _plus(values: FloatArray | None, shift: FloatArray) -> FloatArray | None:
-    return None if values is None else values + shift
-
-
 def covering(image: Image, truth: LabelledHand) -> Callable[[int], tuple[Image, LabelledHand | None]]:
-    """A grey card in front of the hand during `COVERED`."""
+    """Frames of the photo with a grey card in front of the hand during `COVERED`."""
     assert truth.box is not None
     centre, half = (truth.box[:2] + truth.box[2:]) / 2, 0.75 * (truth.box[2:] - truth.box[:2]).max()
     (x0, y0), (x1, y1) = np.maximum(centre - half, 0).astype(int), (centre + half).astype(int)
@@ -89,7 +84,7 @@ def covering(image: Image, truth: LabelledHand) -> Callable[[int], tuple[Image, 
 
 
 def make(path: Path, frame: Callable[[int], tuple[Image, LabelledHand | None]]) -> Clip:
-    """Write the clip, where it is not there yet, and say what is in it."""
+    """The clip with its labels; its file is written if it does not exist."""
     random = np.random.default_rng(0)
     made = [frame(k) for k in range(FRAMES)]
     if not path.exists():
@@ -104,14 +99,17 @@ def make(path: Path, frame: Callable[[int], tuple[Image, LabelledHand | None]]) 
 
 
 def with_noise(image: Image, random: np.random.Generator) -> Image:
-    """Read noise and shot noise: the variance rises with the light (Foi et al. 2008, "Practical
-    Poissonian-Gaussian noise modeling and fitting for single-image raw-data")."""
+    """The image with read noise and shot noise, whose variance rises with the light.
+
+    Foi et al. (2008), "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data".
+    """
     spread = np.sqrt(READ_NOISE**2 + SHOT_NOISE * image.astype(np.float32))
     noise = random.standard_normal(image.shape, np.float32) * spread
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
 def write(path: Path, images: list[Image]) -> None:
+    """Write a lossless video; the file appears when it is complete."""
     unfinished = path.with_suffix(".unfinished.mkv")
     with av.open(str(unfinished), "w") as container:
         stream = container.add_stream("ffv1", rate=RATE)

@@ -1,4 +1,4 @@
-"""One old script, run on MediaPipe and on Knuckle: the printed lines must be the same, the numbers close.
+"""Run one old script on MediaPipe and on Knuckle: the printed lines must be the same and the numbers close.
 
     python benchmarks/side_by_side.py --python MEDIAPIPE_PYTHON --photos FOLDER
 
@@ -62,7 +62,7 @@ def main() -> None:
     ours = printed(sys.executable, PRELUDES["knuckle"], photos)
     differences, largest = compare(theirs, ours)
     print(
-        f"{len(photos)} photos, {len(theirs)} lines, {len(differences)} differ; numbers apart by {largest:.2g} at most"
+        f"{len(photos)} photos, {len(theirs)} lines, {len(differences)} differ; numbers differ by at most {largest:.2g}"
     )
     for difference in differences[:10]:
         print(difference)
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def printed(python: str, prelude: str, photos: list[str]) -> list[str]:
-    """What the script prints after this prelude."""
+    """The lines that the script prints after this prelude."""
     run = subprocess.run([python, "-c", prelude + SCRIPT, *photos], capture_output=True, text=True)
     if run.returncode:
         sys.exit(f"{python} failed:\n{run.stderr[-2000:]}")
@@ -78,7 +78,7 @@ def printed(python: str, prelude: str, photos: list[str]) -> list[str]:
 
 
 def compare(theirs: list[str], ours: list[str]) -> tuple[list[str], float]:
-    """Lines that differ in more than the size of numbers, and the largest distance between two numbers."""
+    """The lines whose words or numbers differ, and the largest difference between two numbers."""
     differences, largest = [], 0.0
     for number, (their, our) in enumerate(zip_longest(theirs, ours, fillvalue="<no line>"), 1):
         pairs = list(zip(map(float, NUMBER.findall(their)), map(float, NUMBER.findall(our)), strict=False))

@@ -1,8 +1,8 @@
-"""What each switch of the tracker does on clips of signing people: hands, ids and palm searches.
+"""The effect of tracker options on clips of signing people: number of hands, ids and palm searches.
 
     python benchmarks/tracking.py CLIP [CLIP ...] [--reference PYTHON]
 
-PYTHON is one of an environment with mediapipe 0.10.21, whose hands are then counted on the same frames.
+PYTHON is the Python of an environment with mediapipe 0.10.21; its hands are counted on the same frames.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ print(sum(len(hands.process(image).multi_hand_landmarks or []) for image in np.l
 
 
 def count(clips: list[str], options: dict[str, Any]) -> tuple[int, int, int]:
-    """Hands in all frames, ids, frames that were searched."""
+    """Number of hands in all frames, of ids, and of frames in which the palm detector ran."""
     hands = ids = 0
     searches: list[bool] = []
 
@@ -44,13 +44,14 @@ def count(clips: list[str], options: dict[str, Any]) -> tuple[int, int, int]:
     for clip in clips:
         tracker = HandTracker(**options)
         tracker.observe = note
-        shown = [tracker(frame.image, frame.time_s) for frame in knuckle.read(clip)]
-        hands += sum(map(len, shown))
-        ids += len({hand.track_id for found in shown for hand in found})
+        found = [hand for frame in knuckle.read(clip) for hand in tracker(frame.image, frame.time_s)]
+        hands += len(found)
+        ids += len({hand.track_id for hand in found})
     return hands, ids, sum(searches)
 
 
 def reference(clips: list[str], python: str) -> int:
+    """Number of hands that the real package finds in all frames."""
     total = 0
     folder = Path(__file__).resolve().parent / "scratch"
     folder.mkdir(exist_ok=True)

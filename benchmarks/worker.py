@@ -1,9 +1,9 @@
-"""Times one system on prepared frames and prints one JSON line. Runs in that system's own environment.
+"""Measures the speed of one system on prepared frames and prints one JSON line. It runs in that system's environment.
 
-    python benchmarks/worker.py SYSTEM CASE FRAMES.npz
+    python benchmarks/worker.py SYSTEM CASE FOLDER PASSES
 
-SYSTEM is knuckle or mediapipe; CASE is video, stills or start. It imports nothing of ours but `knuckle` itself, and
-holds the frames as a memory map, so that peak memory is the system's own.
+SYSTEM is knuckle or mediapipe; CASE is video, stills or start; FOLDER holds a .npy file of frames per clip. It imports
+only the system and numpy, and maps the frames into memory, so that the peak memory is the system's own.
 """
 
 import json
@@ -48,7 +48,7 @@ def systems(system, case):
 
 
 def timed(make, clips, passes):
-    """Milliseconds a frame of each pass, and how many frames held 0, 1, 2, … hands."""
+    """Milliseconds per frame in each pass, and the number of frames with 0, 1, 2, … hands."""
     milliseconds, hands = [], {}
     for number in range(passes + 1):
         spent, frames = 0.0, 0
@@ -71,7 +71,7 @@ def first_result(make, image):
 
 
 def peak_mb():
-    """Peak resident memory since this program began; getrusage would count the parent's before the exec."""
+    """Peak resident memory in MB since this program began; getrusage would include the parent process before exec."""
     try:
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))

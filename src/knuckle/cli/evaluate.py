@@ -1,4 +1,4 @@
-"""`knuckle evaluate`: one table with all trackers side by side, and the report behind it."""
+"""`knuckle evaluate`: one table with all trackers side by side, and a report."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from knuckle.datasets import KINDS, read_dataset
-from knuckle.datasets.labels import Dataset
+from knuckle.datasets import KINDS, Dataset, LabelledBy, read_dataset
 from knuckle.errors import InputError
 from knuckle.evaluate.external import COMPLEXITY
-from knuckle.evaluate.predict import count_images, predict
+from knuckle.evaluate.predict import count_images, most_hands, predict
 from knuckle.evaluate.results import Predictions, Report
 from knuckle.evaluate.trackers import TrackerUnderTest, reference_tracker, tracker_from
 from knuckle.models import catalogue
-
-LABELLED_BY = ("people", "mediapipe", "renderer", "nobody")
 
 
 @click.command()
@@ -28,13 +25,15 @@ LABELLED_BY = ("people", "mediapipe", "renderer", "nobody")
 @click.option(
     "--models", multiple=True, help=f"Bundle, folder, .task file or module:function.  [default: {catalogue.DEFAULT}]"
 )
-@click.option("--reference", "references", multiple=True, type=click.Choice(list(COMPLEXITY)), help="The real package.")
-@click.option("--reference-python", help="A Python that has mediapipe 0.10.21.  [default: one is made, through pip]")
-@click.option("--kind", type=click.Choice(list(KINDS)), help="Format of the labels.  [default: found by their files]")
+@click.option(
+    "--reference", "references", multiple=True, type=click.Choice(list(COMPLEXITY)), help="Also score the real package."
+)
+@click.option("--reference-python", help="A Python that has mediapipe 0.10.21.  [default: installed with pip]")
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Format of the labels.  [default: found by its files]")
 @click.option("--split", help="Part of the dataset: train, val, a source of our own JSON lines, ...")
-@click.option("--labelled-by", type=click.Choice(LABELLED_BY), help="Who made the labels, where you know better.")
+@click.option("--labelled-by", type=click.Choice(get_args(LabelledBy)), help="Who made the labels, if you know better.")
 @click.option("--allow-missing", is_flag=True, help="Leave out images that are not there.")
-@click.option("--max-hands", type=int, help="[default: as many as the fullest image holds, at least 2]")
+@click.option("--max-hands", type=int, help="[default: the largest number of labelled hands in an image, at least 2]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the report.  [default: out/evaluate/NAME]")
 def evaluate(
     dataset: Path,
@@ -47,8 +46,8 @@ def evaluate(
 ) -> None:
     """Score trackers on the labelled photos or clips in DATASET and write a report.
 
-    The first of --models is what the others are compared with, or the --reference where there is one. What was
-    predicted is kept beside the report: a run that broke off goes on, and a second one only scores.
+    All models are compared with the --reference, or with the first of --models if there is none. Predictions are kept
+    beside the report: an interrupted run continues where it stopped, and a second run only computes the scores.
 
     \b
     knuckle evaluate freihand/ --models mediapipe --models my_bundle/
@@ -56,10 +55,10 @@ def evaluate(
     knuckle evaluate coco/ --models my_package.my_module:my_tracker
     """
     labels = read_dataset(dataset, **reading)
-    candidates, against = _candidates(models or (catalogue.DEFAULT,), references, reference_python)
+    trackers, against = _trackers(models or (catalogue.DEFAULT,), references, reference_python)
     folder = out or Path("out") / "evaluate" / _file_name(labels.name)
-    made = run(labels, candidates, folder, fullest(labels) if max_hands is None else max_hands)
-    from knuckle.evaluate.report import terminal, write_report  # draws, so it is imported when there is something to
+    made = run(labels, trackers, folder, most_hands(labels) if max_hands is None else max_hands)
+    from knuckle.evaluate.report import terminal, write_report  # heavy: imported when there is something to report
     from knuckle.evaluate.score import score
 
     found = score(labels, made, against)
@@ -69,11 +68,10 @@ def evaluate(
     click.echo(f"report   {pages.html}\n         {pages.markdown}")
 
 
-def _candidates(
+def _trackers(
     models: Sequence[str], references: Sequence[str], python: str | None
 ) -> tuple[list[TrackerUnderTest], dict[str, str]]:
-    """All trackers, and with which one each model is compared: the reference of the same name, the first one, or the
-    first model."""
+    """All trackers, and which one each model is compared with: the reference of the same name, else the first one."""
     real = {name: reference_tracker(name, python) for name in dict.fromkeys(references)}
     ours = {name: tracker_from(name) for name in dict.fromkeys(models)}
     first = next(iter([*real.values(), *ours.values()]))
@@ -81,28 +79,24 @@ def _candidates(
     return [*real.values(), *ours.values()], against
 
 
-def fullest(dataset: Dataset) -> int:
-    """How many hands the fullest image holds, at least 2: a limit below would count as missed hands."""
-    shots = [*dataset.shots, *(shot for clip in dataset.clips for shot in clip.shots)]
-    return max([2, *(len(shot.hands or ()) for shot in shots)])
-
-
-def run(dataset: Dataset, candidates: Sequence[TrackerUnderTest], folder: Path, max_hands: int) -> list[Predictions]:
-    """Every candidate over the dataset, with a progress bar; what is there already is read."""
+def run(dataset: Dataset, trackers: Sequence[TrackerUnderTest], folder: Path, max_hands: int) -> list[Predictions]:
+    """Run every tracker over the dataset, with a progress bar. Predictions that are in the folder are read."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     if max_hands < 1:
-        raise InputError(f"--max-hands must be a whole number from 1 up, got {max_hands}")
+        raise InputError(f"--max-hands must be at least 1, got {max_hands}")
     console, made = Console(stderr=True, highlight=False), []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    images = count_images(dataset)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        for one in candidates:
-            bar = progress.add_task(one.name, total=count_images(dataset))
+        for one in trackers:
+            bar = progress.add_task(one.name, total=images)
             path = folder / "predictions" / f"{_file_name(dataset.name)}.{_file_name(one.name)}.parquet"
             made.append(predict(one, dataset, path, max_hands, functools.partial(progress.advance, bar)))
     return made
 
 
 def _file_name(text: str) -> str:
+    """The text with _ for every character that a file name should not have."""
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)

@@ -115,6 +115,12 @@ def count_images(dataset: Dataset) -> int:
     return count
 
 
+def most_hands(dataset: Dataset) -> int:
+    """The largest number of labelled hands in an image, at least 2. A lower limit would cause missed hands."""
+    shots = [*dataset.shots, *(shot for clip in dataset.clips for shot in clip.shots)]
+    return max([2, *(len(shot.hands or ()) for shot in shots)])
+
+
 def prediction_of(frame: Frame, answer: Answer | Sequence[Any]) -> ImagePrediction:
     """A tracker's answer for a frame as an `ImagePrediction`.
 
