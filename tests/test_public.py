@@ -29,6 +29,7 @@ PATHS = {
     "knuckle.graph_view": ("as_mermaid", "diagram_of"),
     "knuckle.hand": ("HandLandmarker",),
     "knuckle.palm": ("UPRIGHT_RAD",),
+    "knuckle.pbtxt": ("as_pbtxt",),
     "knuckle.profile": ("Profile",),
     "knuckle.tracker": ("HandTracker", "Networks"),
     "knuckle.zoo": ("find",),

@@ -33,9 +33,11 @@ def read(source: Any, *, live: bool | None = None) -> Reader:
             True for cameras and rtsp, False for everything else.
 
     Returns:
-        A Reader. Iterate over it for `Frame`s: RGB uint8 images, upright, with times in seconds.
+        A Reader. Iterate over it for `Frame`s: RGB uint8 images, upright, with times in seconds. Each iteration starts
+        at the beginning. Use it as a context manager, or call `close`, if you stop before the end.
 
     Raises:
+        InputError: an array or PIL image has an unsupported type or shape.
         SourceError: the source does not exist or cannot be read. A video that ends early raises it from the
             iteration, after its last good frame.
     """
