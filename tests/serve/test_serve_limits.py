@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from knuckle.errors import InputError
 from knuckle.serve import files
+from knuckle.serve.deadlines import HeaderDeadlines, with_deadlines
 from knuckle.serve.limits import Limits, TokenBucket, host_of, is_loopback, require_token
 from knuckle.serve.server import create_server
 from knuckle.serve.service import Service
@@ -66,6 +67,17 @@ def test_the_header_deadline_does_not_limit_the_answer(photo: bytes) -> None:
             time.sleep(0.6)
             connection.send(photo)
             assert receive(connection)["hands"]
+
+
+def test_a_client_that_has_gone_before_it_is_accepted_is_no_error() -> None:
+    class Gone(asyncio.Transport):
+        """A socket without a peer."""
+
+    headers = HeaderDeadlines(lambda scope, receive, send: asyncio.sleep(0), 1)
+    protocol = with_deadlines(asyncio.Protocol, headers, 1)()
+    protocol.connection_made(Gone())
+    protocol.connection_lost(None)
+    assert headers.timers == {}
 
 
 def test_only_the_public_names_of_uvicorn_are_used() -> None:

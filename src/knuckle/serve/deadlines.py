@@ -81,10 +81,12 @@ def with_deadlines(protocol: type[asyncio.Protocol], headers: HeaderDeadlines, s
 
     class Limited(protocol):  # type: ignore[valid-type, misc]
         def connection_made(self, transport: asyncio.Transport) -> None:
-            self.peer: Client = transport.get_extra_info("peername")[:2]
+            peer = transport.get_extra_info("peername")
+            self.peer: Client | None = (peer[0], peer[1]) if peer else None  # None: the client has gone already
             self.unread = Timer(send_s, transport.abort)
             super().connection_made(transport)
-            headers.connected(self.peer, transport)
+            if self.peer:
+                headers.connected(self.peer, transport)
 
         def pause_writing(self) -> None:
             super().pause_writing()
@@ -96,7 +98,8 @@ def with_deadlines(protocol: type[asyncio.Protocol], headers: HeaderDeadlines, s
 
         def connection_lost(self, exc: Exception | None) -> None:
             self.unread.stop()
-            headers.disconnected(self.peer)
+            if self.peer:
+                headers.disconnected(self.peer)
             super().connection_lost(exc)
 
     return Limited
