@@ -72,10 +72,12 @@ class TrackedClip:
 
     @property
     def times_s(self) -> list[float]:
+        """Time of each frame in seconds."""
         return [frame.time_s for frame in self.frames]
 
     @property
     def is_labelled_throughout(self) -> bool:
+        """Whether every frame is labelled."""
         return len(self.shots) == len(self.frames)
 
     @cached_property

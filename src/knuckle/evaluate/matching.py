@@ -66,6 +66,7 @@ class MatchedImage:
 
     @property
     def labels(self) -> tuple[LabelledHand, ...]:
+        """The labelled hands; () if there are none."""
         return self.shot.hands or ()
 
     @property

@@ -76,7 +76,8 @@ def _image(rows: list[dict[str, Any]]) -> ImagePrediction:
     first = rows[0]
     palms = None
     if first["palms"] is not None:
-        palms = tuple(_palm(np.asarray(numbers, np.float32)) for numbers in first["palms"])
+        numbers = np.reshape(np.asarray(first["palms"], np.float32), (-1, 19))
+        palms = tuple(Palm(row[1:5], row[5:].reshape(7, 2), float(row[0])) for row in numbers)
     return ImagePrediction(
         source=first["source"],
         frame=first["frame"],
@@ -87,10 +88,6 @@ def _image(rows: list[dict[str, Any]]) -> ImagePrediction:
         searched=first["searched"],
         ms=first["ms"],
     )
-
-
-def _palm(numbers: Any) -> Palm:
-    return Palm(numbers[1:5], numbers[5:].reshape(7, 2), float(numbers[0]))
 
 
 def _hand(row: dict[str, Any]) -> Hand:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.datasets.labels import Clip, Dataset, Shot
+from knuckle.datasets.labels import Dataset, Shot
 from knuckle.errors import InputError
 from knuckle.evaluate import clip_metrics, image_metrics
 from knuckle.evaluate.clip_metrics import TrackedClip, follow_clip
@@ -74,7 +74,10 @@ def score(dataset: Dataset, predictions: Sequence[Predictions], against: Mapping
         tables += image_tables(images, rivals, note)
         images = {name: in_common_unit(of) for name, of in images.items()}
     if dataset.clips:
-        clips = {one.model: _clips_of(dataset.clips, one, images[one.model]) for one in predictions}
+        clips = {}
+        for one in predictions:
+            frames = {(image.shot.source, image.shot.frame): image for image in images[one.model] if not image.photo}
+            clips[one.model] = [follow_clip(clip, one, frames) for clip in dataset.clips]
         tables.append(_table("video", clip_samples(clips), rivals, note))
     return Score(
         dataset,
@@ -83,11 +86,6 @@ def score(dataset: Dataset, predictions: Sequence[Predictions], against: Mapping
         tuple(curves(images)) if labelled else (),
         tuple(case for name in names for case in worst(name, images[name])),
     )
-
-
-def _clips_of(clips: Sequence[Clip], predictions: Predictions, images: Sequence[MatchedImage]) -> list[TrackedClip]:
-    by_image = {(one.shot.source, one.shot.frame): one for one in images if not one.photo}
-    return [follow_clip(clip, predictions, by_image) for clip in clips]
 
 
 def image_tables(images: Mapping[str, Sequence[MatchedImage]], rivals: Mapping[str, str], note: str) -> list[Table]:

@@ -80,7 +80,7 @@ def _read(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
     for number, found in enumerate(objects_in(file, whole, "annotations")):
         with row_of(file, f"annotations[{number}]"):
             category = categories.get(found.get("category_id"), {})
-            if _is_hand(found, category):
+            if len(category.get("keypoints") or ()) == 21 or len(found.get("keypoints") or ()) == 63:
                 hands[found["image_id"]].append(_hand(found, category, orders.get(found.get("category_id"), range(21))))
     images = images_in(file, whole)
     if strangers := hands.keys() - images.keys():
@@ -88,14 +88,15 @@ def _read(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
     shots = []
     for key, image in images.items():
         with row_of(file, f"image {key}"):
-            shots.append(_shot(_picture(file, str(image["file_name"])), image, hands[key]))
+            source = str(_image_path(file, str(image["file_name"])))
+            known = [hand for hand in hands[key] if hand is not None]
+            shown, complete = visible_hands(known, complete=len(known) == len(hands[key]))
+            size = (int(image["width"]), int(image["height"]))
+            group = source.split(".rf.")[0]  # Roboflow's altered copies of one photo are NAME.rf.HASH.jpg
+            shots.append(Shot(source, 0, 0.0, size, shown, complete, group=group))
     named = (str(entry.get("name") or "") for entry in _listed(whole, "licenses") if isinstance(entry, dict))
     note = "the file does not say who made the labels; people are assumed"
     return Dataset(split, tuple(shots), licence=", ".join(filter(None, dict.fromkeys(named))), note=note)
-
-
-def _is_hand(found: Mapping[str, Any], category: Mapping[str, Any]) -> bool:
-    return len(category.get("keypoints") or ()) == 21 or len(found.get("keypoints") or ()) == 63
 
 
 def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence[int]) -> LabelledHand | None:
@@ -122,7 +123,7 @@ def _side(found: Mapping[str, Any], category: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _picture(file: Path, name: str) -> Path:
+def _image_path(file: Path, name: str) -> Path:
     """The path of an image: beside the file, in images/ there or above, or in a folder named like the split."""
     name = name.replace("\\", "/")
     above, split = file.parent.parent, file.stem.removeprefix("person_keypoints_")
@@ -130,13 +131,6 @@ def _picture(file: Path, name: str) -> Path:
     folders = (*beside, above / "images" / split, above / "images", above / split, above)
     tried = [folder / part for part in dict.fromkeys((name, Path(name).name)) for folder in folders]
     return next((path for path in tried if path.is_file()), tried[0])
-
-
-def _shot(picture: Path, image: Mapping[str, Any], hands: Sequence[LabelledHand | None]) -> Shot:
-    known = [hand for hand in hands if hand is not None]
-    shown, complete = visible_hands(known, complete=len(known) == len(hands))
-    group = str(picture).split(".rf.")[0]  # Roboflow's altered copies of one photo are NAME.rf.HASH.jpg
-    return Shot(str(picture), 0, 0.0, (int(image["width"]), int(image["height"])), shown, complete, group=group)
 
 
 def _order_of(category: Mapping[str, Any]) -> Sequence[int]:

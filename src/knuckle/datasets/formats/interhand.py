@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from knuckle.datasets.labels import Dataset, LabelledHand, Shot
 from knuckle.datasets.parsing import (
@@ -23,7 +22,6 @@ from knuckle.datasets.parsing import (
     project,
     row_of,
 )
-from knuckle.results import FloatArray
 
 # Their place of each of our landmarks: each finger from tip to base, then the wrist.
 ORDER = [20] + [4 * finger + 3 - joint for finger in range(5) for joint in range(4)]
@@ -83,8 +81,11 @@ def _shot(
     hands = []
     for side in sides:
         order = np.array(ORDER) + (0 if side == "Right" else 21)
-        if valid[order].any():
-            hands.append(_hand(in_camera_m[order], valid[order], matrix, side))
+        known = valid[order]
+        if known.any():
+            xyz = np.where(known[:, None], in_camera_m[order], np.nan).astype(np.float32)
+            wrist_known = known[0]  # without it the hand has no valid position in space
+            hands.append(LabelledHand(None, project(xyz, matrix), xyz if wrist_known else None, side))
     box = box_from_corner(found["bbox"])  # around both hands if there are two
     if len(sides) == 1 and hands:
         hands = [replace(hands[0], box=box)]
@@ -95,9 +96,3 @@ def _shot(
         complete=len(hands) == 2,
         group=f"capture {image['capture']} {image.get('seq_name', image['frame_idx'])}",
     )
-
-
-def _hand(xyz: FloatArray, valid: npt.NDArray[np.bool_], matrix: FloatArray, side: str) -> LabelledHand:
-    """A hand from (21, 3) metres in camera space; points that are not `valid` become NaN."""
-    known = np.where(valid[:, None], xyz, np.nan).astype(np.float32)
-    return LabelledHand(landmarks=project(known, matrix), world=known if valid[0] else None, handedness=side)
