@@ -1,4 +1,4 @@
-"""The ablations of docs/training.md: the effect of data, head, decoder, loss and teacher, all else equal.
+"""The ablations of docs/training_log.md: the effect of data, head, decoder, loss and teacher, all else equal.
 
     python benchmarks/ablations.py data heads teacher --real REAL.jsonl --renders RENDERS/ \\
         --check photos=REAL.jsonl@held_out --check renders=HELD_OUT/ --steps 1500

@@ -43,8 +43,9 @@ def pages() -> dict[Path, dict[str, str]]:
     """The generated tables of each document by their marks."""
     networks, palms, ablations = read("networks"), read("palms"), read("ablations")
     ours, mixed = (read(f"accuracy_{name}")["datasets"] for name in ("knuckle", MIXED))
-    training = {name: ablation(ablations[name], LANDMARK_FIGURES) for name in ("data", "heads", "teacher")}
-    palm_rows = {"ablation": "palm", "teacher": "palm_teacher"}
+    hand_rows = {"data": "data", "heads": "heads", "hand_teacher": "teacher"}
+    training = {mark: ablation(ablations[name], LANDMARK_FIGURES) for mark, name in hand_rows.items()}
+    training |= {name: ablation(ablations[name], PALM_FIGURES) for name in ("palm", "palm_teacher")}
     return {
         README: readme_tables(),
         DOCS / "model_hand.md": {"card": hand_card(networks, mixed)},
@@ -63,10 +64,7 @@ def pages() -> dict[Path, dict[str, str]]:
             "free": alarms(palms["free"], palms["models"]),
             "accuracy": accuracy(ours),
         },
-        DOCS / "training.md": training | {"shapes": shapes(read("shapes"))},
-        DOCS / "training_palm.md": {
-            place: ablation(ablations[name], PALM_FIGURES) for place, name in palm_rows.items()
-        },
+        DOCS / "training_log.md": training | {"shapes": shapes(read("shapes"))},
         DOCS / "web.md": {"speed": browser(read("web"))},
         DOCS / "graph.md": {"overhead": overhead(read("graph_overhead"))},
     }

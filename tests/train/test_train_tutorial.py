@@ -1,10 +1,12 @@
-"""docs/training.md in miniature, all through the command line: labels, train, export, track."""
+"""The commands of docs/training.md on a few drawn hands: train, export, evaluate, track."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,27 +20,38 @@ pytest.importorskip("litert_torch")
 from knuckle.cli import app as cli  # noqa: E402
 from knuckle.errors import Error  # noqa: E402
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+BRIEF = ["--steps", "20", "--batch", "4", "--rate", "0.00004", "--warmup", "4", "--precision", "float32"]
 
-def test_fine_tuning_on_ones_own_photos(tmp_path: Path) -> None:
-    labels, run, mine = write_yolo(tmp_path / "labels", 6), tmp_path / "run", tmp_path / "mine"
+
+def test_fine_tuning_on_ones_own_photos(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The four commands of the page, with fewer steps."""
+    block = re.search(r"Four commands.*?```\n(.*?)```", (DOCS / "training.md").read_text(), re.S)
+    assert block
+    train, export, evaluate, track = (shlex.split(line)[1:] for line in block.group(1).splitlines())
+    write_yolo(tmp_path / "photos", 6)
+    shutil.copy(clip, tmp_path / "clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    run, mine = tmp_path / "runs" / "mine", tmp_path / "mine"
     torch.set_num_threads(1)
     runner = CliRunner()
-    command = ["train", "hand", "--init", "mediapipe", "--data", f"{labels}@train", "--check", f"{labels}@val"]
-    command += ["--steps", "20", "--batch", "4", "--rate", "0.00004", "--warmup", "4", "--precision", "float32"]
-    trained = runner.invoke(cli.cli, [*command, "--out", str(run), "--log-every", "5"], catch_exceptions=False)
+    trained = runner.invoke(cli.cli, [*train, *BRIEF, "--log-every", "5"], catch_exceptions=False)
     assert trained.exit_code == 0
-    assert "steps    20 of 20" in trained.output and str(run / "checkpoint.pt") in trained.output
+    assert "steps    20 of 20" in trained.output and "runs/mine/checkpoint.pt" in trained.output
     with (run / "evaluate.csv").open() as file:
         errors = [float(row["error"]) for row in csv.DictReader(file)]
     assert errors[-1] < 0.9 * errors[0]  # on hands that it did not see
     assert json.loads((run / "config.json").read_text())["init"] == "mediapipe"
 
-    exported = runner.invoke(
-        cli.cli, ["export", str(run / "checkpoint.pt"), "--out", str(mine)], catch_exceptions=False
-    )
+    exported = runner.invoke(cli.cli, export, catch_exceptions=False)
     assert exported.exit_code == 0 and (mine / "bundle.json").is_file()
 
-    photos = tmp_path / "labels" / "images" / "val"
+    evaluated = runner.invoke(cli.cli, evaluate, catch_exceptions=False)
+    assert evaluated.exit_code == 0 and "mine" in evaluated.output
+    assert runner.invoke(cli.cli, track, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "hands.mp4").stat().st_size > 1000
+
+    photos = tmp_path / "photos" / "images" / "val"
     tracking = ["track", str(photos), "--models", str(mine), "--save", str(tmp_path / "hands.jsonl")]
     tracked = runner.invoke(cli.cli, tracking, catch_exceptions=False)
     assert tracked.exit_code == 0
@@ -73,9 +86,11 @@ def test_what_goes_wrong_is_one_line(command: list[str], words: str, tmp_path: P
     assert "\n" not in str(result.exception)
 
 
-def test_every_flag_that_the_page_names_exists() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text()
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", page)) - {"--nproc-per-node"}
-    commands = (["train", "hand"], ["export"], ["synth", "hands"], ["track"], ["evaluate"])
+@pytest.mark.parametrize("page", ["training.md", "training_palm.md"])
+def test_every_flag_that_the_pages_name_exists(page: str) -> None:
+    text = (DOCS / page).read_text()
+    of_others = {"--nproc-per-node", "--free", "--place"}  # of torchrun and of the recipes
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text)) - of_others
+    commands = (["train", "hand"], ["train", "palm"], ["export"], ["synth", "hands"], ["track"], ["evaluate"])
     shown = "".join(CliRunner().invoke(cli.cli, [*command, "--help"]).output for command in commands)
     assert named and named <= set(re.findall(r"--[a-z][a-z-]*[a-z]", shown)), named

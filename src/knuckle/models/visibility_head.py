@@ -2,7 +2,8 @@
 
 The published networks have no visibility output. All their heads read one vector of pooled features (1152 numbers in
 the full network, 672 in the lite one). Our head, a perceptron with one hidden layer, reads them too and gives 21
-probabilities. It was trained on renders, where visibility is known exactly, with the network frozen (docs/training.md).
+probabilities. It was trained on renders, where visibility is known exactly, with the network frozen
+(docs/training_log.md).
 It becomes part of the network's file, as the output `visibility`, so every engine runs it and nothing else changes.
 """
 
