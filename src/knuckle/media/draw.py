@@ -174,7 +174,7 @@ def _draw_hidden(picture: Image, hand: Hand, hidden: npt.NDArray[np.bool_], widt
     for point in np.flatnonzero(hidden):
         place = hand.landmarks[point, :2] - np.array([x0, y0])
         _dot(over, place, 1.2 * width, JOINT_COLOURS[point])
-        _disc(over, place, 0.6 * width, OUTLINE)
+        _disc(over, points[point].tolist(), 0.6 * width, OUTLINE)
     cv2.addWeighted(over, HIDDEN_OPACITY, patch, 1 - HIDDEN_OPACITY, 0, dst=patch)
 
 
@@ -220,13 +220,14 @@ def _lines(picture: Image, lines: Sequence[tuple[Any, Colour]], width: int) -> N
 
 def _dot(picture: Image, point: FloatArray, radius: float, colour: Any) -> None:
     """Draw a filled circle with an outline of one pixel."""
-    _disc(picture, point, radius + 1, OUTLINE)
-    _disc(picture, point, radius, colour)
+    centre = _fixed(point).tolist()
+    _disc(picture, centre, radius + 1, OUTLINE)
+    _disc(picture, centre, radius, colour)
 
 
-def _disc(picture: Image, point: FloatArray, radius: float, colour: Any) -> None:
-    centre, whole = _fixed(point).tolist(), 1 << SUBPIXEL_BITS
-    cv2.circle(picture, centre, round(radius * whole), colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
+def _disc(picture: Image, centre: Any, radius: float, colour: Any) -> None:
+    """Draw a filled circle around a fixed-point centre."""
+    cv2.circle(picture, centre, round(radius * (1 << SUBPIXEL_BITS)), colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _fixed(points: FloatArray) -> Any:
