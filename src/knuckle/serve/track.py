@@ -22,7 +22,7 @@ POLICY_VIOLATION = 1008  # close code of RFC 6455
 KEYS = {"token", "options", "time_s", "reset"}
 
 
-class Close(Exception):
+class CloseConnection(Exception):
     """Ends a connection.
 
     Args:
@@ -45,7 +45,7 @@ class Changes:
 
 
 @dataclass
-class Waiting:
+class QueuedImage:
     """An image that waits: its number in the connection, the file, its time, and the changes to make before."""
 
     frame: int
@@ -58,11 +58,11 @@ class Waiting:
 class Mailbox:
     """Passes the newest image from the reading to the answering task; an image that is not taken is replaced."""
 
-    newest: Waiting | None = None
+    newest: QueuedImage | None = None
     dropped: list[int] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def put(self, image: Waiting) -> None:
+    def put(self, image: QueuedImage) -> None:
         """Leave an image; it inherits the changes of the image that it replaces."""
         if self.newest is not None:
             self.dropped.append(self.newest.frame)
@@ -73,7 +73,7 @@ class Mailbox:
         self.newest = image
         self.arrived.set()
 
-    async def take(self) -> tuple[Waiting, list[int]]:
+    async def take(self) -> tuple[QueuedImage, list[int]]:
         """Wait for an image; return it and the numbers of the images that were replaced."""
         await self.arrived.wait()
         self.arrived.clear()
@@ -92,7 +92,7 @@ async def track(socket: WebSocket) -> None:
             await socket.accept()
             try:
                 await converse(socket, service)
-            except Close as close:
+            except CloseConnection as close:
                 if close.code is not None:
                     with suppress(RuntimeError, WebSocketDisconnect):  # the client was faster
                         await socket.close(close.code, close.reason)
@@ -125,18 +125,18 @@ async def require_token_message(socket: WebSocket, service: Service) -> None:
     """Take the token from the first message, because browsers cannot send an Authorization header.
 
     Raises:
-        Close: the token is missing or wrong.
+        CloseConnection: the token is missing or wrong.
     """
     try:
         message = await asyncio.wait_for(socket.receive(), service.limits.hello_s)
     except asyncio.TimeoutError:
-        raise Close(POLICY_VIOLATION, 'missing token: the first message must be {"token": "..."}') from None
+        raise CloseConnection(POLICY_VIOLATION, 'missing token: the first message must be {"token": "..."}') from None
     if message["type"] == "websocket.disconnect":
-        raise Close
+        raise CloseConnection
     given = parse_json(message.get("text") or "")
     if not isinstance(given, dict) or not service.is_token(given.get("token")):
         await asyncio.sleep(0.5)  # makes guessing slow; meanwhile this connection occupies a slot
-        raise Close(POLICY_VIOLATION, 'missing or wrong token: the first message must be {"token": "..."}')
+        raise CloseConnection(POLICY_VIOLATION, 'missing or wrong token: the first message must be {"token": "..."}')
 
 
 async def read_messages(socket: WebSocket, service: Service, mailbox: Mailbox, start_s: float) -> None:
@@ -148,13 +148,13 @@ async def read_messages(socket: WebSocket, service: Service, mailbox: Mailbox, s
         try:
             message = await asyncio.wait_for(socket.receive(), limits.idle_s)
         except asyncio.TimeoutError:
-            raise Close(POLICY_VIOLATION, f"no message for {limits.idle_s:g} s") from None
+            raise CloseConnection(POLICY_VIOLATION, f"no message for {limits.idle_s:g} s") from None
         if message["type"] == "websocket.disconnect":
-            raise Close
+            raise CloseConnection
         await take_when_ready(bucket)
         if (data := message.get("bytes")) is not None:
             taken_s = time.monotonic() - start_s if changes.time_s is None else changes.time_s
-            mailbox.put(Waiting(frame, data, taken_s, changes))
+            mailbox.put(QueuedImage(frame, data, taken_s, changes))
             frame, changes = frame + 1, Changes()
         elif problem := apply_message(message.get("text") or "", changes):
             await send(socket, json.dumps({"error": problem}))
@@ -203,13 +203,13 @@ async def answer_images(socket: WebSocket, service: Service, mailbox: Mailbox) -
         await send(socket, text)
 
 
-def track_image(tracker: HandTracker, waiting: Waiting, dropped: list[int], max_pixels: int) -> str:
+def track_image(tracker: HandTracker, queued: QueuedImage, dropped: list[int], max_pixels: int) -> str:
     """The answer to one image as JSON; runs in a worker thread."""
-    answer: dict[str, Any] = {"frame": waiting.frame, "time_s": round(waiting.time_s, 6), "dropped": dropped}
+    answer: dict[str, Any] = {"frame": queued.frame, "time_s": round(queued.time_s, 6), "dropped": dropped}
     start = time.perf_counter()
     try:
-        image = decode_image(waiting.data, max_pixels)
-        hands = [hand.to_dict() for hand in tracker(image, waiting.time_s)]
+        image = decode_image(queued.data, max_pixels)
+        hands = [hand.to_dict() for hand in tracker(image, queued.time_s)]
     except (Refused, Error) as error:
         return json.dumps({**answer, "error": str(error)})
     ms = round(1000 * (time.perf_counter() - start), 2)
@@ -221,4 +221,4 @@ async def send(socket: WebSocket, text: str) -> None:
     try:
         await socket.send_text(text)
     except (RuntimeError, WebSocketDisconnect):  # the connection was closed meanwhile
-        raise Close from None
+        raise CloseConnection from None
