@@ -1,10 +1,10 @@
-"""Pictures and figures of docs/synthetic.md.
+"""Images and measurements of docs/synthetic.md.
 
 python docs/make_synthetic.py sheets                  # the contact sheets
-python docs/make_synthetic.py evaluate --count 5000   # the reference bundle on crops and scenes
-python docs/make_synthetic.py offsets --count 2000    # its landmarks against ours, joint by joint
+python docs/make_synthetic.py evaluate --count 5000   # recall and error of the reference bundle on crops and scenes
+python docs/make_synthetic.py offsets --count 2000    # its landmarks relative to ours, joint by joint
 python docs/make_synthetic.py clip                    # examples/hands.mp4
-python docs/make_synthetic.py tables                  # writes what was measured into docs/synthetic.md
+python docs/make_synthetic.py tables                  # write the measurements into docs/synthetic.md
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PALM_JOINTS = {0, 1, 5, 9, 13, 17}
 
 
 def sheets(count: int) -> None:
-    """64 crops and 32 scenes, plain, and half of the crops with their labels."""
+    """64 crops, the first 32 of them with their labels, and 32 scenes, every fourth with its labels."""
     crops = list(samples_of(Recipe("hands", 64, 256, seed=2026), range(64)))
     save_sheet(ROOT / "docs/images/synth_hands.jpg", contact_sheet([s.image for s in crops], 8), 84)
     drawn = [draw_labels(sample.image, sample.hands, zoom=1) for sample in crops[:32]]
@@ -63,7 +63,7 @@ EXAMPLE_SEED, EXAMPLE_ACTS = 20, ("wave", "two", "ok", "cross", "open")
 
 
 def look_at_crops(numbers: range) -> list[dict[str, Any]]:
-    """What the reference network says of crops, one row for each that shows most of a hand."""
+    """The reference landmark network on crops: one row per crop that shows most of a hand, or no hand."""
     networks, rows = knuckle.load(threads=1), []
     for sample in samples_of(Recipe("hands", 1, 256, seed=77), numbers):
         kind = sample.scene["crop"]["kind"]
@@ -86,7 +86,7 @@ def look_at_crops(numbers: range) -> list[dict[str, Any]]:
 
 
 def look_at_scenes(numbers: range) -> list[dict[str, Any]]:
-    """Which palms of scenes the reference detector finds, one row per hand, and one per false alarm."""
+    """The reference palm detector on scenes: one row per hand, one per false positive and one per scene."""
     networks, rows = knuckle.load(threads=1), []
     for sample in samples_of(Recipe("scenes", 1, 384, seed=78), numbers):
         palms = knuckle.detect_palms(sample.image, networks)
@@ -109,7 +109,7 @@ def look_at_scenes(numbers: range) -> list[dict[str, Any]]:
 
 
 def palm_difference(truth: LabelledHand, palm: Any) -> dict[str, Any]:
-    """How the detector's square differs from the label's: size ratio, and shift in sides."""
+    """How the detector's box differs from the label's: ratio of sides, shift and key point distance in sides."""
     side = float(truth.palm[2] - truth.palm[0])
     shift = (palm.box[:2] + palm.box[2:] - truth.palm[:2] - truth.palm[2:]) / 2 / side
     spread = np.linalg.norm(palm.keypoints - truth.landmarks[list(PALM_LANDMARKS), :2], axis=1).mean() / side
@@ -117,7 +117,7 @@ def palm_difference(truth: LabelledHand, palm: Any) -> dict[str, Any]:
 
 
 def words_of(sample: Sample, truth: LabelledHand) -> dict[str, Any]:
-    """What tables group by."""
+    """The words that tables are grouped by."""
     about = truth.about or {}
     pose = str(about.get("pose", ""))
     covered = (truth.visibility == Visibility.HIDDEN) & ~np.array(truth.self_occluded, bool)
@@ -133,7 +133,7 @@ def words_of(sample: Sample, truth: LabelledHand) -> dict[str, Any]:
 
 
 def size_of(truth: LabelledHand) -> str:
-    """Palm side in 192 px, the input of the detector, as a range."""
+    """Side of the palm box in the detector's input of 192 px, as a range."""
     side = float(truth.palm[2] - truth.palm[0]) / 2
     for low, high in ((0, 6), (6, 10), (10, 16), (16, 32), (32, 64), (64, 999)):
         if low <= side < high:
@@ -142,13 +142,13 @@ def size_of(truth: LabelledHand) -> str:
 
 
 def palm_px(sample: Sample, truth: LabelledHand) -> float:
-    """Wrist to middle MCP as if it lay across the view, pixels: the error's unit."""
+    """The unit of the error: distance from wrist to middle MCP as seen from the front, pixels."""
     length = float(np.linalg.norm(truth.world[9] - truth.world[0]))
     return length * sample.camera["fx"] / float(truth.centre[2] + truth.world[0, 2])
 
 
 def evaluate(count: int) -> None:
-    """Found rate and error by pose, tone, light, size and glove."""
+    """Measure recall and error, also by pose, tone, light, size and glove."""
     rows = list(in_parts(look_at_crops, count))
     scenes = list(in_parts(look_at_scenes, max(200, count // 5)))
     hands = [row for row in rows if row["kind"] == "hand"]
@@ -176,6 +176,7 @@ def evaluate(count: int) -> None:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Number of hands, recall, and the median error of the found hands."""
     found = [row["error"] for row in rows if row["found"] and "error" in row]
     entry = {"hands": len(rows), "found": share(row["found"] for row in rows)}
     if found:
@@ -184,7 +185,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def groups(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    """The summary of each value of a word, those with at least 15 hands."""
+    """The summary for each value of a word that has at least 15 hands."""
     parts = defaultdict(list)
     for row in rows:
         parts[row[name]].append(row)
@@ -197,7 +198,11 @@ def share(flags: Iterable[bool]) -> float:
 
 
 def look_at_joints(numbers: range) -> list[Any]:
-    """Per bare hand that the network finds: (21, 2) difference in pixels, (21, 2, 3) pixels per metre, visible."""
+    """For each bare hand that the network finds: how its landmarks differ from ours.
+
+    (21, 2) difference in palm lengths, (21, 2, 3) its change per metre of offset along each axis of the joint,
+    (21,) whether the landmark is visible, and whether the skin is dark.
+    """
     networks, rows = knuckle.load(threads=1), []
     for sample in samples_of(Recipe("hands", 1, 256, seed=79), numbers, SceneMix(holding=0.0, gloves=0.0)):
         if not sample.hands or sample.camera["distortion"] or sample.scene["crop"]["kind"] == "wrong":
@@ -216,7 +221,7 @@ def look_at_joints(numbers: range) -> list[Any]:
 
 
 def joint_frames(truth: LabelledHand) -> Any:
-    """(21, 3, 3) columns along, ulnar, dorsal in camera axes: of the hand for palm joints, else of the bone."""
+    """(21, 3, 3) axes along, ulnar, dorsal (columns, camera axes): of the hand for palm joints, else of the bone."""
     world = truth.world.astype(float)
     distal = world[9] - world[0]
     distal /= np.linalg.norm(distal)
@@ -238,7 +243,7 @@ def joint_frames(truth: LabelledHand) -> Any:
 
 
 def offsets(count: int) -> None:
-    """The 3D offset of each joint that explains the network's differences from all sides, millimetres."""
+    """Measure the 3D offset of each joint that best explains the network's differences over all views, millimetres."""
     rows = list(in_parts(look_at_joints, count))
     table = {}
     for joint in HandLandmark:
@@ -246,7 +251,7 @@ def offsets(count: int) -> None:
         b = np.concatenate([away for away, _ in kept])
         a = np.concatenate([frame for _, frame in kept])
         weights = np.ones(len(b))
-        for _ in range(10):  # least absolute values by reweighting: wrong detections count little
+        for _ in range(10):  # least absolute error, by reweighting: wrong detections count little
             solution = np.linalg.lstsq(a * weights[:, None], b * weights, rcond=None)[0]
             weights = 1 / np.sqrt(np.maximum(np.abs(a @ solution - b), 0.02))
         before, after = (np.linalg.norm(v.reshape(-1, 2), axis=1) for v in (b, b - a @ solution))
@@ -261,7 +266,7 @@ def offsets(count: int) -> None:
 
 
 def in_parts(work: Callable[[range], list[Any]], count: int) -> Iterator[Any]:
-    """Rows of several processes, in order."""
+    """The rows that `work` makes of the numbers below `count`, in order, by two processes."""
     size = 100
     parts = [range(start, min(start + size, count)) for start in range(0, count, size)]
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
@@ -285,7 +290,7 @@ def main() -> None:
 
 
 def tables(count: int) -> None:
-    """What was measured, into the page between its marks."""
+    """Write the measurements into the page, between its marks."""
     results = json.loads(RESULTS.read_text())
     text = PAGE.read_text()
     for mark, lines in (
@@ -301,12 +306,12 @@ def tables(count: int) -> None:
 def crop_tables(crops: dict[str, Any]) -> list[str]:
     whole, nothing = crops["hands"], crops["nothing"]
     lines = [
-        f"{whole['hands']} crops of a hand: found {whole['found']:.1%}, median error {whole['error']:.3f} palms, "
-        f"the right side {whole['side_right']:.1%}. {nothing['crops']} crops without a hand: "
-        f"{nothing['taken for a hand']:.1%} taken for one.",
+        f"On {whole['hands']} crops of a hand: recall {whole['found']:.1%}, median error {whole['error']:.3f} palm "
+        f"lengths, handedness correct {whole['side_right']:.1%}. On {nothing['crops']} crops without a hand: "
+        f"{nothing['taken for a hand']:.1%} false positives.",
     ]
     for name in ("tone", "light", "glove", "hidden", "resolution", "pose"):
-        lines += ["", f"| {name} | hands | found | error |", "|---|---|---|---|"]
+        lines += ["", f"| {name} | hands | recall | error |", "|---|---|---|---|"]
         lines += [
             f"| {key} | {v['hands']} | {v['found']:.0%} | {v.get('error', '')} |" for key, v in crops[name].items()
         ]
@@ -316,21 +321,29 @@ def crop_tables(crops: dict[str, Any]) -> list[str]:
 def scene_tables(scenes: dict[str, Any]) -> list[str]:
     square = scenes["square"]
     lines = [
-        f"{scenes['scenes']} scenes with {scenes['palms']['hands']} hands that show a quarter of their landmarks: "
-        f"found {scenes['palms']['found']:.1%}; {scenes['false alarms']} detections where no hand is.",
-        f"The detector's square against the label's, median (10 % to 90 %): side {square['ratio'][1]} "
-        f"({square['ratio'][0]} to {square['ratio'][2]}), centre off by {square['shift'][1]} sides "
-        f"({square['shift'][0]} to {square['shift'][2]}), key points by {square['points'][1]}.",
+        f"On {scenes['scenes']} scenes with {scenes['palms']['hands']} hands that show at least a quarter of their "
+        f"landmarks: recall {scenes['palms']['found']:.1%}, {scenes['false alarms']} false positives.",
+        "",
+        "| the detector's box relative to the label's | median | 10 % to 90 % |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {square[key][1]} | {square[key][0]} to {square[key][2]} |"
+            for key, name in (
+                ("ratio", "side, ratio"),
+                ("shift", "distance of the centres, in sides"),
+                ("points", "distance of the key points, in sides"),
+            )
+        ),
     ]
     for name in ("size", "tone", "light", "glove"):
-        lines += ["", f"| {name} | hands | found |", "|---|---|---|"]
+        lines += ["", f"| {name} | hands | recall |", "|---|---|---|"]
         lines += [f"| {key} | {v['hands']} | {v['found']:.0%} |" for key, v in scenes[name].items()]
     return lines
 
 
 def offset_table(table: dict[str, Any]) -> list[str]:
     lines = [
-        "| landmark | along | ulnar | dorsal | median difference | without the offset |",
+        "| landmark | along, mm | ulnar, mm | dorsal, mm | difference | without the offset |",
         "|---|---|---|---|---|---|",
     ]
     for name, v in table.items():

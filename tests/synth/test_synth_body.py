@@ -1,4 +1,4 @@
-"""Laws of the bodies: closed, mirrored, rigid bones, alike alone and on a body, and close to what anny itself draws."""
+"""Bodies: closed meshes, exact mirror images, rigid bones, the same hand alone and on a body, shapes like anny's."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_landmarks_lie_inside_of_the_flesh(model: BodyModel) -> None:
         assert (apart > 0.0005 * scale).all() and (apart < 0.036 * scale).all()
 
 
-def test_bones_keep_their_lengths_whatever_the_pose(model: BodyModel) -> None:
+def test_bones_keep_their_lengths_in_every_pose(model: BodyModel) -> None:
     rng = np.random.default_rng(4)
     shape = model.random_shape(rng)
     bones = [(k, k + 1) for k in range(1, 20) if k % 4]
@@ -116,7 +116,7 @@ def test_children_are_small_and_men_are_larger_than_women(model: BodyModel) -> N
     assert palm(gender=1.0) < palm(gender=0.0)
 
 
-def test_local_changes_do_what_they_say(model: BodyModel, grown: Shape) -> None:
+def test_longer_fingers_are_longer(model: BodyModel, grown: Shape) -> None:
     longer = model.shape(Phenotype(height=0.36), local={"hand-fingers-length": 1.0})
     (_, more), (_, less) = longer.hand, grown.hand
     assert np.linalg.norm(more[12] - more[9]) > 1.03 * np.linalg.norm(less[12] - less[9])
@@ -139,7 +139,7 @@ def test_masks_are_shares_and_cover_what_they_name(model: BodyModel, grown: Shap
     assert hand.mesh.masks["forearm"][hand.mesh.vertices[:, 1] > 0.06].min() > 0.9
 
 
-def test_refining_keeps_constants_and_flat_things_flat() -> None:
+def test_subdivision_keeps_constants() -> None:
     cube = np.array([[0, 1, 2, 3], [4, 7, 6, 5], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]])
     for split in (np.ones((6, 4), bool), np.zeros((6, 4), bool)):
         recipe = subdivision.refine(cube, 8, split)
@@ -169,7 +169,7 @@ def test_bodies_hold_the_same_hands(model: BodyModel) -> None:
             apart, own = (np.linalg.norm(p[:, None] - p[None], axis=2) for p in (figure.hands[side], alone))
             np.testing.assert_allclose(apart, own, atol=1e-5)
             across = [np.cross(p[5] - p[0], p[17] - p[0]) @ (p[4] - p[0]) for p in (figure.hands[side], alone)]
-            assert across[0] * across[1] > 0  # no mirror image of it
+            assert across[0] * across[1] > 0  # not its mirror image
             near = np.linalg.norm(figure.mesh.vertices[None] - figure.hands[side][:, None], axis=2).min(axis=1)
             assert near.max() < 0.03
 
@@ -188,21 +188,21 @@ def test_an_arm_reaches_a_place_with_the_palm_to_the_camera(model: BodyModel, gr
 
 
 @pytest.mark.parametrize("name", grasps.TYPES)
-def test_grasps_hold_things_where_fingers_are(model: BodyModel, grown: Shape, name: str) -> None:
+def test_grasps_hold_objects_where_the_fingers_are(model: BodyModel, grown: Shape, name: str) -> None:
     grasp = grasps.random_grasp(grown, np.random.default_rng(7), name)
     np.testing.assert_allclose(grasp.rotation @ grasp.rotation.T, np.eye(3), atol=1e-5)
     assert np.linalg.det(grasp.rotation) == pytest.approx(1, abs=1e-4)
     parts = [mesh.vertices @ grasp.rotation.T + grasp.offset for _, mesh in make(grasp.kind, grasp.size)]
-    thing = np.concatenate(parts)
+    held = np.concatenate(parts)
     hand = model.posed_hand(grown, grasp.pose)
-    gap = np.linalg.norm(thing[::3, None] - hand.mesh.vertices[None, ::3], axis=2).min()
+    gap = np.linalg.norm(held[::3, None] - hand.mesh.vertices[None, ::3], axis=2).min()
     assert gap < (0.025 if grasp.kind in ("box", "book", "card", "phone") else 0.012)  # flat faces have no vertices
     again = grasp.mirrored().mirrored()
     np.testing.assert_allclose(again.offset, grasp.offset, atol=1e-7)
     np.testing.assert_allclose(again.rotation, grasp.rotation, atol=1e-6)
 
 
-def test_fingers_stop_at_a_thing_and_thick_things_keep_the_hand_open(model: BodyModel, grown: Shape) -> None:
+def test_fingers_stop_at_an_object_and_thick_objects_keep_the_hand_open(model: BodyModel, grown: Shape) -> None:
     joints = grown.hand[1]
     opened = []
     for radius in (0.012, 0.03, 0.045):
@@ -230,7 +230,7 @@ def test_pairs_of_hands_come_together(model: BodyModel, grown: Shape) -> None:
         assert np.linalg.norm(skins[0][:, None] - skins[1][None], axis=2).min() < 0.05, name
 
 
-def test_bad_words_are_refused_in_one_line(model: BodyModel, grown: Shape) -> None:
+def test_unknown_names_and_bad_numbers_are_refused(model: BodyModel, grown: Shape) -> None:
     with pytest.raises(InputError, match=r"'right'.*'Left' or 'Right'"):
         model.posed_hand(grown, NAMED["open"], "right")
     with pytest.raises(InputError, match=r"age is 40.*0 to 1"):

@@ -1,4 +1,4 @@
-"""Laws of the camera: what its lens and its sensor do to light."""
+"""The camera: what its lens and its sensor do to light."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def grey(image: np.ndarray) -> float:
     return float(image.astype(float).mean())
 
 
-def test_a_perfect_film_keeps_order_and_shape() -> None:
+def test_a_perfect_camera_keeps_order_and_shape() -> None:
     image = effects.apply_effects(gradient(), effects.CameraEffects(), np.random.default_rng(0))
     assert image.dtype == np.uint8 and image.shape == (96, 96, 3)
     assert (np.diff(image[40, :, 0].astype(int)) >= 0).all()
@@ -38,7 +38,7 @@ def test_one_stop_doubles_the_light() -> None:
     assert np.array_equal(up, doubled)
 
 
-def test_white_balance_takes_most_of_the_lights_colour_away() -> None:
+def test_white_balance_removes_most_of_the_colour_of_the_light() -> None:
     flat = np.full((64, 64, 3), 0.2, np.float32)
     warm = np.array([1.5, 1.0, 0.5], np.float32)
     plain = effects.apply_effects(flat * warm, effects.CameraEffects(), np.random.default_rng(0))
@@ -58,7 +58,7 @@ def test_noise_grows_with_its_strength_and_leaves_the_mean() -> None:
     assert abs(grey(images[1]) - grey(images[0])) < 1
 
 
-def test_the_same_source_of_chance_gives_the_same_picture() -> None:
+def test_the_same_random_state_gives_the_same_picture() -> None:
     for seed in range(5):
         made = []
         for _ in range(2):
@@ -68,14 +68,14 @@ def test_the_same_source_of_chance_gives_the_same_picture() -> None:
 
 
 @pytest.mark.parametrize("radius, length, angle", [(0.3, 0, 0), (3, 0, 0), (0.5, 9, 0.7), (2, 5, 3)])
-def test_blur_neither_makes_nor_loses_light(radius: float, length: float, angle: float) -> None:
+def test_blur_keeps_the_amount_of_light(radius: float, length: float, angle: float) -> None:
     kernel = effects.blur_kernel(radius, length, angle)
     assert kernel.sum() == pytest.approx(1, abs=1e-5)
     assert kernel.shape[0] % 2 == 1
     assert np.allclose(kernel, kernel[::-1, ::-1])
 
 
-def test_only_what_moves_is_streaked() -> None:
+def test_only_moving_objects_are_blurred() -> None:
     room = gradient()
     cover = np.zeros((96, 96), np.float32)
     cover[40:56, 40:56] = 1
@@ -98,7 +98,7 @@ def test_fisheye_rays_invert_the_projection() -> None:
     assert np.allclose(fisheye.fisheye_rays(plane, FISHEYE.distortion), points[:, :2], atol=2e-3)
 
 
-def test_the_pinhole_holds_all_that_the_fisheye_sees() -> None:
+def test_the_pinhole_contains_all_that_the_fisheye_sees() -> None:
     straight = fisheye.covering_pinhole(FISHEYE)
     corners = np.array([[0, 0], [119, 0], [0, 89], [119, 89], [60, 0], [0, 45]], float)
     plane = (corners - [FISHEYE.cx, FISHEYE.cy]) / [FISHEYE.fx, FISHEYE.fy]

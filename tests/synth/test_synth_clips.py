@@ -1,4 +1,4 @@
-"""Laws of the clips: smooth motion, ids that stay, truth for every frame."""
+"""Clips: smooth motion, stable ids, labels for every frame."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_frame_has_its_line_of_truth(written: Path) -> None:
+def test_every_frame_has_a_line_of_labels(written: Path) -> None:
     frames = list(knuckle.read(str(written)))
-    truth = [json.loads(line) for line in written.with_suffix(".jsonl").read_text().splitlines()]
-    assert len(frames) == len(truth) == SMALL.frames
-    assert [line["frame"] for line in truth] == list(range(SMALL.frames))
-    assert all(abs(line["time_s"] - frame.time_s) < 0.01 for line, frame in zip(truth, frames, strict=True))
-    assert all(line["camera"]["width"] == 160 for line in truth)
+    labels = [json.loads(line) for line in written.with_suffix(".jsonl").read_text().splitlines()]
+    assert len(frames) == len(labels) == SMALL.frames
+    assert [line["frame"] for line in labels] == list(range(SMALL.frames))
+    assert all(abs(line["time_s"] - frame.time_s) < 0.01 for line, frame in zip(labels, frames, strict=True))
+    assert all(line["camera"]["width"] == 160 for line in labels)
     assert sorted(path.name for path in written.parent.iterdir()) == [written.with_suffix(".jsonl").name, written.name]
 
 
@@ -49,7 +49,7 @@ def test_an_id_stays_with_its_hand(written: Path) -> None:
     assert sides and all(len(found) == 1 for found in sides.values())
 
 
-def test_clips_that_are_there_stay(written: Path) -> None:
+def test_existing_clips_are_kept(written: Path) -> None:
     before = written.stat().st_mtime_ns
     assert write_clips(written.parent, SMALL) == [written]
     assert written.stat().st_mtime_ns == before
@@ -74,6 +74,6 @@ def test_every_act_happens(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("change", [{"count": 0}, {"width": 161}, {"rate": 0}, {"seconds": 0}])
-def test_recipes_that_cannot_be_are_refused(change: dict[str, object]) -> None:
+def test_impossible_recipes_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(InputError):
         ClipRecipe(**change)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Laws of the labels: projection, visibility, palms, and their way through JSON."""
+"""Labels: projection, visibility, palms, JSON, and the cameras of crops."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_depth_in_pixels_has_the_scale_of_the_picture_at_the_wrist() -> None:
     assert np.allclose(found.world + found.centre, points, atol=1e-6)
 
 
-def test_visibility_tells_all_four_cases_apart() -> None:
+def test_visibility_distinguishes_all_four_cases() -> None:
     points = hand()
     points[20] = [2.0, 0, 0.6]  # outside
     depth = np.full((120, 160), 0.595)
@@ -117,7 +117,7 @@ def test_palm_squares_are_those_of_the_reference_detector(shared: Path) -> None:
     assert np.median(shifts) < 0.05
 
 
-def test_labels_survive_json() -> None:
+def test_labels_survive_a_round_trip_through_json() -> None:
     empty = taken(np.full((120, 160), np.inf), np.zeros((120, 160)))
     before = labels.label_hand(hand(), "Right", PINHOLE, empty, 3, 2, {"pose": "open"})
     after = hand_from_json(json.loads(json.dumps(hand_to_json(before))), details=True)
@@ -136,7 +136,7 @@ def test_broken_labels_are_refused_in_one_line() -> None:
             hand_from_json({**found, name: found[name][:20]})
 
 
-def test_cameras_survive_json() -> None:
+def test_cameras_survive_a_round_trip_through_json() -> None:
     found = labels.camera_to_dict(PINHOLE, np.eye(3), np.zeros(3))
     assert labels.camera_from_dict(json.loads(json.dumps(found))) == PINHOLE
 

@@ -1,4 +1,4 @@
-"""Laws of the hand's poses: joints keep within their ranges, mirror images are exact, motion has no jumps."""
+"""Hand poses: joints stay within their limits, fingers do not overlap, motion has no jumps."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_bones_keep_their_lengths(seed: int, share: float) -> None:
             np.testing.assert_allclose(length, np.linalg.norm(rest[k + 1] - rest[k]), atol=1e-9)
 
 
-def test_no_bend_is_a_flat_hand() -> None:
+def test_zero_angles_are_a_flat_hand() -> None:
     points = landmarks(HandPose())
     for first in (5, 9, 13, 17):
         along = np.diff(points[first : first + 4], axis=0)

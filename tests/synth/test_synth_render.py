@@ -56,13 +56,13 @@ def rays(camera: Camera) -> Floats:
     return np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, np.ones(x.shape)], -1).astype(np.float32)
 
 
-def first_hits(things: list[SceneObject], camera: Camera) -> tuple[Floats, np.ndarray]:
+def first_hits(objects: list[SceneObject], camera: Camera) -> tuple[Floats, np.ndarray]:
     """Depth and ids by Möller and Trumbore's intersection, triangle by triangle."""
     d = rays(camera).astype(np.float64)
     depth, ids = np.full(d.shape[:2], np.inf), np.zeros(d.shape[:2], int)
-    for thing in things:
-        for face in thing.mesh.faces:
-            a, b, c = thing.mesh.vertices[face].astype(np.float64)
+    for item in objects:
+        for face in item.mesh.faces:
+            a, b, c = item.mesh.vertices[face].astype(np.float64)
             p = np.cross(d, c - a)
             det = p @ (b - a)
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -70,7 +70,7 @@ def first_hits(things: list[SceneObject], camera: Camera) -> tuple[Floats, np.nd
                 q = np.cross(-a, b - a)
                 v, t = d @ q / det, (c - a) @ q / det
                 hit = (np.abs(det) > 1e-12) & (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0) & (t < depth)
-            depth, ids = np.where(hit, t, depth), np.where(hit, thing.id, ids)
+            depth, ids = np.where(hit, t, depth), np.where(hit, item.id, ids)
     return depth.astype(np.float32), ids
 
 
@@ -78,20 +78,20 @@ def luma(rgb: Floats) -> Floats:
     return rgb @ np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
-def random_things(rng: np.random.Generator, count: int) -> list[SceneObject]:
-    things = []
+def random_objects(rng: np.random.Generator, count: int) -> list[SceneObject]:
+    objects = []
     for k in range(count):
         centre = np.array([rng.uniform(-0.2, 0.2), rng.uniform(-0.2, 0.2), rng.uniform(0.4, 0.8)])
         corners = [tuple(map(float, centre + rng.normal(0, 0.12, 3))) for _ in range(3)]
-        things.append(SceneObject(sheet(corners), CHALK, 7 + k))  # type: ignore[arg-type]
-    return things
+        objects.append(SceneObject(sheet(corners), CHALK, 7 + k))  # type: ignore[arg-type]
+    return objects
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_depth_and_ids_agree_with_rays_cast_one_by_one(renderer: Renderer, seed: int) -> None:
-    things = random_things(np.random.default_rng(seed), 8)
-    picture = renderer.draw(things, CAMERA, EVEN)
-    depth, ids = first_hits(things, CAMERA)
+    objects = random_objects(np.random.default_rng(seed), 8)
+    picture = renderer.draw(objects, CAMERA, EVEN)
+    depth, ids = first_hits(objects, CAMERA)
     same = picture.ids == ids
     assert same.mean() > 0.995  # a ray through an edge may fall on either side
     both = same & (ids > 0)
@@ -171,8 +171,8 @@ def test_edges_are_mixed_by_the_share_that_is_covered(renderer: Renderer) -> Non
 def test_an_empty_scene_is_its_background(renderer: Renderer) -> None:
     behind = np.random.default_rng(0).random((CAMERA.height, CAMERA.width, 3)).astype(np.float32)
     away = SceneObject(ball((0, 0, -0.6), 0.15), CHALK, 1)
-    for things in ([], [away]):
-        picture = renderer.draw(things, CAMERA, EVEN, behind)
+    for objects in ([], [away]):
+        picture = renderer.draw(objects, CAMERA, EVEN, behind)
         assert np.array_equal(picture.rgb, behind)
         assert np.isinf(picture.depth).all() and not picture.ids.any() and not picture.cover.any()
 
@@ -180,22 +180,22 @@ def test_an_empty_scene_is_its_background(renderer: Renderer) -> None:
 def some_scene(seed: int = 5) -> tuple[list[SceneObject], Surroundings]:
     rng = np.random.default_rng(seed)
     own = materials.random_skin(rng)
-    things = [
+    objects = [
         SceneObject(ball((-0.08, 0.02, 0.6), 0.1), own, 1),
         SceneObject(ball((0.1, 0.0, 0.65), 0.1), materials.random_cloth(rng), 2),
     ]
-    return things, lighting.random_surroundings(rng)
+    return objects, lighting.random_surroundings(rng)
 
 
 def test_the_same_scene_gives_the_same_pixels(renderer: Renderer) -> None:
-    things, surroundings = some_scene()
+    objects, surroundings = some_scene()
 
     def draw() -> Picture:
         behind = background.random_background(np.random.default_rng(3), CAMERA, surroundings)
-        return renderer.draw(things, CAMERA, surroundings, behind)
+        return renderer.draw(objects, CAMERA, surroundings, behind)
 
     one = draw()
-    renderer.draw(random_things(np.random.default_rng(1), 3), replace(CAMERA, width=40), EVEN)
+    renderer.draw(random_objects(np.random.default_rng(1), 3), replace(CAMERA, width=40), EVEN)
     two = draw()
     assert np.array_equal(one.rgb, two.rgb) and np.array_equal(one.ids, two.ids)
 
@@ -209,13 +209,13 @@ def mirrored(mesh: Mesh) -> Mesh:
 
 
 def test_a_mirrored_scene_is_a_mirrored_picture(renderer: Renderer) -> None:
-    things, _ = some_scene()
+    objects, _ = some_scene()
     rng = np.random.default_rng(1)
     panorama = rng.random((32, 64, 3)).astype(np.float32) * np.linspace(1, 0.1, 32, dtype=np.float32)[:, None, None]
     room = Surroundings(panorama, (Light((-0.5, -0.6, -0.6), (1.0, 0.9, 0.7), 0.1),))
     other = Surroundings(panorama[:, ::-1].copy(), (Light((0.5, -0.6, -0.6), (1.0, 0.9, 0.7), 0.1),))
-    picture = renderer.draw(things, CAMERA, room)
-    turned = [replace(thing, mesh=mirrored(thing.mesh)) for thing in things]
+    picture = renderer.draw(objects, CAMERA, room)
+    turned = [replace(item, mesh=mirrored(item.mesh)) for item in objects]
     image = renderer.draw(turned, replace(CAMERA, cx=CAMERA.width - 1 - CAMERA.cx), other)
     assert (picture.ids == image.ids[:, ::-1]).mean() > 0.998
     inside = (picture.cover == 1) & (image.cover[:, ::-1] == 1)
@@ -303,7 +303,7 @@ def test_nails_are_painted_and_the_rest_is_not(renderer: Renderer) -> None:
     assert a[corner] == pytest.approx(b[corner], rel=0.02)
 
 
-def test_the_left_hands_paint_is_the_right_hands_mirrored(renderer: Renderer) -> None:
+def test_the_left_hands_texture_is_the_right_hands_mirrored(renderer: Renderer) -> None:
     right = square_of_hand((0.3, 0.65), 0.1)
     left = replace(
         right, uv=np.array([2 * skin_textures.MIRROR_LINE, 0], np.float32) + right.uv * np.array([-1, 1], np.float32)
@@ -314,7 +314,7 @@ def test_the_left_hands_paint_is_the_right_hands_mirrored(renderer: Renderer) ->
     assert luma(a)[20:60, 20:60].std() > 0.002  # there is something to see
 
 
-def test_paint_is_always_the_same() -> None:
+def test_textures_are_always_the_same() -> None:
     one, two = skin_textures.draw_textures(), skin_textures.draw_textures()
     assert set(one) == {"folds", "marks", "ornaments"}
     assert all(np.array_equal(one[name], two[name]) for name in one)

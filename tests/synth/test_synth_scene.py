@@ -1,4 +1,4 @@
-"""Laws of whole samples, on the real body model and the real renderer."""
+"""Whole samples, with the real body model and the real renderer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("moderngl")
 from knuckle.datasets.hand_json import hand_to_json
 from knuckle.datasets.labels import Visibility
-from knuckle.errors import InputError
+from knuckle.errors import Error, InputError
 from knuckle.synth.body.hand_poses import OPEN
 from knuckle.synth.camera import labels
 from knuckle.synth.render.mesh import place
@@ -42,7 +42,7 @@ def scenes(studio: Studio) -> list[Sample]:
     return [studio.scene(np.random.default_rng([2, k])) for k in range(16)]
 
 
-def test_the_same_source_of_chance_gives_the_same_sample(studio: Studio, hand_crops: list[Sample]) -> None:
+def test_the_same_random_state_gives_the_same_sample(studio: Studio, hand_crops: list[Sample]) -> None:
     for k in (0, 5, 11):
         again = studio.hand_crop(np.random.default_rng([1, k]))
         assert np.array_equal(again.image, hand_crops[k].image)
@@ -134,7 +134,7 @@ def test_scenes_hold_hands_of_many_sizes(scenes: list[Sample]) -> None:
     assert max(sizes) > 5 * min(sizes)
 
 
-def test_no_pixel_is_lost_where_a_shader_overflows(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pixels_are_replaced_where_a_shader_overflows(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = studio.renderer.draw
 
     def draw(*arguments: object) -> object:
@@ -149,7 +149,7 @@ def test_no_pixel_is_lost_where_a_shader_overflows(studio: Studio, monkeypatch: 
     assert (np.abs(image.astype(int) - whole).max(-1) > 40).mean() < 0.02
 
 
-def test_things_are_closed_outwards_and_finite() -> None:
+def test_objects_face_outwards_and_are_finite() -> None:
     for kind in object_meshes.MAKERS:
         low, high = random_objects.SIZES[kind]
         for size in (low, high):
@@ -209,20 +209,14 @@ def test_reading_labels_needs_no_renderer() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-def test_a_bad_background_is_one_line_and_no_half_shard(tmp_path: Path) -> None:
+def test_a_bad_background_is_one_line_and_leaves_no_partial_shard(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     (photos / "bad.jpg").write_text("not a picture")
     out = tmp_path / "out"
-    with pytest.raises(knuckle_error(), match=r"bad\.jpg"):
+    with pytest.raises(Error, match=r"bad\.jpg"):
         write_shards(out, Recipe("hands", 40, 64, backgrounds=str(photos)))
     assert not list(out.glob("*.tar")) and not list(out.glob("*.part"))
-
-
-def knuckle_error() -> type[Exception]:
-    from knuckle.errors import Error
-
-    return Error
 
 
 def test_the_example_of_the_documents_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Laws of the shards: the same whatever made them, whole or not there, resumable."""
+"""Shards: reproducible, complete or absent, resumable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from knuckle.synth.write.shards import read_shard, write_shards
 
 
 class PlainStudio:
-    """Pictures of a random colour, made in no time: what is tested here is the files."""
+    """Makes images of one random colour: these tests are about the files."""
 
     def __init__(self, side: int, backgrounds: str | None, margin: float, poses: tuple[str, ...]) -> None:
         self.side = side
@@ -54,7 +54,7 @@ def test_shards_hold_every_sample_once_in_order(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_same_seed_same_bytes_whatever_the_shard_size(tmp_path: Path) -> None:
+def test_same_seed_same_bytes_for_every_shard_size(tmp_path: Path) -> None:
     write_shards(tmp_path / "a", Recipe("hands", 6, 32, seed=4, per_shard=6))
     write_shards(tmp_path / "b", Recipe("hands", 6, 32, seed=4, per_shard=2))
     write_shards(tmp_path / "c", Recipe("hands", 6, 32, seed=5, per_shard=6))
@@ -66,7 +66,7 @@ def test_same_seed_same_bytes_whatever_the_shard_size(tmp_path: Path) -> None:
     assert set(found[0].values()).isdisjoint(found[2].values())
 
 
-def test_writing_again_keeps_whole_shards_and_makes_the_missing(tmp_path: Path) -> None:
+def test_writing_again_keeps_complete_shards_and_makes_the_missing(tmp_path: Path) -> None:
     recipe = Recipe("scenes", 5, 32, per_shard=2)
     write_shards(tmp_path, recipe)
     before = contents(tmp_path)
@@ -112,7 +112,7 @@ def test_masks_and_depth_are_what_was_rendered(tmp_path: Path) -> None:
     assert json.loads(files["json"]).keys() == {"hands", "camera", "scene"}
 
 
-def test_a_full_disk_leaves_whole_shards_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_complete_shards_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrote = tarfile.TarFile.addfile
     room = [9]
 
@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_whole_shards_and_one_line(tmp_path: Path, monkeypatc
     assert not list(tmp_path.glob("*.part"))
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["samples"] == 3
-    assert manifest["renderers"] == ["plain"]  # without it "the same pixels on the same renderer" says nothing
+    assert manifest["renderers"] == ["plain"]  # seeds give the same pixels on the same renderer only
 
 
 def test_a_folder_that_holds_other_tar_files_is_refused(tmp_path: Path) -> None:
@@ -140,12 +140,12 @@ def test_a_folder_that_holds_other_tar_files_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"count": 0}, {"side": 8}, {"product": "feet"}, {"per_shard": 0}, {"margin": 0}])
-def test_recipes_that_cannot_be_are_refused(change: dict[str, object]) -> None:
+def test_impossible_recipes_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(InputError):
         Recipe(**{"product": "hands", "count": 1, "side": 32, **change})  # type: ignore[arg-type]
 
 
-def test_a_file_that_is_no_shard_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_shard_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_text("no")
     with pytest.raises(InputError, match="not a shard"):
         list(read_shard(tmp_path / "x.tar"))
