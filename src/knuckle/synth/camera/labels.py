@@ -66,7 +66,8 @@ def landmark_visibility(
     """(21,) `Visibility` of landmarks from the depth and id pictures, and (21,) whether the hand itself hides them.
 
     A landmark lies inside the flesh. It is visible if the first surface on its ray belongs to its own hand and is no
-    further in front than the flesh is thick. Beside the hand's outline, whatever is there hides it if it is nearer.
+    further in front than the flesh is thick. A landmark beside the outline of its hand is hidden by
+    what is seen there, if that is nearer.
 
     Args:
         points: (21, 3) camera space, metres.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render.primitives import Floats, Ints, Mesh
+from knuckle.synth.render.primitives import Floats, Ints, Mesh, SceneObject
 
 
 def place(mesh: Mesh, rotation: npt.ArrayLike, offset: npt.ArrayLike) -> Mesh:
@@ -17,6 +17,11 @@ def place(mesh: Mesh, rotation: npt.ArrayLike, offset: npt.ArrayLike) -> Mesh:
     return replace(
         mesh, vertices=mesh.vertices @ turn.T + np.asarray(offset, np.float32), normals=mesh.normals @ turn.T
     )
+
+
+def place_object(item: SceneObject, rotation: npt.ArrayLike, offset: npt.ArrayLike) -> SceneObject:
+    """The object turned by a (3, 3) rotation, then moved by (3,) metres."""
+    return replace(item, mesh=place(item.mesh, rotation, offset))
 
 
 def inflate(mesh: Mesh, metres: float) -> Mesh:

@@ -175,7 +175,7 @@ def _nearest(rays: Floats, lows: Floats, highs: Floats, seen: list[int]) -> tupl
 def _random_boxes(rng: np.random.Generator) -> tuple[Floats64, Floats64, list[tuple[Floats64, Floats64]]]:
     """Half the size of a room, the camera's place in it, and the corners of boxes relative to the camera.
 
-    The first box is the room itself, the others are furniture and flat things on the walls.
+    The first box is the room itself, the others are furniture, pictures and screens.
     """
     half = np.array([rng.uniform(1.2, 4), rng.uniform(1.15, 1.7), rng.uniform(1.2, 4)])
     eye = rng.uniform(-0.6, 0.6, 3) * half * np.array([1, 0.4, 1])

@@ -15,7 +15,7 @@ from knuckle.synth.body.body_poses import random_body_pose
 from knuckle.synth.body.model import load_body
 from knuckle.synth.body.whole_body import PosedBody, posed_body
 from knuckle.synth.render import materials
-from knuckle.synth.render.mesh import inflate, part, place
+from knuckle.synth.render.mesh import inflate, part, place_object
 from knuckle.synth.render.primitives import Camera, Material, Mesh, SceneObject
 from knuckle.synth.scene.people import GLOVE_M, Person
 from knuckle.synth.scene.placement import rotation
@@ -109,7 +109,7 @@ def random_figure(person: Person, number: int, rng: np.random.Generator) -> Figu
 def moved(figure: Figure, turn: FloatArray, offset: FloatArray) -> Figure:
     """Turned by (3, 3), then moved by (3,) metres."""
     left, right = (hand.moved(turn, offset) for hand in figure.hands)
-    body = tuple(replace(thing, mesh=place(thing.mesh, turn, offset)) for thing in figure.body)
+    body = tuple(place_object(item, turn, offset) for item in figure.body)
     points = {name: turn @ point + offset for name, point in figure.points.items()}
     return Figure((left, right), body, points)
 

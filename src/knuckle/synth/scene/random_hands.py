@@ -21,7 +21,7 @@ GRASPS = 4  # grasps of each body shape
 
 @dataclass(frozen=True)
 class SceneMix:
-    """How often things happen in pictures, as shares from 0 to 1.
+    """What random images show, and how often: shares from 0 to 1.
 
     Attributes:
         poses: if given, hands are alone and empty and in these poses (see `hand_poses.random_pose`).

@@ -157,7 +157,7 @@ def hand_free_scene(
 def focused_off_hands(stage: Stage, frame: Camera, rng: np.random.Generator) -> Stage | None:
     """The stage with a focus on a part of a body that has no hand near it; None if no such part was found."""
     points = projected_hands(stage.hands, frame)
-    meshes = [thing.mesh.vertices for thing in stage.objects if len(thing.mesh.vertices)]
+    meshes = [item.mesh.vertices for item in stage.objects if len(item.mesh.vertices)]
     vertices = np.concatenate([np.empty((0, 3)), *(mesh for mesh in meshes if mesh[:, 2].min() > NEAREST_M)])
     for _ in range(10 if len(vertices) else 0):
         point = vertices[rng.integers(len(vertices))].astype(np.float64)

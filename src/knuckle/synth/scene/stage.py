@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from knuckle.results import FloatArray
-from knuckle.synth.render.mesh import place
+from knuckle.synth.render.mesh import place_object
 from knuckle.synth.render.primitives import Floats, SceneObject, Surroundings
 
 
@@ -38,7 +38,7 @@ class SceneHand:
         offset = np.asarray(offset, np.float32)
         return replace(
             self,
-            objects=tuple(replace(thing, mesh=place(thing.mesh, rotation, offset)) for thing in self.objects),
+            objects=tuple(place_object(item, rotation, offset) for item in self.objects),
             points=(self.points @ np.asarray(rotation, np.float32).T + offset).astype(np.float32),
         )
 
@@ -77,7 +77,7 @@ class Stage:
         return replace(
             self,
             hands=tuple(hand.moved(roll) for hand in self.hands),
-            objects=tuple(replace(thing, mesh=place(thing.mesh, roll, (0, 0, 0))) for thing in self.objects),
+            objects=tuple(place_object(item, roll, (0, 0, 0)) for item in self.objects),
             surroundings=self.surroundings.turned(roll),
             rotation=roll @ self.rotation,
         )

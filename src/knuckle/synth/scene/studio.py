@@ -76,7 +76,7 @@ class Studio:
         backgrounds: folder of photos to draw behind the hands.
         margin: how many times the tracker's region a crop shows, so that training can cut its own crops.
         poses: for `hand_crop`: hands are empty and in these poses.
-        mix: how often things happen in the pictures.
+        mix: what the images show, and how often.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Studio:
         """The light of a stage and of its background alone, as the camera sees them before any effects."""
         pinhole = fisheye.covering_pinhole(camera)
         scenery = background.random_background(rng, pinhole, stage.surroundings, self.photos)
-        shown = [thing for hand in stage.hands for thing in hand.objects] + list(stage.objects)
+        shown = [item for hand in stage.hands for item in hand.objects] + list(stage.objects)
         picture = self.draw(shown, pinhole, stage.surroundings, scenery)
         if not camera.distortion:
             return picture, scenery

@@ -126,7 +126,7 @@ def _exposed(
     pictures = []
     for k in range(steps):
         hands = hands_at((k + 0.5) / steps - 0.5)
-        objects = [thing for hand in hands for thing in hand.objects]
+        objects = [item for hand in hands for item in hand.objects]
         pictures.append((hands, studio.draw(objects, camera, stage.surroundings, behind)))
     light = sum(picture.rgb / steps for _, picture in pictures)
     hands, picture = pictures[steps // 2]

@@ -21,7 +21,7 @@ class Recipe:
         product: "hands" (crops of one hand) or "scenes" (whole pictures for the palm detector).
         count: number of samples.
         side: of the square pictures, pixels.
-        seed: sample k of a seed is always the same, whatever `count`, `per_shard` and the number of processes.
+        seed: sample k of a seed is always the same; `count`, `per_shard` and the number of processes do not matter.
         backgrounds: folder of photos to draw behind the hands, or None for procedural backgrounds only.
         masks: also write KEY.mask.png (hand ids).
         depth: also write KEY.depth.png (16 bits, unit `DEPTH_UNIT_M`, 0 where there is no object).

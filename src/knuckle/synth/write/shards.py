@@ -154,7 +154,7 @@ def _worker_of(recipe: Recipe) -> _Worker:
 def samples_of(recipe: Recipe, indices: Iterable[int], mix: SceneMix | None = None) -> Iterator[Sample]:
     """Samples of a recipe by their numbers, made in this process.
 
-    `mix` changes how often things happen in them; its `poses` are replaced by the recipe's.
+    `mix` changes what they show and how often; its `poses` are replaced by the recipe's.
     """
     worker = _worker_of(recipe)
     if mix is not None:
