@@ -24,7 +24,7 @@ from knuckle.pipeline.tracker import Networks
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of its own."""
+    """An empty cache for this test."""
     monkeypatch.setenv("KNUCKLE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "bundles"
 
@@ -57,7 +57,7 @@ def cache_as_published(cache: Path, found: catalogue.Bundle) -> Path:
     return folder
 
 
-def test_the_default_bundle_is_what_it_says(networks: Networks) -> None:
+def test_the_default_bundle_matches_its_description(networks: Networks) -> None:
     bundle = networks.bundle
     assert bundle.name == "mediapipe" and bundle.licence == "Apache-2.0"
     assert (networks.palm.side, networks.hand.side) == (bundle.palm_side, bundle.hand_side) == (192, 224)  # type: ignore[attr-defined]
@@ -88,7 +88,7 @@ def found(request: pytest.FixtureRequest) -> catalogue.Bundle:
     return catalogue.find(request.param)
 
 
-def test_a_head_adds_one_output_and_leaves_the_others_as_they_were_published(found: catalogue.Bundle) -> None:
+def test_the_visibility_head_adds_one_output_and_changes_no_other(found: catalogue.Bundle) -> None:
     published = found.folder / catalogue.BUNDLES[found.name].hand.file
     assert hashlib.sha256(published.read_bytes()).hexdigest() == catalogue.BUNDLES[found.name].hand.sha256
     pictures = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
@@ -203,7 +203,7 @@ def test_importing_a_missing_or_broken_file_is_one_line(cache: Path, tmp_path: P
         catalogue.import_task(tmp_path, "mine")
 
 
-def test_a_network_of_somebody_else_is_left_alone(cache: Path, networks: Networks, tmp_path: Path) -> None:
+def test_other_networks_get_no_visibility_head(cache: Path, networks: Networks, tmp_path: Path) -> None:
     hand = (networks.bundle.folder / catalogue.BUNDLES["mediapipe"].hand.file).read_bytes() + b"tuned"
     path = tmp_path / "tuned.task"
     with zipfile.ZipFile(path, "w") as archive:
@@ -277,7 +277,7 @@ def test_a_damaged_bundle_of_the_user_s_own_is_named(tmp_path: Path, networks: N
         catalogue.find(folder)
 
 
-def test_the_official_address_is_verified_and_used_first(
+def test_the_official_task_file_is_tried_first_and_verified(
     cache: Path, task_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache_module, "TASK_URL", task_file.as_uri())

@@ -1,4 +1,4 @@
-"""What is hidden: told by the default bundles, fainter in our drawing, unset where the reference has nothing."""
+"""Visibility: the default bundles give it, drawings use it, MediaPipe's interfaces leave it unset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHOTO = draw_hand(blank(), 300, 220, 240)
 
 
 @pytest.mark.parametrize("name", ["mediapipe", "mediapipe-lite"])
-def test_the_default_bundles_tell_which_landmarks_can_be_seen(name: str) -> None:
+def test_the_default_bundles_give_visibility(name: str) -> None:
     (hand,) = knuckle.detect(PHOTO, name)
     assert hand.visibility is not None and hand.visibility.shape == (21,) and hand.visibility.dtype == np.float32
     assert ((hand.visibility >= 0) & (hand.visibility <= 1)).all()
@@ -31,7 +31,7 @@ def test_the_default_bundles_tell_which_landmarks_can_be_seen(name: str) -> None
     np.testing.assert_allclose(again.visibility, hand.visibility, atol=1e-4)
 
 
-def test_a_tracker_tells_it_too_and_tables_have_a_column_each(networks: Networks) -> None:
+def test_trackers_give_visibility_and_tables_have_a_column_per_landmark(networks: Networks) -> None:
     (hand,) = knuckle.HandTracker(networks)(PHOTO)
     assert hand.visibility is not None
     row = columns.hand_row(0, hand)
@@ -66,11 +66,11 @@ def difference(one: Hand, other: Hand) -> np.ndarray:
     return np.asarray(np.abs(drawn[0] - drawn[1]).max(axis=2))
 
 
-def test_a_hand_in_full_view_is_drawn_as_one_of_which_nothing_is_known() -> None:
+def test_a_fully_visible_hand_is_drawn_like_one_without_visibility() -> None:
     assert difference(seen([]), replace(seen([]), visibility=None)).max() == 0
 
 
-def test_hidden_joints_are_drawn_fainter_and_the_others_as_ever() -> None:
+def test_hidden_joints_are_drawn_fainter_and_the_others_unchanged() -> None:
     hidden = list(FINGERS["ring"][1:])
     hand = seen(hidden)
     changed = difference(hand, seen([]))
@@ -84,7 +84,7 @@ def test_hidden_joints_are_drawn_fainter_and_the_others_as_ever() -> None:
 
 
 @pytest.mark.parametrize("place", [(200, 360), (-20, 100), (390, 30), (900, 900)])
-def test_what_is_hidden_may_lie_anywhere(place: tuple[int, int]) -> None:
+def test_hidden_landmarks_may_lie_anywhere(place: tuple[int, int]) -> None:
     hand = replace(make_hand(*place, 300), visibility=np.zeros(21, np.float32))
     picture = np.full((400, 400, 3), 120, np.uint8)
     drawn = draw_hands(picture, [hand], labels=False)

@@ -14,7 +14,7 @@ def counter() -> Graph:
     return Graph("sum", ["x"], [Node(add, ("before", "x"), "total")], "total", {"before": ("total", 0)})
 
 
-def test_nodes_run_in_order_and_the_output_comes_back() -> None:
+def test_nodes_run_in_order_and_the_output_is_returned() -> None:
     graph = Graph("g", ["a", "b"], [Node(add, ("a", "b"), "c"), Node(mul, ("c", "c"), "d")], "d")
     assert graph(1, 2) == 9
 
@@ -26,7 +26,7 @@ def test_feedback_carries_a_value_to_the_next_call_until_reset() -> None:
     assert graph(5) == 5
 
 
-def test_a_node_is_skipped_where_its_condition_is_empty() -> None:
+def test_a_node_is_skipped_if_its_condition_is_empty() -> None:
     nodes = [Node(neg, ("a",), "b", when="a", otherwise="none")]
     graph = Graph("g", ["a"], nodes, "b")
     assert graph(3) == -3
@@ -40,7 +40,7 @@ def test_a_graph_is_a_node_of_another_and_resets_with_it() -> None:
     assert outer(2) == -2
 
 
-def test_the_observer_hears_of_every_node_with_its_path() -> None:
+def test_the_observer_is_told_about_every_node_with_its_path() -> None:
     outer = Graph("outer", ["x"], [Node(counter(), ("x",), "sum", when="x"), Node(neg, ("sum",), "minus")], "minus")
     heard: list[Step] = []
     outer.run([2], heard.append)
@@ -49,7 +49,7 @@ def test_the_observer_hears_of_every_node_with_its_path() -> None:
     assert not any(step.skipped for step in heard)
 
 
-def test_a_call_that_raises_leaves_the_memory_as_it_was() -> None:
+def test_a_call_that_raises_does_not_change_the_memory() -> None:
     graph = counter()
     graph(1)
     with pytest.raises(TypeError):

@@ -101,7 +101,7 @@ def test_the_expected_region_runs_ahead_of_a_moving_hand() -> None:
     assert np.isclose(ahead.x - still.x, 9 - noise, atol=1e-3) and np.isclose(ahead.y, still.y, atol=1e-3)
 
 
-def test_motion_as_slow_as_noise_is_not_carried_on() -> None:
+def test_motion_as_slow_as_noise_does_not_move_the_region() -> None:
     memory = Memory()
     for k in range(2):
         memory = follow(memory, [make_hand(100 + 2 * k)], True, k / FPS, 1.0)
@@ -109,13 +109,13 @@ def test_motion_as_slow_as_noise_is_not_carried_on() -> None:
     assert ahead == still
 
 
-def test_a_hand_found_twice_comes_out_once_and_neighbours_stay() -> None:
+def test_a_hand_found_twice_is_returned_once_and_neighbours_stay() -> None:
     hands = [make_hand(100), make_hand(102), make_hand(160)]
     kept = without_duplicates(hands)
     assert kept == [hands[0], hands[2]]
 
 
-def test_what_a_faint_palm_sees_within_a_hand_is_that_hand() -> None:
+def test_a_faint_palm_within_another_hand_is_a_duplicate() -> None:
     hand, within, beside = make_hand(100), make_hand(115), make_hand(300)
     for score, kept in ((None, 3), (0.6, 3), (0.3, 2)):
         others = [replace(other, palm_score=score) for other in (within, beside)]

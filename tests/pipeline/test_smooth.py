@@ -32,7 +32,7 @@ def test_a_fast_hand_lags_by_less_than_a_thirtieth_of_its_size() -> None:
     assert np.abs(filtered(moving)[10:] - moving[10:]).max() < 100 / 30
 
 
-def test_the_parts_add_up_and_shifting_the_hand_shifts_what_comes_out() -> None:
+def test_the_parts_add_up_and_shifting_the_hand_shifts_the_result() -> None:
     noisy, shift = 50 + RNG.normal(size=(40, 21, 3)), np.array([300, 20, 0])
     assert np.allclose(filtered(noisy + shift), filtered(noisy) + shift)
 
@@ -42,7 +42,7 @@ def test_a_hand_twice_as_large_is_filtered_alike() -> None:
     assert np.allclose(filtered(noisy * 2, unit=200), filtered(noisy, unit=100) * 2)
 
 
-def test_time_that_stands_still_or_turns_back_gives_the_value_itself() -> None:
+def test_a_time_that_does_not_increase_returns_the_points() -> None:
     points = RNG.normal(size=(21, 3))
     memory = smooth_hand(None, points, 1.0, 1)
     assert np.allclose(smooth_hand(memory, points + 1, 1.0, 1).value, points + 1)

@@ -30,7 +30,7 @@ def same(one: list[Hand], other: list[Hand]) -> bool:
 
 
 def searches(tracker: HandTracker, frames: list[Image]) -> list[bool]:
-    """On which frames the palm detector ran."""
+    """Whether the palm detector ran, for each frame."""
     ran: list[bool] = []
 
     def note(step: Step) -> None:
@@ -81,7 +81,7 @@ def test_the_tracker_s_first_frame_is_what_detect_finds(clip_frames: list[Image]
 
 
 @pytest.mark.parametrize("wrong", [1, "yes"])
-def test_a_second_look_is_asked_for_by_true_false_or_none(wrong: object) -> None:
+def test_second_look_must_be_true_false_or_none(wrong: object) -> None:
     assert knuckle.TrackerOptions(second_look=None).second_look is None
     with pytest.raises(InputError, match="second_look must be True or False"):
         HandTracker(second_look=wrong)
@@ -89,7 +89,7 @@ def test_a_second_look_is_asked_for_by_true_false_or_none(wrong: object) -> None
 
 @pytest.mark.parametrize("bundle", ["knuckle", "mediapipe"])
 def test_a_second_look_reads_hands_in_their_own_regions(clip_frames: list[Image], bundle: str) -> None:
-    """By hand: what one look found is read again where its landmarks are; ours is made for that, MediaPipe's is not."""
+    """Each hand is read again in the region of its own landmarks: with bundle `knuckle`, not with `mediapipe`."""
     image = clip_frames[0]
     once = knuckle.detect(image, bundle, second_look=False)
     twice = knuckle.detect(image, bundle, second_look=True)
@@ -101,7 +101,7 @@ def test_a_second_look_reads_hands_in_their_own_regions(clip_frames: list[Image]
     assert same(knuckle.detect(image, bundle), twice if bundle == "knuckle" else once)
 
 
-def test_a_hand_that_the_second_look_denies_is_none(networks: Networks, clip_frames: list[Image]) -> None:
+def test_a_hand_that_the_second_look_rejects_is_dropped(networks: Networks, clip_frames: list[Image]) -> None:
     def doubtful(pictures: np.ndarray) -> Outputs:
         raw = networks.hand(pictures)
         return {**raw, "Identity_1": raw["Identity_1"] * (len(twice.calls) % 2)}
@@ -114,7 +114,7 @@ def test_a_hand_that_the_second_look_denies_is_none(networks: Networks, clip_fra
 
 
 def faintly(networks: Networks, image: Image, score: float, false_palms: int) -> Networks:
-    """The networks, whose palms in this picture all have one score, behind so many palms in empty corners."""
+    """The networks, but all palms of this image score `score`, and empty corners have `false_palms` better palms."""
     side, strides = networks.bundle.palm_side, networks.bundle.palm_strides
     corners = anchors(side, strides)[:, 1].argsort(kind="stable")[: 2 * side // strides[0][0] : 2]
     sizes = np.zeros((len(anchors(side, strides)), 18), np.float32)
@@ -132,7 +132,9 @@ def faintly(networks: Networks, image: Image, score: float, false_palms: int) ->
     return replace(networks, palm=FakeNetwork(192, palms))
 
 
-def test_faint_palms_are_hands_where_the_landmark_network_says_so(networks: Networks, clip_frames: list[Image]) -> None:
+def test_faint_palms_become_hands_if_the_landmark_network_confirms_them(
+    networks: Networks, clip_frames: list[Image]
+) -> None:
     faint = faintly(networks, clip_frames[0], 0.3, 0)
     assert knuckle.detect_palms(clip_frames[0], faint, faint_palms=0.5) == []
     assert knuckle.detect(clip_frames[0], faint) == [] == knuckle.detect(clip_frames[0], faint, faint_palms=0.7)
@@ -145,7 +147,7 @@ def test_faint_palms_are_hands_where_the_landmark_network_says_so(networks: Netw
     assert knuckle.detect(blank(640, 480), faint, faint_palms=0.5) == []
 
 
-def test_false_palms_do_not_take_the_place_of_faint_ones(networks: Networks, clip_frames: list[Image]) -> None:
+def test_false_positives_do_not_take_the_place_of_faint_palms(networks: Networks, clip_frames: list[Image]) -> None:
     crowded = faintly(networks, clip_frames[0], 0.6, 2)
     assert len(knuckle.detect_palms(clip_frames[0], crowded)) == 4
     assert knuckle.detect(clip_frames[0], crowded) == []
@@ -156,7 +158,7 @@ def test_false_palms_do_not_take_the_place_of_faint_ones(networks: Networks, cli
     )
 
 
-def test_what_a_faint_palm_led_to_must_be_clearly_a_hand(networks: Networks, clip_frames: list[Image]) -> None:
+def test_a_hand_from_a_faint_palm_needs_a_high_presence(networks: Networks, clip_frames: list[Image]) -> None:
     def doubtful(pictures: np.ndarray) -> Outputs:
         raw = networks.hand(pictures)
         return {**raw, "Identity_1": np.full_like(raw["Identity_1"], 0.8)}
@@ -169,7 +171,7 @@ def test_what_a_faint_palm_led_to_must_be_clearly_a_hand(networks: Networks, cli
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, "all", True])
-def test_faint_palms_are_a_part_of_one_or_none(wrong: object) -> None:
+def test_faint_palms_must_be_a_number_from_0_to_1_or_none(wrong: object) -> None:
     with pytest.raises(InputError, match="faint_palms must be a number from 0 to 1"):
         HandTracker(faint_palms=wrong)
 
@@ -191,7 +193,7 @@ def test_the_thresholds_of_the_bundle_are_the_defaults(networks: Networks, clip_
     assert knuckle.landmarks_in(image, rois, strict) == [None, None]
 
 
-def test_two_hands_keep_their_ids_and_the_detector_rests(clip_frames: list[Image]) -> None:
+def test_two_hands_keep_their_ids_and_the_palm_detector_does_not_run(clip_frames: list[Image]) -> None:
     tracker = HandTracker()
     ran = searches(tracker, clip_frames)
     hands = tracker(two_hands(1.0))
@@ -235,7 +237,7 @@ def test_never_more_hands_than_asked_for(most: int) -> None:
     assert len(knuckle.detect_palms(image, max_hands=most)) == 4
 
 
-def test_trackers_do_not_disturb_each_other_and_reset_forgets(clip_frames: list[Image]) -> None:
+def test_trackers_do_not_affect_each_other_and_reset_forgets(clip_frames: list[Image]) -> None:
     alone, one, other = HandTracker(), HandTracker(), HandTracker(max_hands=1)
     expected = [alone(image) for image in clip_frames[:8]]
     for k, image in enumerate(clip_frames[:8]):

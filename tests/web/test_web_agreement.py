@@ -482,7 +482,7 @@ def test_a_gpu_that_fails_leaves_the_work_to_the_cpu(page: Any) -> None:
         raw(drawn()),
     )
     assert (device, count) == ("cpu", 2)
-    assert refused == 'EngineError: this browser gives no WebGPU device; use engine "cpu" or "auto"'
+    assert refused == 'EngineError: this browser has no WebGPU device; use engine "cpu" or "auto"'
 
 
 @needs_browser

@@ -250,7 +250,7 @@ def test_a_model_file_can_be_opened(browser: Any, server: Running, photo: Path, 
         expect_hands(page, 2)
         task.write_bytes(b"no zip")
         page.set_input_files("#file", task)
-        expect(page.locator("#message")).to_contain_text("no zip archive")
+        expect(page.locator("#message")).to_contain_text("not a zip archive")
         page.get_by_label("Max hands").fill("1")  # the networks of before go on
         expect_hands(page, 1)
 

@@ -1,16 +1,16 @@
-/** Model bundles: `.task` files, folders with a `bundle.json`, or two tflite networks, fetched or given as bytes. */
+/** Model bundles: a `.task` file, a folder with a `bundle.json`, or two tflite networks; fetched or given as bytes. */
 import { DEFAULT_BUNDLE, TASK_MEMBERS } from "./constants.js";
 import { BundleError } from "./errors.js";
 
-/** What must be known of a bundle's two networks. */
+/** How to use the two networks of a bundle. */
 export interface Bundle {
   readonly palmSide: number;
   readonly handSide: number;
-  /** (stride in pixels, anchors per cell) of each grid of the palm network. */
+  /** (stride in pixels, anchors per cell) of each output grid of the palm network. */
   readonly palmStrides: readonly (readonly [number, number])[];
-  /** Names of the outputs: pixels of boxes and key points, logits. */
+  /** Names of the outputs: boxes and key points in pixels, logits. */
   readonly palmOutputs: { readonly boxes: string; readonly scores: string };
-  /** Names of the outputs; handedness is the probability of "Left" in a mirrored image. */
+  /** Names of the outputs. Handedness is the probability of "Left" in a mirrored image. */
   readonly handOutputs: {
     readonly landmarks: string;
     readonly presence: string;
@@ -32,7 +32,7 @@ export interface LoadedBundle {
   readonly hand: Uint8Array;
 }
 
-/** An address, or the file's bytes. */
+/** An address, or the bytes of the file. */
 export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 /** A `.task` file, the address of a folder with a `bundle.json`, or two tflite networks. */
@@ -40,7 +40,7 @@ export type Models =
   | FileSource
   | { readonly palm: FileSource; readonly hand: FileSource; readonly bundle?: Partial<Bundle> };
 
-/** Load a bundle. @throws BundleError where it cannot be had or is damaged. */
+/** Load a bundle. @throws BundleError if it is damaged or cannot be fetched. */
 export async function loadBundle(models: Models): Promise<LoadedBundle> {
   if (isPair(models)) {
     const [palm, hand] = await Promise.all([bytesOf(models.palm), bytesOf(models.hand)]);
@@ -79,7 +79,7 @@ interface BundleFile {
   sha256: string;
 }
 
-/** The fields of a `bundle.json` by this library's names, and its two files. */
+/** The fields of a `bundle.json` in this library's spelling, and its two files. */
 export function parseBundle(text: string, name: string): { bundle: Bundle; files: BundleFile[] } {
   let fields: Record<string, unknown>;
   try {
@@ -89,7 +89,8 @@ export function parseBundle(text: string, name: string): { bundle: Bundle; files
   }
   const files = [fields.palm, fields.hand] as BundleFile[];
   for (const [i, entry] of files.entries())
-    if (typeof entry?.file !== "string") throw new BundleError(`${name} names no ${i ? "hand" : "palm"} network`);
+    if (typeof entry?.file !== "string")
+      throw new BundleError(`${name} does not name a ${i ? "hand" : "palm"} network`);
   const bundle: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(DEFAULT_BUNDLE)) bundle[key] = fields[snakeCase(key)] ?? value;
   if (typeof bundle.secondLook !== "boolean") throw new BundleError(`second_look of ${name} must be true or false`);
@@ -105,15 +106,15 @@ function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** A tflite file says so in bytes 4 to 7. */
+/** The bytes, checked to be a tflite file, which has its type in bytes 4 to 7. */
 function network(bytes: Uint8Array, name: string): Uint8Array {
   if (new TextDecoder().decode(bytes.subarray(4, 8)) !== "TFL3")
-    throw new BundleError(`${name} is no tflite network (${bytes.length} bytes)`);
+    throw new BundleError(`${name} is not a tflite network (${bytes.length} bytes)`);
   return bytes;
 }
 
 async function verified(bytes: Uint8Array, sha256: string, name: string): Promise<Uint8Array> {
-  // Pages that are not served over https have no crypto.subtle.
+  // Only pages served over https have crypto.subtle.
   if (!globalThis.crypto?.subtle || !sha256) return bytes;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
   const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -125,7 +126,7 @@ async function bytesOf(source: FileSource): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  if (!isAddress(source)) throw new BundleError(`expected an address or a file's bytes, got ${typeof source}`);
+  if (!isAddress(source)) throw new BundleError(`expected an address or the bytes of a file, got ${typeof source}`);
   let answer: Response;
   try {
     answer = await fetch(source);
@@ -146,7 +147,7 @@ export function unzip(bytes: Uint8Array, name: string): (member: string) => Prom
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let end = bytes.length - 22;
   while (end >= 0 && view.getUint32(end, true) !== END_OF_DIRECTORY) end--;
-  if (end < 0) throw new BundleError(`${name} is no .task file: it is no zip archive (${bytes.length} bytes)`);
+  if (end < 0) throw new BundleError(`${name} is not a .task file: it is not a zip archive (${bytes.length} bytes)`);
   const entries = new Map<string, number>();
   let at = view.getUint32(end + 16, true);
   for (let left = view.getUint16(end + 10, true); left > 0; left--) {
@@ -157,7 +158,8 @@ export function unzip(bytes: Uint8Array, name: string): (member: string) => Prom
   }
   return async (member) => {
     const entry = entries.get(member);
-    if (entry === undefined) throw new BundleError(`${name} is no hand landmarker bundle: it has no ${member}`);
+    if (entry === undefined)
+      throw new BundleError(`${name} is not a .task file of a hand landmarker: it has no ${member}`);
     const [method, size, header] = [
       view.getUint16(entry + 10, true),
       view.getUint32(entry + 20, true),
@@ -166,9 +168,10 @@ export function unzip(bytes: Uint8Array, name: string): (member: string) => Prom
     if (header + 30 > bytes.length) throw new BundleError(`${name} is damaged`);
     const start = header + 30 + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
     const data = bytes.subarray(start, start + size);
-    if (data.length !== size) throw new BundleError(`${name} is cut short within ${member}`);
+    if (data.length !== size) throw new BundleError(`${name} ends within ${member}`);
     if (method === STORED) return data;
-    if (method !== DEFLATED) throw new BundleError(`${member} of ${name} is packed in a way that browsers cannot read`);
+    if (method !== DEFLATED)
+      throw new BundleError(`${member} of ${name} is compressed in a way that browsers cannot read`);
     const stream = new Blob([data as Uint8Array<ArrayBuffer>])
       .stream()
       .pipeThrough(new DecompressionStream("deflate-raw"));

@@ -1,4 +1,4 @@
-/** All that a tracker does, in the thread that calls it: `HandTracker` calls it here or in a worker. */
+/** The tracker itself, without threads: `HandTracker` runs it in the page or in a worker. */
 import { loadBundle, type Models } from "./bundle.js";
 import { FRAME_S } from "./constants.js";
 import { type Device, devicesOf, type Engine, openLiteRt, unload } from "./engine.js";
@@ -12,24 +12,24 @@ import { handDetection, handTracking } from "./pipeline.js";
 import type { Hand, Palm, Roi } from "./results.js";
 import { NO_MEMORY } from "./tracks.js";
 
-/** What a core is made from; all of it can cross to a worker, but an engine of the caller's own. */
+/** The arguments of a core. All of them can be sent to a worker, except an engine of the caller's own. */
 export interface Setup {
   readonly models: Models;
   readonly options: TrackerOptions;
   readonly wasm: string;
   readonly threads: number | null;
   readonly engine: Device | Engine;
-  /** The first new hand's id. */
+  /** Id of the first new hand. */
   readonly nextId: number;
 }
 
-/** What a core tells of itself. */
+/** What a core reports about itself. */
 export interface About {
   readonly device: string;
   readonly threads: number;
 }
 
-/** What can be asked of a core. */
+/** The requests that a core answers. */
 export type Request =
   | { readonly kind: "track"; readonly frame: Frame; readonly timeS: number | null }
   | { readonly kind: "detect" | "detectPalms"; readonly frame: Frame }
@@ -66,7 +66,7 @@ export class Core {
   /** @throws BundleError, EngineError */
   static async create({ models, options, wasm, threads, engine: wanted, nextId }: Setup): Promise<Core> {
     const loading = loadBundle(models);
-    loading.catch(() => {}); // it is awaited below
+    loading.catch(() => {}); // errors are thrown where it is awaited, below
     const devices = typeof wanted === "string" ? await devicesOf(wanted) : [wanted];
     for (const [i, device] of devices.entries())
       try {
@@ -80,16 +80,16 @@ export class Core {
         return new Core({ palm, hand }, engine, bundle, options, nextId);
       } catch (error) {
         if (!(error instanceof EngineError) || i === devices.length - 1) throw error;
-        await unload(); // "auto" goes on to the next device, and `about` says which it is
+        await unload(); // "auto" continues with the next device; `about` says which one it is
       }
-    throw new EngineError("there is no device to run on");
+    throw new EngineError("no device to run on");
   }
 
   get about(): About {
     return { device: this.engine.device, threads: this.engine.threads };
   }
 
-  /** Requests take turns, in the order they came; one that fails leaves the tracker as it was. */
+  /** Requests are answered in the order in which they came. One that fails does not change the tracker. */
   handle(request: Request, observe: Observer | null = null): Promise<Answer> {
     const done = this.turn.then(() => this.answer(request, observe));
     this.turn = done.catch(() => {});

@@ -10,47 +10,47 @@ import {
 } from "@litertjs/core";
 import { EngineError } from "./errors.js";
 
-/** What a network put out, by the names of its outputs. */
+/** The outputs of a network by name. */
 export type Outputs = Readonly<Record<string, Float32Array>>;
 
 /** A network that is ready to run. */
 export interface Network {
   /** Side of the square input, pixels. */
   readonly side: number;
-  /** Run on one picture: (side, side, 3) RGB in 0..1. The picture may be reused when the promise is settled. */
+  /** Run on one picture: (side, side, 3) RGB in 0..1. The array may be reused once the promise is settled. */
   run(picture: Float32Array): Promise<Outputs>;
   close(): void;
 }
 
-/** The seam between the pipeline and what runs its networks: give your own one to `HandTracker.create`. */
+/** Runs the networks of the pipeline. `HandTracker.create` also takes an engine of your own. */
 export interface Engine {
-  /** What it runs on, as it is shown to users. */
+  /** The device, as shown to users. */
   readonly device: string;
   /** Threads on the CPU. */
   readonly threads: number;
-  /** @throws EngineError where the file is no network that it can run. */
+  /** @throws EngineError if it cannot run this network. */
   open(tflite: Uint8Array): Promise<Network>;
   close(): void;
 }
 
-/** "auto" is WebGPU where the browser has a real GPU, else WebAssembly on the CPU. */
+/** "auto" is WebGPU if the browser has a hardware GPU, else WebAssembly on the CPU. */
 export type Device = "auto" | "cpu" | "webgpu";
 
-/** How LiteRT is started. */
+/** Options of LiteRT. */
 export interface LiteRtOptions {
-  /** Address of the folder with the `litert_wasm_*` files, with a slash at its end. */
+  /** Address of the folder with the `litert_wasm_*` files; ends with a slash. */
   readonly wasm: string;
   readonly device: "cpu" | "webgpu";
-  /** Threads on the CPU; null is as many as there are cores, at most 4, where the page is cross-origin isolated. */
+  /** Threads on the CPU. null: one per core, at most 4, if the page is cross-origin isolated, else one. */
   readonly threads: number | null;
 }
 
-/** As many threads as a page may use, at most 4: more gain nothing on networks this small. */
+/** The number of threads that a page may use, at most 4: more gain nothing on networks this small. */
 export function defaultThreads(): number {
   return globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 4) : 1;
 }
 
-/** The devices to try, in order: a GPU only where it is not an imitation in software. */
+/** The devices to try, in order. A GPU that is emulated in software is left out. */
 export async function devicesOf(device: Device): Promise<("webgpu" | "cpu")[]> {
   if (device !== "auto") return [device];
   const adapter = await (navigator as { gpu?: GPU }).gpu?.requestAdapter().catch(() => null);
@@ -58,10 +58,10 @@ export async function devicesOf(device: Device): Promise<("webgpu" | "cpu")[]> {
 }
 
 /**
- * LiteRT.js: XNNPACK in WebAssembly on the CPU, or WebGPU. It never touches WebGL. One build can be loaded at a time in
- * a page or worker, so trackers in one thread share it.
+ * LiteRT.js: XNNPACK in WebAssembly on the CPU, or WebGPU. It does not use WebGL. A page or worker can load one build at a
+ * time, so trackers in one thread share it.
  *
- * @throws EngineError where the runtime cannot be loaded or there is no such device.
+ * @throws EngineError if the runtime cannot be loaded or the device is missing.
  */
 export async function openLiteRt({ wasm, device, threads }: LiteRtOptions): Promise<Engine> {
   const gpu = device === "webgpu";
@@ -69,7 +69,7 @@ export async function openLiteRt({ wasm, device, threads }: LiteRtOptions): Prom
   const threaded = wanted > 1 && (await supportsFeature("relaxedSimd")) && (await supportsFeature("threads"));
   const liteRt = await loadOnce(wasm, threaded, gpu);
   if (gpu && !liteRt.getWebGpuDevice())
-    throw new EngineError('this browser gives no WebGPU device; use engine "cpu" or "auto"');
+    throw new EngineError('this browser has no WebGPU device; use engine "cpu" or "auto"');
   const compile: CompileOptions = gpu
     ? { accelerator: "webgpu", gpuOptions: { precision: "fp32" } }
     : { accelerator: "wasm", cpuOptions: { numThreads: threaded ? wanted : 1 } };
@@ -81,7 +81,7 @@ export async function openLiteRt({ wasm, device, threads }: LiteRtOptions): Prom
   };
 }
 
-/** Forget the runtime that is loaded, so that another build of it can be. */
+/** Unload the runtime, so that another build of it can be loaded. */
 export async function unload(): Promise<void> {
   await loading?.catch(() => {});
   if (loading) unloadLiteRt();
@@ -101,9 +101,9 @@ function loadOnce(wasm: string, threads: boolean, gpu: boolean): Promise<LiteRt>
 async function load(wasm: string, threads: boolean, gpu: boolean): Promise<LiteRt> {
   const threaded = `${wasm}litert_wasm_threaded_internal`;
   const plain = `${wasm}litert_wasm_${(await supportsFeature("relaxedSimd")) ? "internal" : "compat_internal"}`;
-  // Compiled while the runtime's script, which would ask for it, is still on its way.
+  // Compiled while the script of the runtime is still loading; that would ask for it only later.
   const compiled = compile(`${threads ? threaded : plain}.wasm`);
-  // The runtime reads this global. In a worker it would look for its files beside the worker's script.
+  // The runtime reads this global. Without it, a worker would look for the files beside its own script.
   const Module = {
     locateFile: (file: string) => wasm + file,
     mainScriptUrlOrBlob: `${threaded}.js`,
@@ -121,12 +121,12 @@ async function load(wasm: string, threads: boolean, gpu: boolean): Promise<LiteR
 async function compile(url: string): Promise<WebAssembly.Module> {
   const answer = await fetch(url);
   if (!answer.ok) throw new EngineError(`${url}: ${answer.status} ${answer.statusText}`);
-  // A server that does not name the type cannot be streamed from.
+  // Streaming needs the right Content-Type, which not every server sends.
   const isNamed = answer.headers.get("Content-Type")?.startsWith("application/wasm");
   return isNamed ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());
 }
 
-/** The runtime asks for a GPU even when it is not to use one, and complains where there is none. */
+/** Hide the GPU while the runtime starts: it asks for one even if it shall not use it, and warns if there is none. */
 async function withoutGpu<T>(start: () => Promise<T>): Promise<T> {
   const { warn } = console;
   Object.defineProperty(navigator, "gpu", { value: undefined, configurable: true });
@@ -172,7 +172,7 @@ class LiteRtNetwork implements Network {
       }
       return outputs;
     } catch (error) {
-      throw new EngineError(`the network broke down: ${messageOf(error)}`);
+      throw new EngineError(`the network failed: ${messageOf(error)}`);
     } finally {
       input.delete();
     }

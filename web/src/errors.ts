@@ -1,26 +1,26 @@
-/** Every error that Knuckle throws on purpose: what arrived, what was expected, what to do. */
+/** Base class of the errors that Knuckle throws. Messages say what arrived, what was expected and what to do. */
 export class KnuckleError extends Error {
   override name = "KnuckleError";
 }
 
-/** An image, option, region or time stamp that cannot be used. */
+/** An image, option, region or time stamp cannot be used. */
 export class InputError extends KnuckleError {
   override name = "InputError";
 }
 
-/** A model bundle that is missing, damaged or out of reach. */
+/** A model bundle is missing or damaged, or cannot be fetched. */
 export class BundleError extends KnuckleError {
   override name = "BundleError";
 }
 
-/** An inference engine or device that is not there, refuses the network or broke down. */
+/** An inference engine or device is missing, refuses the network or failed. */
 export class EngineError extends KnuckleError {
   override name = "EngineError";
 }
 
 const KINDS = { KnuckleError, InputError, BundleError, EngineError };
 
-/** An error as it crosses from a worker to the page. */
+/** An error as it is sent from a worker to the page. */
 export interface SentError {
   name: string;
   message: string;
@@ -33,7 +33,7 @@ export function send(error: unknown): SentError {
     : { name: "Error", message: String(error) };
 }
 
-/** The error that `send` took apart. @internal */
+/** The inverse of `send`. @internal */
 export function receive(sent: SentError): Error {
   const Kind = KINDS[sent.name as keyof typeof KINDS];
   return Kind ? new Kind(sent.message) : Object.assign(new Error(sent.message), { name: sent.name });

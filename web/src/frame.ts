@@ -1,4 +1,4 @@
-/** Pictures as the pipeline reads them: any part, as RGBA bytes, with as little copying as the browser allows. */
+/** Reads parts of images as RGBA bytes, with as little copying as the browser allows. */
 import { InputError } from "./errors.js";
 import type { Area, Pixels } from "./geometry.js";
 
@@ -9,26 +9,26 @@ export interface RawImage {
   readonly height: number;
 }
 
-/** What crosses to the worker. */
+/** An image as it is sent to the worker. */
 export type Frame = ImageBitmap | VideoFrame | RawImage | Blob;
 
 /** An image whose parts can be read. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
-  /** RGBA pixels that cover the area; good until the next call. */
+  /** RGBA pixels that cover the area. They are valid until the next call. */
   read(area: Area): Pixels | Promise<Pixels>;
   close(): void;
 }
 
 const EXPECTED = "expected an ImageBitmap, VideoFrame, ImageData, Blob, image, video or canvas";
 
-/** Opens frames; keeps the canvas and the buffer that reading them takes. */
+/** Opens frames. It keeps the canvas and the buffer that reading them needs. */
 export class FrameReader {
   private context: OffscreenCanvasRenderingContext2D | null = null;
   private buffer = new Uint8Array(0);
 
-  /** The picture in a frame. @throws InputError where it is none or is empty. */
+  /** The image in a frame. @throws InputError if there is none or it is empty. */
   async open(frame: Frame): Promise<Picture> {
     if (frame instanceof Blob) return this.drawable(await decode(frame));
     if (isVideoFrame(frame))
@@ -37,7 +37,7 @@ export class FrameReader {
     return raw(frame as RawImage);
   }
 
-  /** Pixels straight from a video frame: a third of the time that a canvas takes. */
+  /** Pixels directly from a video frame, in a third of the time that a canvas takes. */
   private copyable(frame: VideoFrame): Picture {
     const { displayWidth: width, displayHeight: height } = frame;
     return { width, height, read: (area) => this.copy(frame, even(area, width, height)), close: () => frame.close() };
@@ -55,7 +55,7 @@ export class FrameReader {
     const [width, height] = isVideoFrame(source)
       ? [source.displayWidth, source.displayHeight]
       : [source.width, source.height];
-    if (!(width > 0 && height > 0)) throw new InputError(`${EXPECTED}, got one without pixels or closed already`);
+    if (!(width > 0 && height > 0)) throw new InputError(`${EXPECTED}, got one that has no pixels or is closed`);
     return { width, height, read: (area) => this.draw(source, area), close: () => source.close() };
   }
 
@@ -72,7 +72,7 @@ export class FrameReader {
       const before = context?.canvas ?? { width: 0, height: 0 };
       const canvas = new OffscreenCanvas(Math.max(width, before.width), Math.max(height, before.height));
       context = canvas.getContext("2d", { willReadFrequently: true });
-      if (!context) throw new InputError("this browser gives no 2D canvas to read images with; send ImageData instead");
+      if (!context) throw new InputError("this browser has no 2D canvas to read images with; send ImageData instead");
       context.imageSmoothingEnabled = false;
       context.globalCompositeOperation = "copy";
       this.context = context;
@@ -85,7 +85,7 @@ function isVideoFrame(frame: unknown): frame is VideoFrame {
   return typeof VideoFrame !== "undefined" && frame instanceof VideoFrame;
 }
 
-/** Whether a frame's pixels are stored as they are shown: upright, square, all of them, in a format that is known. */
+/** Whether the pixels of a frame are stored as they are shown: not rotated, scaled or cropped, in a known format. */
 function isPlain(frame: VideoFrame): boolean {
   const { displayWidth, displayHeight, visibleRect, format } = frame;
   const { rotation, flip } = frame as { rotation?: number; flip?: boolean };
@@ -111,7 +111,7 @@ function rgbaOf(rect: DOMRectInit & { width: number }): VideoFrameCopyToOptions 
 
 let copying: Promise<boolean> | null = null;
 
-/** Whether this browser turns video frames into RGBA when it copies them; older ones give what is stored instead. */
+/** Whether this browser converts video frames to RGBA when it copies them. Older ones copy the stored format. */
 function copiesRgba(): Promise<boolean> {
   copying ??= (async () => {
     const orange = { format: "BGRX", codedWidth: 2, codedHeight: 2, timestamp: 0 } as const;
@@ -134,7 +134,7 @@ function copiesRgba(): Promise<boolean> {
   return copying;
 }
 
-/** The same area on even pixels, which frames with coarser colour want. */
+/** The area enlarged to even pixels, which frames with subsampled colour need. */
 function even({ left, top, right, bottom }: Area, width: number, height: number): Area {
   const up = (value: number, limit: number) => Math.min(value + (value & 1), limit);
   return { left: left & ~1, top: top & ~1, right: up(right, width), bottom: up(bottom, height) };
@@ -152,11 +152,11 @@ async function decode(blob: Blob): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(blob);
   } catch (error) {
-    throw new InputError(`this file is no image that the browser can read (${(error as Error).message})`);
+    throw new InputError(`the browser cannot read this file as an image (${(error as Error).message})`);
   }
 }
 
-/** Whatever a page has as a frame that can cross to a worker. */
+/** Any image source of a page as a frame that can be sent to a worker. */
 export async function frameOf(source: unknown): Promise<Frame> {
   if (isVideoFrame(source) || source instanceof Blob || source instanceof ImageBitmap) return source;
   if (typeof source === "object" && source !== null && "data" in source) return source as RawImage;
@@ -172,7 +172,7 @@ export async function frameOf(source: unknown): Promise<Frame> {
   }
 }
 
-/** `instanceof` for what a worker does not have. */
+/** `instanceof` for classes that do not exist in a worker. */
 function isOf(name: string, source: unknown): boolean {
   const type = (globalThis as Record<string, unknown>)[name];
   return typeof type === "function" && source instanceof type;

@@ -1,8 +1,8 @@
 /**
- * Squares, angles and affines between image and crop, and the functions that cut pictures for the networks.
+ * Squares, angles and affines between image and crop, and the functions that cut crops.
  *
- * The rule for pixels, everywhere: centres at whole numbers, in the image and in the crop, and crop pixel 0 lies on the
- * region's edge. Crop coordinate c of a crop with `side` pixels is the fraction c / side of the region.
+ * Pixel centres are at integers, in the image and in the crop, and crop pixel 0 lies on the edge of the region. So the
+ * coordinate c in a crop of `side` pixels is the fraction c / side of the region.
  */
 import { InputError } from "./errors.js";
 import type { Roi } from "./results.js";
@@ -10,16 +10,16 @@ import type { Roi } from "./results.js";
 /** Pixels of an image or a part of it: RGBA bytes, row by row. */
 export interface Pixels {
   readonly data: Uint8Array | Uint8ClampedArray;
-  /** Bytes from one row to the next. */
+  /** Bytes per row. */
   readonly stride: number;
-  /** Place of the first pixel within the image. */
+  /** Position of the first pixel in the image. */
   readonly left: number;
   readonly top: number;
   readonly width: number;
   readonly height: number;
 }
 
-/** Whole pixels of an image, right and bottom not included. */
+/** A rectangle of pixels; right and bottom are exclusive. */
 export interface Area {
   readonly left: number;
   readonly top: number;
@@ -33,27 +33,27 @@ export type Affine = readonly [number, number, number, number, number, number];
 export type Box = readonly [number, number, number, number];
 
 const fround = Math.fround;
-// Adding and taking away 1.5 * 2^52 rounds a double to the nearest whole number, halves to even.
+// Adding and subtracting 1.5 * 2^52 rounds a double to the nearest integer, half to even.
 const ROUND = 6755399441055744;
 const TO_UNIT = Float32Array.from({ length: 256 }, (_, value) => value * fround(1 / 255));
 
-/** The same angle within [-pi, pi). */
+/** The angle within [-pi, pi). */
 export function wrapAngle(angleRad: number): number {
   return angleRad - 2 * Math.PI * Math.floor((angleRad + Math.PI) / (2 * Math.PI));
 }
 
-/** Turn a point about the origin, clockwise on screen (y points down). */
+/** Rotate a point about the origin, clockwise on screen (y points down). */
 export function turn(x: number, y: number, angleRad: number): [number, number] {
   const [c, s] = [Math.cos(angleRad), Math.sin(angleRad)];
   return [c * x - s * y, s * x + c * y];
 }
 
-/** The smallest square around a whole image: cropping it is letterboxing. */
+/** The smallest square around the whole image; a crop of it is the letterboxed image. */
 export function wholeImage(width: number, height: number): Roi {
   return { x: width / 2, y: height / 2, size: Math.max(width, height), angleRad: 0 };
 }
 
-/** The affine that takes crop pixels to image pixels. @throws InputError for a region that is none. */
+/** The affine from crop pixels to image pixels. @throws InputError if the region is empty or not finite. */
 export function imageFromCrop(roi: Roi, side: number): Affine {
   const { x, y, size, angleRad } = roi;
   if (!(size > 0 && [x, y, size, angleRad].every(Number.isFinite)))
@@ -63,7 +63,7 @@ export function imageFromCrop(roi: Roi, side: number): Affine {
   return [c, -s, x - c * half + s * half, s, c, y - s * half - c * half];
 }
 
-/** The part of an image that a region's crop is made from. */
+/** The part of the image that the crop of a region needs. */
 export function cropArea(roi: Roi, width: number, height: number): Area {
   const reach = (roi.size / 2) * (Math.abs(Math.cos(roi.angleRad)) + Math.abs(Math.sin(roi.angleRad))) + 2;
   const [left, right] = within(roi.x - reach, roi.x + reach, width);
@@ -71,17 +71,17 @@ export function cropArea(roi: Roi, width: number, height: number): Area {
   return { left, top, right, bottom };
 }
 
-/** The whole pixels from `low` to `high` that an image has, at least one: its edge where it has none there. */
+/** Clamp [low, high) to the pixels of an image with this length; never empty. */
 function within(low: number, high: number, length: number): [number, number] {
   const first = Math.min(Math.max(Math.floor(low), 0), length - 1);
   return [first, Math.max(Math.min(Math.ceil(high), length), first + 1)];
 }
 
 /**
- * Cut a turned square out of an image into `out`, (side, side, 3) RGB in 0..1; outside the image its edge pixels repeat.
+ * Cut a rotated square out of an image into `out`, (side, side, 3) RGB in 0..1. Beyond the border the edge pixels repeat.
  *
- * Bilinear in steps of 1/32 pixel, as the networks' own training pipeline samples. `pixels` must cover
- * `cropArea(roi, …)`, which `area` is.
+ * Bilinear in steps of 1/32 pixel, as in the training of the networks. `area` is `cropArea(roi, …)`, and `pixels` must
+ * cover it.
  */
 export function crop(pixels: Pixels, area: Area, roi: Roi, side: number, out: Float32Array): void {
   const affine = imageFromCrop(roi, side);
@@ -125,7 +125,7 @@ export function crop(pixels: Pixels, area: Area, roi: Roi, side: number, out: Fl
   }
 }
 
-/** The whole image, centred in a black square, into `out`: (side, side, 3) RGB in 0..1. `pixels` is all of the image. */
+/** Write the image, centred in a black square, to `out`: (side, side, 3) RGB in 0..1. `pixels` is the whole image. */
 export function letterbox(pixels: Pixels, side: number, out: Float32Array): void {
   const { data, stride, width, height } = pixels;
   const [xs, ys] = letterboxMaps(width, height, side);
@@ -136,7 +136,7 @@ export function letterbox(pixels: Pixels, side: number, out: Float32Array): void
       out[o] = out[o + 1] = out[o + 2] = 0;
       continue;
     }
-    // A sample beyond the border counts as black: its weight is 0 and its address any pixel's.
+    // A sample beyond the border is black: its weight is 0, and its address may be that of any pixel.
     const right = x + 1 < width ? xs[i] & 31 : 0;
     const below = y + 1 < height ? ys[i] & 31 : 0;
     const left = x >= 0 ? 32 - (xs[i] & 31) : 0;
@@ -162,11 +162,11 @@ export function letterbox(pixels: Pixels, side: number, out: Float32Array): void
 let lastMaps: { key: string; maps: [Int32Array, Int32Array] } | null = null;
 
 /**
- * Where each pixel of the letterbox comes from, in 1/32 pixels, kept for the size that was asked for last.
+ * The image position of each pixel of the letterbox, in 1/32 pixels. Kept for the last image size.
  *
- * Many samples fall exactly between two 1/32 pixels. The reference's own rounding noise decides them, and palms depend
- * on it, so its steps are taken here one by one: the homography of the corners, its inverse by cofactors, blocks of 64
- * columns, half to even.
+ * Many samples fall exactly between two steps of 1/32 pixel. In the reference, rounding noise decides them, and palms
+ * depend on it. So its arithmetic is repeated here step by step: the homography of the corners, its inverse by cofactors,
+ * blocks of 64 columns, rounding half to even.
  */
 export function letterboxMaps(width: number, height: number, side: number): [Int32Array, Int32Array] {
   const key = `${width} ${height} ${side}`;
@@ -189,7 +189,7 @@ export function letterboxMaps(width: number, height: number, side: number): [Int
   return lastMaps.maps;
 }
 
-/** The 3x3 homography that takes four points to four others, by elimination with pivots: nine numbers, the last 1. */
+/** The 3x3 homography that maps four points to four others (Gaussian elimination): nine numbers, the last one is 1. */
 function homography(source: readonly number[], target: readonly number[]): number[] {
   const rows: number[][] = [];
   for (let i = 0; i < 4; i++) {

@@ -1,29 +1,29 @@
 import { InputError } from "./errors.js";
 
-/** What the observer is told after each node. */
+/** What an observer is told about one node in one call. */
 export interface Step {
   /** Names from the outermost graph to the node's output, as `["hand_tracking", "palms", …]`. */
   readonly path: readonly string[];
-  /** How long it ran; 0 where it was skipped. */
+  /** Run time; 0 if it was skipped. */
   readonly seconds: number;
-  /** Whether `when` kept it from running. */
+  /** Whether it was skipped because of `when`. */
   readonly skipped: boolean;
 }
 
-/** Hears of every node of every call, those of nested graphs first. */
+/** Is told about every node of every call, those of nested graphs first. */
 export type Observer = (step: Step) => void;
 
 /** One step of a graph. */
 export interface Node {
   /** A function, which may be asynchronous, or another graph. */
   readonly run: Graph | ((...values: never[]) => unknown);
-  /** Names of the values it takes, in order. */
+  /** Names of its arguments, in order. */
   readonly inputs: readonly string[];
-  /** Name of the value it makes. */
+  /** Name of its result. */
   readonly output: string;
-  /** Name of a value; where that is empty or false the node is skipped. */
+  /** Name of a value; the node is skipped if that is empty or false. */
   readonly when?: string;
-  /** What a skipped node puts out; an empty list unless given. */
+  /** The result of a skipped node; default: an empty list. */
   readonly otherwise?: unknown;
 }
 
@@ -32,39 +32,39 @@ interface Description {
   readonly inputs: readonly string[];
   readonly nodes: readonly Node[];
   readonly output: string;
-  /** Name of a value of the previous call: the name that feeds it, and the value of the first call. */
+  /** Values from the previous call, by name: the name of the value that each takes, and its value in the first call. */
   readonly feedback?: Readonly<Record<string, readonly [string, unknown]>>;
 }
 
 const NOTHING: readonly unknown[] = [];
 
 /**
- * An ordered list of nodes; a node calls a function on named values and names the result. The order of the list is the
- * order of execution, so a name must be produced above the line that uses it; this is checked when the graph is built.
- * `when` takes the place of gates, `feedback` carries a value from one call to the next and is the only state.
+ * An ordered list of nodes. A node calls a function on named values and names the result. Nodes run in the order of the
+ * list, so a value must be produced above the line that uses it; this is checked when the graph is built. `when` skips a
+ * node. `feedback` carries a value from one call to the next; it is the only state.
  */
 export class Graph {
   private state: Record<string, unknown> = {};
 
-  /** @throws InputError where a name is used before it is produced, produced twice, or not at all. */
+  /** @throws InputError if a name is used before it is produced, or produced twice, or never. */
   constructor(readonly description: Description) {
     this.check();
     this.reset();
   }
 
-  /** Forget the calls so far; `changes` replaces first values of feedback. */
+  /** Forget all earlier calls. `changes` replaces first values of feedback. */
   reset(changes: Record<string, unknown> = {}): void {
     const feedback = Object.entries(this.description.feedback ?? {});
     this.state = { ...Object.fromEntries(feedback.map(([name, [, first]]) => [name, first])), ...changes };
     for (const { run } of this.description.nodes) if (run instanceof Graph) run.reset();
   }
 
-  /** The values that the next call gets from this one. */
+  /** The values that the next call takes from the last one. */
   get memory(): Readonly<Record<string, unknown>> {
     return this.state;
   }
 
-  /** Run on one value per input. A call that throws leaves the feedback as it was. */
+  /** Run on one value per input. A call that throws does not change the feedback. */
   async run(inputs: readonly unknown[], observe?: Observer | null, above: readonly string[] = []): Promise<unknown> {
     const { name, inputs: names, nodes, output, feedback = {} } = this.description;
     const values: Record<string, unknown> = { ...this.state };
@@ -88,7 +88,7 @@ export class Graph {
     const known = new Set([...inputs, ...Object.keys(feedback)]);
     const need = (names: readonly string[], who: string) => {
       const missing = names.filter((needed) => !known.has(needed));
-      if (missing.length) throw new InputError(`${who} needs ${missing.join(", ")}, produced nowhere above it`);
+      if (missing.length) throw new InputError(`${who} needs ${missing.join(", ")}, which no node above it produces`);
     };
     for (const node of nodes) {
       need([...node.inputs, ...(node.when === undefined ? [] : [node.when])], `${name}.${node.output}`);

@@ -1,5 +1,5 @@
 /**
- * Knuckle in the browser: 21 3D landmarks per hand, left or right, an id that stays with the hand. Frames never leave
+ * Knuckle in the browser: 21 3D landmarks per hand, left or right, and an id that stays with the hand. Frames never leave
  * the device.
  *
  * @packageDocumentation

@@ -1,7 +1,7 @@
 /**
  * The palm detector: the whole image in, palms out. Read top to bottom: prepare, run, decode, suppress.
  *
- * The network is the single-shot detector of MediaPipe Hands (Zhang et al. 2020, arXiv 2006.10214): square anchors, a
+ * The network is the single-shot detector of MediaPipe Hands (Zhang et al. 2020, arXiv 2006.10214): square anchors, with a
  * box and seven key points per anchor.
  */
 import type { Bundle } from "./bundle.js";
@@ -19,8 +19,8 @@ const VALUES = 18;
 const POINTS = 7;
 
 /**
- * Anchor centres x, y in input pixels: grid by grid, row by row, anchors of a cell together. All anchors have the size
- * of the input, so a centre is all there is. `strides` has (stride in pixels, anchors per cell) of each grid.
+ * Centres x, y of the anchors in input pixels, by grid, row, column and anchor of the cell. All anchors have the size of the
+ * input, so a centre defines one. `strides` has (stride in pixels, anchors per cell) of each grid.
  */
 export function anchors(side: number, strides: readonly (readonly [number, number])[]): Float32Array {
   const centres: number[] = [];
@@ -66,7 +66,7 @@ export class PalmDetector {
     });
   }
 
-  /** The whole image in a black square. */
+  /** The image in a black square. */
   async prepare(image: Picture): Promise<Float32Array> {
     const pixels = await image.read({ left: 0, top: 0, right: image.width, bottom: image.height });
     letterbox(pixels, this.bundle.palmSide, this.picture);
@@ -105,8 +105,8 @@ export class PalmDetector {
 /**
  * Weighted non-maximum suppression: each group of overlapping palms becomes its score-weighted mean, best first.
  *
- * A group is what overlaps its best palm by more than `SUPPRESS_IOU`; the score stays the best one's (the BlazeFace
- * paper's blending, arXiv 1907.05047, section 3.3).
+ * A group is a palm and all weaker ones that overlap it by more than `SUPPRESS_IOU`. It keeps the best score (the blending
+ * of the BlazeFace paper, arXiv 1907.05047, section 3.3).
  */
 export function suppress(palms: readonly Palm[]): Palm[] {
   let rest = [...palms].sort((one, other) => other.score - one.score);
@@ -133,7 +133,7 @@ function mean(group: readonly Palm[]): Palm {
   return { box, keypoints: Float32Array.from(keypoints), score: group[0].score };
 }
 
-/** The hand's region from its palm: 2.6 times the palm box, moved half a box towards the fingers. */
+/** The region around a hand, from its palm: 2.6 times the palm box, moved towards the fingers by half a box. */
 export function roiFromPalm(palm: Palm, uprightRad: number): Roi {
   const k = palm.keypoints;
   const angleRad = wrapAngle(uprightRad - Math.atan2(-(k[5] - k[1]), k[4] - k[0]));

@@ -1,4 +1,4 @@
-/** The pipeline written out: the graph that follows hands through a video, and the one that looks at single images. */
+/** The pipeline written out: the graph that tracks hands through a video, and the one for single images. */
 import { EAGER_S, FAINT_PRESENCE, FRAME_S, SEARCHES_PER_S, TRIES } from "./constants.js";
 import { Graph } from "./graph.js";
 import { type Candidate, type HandLandmarker, roiFromLandmarks } from "./hand.js";

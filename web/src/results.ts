@@ -1,16 +1,16 @@
 import type { PALM_KEYPOINTS } from "./constants.js";
 import { LANDMARK_NAMES } from "./constants.js";
 
-/** A landmark's name: "wrist", "thumb_cmc", … "pinky_tip". */
+/** Name of a landmark: "wrist", "thumb_cmc", … "pinky_tip". */
 export type LandmarkName = (typeof LANDMARK_NAMES)[number];
 
-/** A palm key point's name. */
+/** Name of a key point of a palm. */
 export type PalmKeypoint = (typeof PALM_KEYPOINTS)[number];
 
-/** Left or right, the person's own. */
+/** Left or right hand of the person. */
 export type Handedness = "Left" | "Right";
 
-/** A square region of the image that may be turned and may reach past the border. */
+/** A square region of the image. It may be rotated and may reach beyond the border. */
 export interface Roi {
   /** Centre, image pixels. */
   readonly x: number;
@@ -21,7 +21,7 @@ export interface Roi {
   readonly angleRad: number;
 }
 
-/** A palm that the detector found. */
+/** A palm detection. */
 export interface Palm {
   /** x0, y0, x1, y1 in image pixels. */
   readonly box: readonly [number, number, number, number];
@@ -31,7 +31,7 @@ export interface Palm {
   readonly score: number;
 }
 
-/** One hand in one image. All of it can be cloned to other threads and stored. */
+/** One hand in one image. It can be sent to other threads and stored. */
 export interface Hand {
   /**
    * 21 points x, y, z in the order of `LANDMARK_NAMES`: x, y in image pixels (pixel centres at whole numbers), z in
@@ -40,21 +40,21 @@ export interface Hand {
   readonly landmarks: Float32Array;
   /** 21 points x, y, z in metres; x right, y down, z away, origin near the hand's centre. */
   readonly world: Float32Array;
-  /** The person's own; in video the vote of the track so far. */
+  /** Left or right hand of the person; in video the vote of the track so far. */
   readonly handedness: Handedness;
-  /** 0.5..1, how sure that is. */
+  /** Confidence in the handedness, 0.5..1. */
   readonly handednessScore: number;
-  /** 0..1, how sure the network is that the crop held a hand. */
+  /** Confidence that the crop holds a hand, 0..1. */
   readonly presence: number;
   /** The region of the image that the landmarks were read from. */
   readonly roi: Roi;
-  /** Score of the palm that this hand began with; null where the caller gave the region. */
+  /** Score of the palm that led to this hand; null if the caller gave the region. */
   readonly palmScore: number | null;
-  /** 1, 2, 3, … the same number for the same hand through a video; null on stills. */
+  /** 1, 2, 3, …: the number of the same hand throughout a video; null for single images. */
   readonly trackId: number | null;
-  /** 0..1 per landmark, or null where the network does not tell. */
+  /** Probability that each landmark is visible, or null if the network has no such output. */
   readonly visibility: Float32Array | null;
-  /** `landmarks` before smoothing; the same array where nothing was smoothed. */
+  /** `landmarks` before smoothing; the same array if nothing was smoothed. */
   readonly landmarksRaw: Float32Array;
 }
 
@@ -70,7 +70,7 @@ export function handBox(hand: Hand): [number, number, number, number] {
   return boxAround(hand.landmarks);
 }
 
-/** The same around points x, y, z. @internal */
+/** The smallest upright box around points x, y, z. @internal */
 export function boxAround(points: Float32Array): [number, number, number, number] {
   let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < points.length; i += 3) {

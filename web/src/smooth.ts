@@ -1,20 +1,20 @@
 import { BETA_HZ_PER_SPEED, CENTRE_BETA_HZ_PER_SPEED, MIN_CUTOFF_HZ, SPEED_CUTOFF_HZ } from "./constants.js";
 
-/** A filtered value, its filtered speed per second, and when it was made. */
+/** State of a filter: the filtered value, its filtered speed per second, and the time of the last call. */
 export interface Smoothed {
   readonly value: Float32Array;
   readonly speed: Float32Array;
   readonly timeS: number;
 }
 
-/** A filtered hand, and its parts: its centre, and its points relative to it. */
+/** A filtered hand, and the states of its two filters: for its centre, and for its points relative to the centre. */
 export interface SmoothedHand {
   readonly value: Float32Array;
   readonly centre: Smoothed;
   readonly shape: Smoothed;
 }
 
-/** Filter the points of a hand: their mean and their places about it, each with its own cutoff; see `oneEuro`. */
+/** Filter the points of a hand: their mean and their offsets from it, each with cutoffs of its own; see `oneEuro`. */
 export function smoothHand(
   previous: SmoothedHand | null,
   points: Float32Array,
@@ -31,9 +31,9 @@ export function smoothHand(
 }
 
 /**
- * The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012) on points x, y, z; `unit` is the object's size in the
- * points' unit. Each point has its own cutoff, from its speed in object sizes per second. The first call, and one whose
- * time has not moved on, gives the points back.
+ * The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012) on points x, y, z. `unit` is the size of the object, in the
+ * unit of the points. Each point has its own cutoff, from its speed in object sizes per second. The first call returns the
+ * points unchanged, and so does a call whose time is not later than the last one's.
  */
 export function oneEuro(
   previous: Smoothed | null,

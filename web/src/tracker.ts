@@ -9,8 +9,8 @@ import type { Hand, Palm, Roi } from "./results.js";
 import type { FromWorker, ToWorker } from "./worker.js";
 
 /**
- * What a tracker looks at. An `ImageBitmap` or `VideoFrame` is handed over: it is closed when the call is done, so that
- * its pixels need not be copied. All others are only read. A `Blob` is an image file.
+ * An image that a tracker takes. An `ImageBitmap` or `VideoFrame` is transferred: it is closed when the call is done, so
+ * that its pixels need not be copied. All others are only read. A `Blob` is an image file.
  */
 export type Source =
   | VideoFrame
@@ -23,21 +23,21 @@ export type Source =
   | HTMLCanvasElement
   | OffscreenCanvas;
 
-/** What `HandTracker.create` takes: where things are, and every option of tracking. */
+/** Options of `HandTracker.create`: where the files are, and every option of the tracker. */
 export interface CreateOptions extends Partial<TrackerOptions> {
   /** A `.task` file, the address of a folder with a `bundle.json`, or two tflite networks; addresses or bytes. */
   models: Models;
-  /** Address of the folder with the runtime's `litert_wasm_*` files; `wasm/` beside this library unless given. */
+  /** Address of the folder with the `litert_wasm_*` files of the runtime. Default: `wasm/` beside this library. */
   wasm?: string | URL;
-  /** Address of this library's `worker.js`, or false to work in the calling thread. Beside this library unless given. */
+  /** Address of this library's `worker.js` (default: beside this library), or false to run in the calling thread. */
   worker?: string | URL | false;
-  /** Threads on the CPU; unless given as many as there are cores, at most 4, where the page is cross-origin isolated. */
+  /** Threads on the CPU. Default: one per core, at most 4, if the page is cross-origin isolated, else one. */
   threads?: number;
-  /** "auto" is WebGPU where the browser has a real GPU, else the CPU. An `Engine` of your own needs `worker: false`. */
+  /** "auto" is WebGPU if the browser has a hardware GPU, else the CPU. An `Engine` of your own needs `worker: false`. */
   engine?: Device | Engine;
 }
 
-/** Who does the work: a worker, or the core in this thread. */
+/** What answers requests: a worker, or a core in this thread. */
 interface Backend {
   readonly about: About;
   handle(request: Request, observe: Observer | null): Promise<Answer>;
@@ -45,19 +45,18 @@ interface Backend {
 }
 
 /**
- * Follows hands through one video or camera stream: give it one frame after the other. One tracker per stream: it
- * remembers. It works in a worker of its own, so the page stays free; frames never leave the device.
+ * Tracks hands through one video or camera stream; give it one frame after the other. Use one tracker per stream, because
+ * it remembers hands. It runs in a worker of its own, so the page stays responsive. Frames never leave the device.
  *
  * ```ts
  * const tracker = await HandTracker.create({ models: "/models/hand_landmarker.task" });
  * const hands = await tracker.track(video, video.currentTime);
  * ```
  *
- * Calls take turns. Where frames come faster than they are tracked, track the newest when `track` is done and leave the
- * others out.
+ * Calls take turns. If frames come faster than they are tracked, wait for `track` and then give it the newest frame.
  */
 export class HandTracker {
-  /** Hears of every node of every call, after the call. */
+  /** Is told about every node of every call, after the call. */
   observe: Observer | null = null;
   private highestId = 0;
   private backend: Promise<Backend> | null = null;
@@ -73,9 +72,9 @@ export class HandTracker {
   /**
    * Load the networks and the runtime.
    *
-   * @throws InputError for an option that does not exist or is out of range.
-   * @throws BundleError where the models cannot be had.
-   * @throws EngineError where the runtime cannot be loaded or has no such device.
+   * @throws InputError if an option does not exist or is out of range.
+   * @throws BundleError if the models are damaged or cannot be fetched.
+   * @throws EngineError if the runtime cannot be loaded or the device is missing.
    */
   static async create(given: CreateOptions): Promise<HandTracker> {
     const { models, wasm, worker, threads = null, engine = "auto", ...changes } = given;
@@ -90,22 +89,22 @@ export class HandTracker {
     return tracker;
   }
 
-  /** What the networks run on: "cpu" or "webgpu". */
+  /** The device that the networks run on: "cpu" or "webgpu". */
   get device(): string {
     return this.about.device;
   }
 
-  /** Threads that they use on the CPU. */
+  /** Threads on the CPU. */
   get threads(): number {
     return this.about.threads;
   }
 
   /**
-   * Hands of this frame, by track id, with landmarks in pixels of this frame.
+   * The hands of this frame, by track id, with landmarks in pixels of this frame.
    *
-   * @param timeS When it was taken, in seconds; must rise from call to call. Without it 30 frames a second are taken.
-   * @throws InputError where it is no image or time did not move on; the tracker stays usable.
-   * @throws EngineError where the worker broke down; the next call starts another one, which has forgotten the hands.
+   * @param timeS Time of the frame in seconds; must increase from call to call. null: 30 frames per second.
+   * @throws InputError if the image cannot be used or the time does not increase; the tracker stays usable.
+   * @throws EngineError if the worker failed; the next call starts another one, which has forgotten the hands.
    */
   async track(frame: Source, timeS: number | null = null): Promise<Hand[]> {
     const hands = (await this.ask({ kind: "track", frame: await frameOf(frame), timeS })) as Hand[];
@@ -113,34 +112,34 @@ export class HandTracker {
     return hands;
   }
 
-  /** Hands of one image, the best palm's first; nothing is remembered, nothing smoothed. */
+  /** The hands of one image, the best palm's first. Nothing is remembered or smoothed. */
   async detect(image: Source): Promise<Hand[]> {
     return (await this.ask({ kind: "detect", frame: await frameOf(image) })) as Hand[];
   }
 
-  /** All palms of one image, best first, without landmarks; `maxHands` does not limit them. */
+  /** All palms of one image, best first, without landmarks. `maxHands` does not limit them. */
   async detectPalms(image: Source): Promise<Palm[]> {
     return (await this.ask({ kind: "detectPalms", frame: await frameOf(image) })) as Palm[];
   }
 
-  /** Landmarks in regions of your own: for each its hand, or null where the network sees none. */
+  /** Landmarks in regions of your own: for each region its hand, or null if the network sees no hand there. */
   async landmarksIn(image: Source, rois: readonly Roi[]): Promise<(Hand | null)[]> {
     return (await this.ask({ kind: "landmarksIn", frame: await frameOf(image), rois })) as (Hand | null)[];
   }
 
-  /** Change options from the next frame on; held hands stay held. @throws InputError and changes nothing. */
+  /** Change options from the next frame on; hands stay tracked. @throws InputError and changes nothing. */
   async setOptions(changes: Partial<TrackerOptions>): Promise<void> {
     this.options = withChanges(this.options, changes);
     await this.ask({ kind: "setOptions", changes: this.options });
   }
 
-  /** Forget all hands and the time; ids begin at 1 again. */
+  /** Forget all hands and the time; ids start at 1 again. */
   async reset(): Promise<void> {
     await this.ask({ kind: "reset" });
     this.highestId = 0;
   }
 
-  /** Stop the worker and free the networks; calls that are under way are refused. */
+  /** Stop the worker and free the networks. Calls that are not finished are rejected. */
   close(): void {
     this.closed = true;
     this.backend?.then((backend) => backend.close()).catch(() => {});
@@ -151,7 +150,7 @@ export class HandTracker {
     return (await this.ready()).handle(request, this.observe);
   }
 
-  /** What works; it is started where there is none, or where the one before broke down. */
+  /** The backend; it is started if there is none or the last one failed. */
   private ready(): Promise<Backend> {
     this.backend ??= this.start().catch((error) => {
       this.backend = null;
@@ -176,7 +175,7 @@ async function startCore(setup: Setup): Promise<Core> {
   return Core.create(setup);
 }
 
-/** A worker with calls that wait for its answers. */
+/** A worker, and the calls that wait for its answers. */
 class WorkerBackend implements Backend {
   about: About = { device: "", threads: 1 };
   private readonly worker: Worker;
@@ -228,9 +227,7 @@ class WorkerBackend implements Backend {
         this.worker.postMessage({ id, ...message }, moved);
       } catch (error) {
         this.waiting.delete(id);
-        reject(
-          new InputError(`this cannot be sent to the worker; is it closed already? (${(error as Error).message})`),
-        );
+        reject(new InputError(`this cannot be sent to the worker; is it closed? (${(error as Error).message})`));
       }
     });
   }
@@ -251,7 +248,7 @@ class WorkerBackend implements Backend {
   private breakDown(reason: string): void {
     this.worker.terminate();
     this.onBroken();
-    this.rejectAll(new EngineError(`the tracker's worker broke down (${reason}); the next call starts another`));
+    this.rejectAll(new EngineError(`the worker of the tracker failed (${reason}); the next call starts another one`));
   }
 
   private rejectAll(error: Error): void {
@@ -266,7 +263,7 @@ function isMovable(frame: Frame): frame is ImageBitmap | VideoFrame {
   return frame instanceof ImageBitmap || (typeof VideoFrame !== "undefined" && frame instanceof VideoFrame);
 }
 
-/** Addresses mean what they mean on the page, also in the worker, whose own address differs. */
+/** Addresses relative to the page, because a worker would resolve them relative to itself. */
 function absolute<T>(source: T): T {
   if (typeof source === "string" || source instanceof URL) return new URL(source, base()).href as T;
   if (typeof source === "object" && source !== null && "palm" in source && "hand" in source)

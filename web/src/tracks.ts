@@ -1,6 +1,6 @@
 /**
- * What a tracker remembers from frame to frame, and how hands of this frame become hands of the tracks: plain functions
- * from one memory to the next.
+ * What a tracker remembers between frames, and how the hands of a frame are matched to its tracks: plain functions from one
+ * memory to the next.
  */
 import {
   CALM_PER_S,
@@ -23,31 +23,31 @@ type Vector = readonly [number, number];
 /** One hand through time. */
 export interface Track {
   readonly trackId: number;
-  /** As last seen, not smoothed, with that frame's own handedness. */
+  /** The hand as last seen, not smoothed, with the handedness of that frame. */
   readonly hand: Hand;
-  /** When that was. */
+  /** Time of that frame. */
   readonly seenS: number;
-  /** Image pixels per second of its centre. */
+  /** Velocity of its centre, image pixels per second. */
   readonly velocity: Vector;
   /** Mean probability of "Left" over the last `VOTES` frames. */
   readonly left: number;
   readonly votes: number;
-  /** The filters' memories. */
+  /** States of the filters. */
   readonly landmarks: SmoothedHand;
   readonly world: Smoothed;
 }
 
-/** All that a tracker knows when a frame arrives. */
+/** Everything that a tracker knows when a frame arrives. */
 export interface Memory {
-  /** Hands that are held or were lost not long ago, by id. */
+  /** Hands seen in the previous frame or lost recently, by id. */
   readonly tracks: readonly Track[];
   readonly nextId: number;
   /** Time of the previous frame. */
   readonly timeS: number;
-  /** Frames since the palm detector last ran, and when that was. */
+  /** Frames since the palm detector last ran, and the time when it ran. */
   readonly sinceSearch: number;
   readonly searchedS: number;
-  /** When a hand was last found or lost. */
+  /** Time when a hand last came or went. */
   readonly changedS: number;
 }
 
@@ -82,7 +82,7 @@ function moved(track: Track, timeS: number): Vector {
   return [track.velocity[0] * elapsed, track.velocity[1] * elapsed];
 }
 
-/** Whether a palm's seven key points lie on those of a hand: within half a palm baseline on average. */
+/** Whether a palm belongs to a hand: their seven common points are on average within half a palm baseline. */
 export function isPalmOf(palm: Palm, hand: Hand): boolean {
   const points = hand.landmarksRaw;
   let sum = 0;
@@ -91,7 +91,7 @@ export function isPalmOf(palm: Palm, hand: Hand): boolean {
   return sum / PALM_LANDMARKS.length < 0.5 * baseline(hand);
 }
 
-/** The longest side of the triangle wrist, index MCP, pinky MCP, image pixels: a size that turning keeps. */
+/** The longest side of the triangle wrist, index MCP, pinky MCP, image pixels: a size that survives rotation. */
 export function baseline(hand: Hand): number {
   const p = hand.landmarksRaw;
   const side = (i: number, j: number) => Math.hypot(p[3 * i] - p[3 * j], p[3 * i + 1] - p[3 * j + 1]);
@@ -99,8 +99,11 @@ export function baseline(hand: Hand): number {
 }
 
 /**
- * Leave out a hand that an earlier one already is: 10 of 21 landmarks within 0.2 of the larger palm baseline, and boxes
- * that overlap by more than 0.2 (the rule of MediaPipe's Tasks API).
+ * The hands without duplicates of earlier ones.
+ *
+ * A duplicate has 10 of 21 landmarks within 0.2 palm baselines, and its box overlaps the other's by more than 0.2 (the rule
+ * of MediaPipe's Tasks API). A hand whose palm scored less than `minPalmScore` is also a duplicate if the middle of its
+ * palm lies in the box of an earlier hand.
  */
 export function withoutDuplicates(hands: readonly Hand[], minPalmScore = 0): Hand[] {
   const kept: Hand[] = [];
@@ -127,7 +130,10 @@ function isSame(one: Hand, other: Hand): boolean {
   return near >= 10 && iou(boxAround(one.landmarks), boxAround(other.landmarks)) > 0.2;
 }
 
-/** Give each hand of this frame its track, begin new ones, forget those lost for longer than `rememberS`. */
+/**
+ * The memory after this frame: each hand goes to its track or begins a new one; tracks lost for longer than `rememberS` are
+ * forgotten.
+ */
 export function follow(
   memory: Memory,
   hands: readonly Hand[],
@@ -157,7 +163,7 @@ export function follow(
   };
 }
 
-/** The track of each hand, the nearest pairs first, null where no track is in reach. */
+/** The track of each hand, nearest pairs first; null where no track is in reach. */
 export function match(tracks: readonly Track[], hands: readonly Hand[], timeS: number): (Track | null)[] {
   const pairs: { cost: number; track: number; hand: number }[] = [];
   for (const [t, track] of tracks.entries())
@@ -174,7 +180,7 @@ export function match(tracks: readonly Track[], hands: readonly Hand[], timeS: n
   return owners;
 }
 
-/** How far a hand is from where a track's hand was expected, in palm baselines. */
+/** Mean distance of a hand from where the track's hand is expected, in palm baselines. */
 function distance(track: Track, hand: Hand, timeS: number): number {
   const [dx, dy] = moved(track, timeS);
   const [now, then] = [hand.landmarksRaw, track.hand.landmarksRaw];
@@ -232,7 +238,7 @@ function velocity(track: Track, hand: Hand, elapsed: number): Vector {
   return [x / scale, y / scale];
 }
 
-/** The hands of this frame as users get them, by track id. */
+/** The hands of this frame as the tracker returns them, by track id. */
 export function visibleHands(memory: Memory, smooth: boolean, vote: boolean): Hand[] {
   return held(memory).map(({ trackId, hand, left, landmarks, world }) => ({
     ...hand,

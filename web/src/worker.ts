@@ -1,14 +1,14 @@
-/** The worker's side of `HandTracker`: one core, fed by messages. */
+/** The worker of `HandTracker`: one core that answers messages. */
 import { Core, type Request, type Setup } from "./core.js";
 import { EngineError, type SentError, send } from "./errors.js";
 import type { Step } from "./graph.js";
 
-/** What the page sends: the setup first, then requests. */
+/** Messages of the page: the setup first, then requests. */
 export type ToWorker =
   | { readonly id: number; readonly setup: Setup }
   | { readonly id: number; readonly request: Request; readonly observe: boolean };
 
-/** What comes back, once for each message. */
+/** Answers, one for each message. */
 export type FromWorker =
   | { readonly id: number; readonly value: unknown; readonly steps: readonly Step[] }
   | { readonly id: number; readonly error: SentError; readonly broken: boolean };
@@ -35,13 +35,13 @@ async function answer(message: ToWorker): Promise<FromWorker> {
     core = await Core.create(message.setup);
     return { id: message.id, value: core.about, steps: [] };
   }
-  if (!core) throw new EngineError("the tracker has not started");
+  if (!core) throw new EngineError("the tracker has not been started");
   const steps: Step[] = [];
   const value = await core.handle(message.request, message.observe ? (step) => steps.push(step) : null);
   return { id: message.id, value, steps };
 }
 
-/** The runtime starts a thread for each core of the machine, used or not; this worker's view of it is made smaller. */
+/** The runtime starts a thread for each core of the machine, even if it uses fewer. So this worker reports fewer cores. */
 function limitPool(threads: number | null): void {
   const most = Math.min(navigator.hardwareConcurrency || 1, threads ?? 4);
   Object.defineProperty(navigator, "hardwareConcurrency", { value: most, configurable: true });

@@ -4,7 +4,7 @@ import { DEFAULT_BUNDLE, TASK_MEMBERS } from "../src/constants.js";
 
 const TFLITE = Uint8Array.from([28, 0, 0, 0, ..."TFL3".split("").map((c) => c.charCodeAt(0)), 1, 2, 3]);
 
-/** A zip by the book (APPNOTE 4.3), with as many members as given. */
+/** A zip archive (APPNOTE 4.3) with these members. */
 async function zip(members: Record<string, Uint8Array<ArrayBuffer>>, method: 0 | 8): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
@@ -47,13 +47,13 @@ describe("a .task file", () => {
       expect(loaded.bundle).toEqual(DEFAULT_BUNDLE);
     });
 
-  it("is refused where it is cut short, no zip, or lacks a network", async () => {
+  it("is refused if it is cut short, not a zip archive, or lacks a network", async () => {
     const whole = await zip({ [TASK_MEMBERS.palm]: TFLITE }, 0);
-    expect(() => unzip(whole.subarray(0, 40), "a.task")).toThrow("no zip archive");
+    expect(() => unzip(whole.subarray(0, 40), "a.task")).toThrow("not a zip archive");
     await expect(loadBundle(whole)).rejects.toThrow(TASK_MEMBERS.hand);
-    await expect(loadBundle(TFLITE)).rejects.toThrow("no zip archive");
+    await expect(loadBundle(TFLITE)).rejects.toThrow("not a zip archive");
     const texts = { [TASK_MEMBERS.palm]: Uint8Array.of(1, 2, 3), [TASK_MEMBERS.hand]: TFLITE };
-    await expect(loadBundle(await zip(texts, 0))).rejects.toThrow("no tflite network");
+    await expect(loadBundle(await zip(texts, 0))).rejects.toThrow("not a tflite network");
   });
 });
 
@@ -72,8 +72,8 @@ describe("a bundle.json", () => {
     expect(files.map(({ file }) => file)).toEqual(["p.tflite", "h.tflite"]);
   });
 
-  it("is refused where it is no JSON or names no network", () => {
+  it("is refused if it is not JSON or names no network", () => {
     expect(() => parseBundle("<!doctype html>", "bundle.json")).toThrow("cannot be read");
-    expect(() => parseBundle('{"palm": {"file": "p"}}', "bundle.json")).toThrow("names no hand network");
+    expect(() => parseBundle('{"palm": {"file": "p"}}', "bundle.json")).toThrow("does not name a hand network");
   });
 });

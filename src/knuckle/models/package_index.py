@@ -84,7 +84,12 @@ def configured_indexes(environment: Mapping[str, str] = os.environ) -> list[str]
 
 
 def pip_configuration(environment: Mapping[str, str] = os.environ) -> Mapping[str, str]:
-    """The section [global] of pip's configuration files; files of the user and the environment come last and win."""
+    """The section [global] of pip's configuration files; files of the user and the environment come last and win.
+
+    As with pip, there is none if PIP_CONFIG_FILE is the null device.
+    """
+    if environment.get("PIP_CONFIG_FILE") == os.devnull:
+        return {}
     file = "pip.ini" if os.name == "nt" else "pip.conf"
     paths = [
         Path("/etc") / file,
