@@ -1,4 +1,4 @@
-"""A network for tests: it gives the answers that a test wrote, so the code around it is tested without a model."""
+"""A network for tests. It gives the answers that a test wrote, so that code around a network is tested without one."""
 
 from __future__ import annotations
 
