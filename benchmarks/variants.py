@@ -1,5 +1,4 @@
-"""What each choice of the tracker is worth, in figures: the joints of the next region, motion, the filter, a second
-look, faint palms, sampling.
+"""The effect of each choice of the tracker: joints, motion, filter, second look, faint palms, sampling.
 
     python benchmarks/variants.py tracking [--models NAME]    # made clips, clips of signing people, ti1k
     python benchmarks/variants.py looks [--models NAME]       # photos
@@ -12,16 +11,12 @@ Reads the same photos and clips as `benchmarks/accuracy.py` and prints Markdown 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import accuracy
 import cv2
@@ -34,13 +29,16 @@ from knuckle.evaluate.matching import FOUND_IOU
 from knuckle.evaluate.predict import predict
 from knuckle.evaluate.report_tables import cells, metric_name
 from knuckle.evaluate.score import score
-from knuckle.evaluate.trackers import Ask, TrackerUnderTest, own_tracker
+from knuckle.evaluate.trackers import TrackerUnderTest, own_tracker
 from knuckle.geometry import letterbox
 from knuckle.images import Image
 from knuckle.metrics import bootstrap_ratio, bootstrap_ratio_difference, iou_matrix, match
-from knuckle.pipeline import memory, palm, smooth
-from knuckle.pipeline.hand import PIP_JOINTS, roi_from_landmarks
+from knuckle.models.session import Pictures
+from knuckle.pipeline.hand import PIP_JOINTS
+from knuckle.pipeline.memory import follow, tracked_candidates
 from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.palm import PalmDetector
+from knuckle.pipeline.smooth import BETA_HZ_PER_SPEED
 from knuckle.pipeline.tracker import Networks
 
 CLIPS = ("still_hand", "moving_hand", "ti1k_clips", "asl_clips")
@@ -69,41 +67,47 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Variant:
-    """A name, options, and what is exchanged in the code while it runs."""
+    """A tracker: its name, its options, and other functions for nodes of the tracking graph."""
 
     name: str
-    options: dict[str, Any]
-    exchange: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    options: Mapping[str, Any] = field(default_factory=dict)
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 
-def exchanged(module: ModuleType, **values: Any) -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    return lambda: mock.patch.multiple(module, **values)
+def candidates_with(**parameters: Any) -> Mapping[str, Callable[..., Any]]:
+    """Another prediction of the regions of tracked hands."""
+    return {"tracked_candidates": partial(tracked_candidates, predict_motion=True, **parameters)}
 
 
+ALIKE = partial(follow, remember_s=TrackerOptions().remember_s, centre_beta=BETA_HZ_PER_SPEED)
 TRACKING = (
-    Variant("default", {}),
-    Variant("PIP joints", {}, exchanged(memory, roi_from_landmarks=partial(roi_from_landmarks, joints=PIP_JOINTS))),
+    Variant("default"),
+    Variant("PIP joints", functions=candidates_with(joints=PIP_JOINTS)),
     Variant("no motion", {"predict_motion": False}),
-    Variant("all motion", {}, exchanged(memory, CALM_PER_S=0.0)),
-    Variant("motion above 3", {}, exchanged(memory, CALM_PER_S=3.0)),
+    Variant("all motion", functions=candidates_with(calm_per_s=0.0)),
+    Variant("motion above 3", functions=candidates_with(calm_per_s=3.0)),
     Variant("no filter", {"smooth": False}),
-    Variant("centre filtered like points", {}, exchanged(smooth, CENTRE_BETA_HZ_PER_SPEED=smooth.BETA_HZ_PER_SPEED)),
+    Variant("centre filtered like points", functions={"next_memory": ALIKE}),
     Variant("every frame searched", {"search_every": 1}),
 )
 LOOKS = (Variant("one look", {"second_look": False}), Variant("two looks", {"second_look": True}))
 FAINT = (Variant("none fainter", {"faint_palms": 1.0}), *(Variant(f"{k}", {"faint_palms": k}) for k in (0.8, 0.6, 0.4)))
 
 
-def varied(variant: Variant, networks: Networks) -> TrackerUnderTest:
-    """The tracker with a variant's options, and its exchange in force while it runs."""
-    inner = own_tracker(variant.name, networks, TrackerOptions(**variant.options))
+@dataclass(frozen=True)
+class AreaSampled(Networks):
+    """Networks whose palm search takes the mean of the area around each sample."""
 
-    @contextmanager
-    def opened(video: bool, max_hands: int) -> Iterator[Ask]:
-        with variant.exchange(), inner.open(video, max_hands) as ask:
-            yield ask
+    def palm_detector(self, options: TrackerOptions, min_score: float | None = None) -> PalmDetector:
+        detector = super().palm_detector(options, min_score)
+        return AreaPalmDetector(detector.network, detector.model, detector.min_score)
 
-    return replace(inner, identity={**inner.identity, "variant": variant.name}, open=opened)
+
+class AreaPalmDetector(PalmDetector):
+    """A palm detector behind a box filter."""
+
+    def prepare(self, image: Image) -> Pictures:
+        return area_letterbox(image, self.network.side)[None]
 
 
 def tracking(models: str, data: Path) -> list[str]:
@@ -120,7 +124,7 @@ def faint(models: str, data: Path) -> list[str]:
 
 def compared(variants: Sequence[Variant], names: Sequence[str], models: str, data: Path) -> list[str]:
     networks = knuckle.load(models)
-    candidates = [varied(variant, networks) for variant in variants]
+    candidates = [own_tracker(each.name, networks, TrackerOptions(**each.options), each.functions) for each in variants]
     name = Path(models).name
     found = accuracy.datasets(data, names)
     if networks.bundle.name.startswith("knuckle"):
@@ -129,7 +133,7 @@ def compared(variants: Sequence[Variant], names: Sequence[str], models: str, dat
 
 
 def table(dataset: Dataset, candidates: list[TrackerUnderTest], models: str) -> list[str]:
-    """One dataset's rows for all variants, as Markdown."""
+    """The rows of one dataset for all variants, as Markdown."""
     folder = accuracy.SCRATCH / "variants"
     made = [predict(one, dataset, folder / f"{dataset.name}.{models}.{one.name}.parquet") for one in candidates]
     names = [one.name for one in candidates]
@@ -144,8 +148,10 @@ def text(cell: Any) -> str:
 
 
 def sampling(models: str, data: Path) -> list[str]:
-    """Hands found when a photo lies among hand-free ones in a mosaic of k by k, and so is k times as small: the palm
-    search samples the mosaic at single places, or takes the mean of the area around each."""
+    """Recall for photos in mosaics of k by k with hand-free photos, so that hands are k times as small.
+
+    The palm search samples the mosaic at single pixels, or takes the mean of the area around each.
+    """
     networks = knuckle.load(models)
     every = {one.name: one for one in sample_datasets(data)}
     rooms = [shot.source for shot in every["indoor_no_hands"].shots]
@@ -166,7 +172,7 @@ def sampling(models: str, data: Path) -> list[str]:
 
 
 def found_in_mosaic(networks: Networks, shot: Shot, rooms: list[str], k: int) -> tuple[int, int, int, float]:
-    """Hands that are there, found with single samples, found with areas; image pixels per sample."""
+    """Number of hands, those found with single samples, those found with areas; and image pixels per sample."""
     photo = open_image(shot.source)
     height, width = photo.shape[:2]
     tiles = [cv2.resize(open_image(room), (width, height), interpolation=cv2.INTER_AREA) for room in rooms[: k * k]]
@@ -176,16 +182,15 @@ def found_in_mosaic(networks: Networks, shot: Shot, rooms: list[str], k: int) ->
     corner = np.tile([middle * width, middle * height], 2)
     truths = np.array([hand.box for hand in shot.hands or () if hand.box is not None]) + corner
     found = []
-    for sample in (letterbox, area_letterbox):
-        with mock.patch.object(palm, "letterbox", sample):
-            hands = knuckle.detect(mosaic, networks, max_hands=2)
+    for sampled in (networks, AreaSampled(networks.palm, networks.hand, networks.bundle)):
+        hands = knuckle.detect(mosaic, sampled, max_hands=2)
         overlap = iou_matrix([hand.box for hand in hands], truths)
         found.append(len(match(overlap, FOUND_IOU)))
     return len(truths), found[0], found[1], max(mosaic.shape[:2]) / networks.bundle.palm_side
 
 
 def area_letterbox(image: Image, side: int) -> Image:
-    """`letterbox` after a box filter as wide as one sample, an odd number of pixels."""
+    """`letterbox` after a box filter as wide as one sample, rounded to an odd number of pixels."""
     width = 2 * round((max(image.shape[:2]) / side - 1) / 2) + 1
     return letterbox(np.asarray(cv2.blur(image, (width, width)), np.uint8) if width > 1 else image, side)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -98,6 +98,17 @@ class Graph:
         for node in self.nodes:
             if isinstance(node.run, Graph):
                 node.run.reset()
+
+    def with_function(self, output: str, run: Callable[..., Any]) -> Graph:
+        """A copy in which another function makes the value `output`, to try a variant of one step.
+
+        Raises:
+            InputError: no node makes this value.
+        """
+        if output not in {node.output for node in self.nodes}:
+            raise InputError(f"{self.name} has no node that makes {output!r}")
+        nodes = [replace(node, run=run) if node.output == output else node for node in self.nodes]
+        return Graph(self.name, self.inputs, nodes, self.output, self.feedback)
 
     def __call__(self, *values: Any) -> Any:
         """Run on one value per input and return the output."""

@@ -78,3 +78,11 @@ def test_a_badly_wired_graph_is_refused_when_it_is_built(
 ) -> None:
     with pytest.raises(InputError, match=words):
         Graph("g", ["a"], nodes, output, feedback)
+
+
+def test_one_function_of_a_graph_can_be_exchanged() -> None:
+    graph = Graph("sums", ["x"], [Node(lambda x: x + 1, ("x",), "y"), Node(lambda y: 2 * y, ("y",), "z")], "z")
+    other = graph.with_function("y", lambda x: x + 10)
+    assert (graph(1), other(1)) == (4, 22)
+    with pytest.raises(InputError, match="no node that makes 'w'"):
+        graph.with_function("w", lambda x: x)

@@ -82,14 +82,27 @@ def tracker_from(spec: str, options: TrackerOptions | None = None) -> TrackerUnd
     return TrackerUnderTest(spec, {"target": spec, "files": _files_of(spec)}, opened)
 
 
-def own_tracker(name: str, networks: Networks, options: TrackerOptions | None = None) -> TrackerUnderTest:
-    """Knuckle itself with these networks: `HandTracker` on clips; `detect`, and all palms, on photos."""
+def own_tracker(
+    name: str,
+    networks: Networks,
+    options: TrackerOptions | None = None,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+) -> TrackerUnderTest:
+    """Knuckle itself with these networks: `HandTracker` on clips; `detect`, and all palms, on photos.
+
+    Args:
+        name: in the report.
+        networks: of a bundle.
+        options: of the tracker.
+        functions: other functions for nodes of the tracking graph, by the value that they make: see
+            `Graph.with_function`. Give each set of functions a `name` of its own.
+    """
     base = options or TrackerOptions()
 
     @contextmanager
     def opened(video: bool, max_hands: int) -> Iterator[Ask]:
         chosen = TrackerOptions.of(base, {"max_hands": max_hands})
-        yield _follow(networks, chosen) if video else _detect(networks, chosen)
+        yield _follow(networks, chosen, functions or {}) if video else _detect(networks, chosen)
 
     bundle = networks.bundle
     identity = {
@@ -97,6 +110,7 @@ def own_tracker(name: str, networks: Networks, options: TrackerOptions | None = 
         "hand": bundle.hand.sha256,
         "options": asdict(networks.completed(base)),
         "code": _code(),
+        **({"variant": name} if functions else {}),
     }
     return TrackerUnderTest(name, identity, opened)
 
@@ -141,9 +155,11 @@ def _detect(networks: Networks, options: TrackerOptions) -> Ask:
     return ask
 
 
-def _follow(networks: Networks, options: TrackerOptions) -> Ask:
+def _follow(networks: Networks, options: TrackerOptions, functions: Mapping[str, Callable[..., Any]]) -> Ask:
     """Hands of frames, and the palms of the frames that were searched."""
     tracker = HandTracker(networks, options)
+    for output, function in functions.items():
+        tracker.graph = tracker.graph.with_function(output, function)
     seen: dict[str, Any] = {}
 
     def note(step: Step) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from knuckle.geometry import iou
-from knuckle.pipeline.hand import STEADY, Candidate, roi_from_landmarks
-from knuckle.pipeline.smooth import Smoothed, SmoothedHand, one_euro, smooth_hand
+from knuckle.pipeline.hand import MCP_JOINTS, STEADY, Candidate, roi_from_landmarks
+from knuckle.pipeline.smooth import CENTRE_BETA_HZ_PER_SPEED, Smoothed, SmoothedHand, one_euro, smooth_hand
 from knuckle.results import PALM_LANDMARKS, FloatArray, Hand, Palm
 
 # A hand is matched to a track within this many palm baselines of where it was expected, plus so many for each second
@@ -87,14 +87,28 @@ class Memory:
         return [track for track in self.tracks if track.seen_s == self.time_s]
 
 
-def tracked_candidates(memory: Memory, time_s: float, predict_motion: bool) -> list[Candidate]:
-    """Where the tracked hands should be now: the region of each one's landmarks, moved on by its last motion."""
+def tracked_candidates(
+    memory: Memory,
+    time_s: float,
+    predict_motion: bool,
+    calm_per_s: float = CALM_PER_S,
+    joints: tuple[int, int, int] = MCP_JOINTS,
+) -> list[Candidate]:
+    """Where the tracked hands should be now: the region of each one's landmarks, moved on by its last motion.
+
+    Args:
+        memory: the memory of the previous frame.
+        time_s: time of this frame, seconds.
+        predict_motion: move the regions on.
+        calm_per_s: see `CALM_PER_S`.
+        joints: the joints that give the direction of a hand, see `roi_from_landmarks`.
+    """
     candidates = []
     for track in memory.held:
-        roi = roi_from_landmarks(track.hand.landmarks_raw)
+        roi = roi_from_landmarks(track.hand.landmarks_raw, joints)
         if predict_motion:
             speed = float(np.hypot(*track.velocity)) / baseline(track.hand)
-            sure = max(0.0, 1 - CALM_PER_S / max(speed, 1e-9))
+            sure = max(0.0, 1 - calm_per_s / max(speed, 1e-9))
             dx, dy = sure * track.velocity * min(time_s - track.seen_s, COAST_S)
             roi = replace(roi, x=roi.x + float(dx), y=roi.y + float(dy))
         candidates.append(Candidate(roi))
@@ -139,9 +153,16 @@ def _same(one: Hand, other: Hand) -> bool:
     return int(near.sum()) >= 10 and float(iou(one.box, other.box[None])[0]) > 0.2
 
 
-def follow(memory: Memory, hands: Sequence[Hand], searched: bool, time_s: float, remember_s: float) -> Memory:
+def follow(
+    memory: Memory,
+    hands: Sequence[Hand],
+    searched: bool,
+    time_s: float,
+    remember_s: float,
+    centre_beta: float = CENTRE_BETA_HZ_PER_SPEED,
+) -> Memory:
     """The memory after this frame: each hand goes to its track or begins a new one; tracks lost for longer than
-    `remember_s` are forgotten."""
+    `remember_s` are forgotten. `centre_beta` is for `smooth_hand`."""
     held, next_id, tracks = memory.held, memory.next_id, list[Track]()
     known = []
     for track in memory.tracks:
@@ -150,7 +171,7 @@ def follow(memory: Memory, hands: Sequence[Hand], searched: bool, time_s: float,
             known.append(track)
     owners = match(known, hands, time_s)
     for hand, owner in zip(hands, owners, strict=True):
-        tracks.append(_seen(owner, hand, time_s, next_id, owner in held if owner else False))
+        tracks.append(_seen(owner, hand, time_s, next_id, owner in held if owner else False, centre_beta))
         next_id += owner is None
     lost = [track for track in memory.tracks if track not in owners and time_s - track.seen_s <= remember_s]
     changed = {track.track_id for track in tracks} != {track.track_id for track in held}
@@ -195,10 +216,11 @@ def _left(hand: Hand) -> float:
     return hand.handedness_score if hand.handedness == "Left" else 1 - hand.handedness_score
 
 
-def _seen(track: Track | None, hand: Hand, time_s: float, new_id: int, was_held: bool) -> Track:
+def _seen(track: Track | None, hand: Hand, time_s: float, new_id: int, was_held: bool, centre_beta: float) -> Track:
     """The track after this frame's hand; a new one if there is no track. `was_held`: the previous frame had it too."""
     size = baseline(hand)
-    landmarks = smooth_hand(track.landmarks if track and was_held else None, hand.landmarks_raw, time_s, size)
+    before = track.landmarks if track and was_held else None
+    landmarks = smooth_hand(before, hand.landmarks_raw, time_s, size, centre_beta)
     world_size = float(np.linalg.norm(hand.world[0] - hand.world[9])) or 1.0
     world = one_euro(track.world if track and was_held else None, hand.world, time_s, world_size)
     if track is None:

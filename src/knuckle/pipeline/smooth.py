@@ -39,12 +39,18 @@ class SmoothedHand:
     shape: Smoothed
 
 
-def smooth_hand(previous: SmoothedHand | None, points: FloatArray, time_s: float, unit: float) -> SmoothedHand:
+def smooth_hand(
+    previous: SmoothedHand | None,
+    points: FloatArray,
+    time_s: float,
+    unit: float,
+    centre_beta: float = CENTRE_BETA_HZ_PER_SPEED,
+) -> SmoothedHand:
     """Filter (21, 3) points: their mean and their offsets from it, each with cutoffs of its own; see `one_euro`."""
     mean = points.mean(axis=0, keepdims=True)
     if previous is None:
         return SmoothedHand(points, one_euro(None, mean, time_s, unit), one_euro(None, points - mean, time_s, unit))
-    centre = one_euro(previous.centre, mean, time_s, unit, CENTRE_BETA_HZ_PER_SPEED)
+    centre = one_euro(previous.centre, mean, time_s, unit, centre_beta)
     shape = one_euro(previous.shape, points - mean, time_s, unit)
     return SmoothedHand(centre.value + shape.value, centre, shape)
 
