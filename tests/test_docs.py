@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,14 @@ def test_the_architecture_page_shows_the_layers_and_real_places() -> None:
     for path, name in places:
         file = next(folder / path for folder in (ROOT / "src" / "knuckle", ROOT) if (folder / path).exists())
         assert not name or re.search(rf"^(def |class )?{name}\b", file.read_text(), re.M), f"{path}: {name}"
+
+
+def test_every_image_has_a_source_and_is_small() -> None:
+    folder = ROOT / "docs" / "images"
+    listed = re.findall(r"`([\w*.]+\.\w+)`", (folder / "CREDITS.md").read_text())
+    for path in folder.iterdir():
+        assert path.suffix == ".md" or any(fnmatch(path.name, pattern) for pattern in listed), path.name
+        assert path.stat().st_size < 1_500_000, path.name
 
 
 def documented_columns(page: str, columns: list[str]) -> list[str]:
