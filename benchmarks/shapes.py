@@ -1,8 +1,8 @@
-"""How long landmark networks of several shapes take, before anything is trained: `python benchmarks/shapes.py`.
+"""The speed of landmark networks of several shapes, with random weights: `python benchmarks/shapes.py`.
 
-Each is exported with random weights and run in turn with `mediapipe`'s landmark network on the same engine, LiteRT and
-LiteRT.js in Chromium; times depend on shape alone. Needs `web/node_modules` (`make web`) and Chromium. Figures go to
-benchmarks/results/shapes.json, docs/make_tables.py makes a table of them.
+They are timed alternately with MediaPipe's landmark network on the same engine: LiteRT, and LiteRT.js in Chromium.
+The speed depends on the shape only. Needs `web/node_modules` (`make web`) and Chromium. Figures are written to
+benchmarks/results/shapes.json; docs/make_tables.py makes a table of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from chromium import WEB, open_browser, serve_folders  # noqa: E402
 
 RESULTS, SCRATCH = HERE / "results" / "shapes.json", HERE / "scratch" / "shapes"
 REFERENCE = "mediapipe"
-# From the chosen one: more pixels for fewer channels, more channels, more blocks.
+# Changes of the chosen shape: more pixels and fewer channels, more channels, more blocks.
 SHAPES: dict[str, Mapping[str, Any]] = {
     "128 px (chosen)": {},
     "128 px, deeper": {"widths": (32, 64, 112, 160), "depths": (1, 2, 3, 1)},
@@ -38,7 +38,7 @@ SHAPES: dict[str, Mapping[str, Any]] = {
     "192 px": {"stem": 16, "widths": (24, 40, 96, 160)},
     "224 px": {"stem": 12, "widths": (16, 40, 80, 144)},
 }
-# One round of every network after the other, on the processor.
+# Loads the networks and times one of them, on the CPU.
 PAGE = """<!doctype html><meta charset="utf-8"><title>shapes</title>
 <script type="importmap">{"imports": {"@litertjs/wasm-utils": "/packages/wasm-utils/dist/index.js"}}</script>
 <script type="module">
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def in_browser(files: Mapping[str, Path], rounds: int = 20, runs: int = 10) -> dict[str, Any]:
-    """The same networks in Chromium, times as `in_turn` gives them."""
+    """The times of the same networks in Chromium, in the form of `in_turn`."""
     shutil.copyfile(catalogue.find(REFERENCE).hand_path, SCRATCH / "reference.tflite")
     names = {REFERENCE: "/files/reference.tflite", **{name: f"/files/{path.name}" for name, path in files.items()}}
     (SCRATCH / "index.html").write_text(PAGE)
@@ -112,7 +112,7 @@ def in_browser(files: Mapping[str, Path], rounds: int = 20, runs: int = 10) -> d
 
 
 def multiply_adds(network: HandNet) -> float:
-    """Of one crop, in convolutions and matrices."""
+    """Multiply-adds of one crop in convolutions and matrices."""
     counted: list[float] = []
 
     def count(module: nn.Module, _: Any, out: torch.Tensor) -> None:

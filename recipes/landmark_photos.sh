@@ -1,6 +1,6 @@
 #!/bin/sh
-# The photos of both recipes for landmarks, labelled by MediaPipe where its views agree: crops of hands (`real`), those
-# of them without a hand (`real/free.jsonl`), and whole photos with all their palms (`palms`).
+# Label the photos that the recipes for the landmark network use: crops around hands (`real`), hand-free pictures
+# (`real/free.jsonl`), and whole photos with all their palms (`palms`).
 #
 #     sh recipes/landmark_photos.sh PHOTOS/index.jsonl WORK/
 set -eu

@@ -4,10 +4,9 @@
 #
 #     sh recipes/landmarks_cpu.sh PHOTOS/index.jsonl WORK/
 #
-# Beside the index lies photos/indoor_no_hands, which is drawn behind some renders. This ends after at most 150
-# minutes of a stage; run it again with the same folder until it has exported a bundle, and every step goes on where it
-# was. One thread trains and one process prepares samples: where a processor multiplies
-# bfloat16 in hardware (AMX), two threads that wait for each other are no faster.
+# The folder photos/indoor_no_hands beside the index is used as background of some renders. The recipe ends after at most
+# 150 minutes of a stage. Run it again with the same folders until it has exported a bundle: it resumes where it stopped.
+# One thread trains and one process prepares samples. On CPUs with AMX a second training thread is no faster.
 set -eu
 index=$1 work=$2 rooms=$(dirname "$1")/photos/indoor_no_hands
 [ -d "$rooms" ] || { echo "there is no $rooms: photos without hands"; exit 1; }
@@ -25,15 +24,15 @@ check=$work/real/held_out.jsonl
 
 stage hand run 19000 --init new --side 128 --warmup 300 --evaluate-every 1000 --data "$real:2" \
     --data "$work/renders:3"
-# Presence, with more pictures of nothing.
+# More hand-free pictures, for presence.
 stage hand first 2800 --init "$work/run/checkpoint.pt" --rate 0.0004 --warmup 100 --weight-presence 1.5 \
     --evaluate-every 650 --data "$real:4" --data "$work/renders:5" --data "$free:3"
-# Harder hands: whole photos, where nine of twelve crops agree on the palm.
+# Harder hands: whole photos, labelled where nine of twelve crops agree on the palm.
 stage hand harder 9000 --init "$work/first/checkpoint.pt" --rate 0.0012 --warmup 100 --seed 6 \
     --evaluate-every 1000 \
     --data "$real:2" --data "$palms/hands/train.jsonl:0.8" --data "$palms/people/train.jsonl:0.3" \
     --data "$palms/digits/train.jsonl:0.3" --data "$work/renders:3"
-# Presence again, with what looked like hands.
+# Hard negatives.
 [ -f "$work/hard/done" ] || {
     python recipes/hard_negatives.py "$work/harder/checkpoint.pt" "$work/hard" \
         --data "$real" --data "$palms/hands/train.jsonl" --data "$palms/people/train.jsonl"
@@ -45,29 +44,29 @@ stage hand tuned 2600 --init "$work/harder/checkpoint.pt" --rate 0.0004 --warmup
     --data "$palms/people/train.jsonl:0.5" --data "$palms/digits/train.jsonl:0.5" --data "$work/renders:5" \
     --data "$free:1.5" --data "$hard:1.5"
 mean three first harder tuned
-# From the features of MediaPipe's network too, and from people in other rooms.
+# A teacher, and people in other rooms.
 stage hand taught 9000 --init "$work/three/checkpoint.pt" --teacher mediapipe --rate 0.001 --warmup 200 \
     --seed 32 \
     --weight-presence 1 --look 0.8 --evaluate-every 1000 --data "$real:3" --data "$palms/hands/train.jsonl:1.5" \
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.6" --data "$palms/rooms/train.jsonl:1.2" \
     --data "$work/renders:4" --data "$free:1" --data "$hard:1.2"
 mean two three taught
-# Thumb and index finger of closed hands, and hands of many people in rooms and before other people.
+# Pinching hands, and the hands of many people pasted into rooms and before other people.
 stage hand last 4800 --init "$work/two/checkpoint.pt" --teacher mediapipe --rate 0.0007 --warmup 100 --seed 62 \
     --weight-presence 1 --look 0.8 --evaluate-every 700 --data "$real:4" --data "$palms/hands/train.jsonl:2" \
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.4" --data "$palms/rooms/train.jsonl:0.8" \
     --data "$palms/pasted/train.jsonl:1.5" --data "$work/renders:2.6" --data "$work/pinches:2" --data "$free:1" \
     --data "$hard:1.2"
 mean before two last last
-# Time: without a teacher a step takes half as long. Pinches in rooms and before other photos too.
+# Longer, without the teacher (a step takes half as long). Pinching hands in rooms and before other photos.
 stage hand longer 15300 --init "$work/before/checkpoint.pt" --rate 0.001 --warmup 200 --seed 73 \
     --weight-presence 1 --look 0.8 --evaluate-every 1000 --data "$real:4" --data "$palms/hands/train.jsonl:2" \
     --data "$palms/people/train.jsonl:2" --data "$palms/digits/train.jsonl:0.4" --data "$palms/rooms/train.jsonl:0.8" \
     --data "$palms/pasted/train.jsonl:1.5" --data "$work/renders:4" --data "$work/pinches:1.5" \
     --data "$work/pinches_in_rooms:2.5" --data "$free:1" --data "$hard:1.2"
-# One part of what was before and two of this.
+# The mean of one part of the previous weights and two parts of these.
 mean three_more before longer longer
-# Signing people, more hands, and crops without hands in strange colours.
+# People who sign, more hands, and harder hand-free crops.
 knuckle synth hands "$work/others" --count 5000 --side 256 --margin 1.4 --masks --seed 111 --workers 2
 knuckle synth hands "$work/other_pinches" --pose pinching --count 4000 --side 256 --margin 1.4 --masks --seed 164 \
     --backgrounds "$rooms" --workers 2
@@ -78,7 +77,7 @@ stage hand signing 7800 --init "$work/three_more/checkpoint.pt" --rate 0.0008 --
     --data "$palms/rooms/train.jsonl:0.8" --data "$palms/pasted/train.jsonl:1.5" --data "$work/others:3.5" \
     --data "$work/other_pinches:3.5" --data "$free:1.2" --data "$hard:0.4"
 mean before_far three_more signing
-# Distant hands with exact labels, hands against the light, more hands; half of the crops as regions of followed hands.
+# Distant hands with exact labels, backlit hands, more hands; half of the crops as regions of tracked hands.
 knuckle synth hands "$work/far" --count 5000 --side 256 --margin 1.4 --masks --seed 211 --workers 2
 knuckle synth hands "$work/far_pinches" --pose pinching --count 2500 --side 256 --margin 1.4 --masks --seed 264 \
     --backgrounds "$rooms" --workers 2
@@ -90,7 +89,7 @@ stage hand far_hands 8000 --init "$work/before_far/checkpoint.pt" --rate 0.0008 
     --data "$palms/pasted_more/train.jsonl:0.7" --data "$palms/pasted_close/train.jsonl:1.2" --data "$work/far:3" \
     --data "$work/others:1.5" --data "$work/far_pinches:1.5" --data "$work/other_pinches:1.5" --data "$free:1.2" \
     --data "$hard:0.4"
-# Their mean; and the zero of the presence logit, where tracking needs it.
+# The mean of the last two, with calibrated presence.
 mean released before_far far_hands
 python recipes/calibrate_presence.py "$work/released/checkpoint.pt" --hands "$real" --free "$real"
 knuckle export "$work/released/calibrated.pt" --out "$work/bundle" --licence Apache-2.0

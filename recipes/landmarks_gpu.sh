@@ -3,8 +3,8 @@
 #
 #     sh recipes/landmarks_gpu.sh PHOTOS/index.jsonl WORK/
 #
-# Renders are drawn by the GPU's own EGL driver. A stage of training ends after at most 25 minutes with a checkpoint;
-# run it again with the same folder until it says that all steps are done.
+# Renders use the EGL driver of the GPU. Training ends after at most 25 minutes with a checkpoint. Run the recipe again with
+# the same folder until all steps are done.
 set -eu
 index=$1 work=$2
 cores=$(nproc)
@@ -19,7 +19,7 @@ knuckle train hand --init new --teacher mediapipe --side 128 --steps 60000 --bat
     --data "$work/palms/signing/train.jsonl:0.6" --data "$work/palms/signing_rooms/train.jsonl:0.3" \
     --data "$work/palms/pasted/train.jsonl:0.7" --data "$work/renders:3" --data "$work/pinches:0.8" \
     --check "$work/real/held_out.jsonl" --out "$work/run"
-# What looks like hands, for recipes/palm_gpu.sh.
+# Hard negatives for recipes/palm_gpu.sh.
 python recipes/hard_negatives.py "$work/run/checkpoint.pt" "$work/hard" \
     --data "$work/real/train.jsonl" --data "$work/palms/hands/train.jsonl" --data "$work/palms/people/train.jsonl"
 python recipes/calibrate_presence.py "$work/run/checkpoint.pt" \

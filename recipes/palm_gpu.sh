@@ -4,7 +4,7 @@
 #     sh recipes/palm_gpu.sh PHOTOS/index.jsonl WORK/ WORK_OF_LANDMARKS/
 #
 # The last folder is that of recipes/landmarks_gpu.sh or landmarks_cpu.sh. Training ends after at most 25 minutes with a
-# checkpoint; run this again with the same folders until it says that all steps are done.
+# checkpoint. Run the recipe again with the same folders until all steps are done.
 set -eu
 index=$1 work=$2 landmarks=$3
 photos=$landmarks/palms cores=$(nproc)

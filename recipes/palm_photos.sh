@@ -1,11 +1,16 @@
 #!/bin/sh
-# The photos of all recipes for training, with all their palms labelled by MediaPipe where its views agree.
+# Label all palms of the photos that the training recipes use, and compose more pictures of them.
 #
 #     sh recipes/palm_photos.sh PHOTOS/index.jsonl WORK/
 #
-# Close hands; people in rooms, whose hands are small and whose faces and clothes are not hands; digits on plain walls;
-# people before plain walls put into other rooms and clothes; the hands that showed digits, and close hands, small, in
-# rooms and before people; people who sign, of whom clips lie in PHOTOS/video, as they are and in other rooms.
+# Writes these folders, each with train.jsonl:
+#     hands             close hands, and rooms without hands
+#     people            people in rooms, whose hands are small
+#     digits            hands that show digits before plain walls
+#     rooms             those people in other rooms and clothes
+#     pasted…           hands of digits and hands, small, in rooms and before people
+#     signing           frames of clips in PHOTOS/video of people who sign
+#     signing_rooms     those people in other rooms
 set -eu
 index=$1 work=$2 video=$(dirname "$1")/video
 
@@ -24,7 +29,7 @@ label digits sign_digits
         --source rf100_signers --rooms-source indoor_no_hands --count 1600 --seed 5
     touch "$work/rooms/done"
 }
-# NAME HANDS COUNT SEED: those hands, small, in rooms and before people.
+# paste NAME HANDS COUNT SEED
 paste() {
     [ -f "$work/$1/done" ] && return
     python recipes/pasted_hands.py "$work/$2/train.jsonl" "$work/$1" --rooms "$work/hands/train.jsonl" \

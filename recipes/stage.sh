@@ -1,9 +1,9 @@
-# Sourced by the recipes: one stage of training, and the mean of several. Needs $work and $check, the labels to judge by.
+# Sourced by the recipes: one stage of training, and the mean of several. Needs $work, and $check: labels to evaluate on.
 #
 #     stage TASK NAME STEPS OPTIONS
 #     mean OUT NAME...
 #
-# What follows a stage begins from its last step, so where it stops before (150 minutes), the recipe ends.
+# The next stage starts from the last step of this one. So if a stage is not finished after 150 minutes, the recipe ends.
 stage() {
     task=$1 name=$2 steps=$3
     shift 3
