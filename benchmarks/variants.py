@@ -45,7 +45,7 @@ CLIPS = ("still_hand", "moving_hand", "ti1k_clips", "asl_clips")
 PHOTOS = ("ti1k", "subhih", "lebanese_gestures", "asl_letters", "office_no_hands")
 SHOWN = (
     "hands found",
-    "false hands per 1000 images",
+    "false positives per 1000 images with hands",
     "mean error, found hands",
     "mean error before smoothing, found hands",
     "palm detector calls per frame",
@@ -58,7 +58,7 @@ SHOWN = (
     "lag",
     "smoothed from raw, hands above 4 palms a second",
     "time lost after a hand comes back",
-    "false alarms per 1000 images without hands",
+    "false positives per 1000 hand-free images",
     "mean error of fingertips, found hands",
     "median error, missed = infinite",
     "overlap with the hand's box, missed = 0",

@@ -102,8 +102,8 @@ def test_each_mistake_shows_in_its_own_figures() -> None:
 
     far = make_hand(400, 100)
     twice = score(dataset, [said(dataset, "it", [(hand, far) if k < 10 else (hand,) for k, hand in enumerate(hands)])])
-    assert value(twice, "false hands per 1000") == pytest.approx(1000 * 10 / COUNT)
-    assert value(twice, "false alarms per 1000") == 0
+    assert value(twice, "false positives per 1000 images with") == pytest.approx(1000 * 10 / COUNT)
+    assert value(twice, "false positives per 1000 hand-free") == 0
 
     wrong = [(replace(hand, handedness="Left"),) for hand in hands]
     sides = score(dataset, [said(dataset, "it", wrong)])
@@ -114,14 +114,16 @@ def test_each_mistake_shows_in_its_own_figures() -> None:
     assert value(grown, "MPJPE") > 1 and value(grown, "PA-MPJPE") == pytest.approx(0, abs=1e-3)
 
 
-def test_hands_in_empty_rooms_are_false_alarms_with_an_interval() -> None:
+def test_hands_in_empty_rooms_are_false_positives_with_an_interval() -> None:
     dataset, hands = stills()
     alarmed = said(dataset, "it", [*((hand,) for hand in hands), *[(hands[0],)] * 4])
     found = score(dataset, [alarmed])
-    figure = row(found, "false alarms per 1000").figures["it"]
+    figure = row(found, "false positives per 1000 hand-free").figures["it"]
     assert figure.value == 100 and figure.low < 100 < figure.high and figure.count == COUNT
-    assert value(found, "images without hands") == 10
-    none = row(score(dataset, [said(dataset, "it", [(hand,) for hand in hands])]), "false alarms").figures["it"]
+    assert value(found, "hand-free images") == 10
+    none = row(
+        score(dataset, [said(dataset, "it", [(hand,) for hand in hands])]), "false positives per 1000 hand-free"
+    ).figures["it"]
     assert none.value == 0 and none.high > 20, "nothing in 40 images does not prove nothing in 1000"
 
 

@@ -25,7 +25,7 @@ Parts = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Strand:
-    """One hand in a run of frames, linked from frame to frame by overlap, whatever its ids.
+    """One hand in a run of frames, linked from frame to frame by overlap; its ids do not matter.
 
     Attributes:
         places: (t,) of the frames in the clip.
@@ -147,7 +147,7 @@ def link(frames: Sequence[ImagePrediction]) -> list[list[int]]:
 
 
 def searches(one: TrackedClip) -> Parts:
-    """In how many frames the palm detector ran, of those for which the tracker tells."""
+    """In how many frames the palm detector ran, of the frames for which that is known."""
     known = [frame.searched for frame in one.frames if frame.searched is not None]
     return sum(known), len(known)
 

@@ -42,17 +42,17 @@ def hands_found(one: MatchedImage) -> npt.ArrayLike:
     return [k in one.pairs[:, 1] for k, hand in enumerate(one.labels) if hand.extent is not None]
 
 
-def false_hands(one: MatchedImage) -> npt.ArrayLike:
+def false_positives_beside_hands(one: MatchedImage) -> npt.ArrayLike:
     """False positives per image with hands, all of which are labelled."""
     return [len(one.predicted.hands) - len(one.pairs)] if one.is_complete and one.labels else []
 
 
-def false_alarms(one: MatchedImage) -> npt.ArrayLike:
+def false_positives(one: MatchedImage) -> npt.ArrayLike:
     """False positives per hand-free image."""
     return [len(one.predicted.hands)] if one.is_complete and not one.labels else []
 
 
-def alarmed(one: MatchedImage) -> npt.ArrayLike:
+def has_false_positive(one: MatchedImage) -> npt.ArrayLike:
     """Whether a hand-free image has a false positive."""
     return [len(one.predicted.hands) > 0] if one.is_complete and not one.labels else []
 
@@ -106,9 +106,9 @@ def sides(one: MatchedImage) -> npt.ArrayLike:
 
 MEASURES = (
     Measure("hands found", "%", "higher", hands_found),
-    Measure("false hands per 1000 images", "", "lower", false_hands, 1000),
-    Measure("false alarms per 1000 images without hands", "", "lower", false_alarms, 1000),
-    Measure("images without hands that raise an alarm", "%", "lower", alarmed),
+    Measure("false positives per 1000 images with hands", "", "lower", false_positives_beside_hands, 1000),
+    Measure("false positives per 1000 hand-free images", "", "lower", false_positives, 1000),
+    Measure("hand-free images with a false positive", "%", "lower", has_false_positive),
     Measure("palms found", "%", "higher", palms_found),
     Measure("overlap with the hand's box, missed = 0", "% IoU", "higher", box_overlap),
     Measure("hands within the box around both", "of 2", "higher", two_found, 1),

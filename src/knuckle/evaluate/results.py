@@ -18,8 +18,8 @@ class ImagePrediction:
     Attributes:
         size: (width, height) in pixels.
         hands: () if it found none.
-        palms: the palm detections, None if the tracker does not tell.
-        searched: whether the palm detector ran, None if the tracker does not tell.
+        palms: the palm detections, None if unknown.
+        searched: whether the palm detector ran, None if unknown.
         ms: milliseconds that the tracker took, without decoding the image.
     """
 

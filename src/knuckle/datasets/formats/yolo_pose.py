@@ -62,22 +62,22 @@ def _read(file: Path, about: Mapping[str, Any], split: str, by: LabelledBy) -> D
     (docs.ultralytics.com/datasets/pose/hand-keypoints).
     """
     width = int(about["kpt_shape"][1])
-    pictures = list(_pictures(file, about, split))
-    if not pictures:
+    images = list(_images(file, about, split))
+    if not images:
         raise InputError(f"{file}: there are no images for {split} ({about[split]})")
     shots = []
-    for picture in pictures:
-        size, label = image_size(picture), _label_of(picture)
+    for image in images:
+        size, label = image_size(image), _label_of(image)
         hands: tuple[LabelledHand, ...] = ()
         if size is not None and label.is_file():
             hands = tuple(_hands(label, width, size))
-        shots.append(Shot(str(picture), size=size, hands=hands, group=str(picture)))
+        shots.append(Shot(str(image), size=size, hands=hands, group=str(image)))
     note = "" if by == "mediapipe" else "the files do not say who made the labels; people are assumed"
     name = f"{Path(str(about.get('path') or file.parent)).name or 'yolo-pose'} {split}"
     return Dataset(name, tuple(shots), labelled_by=by, note=note)
 
 
-def _pictures(file: Path, about: Mapping[str, Any], split: str) -> Iterator[Path]:
+def _images(file: Path, about: Mapping[str, Any], split: str) -> Iterator[Path]:
     """The images of a split, which names folders, or text files with one image per line, below `path` or the YAML."""
     given = Path(str(about.get("path") or "."))
     tried = [base for base in (file.parent / given, file.parent / given.name, file.parent) if base.is_dir()]
@@ -92,9 +92,9 @@ def _pictures(file: Path, about: Mapping[str, Any], split: str) -> Iterator[Path
             yield from (place.parent / line.strip() for line in place.read_text().splitlines() if line.strip())
 
 
-def _label_of(picture: Path) -> Path:
+def _label_of(image: Path) -> Path:
     """The label of an image: the last folder named images becomes labels, as in Ultralytics' code; else beside it."""
-    parts = list(picture.parts)
+    parts = list(image.parts)
     if "images" in parts[:-1]:
         parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
     return Path(*parts).with_suffix(".txt")
