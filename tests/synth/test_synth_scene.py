@@ -20,6 +20,7 @@ from knuckle.synth.camera import labels
 from knuckle.synth.render.mesh import place
 from knuckle.synth.render.primitives import Camera, SceneObject
 from knuckle.synth.scene import object_meshes, people, random_hands, random_objects, random_scenes
+from knuckle.synth.scene.random_hands import SceneMix
 from knuckle.synth.scene.stage import Stage
 from knuckle.synth.scene.studio import Sample, Studio
 from knuckle.synth.write.preview import contact_sheet, draw_labels
@@ -225,3 +226,14 @@ def test_the_example_of_the_documents_runs(capsys: pytest.CaptureFixture[str]) -
     exec(compile(example, "docs/synthetic.md", "exec"), {"__name__": "__main__"})
     first, *hands = capsys.readouterr().out.splitlines()
     assert first == "(256, 256, 3)" and hands
+
+
+def test_the_mix_decides_what_crops_show() -> None:
+    mix = SceneMix(no_hand=0.0, people=0.0, paired=0.0, holding=1.0, gloves=1.0)
+    studio = Studio(64, mix=mix)
+    shown = [studio.hand_crop(np.random.default_rng([3, k])) for k in range(6)]
+    hands = [sample.hands[0] for sample in shown if sample.hands]
+    assert len(hands) >= 4 and all(sample.scene["crop"]["kind"] != "nothing" for sample in shown)
+    assert all(hand.about["holds"] and hand.about["glove"] for hand in hands)
+    none = Studio(64, mix=SceneMix(no_hand=1.0)).hand_crop(np.random.default_rng(3))
+    assert none.scene["crop"]["kind"] == "nothing" and not none.hands

@@ -98,6 +98,7 @@ def skin_colour(tone: float, warmth: float = 0.0, redness: float = 0.0) -> Colou
 
 
 def _skin_uniforms(m: Material, shift: float) -> dict[str, Any]:
+    """The uniforms of skin.glsl; colours of palm, nails and lips follow from the colour of the back of the hand."""
     back = np.asarray(m.colour, np.float64)
     dark = float(np.clip((m.tone - 4) / 6, 0, 1))  # palms and nails have little melanin
     palm = back * (1 - 0.4 * dark) + np.array([0.30, 0.16, 0.105]) * 0.4 * dark
