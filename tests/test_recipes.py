@@ -58,13 +58,13 @@ def photo() -> tuple[np.ndarray, np.ndarray]:
     return image, head | ((shirt | hand) & (y < 186))
 
 
-def test_who_stands_before_a_wall_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_person_before_a_wall_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, true = photo
     found = people.person_before_wall(image) > 0
     assert (found & true).sum() / (found | true).sum() > 0.97
 
 
-def test_who_stands_before_a_known_place_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_person_before_a_known_place_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, true = photo
     true[186:, 100:220] = True  # down to the lower edge, as people before cameras are
     image[186:, 100:220] = SHIRT
@@ -170,7 +170,7 @@ def placed_hand(x: float, y: float, handedness: str = "Left") -> Hand:
     return Hand(landmarks, landmarks / 1000, handedness, 1.0, 1.0, Roi(x, y, 100), landmarks_raw=landmarks)
 
 
-def test_hands_that_both_directions_see_are_labelled_and_others_are_boxes() -> None:
+def test_hands_on_which_both_directions_agree_are_labelled_and_others_are_boxes() -> None:
     steady, before, after = placed_hand(0, 0), placed_hand(200, 0), placed_hand(260, 0)
     close = placed_hand(2, 2)
     known, *boxes = merge_directions([steady, before], [after, close])
@@ -183,7 +183,7 @@ def test_hands_that_both_directions_see_are_labelled_and_others_are_boxes() -> N
     assert len(merge_directions([before], [])) == 1 and merge_directions([], []) == []
 
 
-def test_a_hand_is_labelled_where_all_of_its_views_agree(clip_frames: list[np.ndarray], networks: Networks) -> None:
+def test_a_hand_is_labelled_if_its_views_agree(clip_frames: list[np.ndarray], networks: Networks) -> None:
     """The views agree on the landmarks of a drawn hand, but not on its side."""
     image, landmarker = clip_frames[0], networks.hand_landmarker(TrackerOptions())
     hand = max(knuckle.detect(image, models=networks), key=lambda each: each.roi.x)
@@ -197,7 +197,7 @@ def test_a_hand_is_labelled_where_all_of_its_views_agree(clip_frames: list[np.nd
     assert read_with_agreement(np.zeros_like(image), hand.roi, landmarker, either_side) is None
 
 
-def test_palms_of_a_photo_are_labelled_and_unexplained_boxes_stay_boxes(
+def test_palms_are_labelled_and_boxes_without_a_palm_stay_boxes(
     clip_frames: list[np.ndarray], networks: Networks
 ) -> None:
     labeller = PalmLabeller(networks)
@@ -209,7 +209,7 @@ def test_palms_of_a_photo_are_labelled_and_unexplained_boxes_stay_boxes(
     assert [hand.box.tolist() for hand in labels if hand.box is not None] == [wall.tolist()]
 
 
-def test_held_out_clips_are_those_that_networks_are_judged_on() -> None:
+def test_held_out_clips_are_those_that_networks_are_evaluated_on() -> None:
     assert held_out.CLIPS == accuracy.UNSEEN_CLIPS
 
 
@@ -221,7 +221,7 @@ def test_held_out_clips_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not list(tmp_path.iterdir())
 
 
-def test_a_mirrored_label_changes_hands_and_turns_back() -> None:
+def test_a_mirrored_label_changes_its_side_and_can_be_mirrored_back() -> None:
     label = LabelledHand(np.array([1.0, 2.0, 5.0, 6.0]), np.array([[3.0, 4.0, 2.0]]), handedness="Left")
     mirror = np.array([[-2.0, 0, 50], [0, 2.0, 10]])
     there = moved(label, mirror)
@@ -234,7 +234,7 @@ def test_a_mirrored_label_changes_hands_and_turns_back() -> None:
     np.testing.assert_allclose(back.box, label.box)
 
 
-def test_pasted_hands_against_the_light_are_dark_before_a_bright_room(
+def test_backlit_hands_are_dark_before_a_bright_room(
     hand: tuple[np.ndarray, np.ndarray, LabelledHand],
 ) -> None:
     cut = pasting.cut_out_hand(hand[0], hand[2])

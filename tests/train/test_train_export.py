@@ -1,4 +1,4 @@
-"""Exports: every format says what PyTorch says, a bundle folder holds all that tracking and training on need."""
+"""Exports: every format gives the outputs of PyTorch; a bundle folder can be used for tracking and further training."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_folding_batch_norms_changes_nothing(head: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["fp32", "fp16", "int8", "onnx"])
-def test_every_format_says_what_torch_says(form: exporting.Format, tmp_path: Path) -> None:
+def test_every_format_equals_torch(form: exporting.Format, tmp_path: Path) -> None:
     network = fold(trained_net())
     path = tmp_path / f"hand.{'onnx' if form == 'onnx' else 'tflite'}"
     pictures = sample_pictures(64)
@@ -87,7 +87,7 @@ def test_weights_and_biases_are_stored_alike(tmp_path: Path) -> None:
     assert all((op.inputs[1] in widened) == (op.inputs[2] in widened) for op in biased)
 
 
-def test_a_file_that_says_something_else_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_differs_from_torch_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = fold(trained_net())
     write = exporting._write_onnx
     monkeypatch.setattr(exporting, "_write_onnx", lambda _, path, pictures: write(fold(trained_net(1)), path, pictures))
@@ -96,7 +96,7 @@ def test_a_file_that_says_something_else_is_not_kept(tmp_path: Path, monkeypatch
     assert not list(tmp_path.iterdir())
 
 
-def test_an_output_that_is_lost_is_noticed(tmp_path: Path) -> None:
+def test_a_missing_output_is_an_error(tmp_path: Path) -> None:
     class Less(ReferenceHandNet):
         pass
 
@@ -114,7 +114,7 @@ def test_an_output_that_is_lost_is_noticed(tmp_path: Path) -> None:
         compare(More(), tmp_path / "hand.onnx", sample_pictures(64))
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match="cannot be written"):
         export(fold(trained_net()), tmp_path / "file" / "hand.onnx", "onnx", sample_pictures(64))
@@ -130,7 +130,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(task.job(), options, folder / "mine", lambda *_: None)
 
 
-def test_a_checkpoint_becomes_a_bundle_that_runs_and_trains_on(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_becomes_a_bundle_that_runs_and_can_be_trained_further(checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "bundle"
     result = CliRunner().invoke(export_command, [str(checkpoint), "--out", str(out)], catch_exceptions=False)
     assert result.exit_code == 0 and f"--models {out}" in result.output
@@ -168,7 +168,7 @@ def test_networks_of_two_bundles_become_one(checkpoint: Path, tmp_path: Path) ->
         assert catalogue.open_folder(folder).licence == "hand: MIT; palm: Apache-2.0"
 
 
-def test_int8_asks_for_real_pictures(checkpoint: Path, tmp_path: Path) -> None:
+def test_int8_needs_real_pictures(checkpoint: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(export_command, [str(checkpoint), "--format", "int8", "--out", str(tmp_path / "x")])
     assert isinstance(result.exception, InputError) and "--pictures" in str(result.exception)
     labels = f"{write_yolo(tmp_path / 'labels', 2)}@val"
@@ -177,7 +177,7 @@ def test_int8_asks_for_real_pictures(checkpoint: Path, tmp_path: Path) -> None:
     assert catalogue.open_folder(tmp_path / "x").hand_side == 64
 
 
-def test_what_is_no_checkpoint_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_file_that_is_not_a_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "x.pt").write_bytes(b"nothing")
     for what, words in ((tmp_path / "x.pt", "not a checkpoint"), (tmp_path / "y.pt", "No such file")):
         result = CliRunner().invoke(export_command, [str(what)])

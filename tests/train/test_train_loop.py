@@ -1,4 +1,4 @@
-"""The training loop: resuming is exact, several processes are one, what goes wrong is one line."""
+"""The training loop: resuming is exact, several processes equal one, errors are one line."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_stopped_and_resumed_run_gives_the_same_bits(labels: str, tmp_path: Pa
     assert logs[0] == logs[1] and [step for step, _, _ in logs[0]] == list("123456")
 
 
-def test_a_run_that_is_done_stays_done(labels: str, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_changed(labels: str, tmp_path: Path) -> None:
     path = train(small_task(labels, OPTIONS), OPTIONS, tmp_path, nothing)
     before = path.read_bytes()
     assert train(small_task(labels, OPTIONS), OPTIONS, tmp_path, nothing) == path
@@ -143,7 +143,7 @@ def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
     train(line_task(), replace(OPTIONS, minutes=5, log_every=3), tmp_path, nothing)  # these may differ
 
 
-def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_broken_checkpoint(tmp_path: Path) -> None:
     path = train(line_task(), OPTIONS, tmp_path, nothing)
     whole = path.read_bytes()
     for damaged in (b"", b"no zip", whole[: len(whole) // 2]):
@@ -155,7 +155,7 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
         train(line_task(), OPTIONS, tmp_path, nothing)
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_checkpoint(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     path = train(line_task(), replace(OPTIONS, steps=6), tmp_path, nothing, lambda: True)
     before = path.read_bytes()
     task = line_task()
@@ -165,7 +165,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_checkpoint(tmp_pat
     assert path.read_bytes() == before
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match=r"file/run cannot be written"):
         train(line_task(), OPTIONS, tmp_path / "file" / "run", nothing)
@@ -179,7 +179,7 @@ def test_options_out_of_range_are_refused(wrong: dict[str, float]) -> None:
         replace(OPTIONS, **wrong)
 
 
-def test_devices_and_precisions_that_are_not_there_are_refused(tmp_path: Path) -> None:
+def test_unknown_devices_and_precisions_are_refused(tmp_path: Path) -> None:
     for wrong, words in (({"device": "tpu"}, "device must be"), ({"precision": "int4"}, "precision must be")):
         with pytest.raises(InputError, match=words):
             train(line_task(), replace(OPTIONS, **wrong), tmp_path, nothing)
@@ -214,7 +214,7 @@ torch.save(dict(helper.named_buffers()), folder / f"buffers{os.environ.get('RANK
 """
 
 
-def test_two_processes_are_one_with_the_same_batch(tmp_path: Path) -> None:
+def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path) -> None:
     """Even if the labels are spread unevenly over the two, and with a teacher, whose statistics both share."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
@@ -270,13 +270,13 @@ def test_ctrl_c_leaves_a_checkpoint_that_can_be_resumed(labels: str, tmp_path: P
     assert torch.load(tmp_path / "checkpoint.pt")["step"] == saved["step"] + 1
 
 
-def test_every_flag_has_its_words() -> None:
+def test_every_flag_has_help() -> None:
     for options in (LoopOptions, HandNetShape, HandLossWeights):
         said = field_help(options)
         assert set(options.__dataclass_fields__) == set(said) and all(map(str.strip, said.values()))
 
 
-def test_shape_flags_belong_to_new_networks(labels: str) -> None:
+def test_shape_flags_are_for_new_networks_only(labels: str) -> None:
     from knuckle.cli.train import train as train_group
 
     result = CliRunner().invoke(train_group, ["hand", "--data", labels, "--token", "8"])
@@ -285,7 +285,7 @@ def test_shape_flags_belong_to_new_networks(labels: str) -> None:
         HandNetShape(side=100)
 
 
-def test_a_checkpoint_of_something_else_is_no_start(labels: str, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_network_is_refused(labels: str, tmp_path: Path) -> None:
     path = train(line_task(), OPTIONS, tmp_path, nothing)
     with pytest.raises(InputError, match="not a landmark network"):
         HandTask(init=str(path), data=(labels,), shape=SMALL, loop=OPTIONS).job()
@@ -321,9 +321,7 @@ def test_the_command_of_version_0_1_still_trains(labels: str, tmp_path: Path, mo
     assert "landmarks" not in CliRunner().invoke(train_group, ["--help"]).output.split("Commands:")[1].split()
 
 
-def test_tensorboard_is_written_where_it_is_installed_and_not_needed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tensorboard_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorboard")
     train(line_task(), OPTIONS, tmp_path / "with", nothing)
     assert list((tmp_path / "with").glob("events.*"))

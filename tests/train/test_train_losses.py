@@ -1,4 +1,4 @@
-"""Each loss against values worked out by hand, and nothing where nothing is labelled."""
+"""Each loss equals values computed by hand, and is 0 where nothing is labelled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from knuckle.train import losses  # noqa: E402
 Tensor = torch.Tensor
 
 
-def test_weighted_mean_ignores_what_has_no_weight_even_nan() -> None:
+def test_weighted_mean_ignores_values_of_weight_0_even_nan() -> None:
     values = torch.tensor([[1.0, 5.0, float("nan")]], requires_grad=True)
     mean = losses.weighted_mean(values, torch.tensor([[1.0, 3.0, 0.0]]))
     assert mean.item() == 4.0
@@ -52,7 +52,7 @@ def test_world_l1_counts_in_units_of_10_cm() -> None:
     assert losses.world_l1(seen, true, torch.zeros(2)).item() == 0
 
 
-def test_bone_length_does_not_care_where_a_hand_is_or_how_it_is_turned() -> None:
+def test_bone_length_does_not_depend_on_position_and_rotation() -> None:
     torch.manual_seed(0)
     true = torch.randn(3, 21, 3) * 0.05
     turned = true @ torch.linalg.qr(torch.randn(3, 3))[0] + 0.3
@@ -73,7 +73,7 @@ def test_binary_cross_entropy_of_one_half_is_log_2() -> None:
     assert smoothed == pytest.approx(0.9 * math.log(1 + math.exp(-3)) + 0.1 * math.log(1 + math.exp(3)), rel=1e-5)
 
 
-def test_bins_cross_entropy_is_least_for_the_target_itself_and_leaves_out_what_no_bin_reaches() -> None:
+def test_bins_cross_entropy_is_least_for_the_target_and_ignores_points_outside_the_bins() -> None:
     centres = torch.arange(0.0, 40.0, 2.0)
     true = torch.full((1, 21), 17.3)
     target = torch.softmax(-((centres - 17.3) ** 2) / (2 * 3.0**2), 0)
@@ -86,7 +86,7 @@ def test_bins_cross_entropy_is_least_for_the_target_itself_and_leaves_out_what_n
     assert losses.bins_cross_entropy(torch.randn(1, 21, 20), outside, weight, centres, 3.0).item() == 0
 
 
-def test_focal_loss_is_its_equation_and_is_shared_by_the_positives() -> None:
+def test_focal_loss_equals_its_equation_divided_by_the_positives() -> None:
     logit, true = torch.tensor([[2.0, -1.0, 0.5]]), torch.tensor([[1.0, 0.0, 0.0]])
     p = torch.sigmoid(logit)[0].tolist()
     expected = -0.25 * (1 - p[0]) ** 2 * math.log(p[0]) - 0.75 * p[1] ** 2 * math.log(1 - p[1])
@@ -97,7 +97,7 @@ def test_focal_loss_is_its_equation_and_is_shared_by_the_positives() -> None:
     assert losses.focal(logit, true, torch.zeros(1, 3)).item() == 0
 
 
-def test_map_cross_entropy_is_least_at_the_true_cell_and_leaves_out_points_beyond_the_map() -> None:
+def test_map_cross_entropy_is_least_at_the_true_cell_and_ignores_points_outside_the_map() -> None:
     ticks = torch.arange(8) * 10 + 5.0
     true, weight = torch.full((1, 21, 2), 45.0), torch.ones(1, 21)
     true[..., 1] = 25.0

@@ -1,4 +1,4 @@
-"""The networks in PyTorch: the reference ones equal their tflite files, ours keep the same contract."""
+"""The reference networks in PyTorch equal their tflite files."""
 
 from __future__ import annotations
 

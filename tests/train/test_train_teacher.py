@@ -1,4 +1,4 @@
-"""Learning from a teacher's features: what the loss means, that it is learned and resumed, that none of it is kept."""
+"""A teacher: the meaning of its loss, that it is learned and resumed, and that it is not exported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"{write_yolo(tmp_path_factory.mktemp('drawn') / 'labels', 4)}@train"
 
 
-def test_a_student_that_says_nothing_leaves_everything_unexplained() -> None:
+def test_a_student_that_predicts_nothing_has_a_loss_of_1() -> None:
     torch.manual_seed(0)
     adapter = Adapter(3, 5)
     torch.nn.init.zeros_(adapter.widen.weight)
@@ -50,7 +50,7 @@ def test_a_student_that_says_nothing_leaves_everything_unexplained() -> None:
     assert losses.unexplained(true, true) == 0
 
 
-def test_what_a_layer_can_tell_is_explained() -> None:
+def test_features_that_a_linear_layer_can_predict_have_no_loss() -> None:
     """Features of which the teacher's are a linear function: the loss goes to nothing, whatever their units."""
     torch.manual_seed(0)
     adapter, mix = Adapter(6, 4), torch.randn(4, 6)
@@ -71,7 +71,7 @@ def test_what_a_layer_can_tell_is_explained() -> None:
         (ReferencePalmNet(3), PalmNet(PALM), {"features_8", "features_16"}),
     ],
 )
-def test_both_kinds_of_networks_are_compared_where_they_correspond(
+def test_teacher_and_student_are_compared_on_their_common_features(
     teacher: torch.nn.Module, student: torch.nn.Module, names: set[str]
 ) -> None:
     taught = Teacher(teacher, student, share=0.5)
@@ -84,7 +84,7 @@ def test_both_kinds_of_networks_are_compared_where_they_correspond(
     assert reached and all(p.grad.abs().sum() > 0 for p in reached)
 
 
-def test_a_student_learns_what_its_teacher_sees() -> None:
+def test_a_student_learns_the_teachers_features() -> None:
     torch.manual_seed(0)
     student, picture = HandNet(HAND), torch.rand(8, 3, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
     taught = Teacher(ReferenceHandNet(LITE), student, share=1)
@@ -99,7 +99,7 @@ def test_a_student_learns_what_its_teacher_sees() -> None:
     assert terms[-1] < 0.5 * terms[1]  # before the first step nothing is known of the spread
 
 
-def test_only_its_share_of_a_batch_counts_however_many_are_seen_at_once() -> None:
+def test_the_teacher_sees_only_its_share_of_a_batch() -> None:
     torch.manual_seed(0)
     student, count = HandNet(HAND).eval(), CHUNK + 2
     taught = Teacher(ReferenceHandNet(LITE), student, share=0.5)
@@ -113,7 +113,7 @@ def test_only_its_share_of_a_batch_counts_however_many_are_seen_at_once() -> Non
     assert first == second != taught.loss(other, out)
 
 
-def test_a_share_of_nothing_is_refused() -> None:
+def test_a_share_of_0_is_refused() -> None:
     for share in (0.0, 1.5):
         with pytest.raises(InputError, match="share must be above 0"):
             Teacher(ReferenceHandNet(LITE), HandNet(HAND), share)
@@ -123,7 +123,7 @@ def job_of(labels: str, **choices: Any) -> Job:
     return HandTask(init="new", data=(labels,), shape=HAND, loop=OPTIONS, **choices).job()
 
 
-def test_a_taught_run_resumes_exactly_and_leaves_only_the_student(labels: str, tmp_path: Path) -> None:
+def test_a_run_with_a_teacher_resumes_exactly_and_saves_only_the_student(labels: str, tmp_path: Path) -> None:
     def task() -> object:
         torch.manual_seed(7)
         return job_of(labels, teacher="mediapipe-lite", teacher_share=0.5)
@@ -142,7 +142,7 @@ def test_a_taught_run_resumes_exactly_and_leaves_only_the_student(labels: str, t
         train(job_of(labels), OPTIONS, tmp_path / "parts", lambda *_: None)
 
 
-def test_a_checkpoint_from_before_there_were_teachers_is_resumed(labels: str, tmp_path: Path) -> None:
+def test_a_checkpoint_older_than_teachers_is_resumed(labels: str, tmp_path: Path) -> None:
     def task() -> object:
         return job_of(labels)
 
@@ -156,7 +156,7 @@ def test_a_checkpoint_from_before_there_were_teachers_is_resumed(labels: str, tm
     assert torch.load(train(task(), OPTIONS, tmp_path, lambda *_: None))["step"] == 6
 
 
-def test_the_command_line_names_a_teacher(labels: str, tmp_path: Path) -> None:
+def test_the_command_line_accepts_a_teacher(labels: str, tmp_path: Path) -> None:
     from knuckle.cli.train import train as train_group
 
     flags = ["--data", labels, "--out", str(tmp_path / "run"), "--steps", "1", "--batch", "2", "--device", "cpu"]

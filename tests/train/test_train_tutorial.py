@@ -24,7 +24,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 BRIEF = ["--steps", "20", "--batch", "4", "--rate", "0.00004", "--warmup", "4", "--precision", "float32"]
 
 
-def test_fine_tuning_on_ones_own_photos(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_four_commands_fine_tune_on_photos(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The four commands of the page, with fewer steps."""
     block = re.search(r"Four commands.*?```\n(.*?)```", (DOCS / "training.md").read_text(), re.S)
     assert block
@@ -78,7 +78,7 @@ def test_fine_tuning_on_ones_own_photos(tmp_path: Path, clip: Path, monkeypatch:
         (["--data", "{labels}@train", "--steps", "0"], "steps must be at least 1"),
     ],
 )
-def test_what_goes_wrong_is_one_line(command: list[str], words: str, tmp_path: Path) -> None:
+def test_errors_are_one_line(command: list[str], words: str, tmp_path: Path) -> None:
     labels = write_yolo(tmp_path / "labels", 1)
     filled = [part.replace("{labels}", str(labels)) for part in command]
     result = CliRunner().invoke(cli.cli, ["train", "hand", *filled, "--out", str(tmp_path / "run")])

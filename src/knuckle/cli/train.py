@@ -32,8 +32,8 @@ def train() -> None:
 
 
 @train.command()
-@add_flags(HandTask)
 @out_option
+@add_flags(HandTask)
 @click.pass_context
 def hand(context: click.Context, /, out: Path | None, **values: Any) -> None:
     """Train the landmark network on labelled images.
@@ -50,8 +50,8 @@ def hand(context: click.Context, /, out: Path | None, **values: Any) -> None:
 
 
 @train.command()
-@add_flags(PalmTask)
 @out_option
+@add_flags(PalmTask)
 @click.pass_context
 def palm(context: click.Context, /, out: Path | None, **values: Any) -> None:
     """Train the palm detector on images with all their hands labelled.

@@ -43,12 +43,14 @@ class LoopOptions:
         decay: weight decay of matrices and filters.
         ema: decay of the moving average of the weights; the average is evaluated and exported.
         clip: the norm of the gradient is limited to this.
-        seed: of all random choices.
+        seed: seed of all random choices.
         workers: processes that prepare samples; 0 prepares them in the training process.
         device: "auto" (a GPU if there is one), "cpu" or "cuda".
         precision: "auto" (bfloat16 where the device multiplies it fast), "bfloat16" or "float32".
         minutes: stop after this time with a checkpoint; by default all steps are done.
-        save_every, log_every, evaluate_every: steps between checkpoints, log lines and evaluations.
+        save_every: steps between checkpoints.
+        log_every: steps between log lines.
+        evaluate_every: steps between evaluations.
     """
 
     steps: int = 20_000

@@ -18,11 +18,11 @@ class TrainingTask(ABC):
     Attributes:
         init: where to start: a bundle (name or folder), a checkpoint FILE.pt, or `new` for our own network with random
             weights.
-        data: labelled images to train on; can be given several times, and is drawn from by weight.
-        check: labelled images to evaluate on during training; never train on them.
+        data: labelled images to train on. Can be given several times; images are drawn by weight.
+        check: labelled images to evaluate on during training. Do not train on them.
         look: how strongly colours, blur and noise are changed, 0 to 1.
-        teacher: also learn from the features of MediaPipe's network; `mediapipe`, or another bundle that holds it.
-        teacher_share: share of each batch that the teacher sees; at a quarter a step takes about a third longer.
+        teacher: also learn from the features of MediaPipe's network: `mediapipe`, or another bundle with it.
+        teacher_share: share of each batch that the teacher sees. A step takes about a third longer at 0.25.
         loop: how long and how fast.
     """
 

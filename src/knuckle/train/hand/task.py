@@ -59,7 +59,7 @@ class HandTask(TrainingTask):
     """All choices of a training run of the landmark network.
 
     Attributes:
-        data: labelled images (docs/datasets.md); can be given several times, and is drawn from by weight.
+        data: labelled images (docs/datasets.md). Can be given several times; images are drawn by weight.
         shape: of a new network.
         weights: of the loss terms.
     """

@@ -34,7 +34,7 @@ class HandNetShape:
 
     Attributes:
         side: side of the square input, pixels; a multiple of 32.
-        stem: channels at half the side.
+        stem: channels at 1/2 of the side.
         widths: channels at 1/4, 1/8, 1/16 and 1/32 of the side.
         depths: residual blocks at each of these resolutions.
         token: length of the token of a joint.

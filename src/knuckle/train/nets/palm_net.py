@@ -38,7 +38,7 @@ class PalmNetShape:
 
     Attributes:
         side: side of the square input, pixels; a multiple of 32. An existing network of ours can be resized.
-        stem: channels at half the side.
+        stem: channels at 1/2 of the side.
         widths: channels at 1/4, 1/8, 1/16 and 1/32 of the side.
         depths: residual blocks at each of these resolutions; separable ones at 1/8.
         refine: separable blocks at 1/8 after the decoder.

@@ -51,8 +51,8 @@ class PalmTask(TrainingTask):
     """All choices of a training run of the palm detector.
 
     Attributes:
-        data: images with all their hands labelled (docs/training_palm.md); can be given several times, and is drawn
-            from by weight.
+        data: images with all their hands labelled (docs/training_palm.md). Can be given several times; images are
+            drawn by weight.
         score_loss: focal loss over all anchors, or cross entropy over palms and the hardest background anchors.
         resize: input side for an existing network, pixels; None keeps it.
         shape: of a new network.

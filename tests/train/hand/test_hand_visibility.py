@@ -1,4 +1,4 @@
-"""The visibility head: built into the network's file it says what it was trained to say, and disturbs nothing."""
+"""The visibility head: inside the network's file it gives the same output, and changes no other one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def random_head(features: int, hidden: int = 12) -> Head:
 
 
 @pytest.mark.parametrize(("name", "wide"), [("mediapipe", 1152), ("mediapipe-lite", 672)])
-def test_a_head_in_the_file_is_a_head_on_the_features(name: str, wide: int, tmp_path: Path) -> None:
+def test_a_head_in_the_file_equals_the_head_on_the_features(name: str, wide: int, tmp_path: Path) -> None:
     network, head = published(name), random_head(wide)
     paths = {"bare": network, "seen": with_visibility(network, head), "features": with_features(network)}
     pictures, said = sample_pictures(224)[:2], {}
@@ -59,7 +59,7 @@ def test_other_files_are_refused() -> None:
     with pytest.raises(BundleError, match="reads 672 features, the network has 1152"):
         with_visibility(hand, random_head(672))
     for five in (with_features(hand), with_visibility(hand)):
-        with pytest.raises(BundleError, match="a fifth output already"):
+        with pytest.raises(BundleError, match="already has a fifth output"):
             with_visibility(five, random_head(1152))
 
 
@@ -82,7 +82,7 @@ def test_scaling_is_folded_into_the_head() -> None:
     np.testing.assert_allclose(predict(folded(head, mean, spread), x), expected, atol=5e-3)
 
 
-def test_what_can_be_learned_is_learned_and_judged() -> None:
+def test_a_head_learns_a_known_relation() -> None:
     rng = np.random.default_rng(1)
     features = rng.normal(1, 2, (3000, 20)).astype(np.float32)
     chance = 1 / (1 + np.exp(-4 * (np.abs(features[:, :1] - 1) - 1.3)))  # not linear

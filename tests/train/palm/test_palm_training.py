@@ -1,11 +1,9 @@
-"""The palm detector's training: labels move with pictures, a tiny run finds drawn palms, exports run in the tracker."""
+"""Training of the palm detector: labels move with pictures, a small run finds drawn palms, exports run in a tracker."""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +38,6 @@ from knuckle.train.palm.network import (  # noqa: E402
 )
 from knuckle.train.palm.task import PalmTask, palm_losses  # noqa: E402
 from knuckle.train.sources import Source  # noqa: E402
-from knuckle.train.task_file import TaskPalm  # noqa: E402
 
 TINY = PalmNetShape(side=64, stem=8, widths=(8, 16, 24, 32), depths=(0, 1, 1, 0))
 NO_LOOK = 0.0
@@ -76,7 +73,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_scenes(tmp_path_factory.mktemp("scenes") / "drawn", 8))
 
 
-def test_the_reference_in_torch_finds_what_the_bundle_finds(clip_frames: list[np.ndarray]) -> None:
+def test_the_reference_in_torch_finds_the_same_palms_as_the_bundle(clip_frames: list[np.ndarray]) -> None:
     bundle = catalogue.find("mediapipe")
     network = load_reference_palm(bundle.palm_path).eval()
     grid = grid_of(network)
@@ -123,7 +120,7 @@ def test_labels_move_with_pictures(tmp_path: Path) -> None:
     assert checked > 150
 
 
-def test_what_lies_outside_of_its_photo_or_its_tile_is_no_palm() -> None:
+def test_points_outside_the_photo_or_the_tile_are_not_shown() -> None:
     landmarks = np.full((21, 2), 50.0)
     landmarks[KEY_POINTS] = [[90, 50], [98, 40], [104, 42], [106, 46], [108, 50], [95, 55], [110, 45]]
     hand, still = LabelledHand(landmarks=landmarks), np.array([[1.0, 0, 0], [0, 1.0, 0]])
@@ -148,7 +145,7 @@ def test_incomplete_photos_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("score_loss", ["focal", "cross-entropy"])
-def test_losses_are_small_where_the_network_says_the_targets(scenes: str, score_loss: str) -> None:
+def test_losses_are_small_for_predictions_equal_to_the_targets(scenes: str, score_loss: str) -> None:
     network = PalmNet(TINY)
     sample = PalmPictures([read_source(scenes)], grid_of(network), look=Look(NO_LOOK))(1)
     batch = {name: torch.from_numpy(np.stack([value])) for name, value in sample.items()}
@@ -172,7 +169,7 @@ def test_losses_are_small_where_the_network_says_the_targets(scenes: str, score_
     assert float(off["score"]) > 1
 
 
-def test_figures_by_hand() -> None:
+def test_figures_equal_those_computed_by_hand() -> None:
     def palm(x: float, score: float) -> Palm:
         landmarks = landmarks_of(x, 100, 80)
         made = palm_of(landmarks)
@@ -225,7 +222,7 @@ def test_a_tiny_run_lowers_the_loss_and_finds_the_drawn_palms(trained: Path, sce
     assert again["ap"] == pytest.approx(float(last["ap"]), abs=0.1)
 
 
-def test_the_export_runs_in_the_tracker_and_trains_on(trained: Path, tmp_path: Path) -> None:
+def test_the_export_runs_in_the_tracker_and_can_be_trained_further(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("litert_torch")
     from knuckle.cli.export import export
 
@@ -250,7 +247,7 @@ def test_the_export_runs_in_the_tracker_and_trains_on(trained: Path, tmp_path: P
     assert isinstance(onward, PalmNet) and onward.shape == TINY and config["init"] == str(out)
 
 
-def test_the_command_trains_and_says_what_is_wrong(scenes: str, tmp_path: Path) -> None:
+def test_the_command_trains_and_reports_wrong_flags(scenes: str, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shape = ["--side", "64", "--stem", "4", "--widths", "4", "8", "8", "8", "--depths", "0", "0", "0", "0"]
     command = ["train", "palm", "--init", "new", "--data", scenes, "--check", scenes, "--out", str(run), *shape]
@@ -276,7 +273,7 @@ def test_the_command_trains_and_says_what_is_wrong(scenes: str, tmp_path: Path) 
     assert isinstance(wrong.exception, InputError) and "shapes a new network" in str(wrong.exception)
 
 
-def test_a_network_of_another_side_sees_pixels_the_same(trained: Path) -> None:
+def test_a_resized_network_gives_the_same_output_for_the_same_pixels(trained: Path) -> None:
     network, _ = load_palm_network(trained)
     assert isinstance(network, PalmNet)
     picture = torch.rand(1, 3, 2 * network.side, 2 * network.side, generator=torch.Generator().manual_seed(0))
@@ -303,53 +300,3 @@ def test_fine_tuning_the_reference_starts_from_a_small_loss(scenes: str) -> None
 
 def _columns(samples: list[dict[str, np.ndarray]]) -> dict[str, list[np.ndarray]]:
     return {name: [sample[name] for sample in samples] for name in samples[0]}
-
-
-def test_a_task_file_says_what_its_bundle_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reference's networks through PyTorch into a .task file and back: the same hands."""
-    pytest.importorskip("litert_torch")
-    task = tmp_path / "again.task"
-    command = ["export", "mediapipe", "--format", "task", "--out", str(task)]
-    assert CliRunner().invoke(cli.cli, command, catch_exceptions=False).exit_code == 0
-    with zipfile.ZipFile(task) as archive:
-        assert [each.compress_type for each in archive.infolist()] == [zipfile.ZIP_STORED] * 2
-        hand = archive.read("hand_landmarks_detector.tflite")
-        with zipfile.ZipFile(io.BytesIO(hand)) as labels:
-            assert labels.read("handedness.txt") == b"Left\nRight\n"
-        assert b"M001" in hand and b"TFLITE_METADATA" in hand
-    monkeypatch.setenv("KNUCKLE_CACHE", str(tmp_path / "cache"))
-    image = draw_hand(blank(), 300, 240, 220)
-    networks = knuckle.load(task)
-    (ours,) = knuckle.detect(image, models=task)
-    monkeypatch.undo()
-    (theirs,) = knuckle.detect(image)
-    assert networks is not None and ours.handedness == theirs.handedness
-    np.testing.assert_allclose(ours.landmarks, theirs.landmarks, atol=0.5)
-
-
-@pytest.mark.parametrize("side", [192, 320])
-def test_rows_for_fixed_anchors_are_the_same_palms(side: int) -> None:
-    """Our 720 or 2000 anchors as MediaPipe's 2016: its decoder finds what ours finds, in shares of the input."""
-    torch.manual_seed(1)
-    shape = PalmNetShape(side=side, stem=4, widths=(4, 8, 8, 8), depths=(0, 0, 0, 0))
-    network = PalmNet(shape).eval()
-    for head in network.scores:
-        torch.nn.init.constant_(head.bias, 0.3)
-        torch.nn.init.normal_(head.weight, std=0.3)
-    with torch.no_grad():
-        picture = torch.rand(1, 3, side, side)
-        own, rows = ({k: v.numpy() for k, v in net(picture).items()} for net in (network, TaskPalm(network)))
-    assert rows["boxes"].shape == (1, 2016, 18) and rows["scores"].shape == (1, 2016, 1)
-    own["boxes"][..., 2:4] = np.abs(own["boxes"][..., 2:4]) + 5
-    rows["boxes"][:, : own["boxes"].shape[1], 2:4] = own["boxes"][..., 2:4] * (192 / side)
-    one = decode_palms(own, (640, 480), side, PalmModel(network.strides, "boxes", "scores"))
-    other = decode_palms(rows, (640, 480), 192, PalmModel(boxes="boxes", scores="scores"))
-    assert len(one) == len(other) > 20
-    for left, right in zip(one, other, strict=True):
-        np.testing.assert_allclose(left.box, right.box, atol=1e-2)
-        np.testing.assert_allclose(left.keypoints, right.keypoints, atol=1e-2)
-
-
-def test_a_network_with_too_many_anchors_is_no_task() -> None:
-    with pytest.raises(InputError, match="room for 2016 anchors"):
-        TaskPalm(PalmNet(PalmNetShape(side=352)))

@@ -1,4 +1,5 @@
-"""Samples: image and points move together, labels are what the run time decodes, nothing unknown is taught."""
+"""Samples of the landmark network: image and points move together, labels invert the decoder, unknown values have no
+weight."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ def found_dot(picture: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_a_dot_is_cut_to_where_its_point_goes(seed: int, mirrored: bool) -> None:
+def test_image_and_point_move_to_the_same_place(seed: int, mirrored: bool) -> None:
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(250, 390), rng.uniform(190, 290)
     size = float(np.exp(rng.uniform(math.log(60), math.log(900))))  # from enlarged to halved twice
@@ -58,7 +59,7 @@ def test_a_dot_is_cut_to_where_its_point_goes(seed: int, mirrored: bool) -> None
     np.testing.assert_allclose(found_dot(picture), apply(affine, np.array([x, y])), atol=0.15)
 
 
-def test_a_cut_is_the_trackers_crop() -> None:
+def test_a_sample_is_cropped_as_the_tracker_crops() -> None:
     image = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
     image = np.asarray(pillow.fromarray(image).resize((640, 480), pillow.Resampling.BICUBIC))
     roi = Roi(300, 200, 250, 0.4)
@@ -80,7 +81,7 @@ def test_a_mirrored_sample_is_the_other_hand_mirrored() -> None:
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_network_that_says_the_labels_gives_back_the_truth(seed: int, mirrored: bool) -> None:
+def test_decoded_labels_equal_the_ground_truth(seed: int, mirrored: bool) -> None:
     """`labels_in_crop` is the inverse of `HandLandmarker.decode`, in a mirror image too."""
     rng = np.random.default_rng(seed)
     image, hand = drawn_hand(rng)
@@ -101,14 +102,14 @@ def test_a_network_that_says_the_labels_gives_back_the_truth(seed: int, mirrored
     assert seen.handedness == hand.handedness
 
 
-def test_the_region_of_a_sample_is_the_trackers() -> None:
+def test_the_region_of_a_sample_equals_the_trackers() -> None:
     _, hand = drawn_hand(np.random.default_rng(2))
     assert hand.landmarks is not None
     for joints in (PIP_JOINTS, MCP_JOINTS):
         assert region_of(hand, joints) == roi_from_landmarks(hand.landmarks.astype(np.float32), joints)
 
 
-def test_what_nobody_labelled_has_no_weight() -> None:
+def test_unlabelled_values_have_no_weight() -> None:
     _, hand = drawn_hand(np.random.default_rng(3))
     assert hand.landmarks is not None
     landmarks = hand.landmarks[:, :2].copy()
@@ -121,7 +122,7 @@ def test_what_nobody_labelled_has_no_weight() -> None:
     assert all(np.isfinite(values).all() for values in labels.values())
 
 
-def test_points_outside_of_the_image_or_behind_something_are_taught_as_not_visible() -> None:
+def test_points_outside_the_image_and_hidden_points_are_not_visible() -> None:
     _, hand = drawn_hand(np.random.default_rng(3))
     codes = np.full(21, float(Visibility.VISIBLE))
     codes[[4, 8, 12]] = Visibility.HIDDEN, Visibility.OUTSIDE, 0
@@ -131,7 +132,7 @@ def test_points_outside_of_the_image_or_behind_something_are_taught_as_not_visib
     assert 0 < labels["landmark_weight"][4] < labels["landmark_weight"][8]  # what is hidden can only be guessed
 
 
-def test_a_hand_behind_something_is_no_hand_and_teaches_no_landmarks() -> None:
+def test_a_covered_hand_is_absent_and_has_no_landmarks() -> None:
     _, hand = drawn_hand(np.random.default_rng(3))
 
     def labels_with(visible: int, code: float = Visibility.HIDDEN) -> dict[str, np.ndarray]:
@@ -171,7 +172,7 @@ def shard(folder: Path, hands: list[LabelledHand], image: np.ndarray, mask: np.n
     return folder
 
 
-def test_a_masked_hand_is_put_before_another_picture(tmp_path: Path) -> None:
+def test_a_masked_hand_gets_another_background(tmp_path: Path) -> None:
     _, hand = drawn_hand(np.random.default_rng(4))
     assert hand.landmarks is not None
     mask = np.zeros((240, 320), np.uint8)
@@ -189,7 +190,7 @@ def test_a_masked_hand_is_put_before_another_picture(tmp_path: Path) -> None:
         assert (red > 200).sum() == pytest.approx(1600 * (SIDE / region_of(hand, (6, 10, 14)).size) ** 2, rel=0.25)
 
 
-def test_stretched_samples_keep_their_area_and_teach_nothing_in_space(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stretched_samples_keep_their_area_and_have_no_3d_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     image, hand = drawn_hand(np.random.default_rng(4))
     crops, roi, rng = HandCrops([], SIDE), region_of(hand, MCP_JOINTS), np.random.default_rng(0)
     for share in (0.0, 1.0):
@@ -198,7 +199,7 @@ def test_stretched_samples_keep_their_area_and_teach_nothing_in_space(monkeypatc
         assert all(np.linalg.det(augment.random_stretch(rng)) == pytest.approx(1) for _ in range(20))
 
 
-def test_only_what_shows_no_hand_gets_other_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_hand_free_crops_become_harder_negatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image, hand = drawn_hand(np.random.default_rng(4))
     room = np.random.default_rng(0).integers(0, 255, image.shape).astype(np.uint8)
     shards = shard(tmp_path / "a", [hand], image), shard(tmp_path / "b", [], room)
@@ -214,7 +215,7 @@ def test_only_what_shows_no_hand_gets_other_colours(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_strange_pictures_keep_their_edges(seed: int) -> None:
+def test_harder_negatives_keep_their_edges(seed: int) -> None:
     """Colours change, shapes do not: where a picture is even, it stays so."""
     picture = np.zeros((40, 60, 3), np.uint8)
     picture[:, 30:] = (200, 120, 60)
@@ -225,7 +226,7 @@ def test_strange_pictures_keep_their_edges(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_crop_from_afar_keeps_its_place_and_light_and_loses_what_is_fine(seed: int) -> None:
+def test_a_distant_crop_keeps_position_and_brightness_and_loses_detail(seed: int) -> None:
     rng = np.random.default_rng(seed)
     picture = dotted(70.0, 90.0, 12)[:SIDE, :SIDE]
     noisy = np.clip(picture + rng.normal(0, 30, picture.shape), 0, 255).astype(np.uint8)
@@ -239,7 +240,7 @@ def test_a_crop_from_afar_keeps_its_place_and_light_and_loses_what_is_fine(seed:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_light_from_behind_darkens_the_hand_and_brightens_what_is_round_it(seed: int) -> None:
+def test_backlight_darkens_the_hand_and_brightens_the_background(seed: int) -> None:
     rng = np.random.default_rng(seed)
     picture, room = (rng.integers(100, 200, (SIDE, SIDE, 3)).astype(np.uint8) for _ in range(2))
     hand = np.zeros((SIDE, SIDE), np.uint8)
@@ -251,14 +252,14 @@ def test_light_from_behind_darkens_the_hand_and_brightens_what_is_round_it(seed:
     assert near.mean() >= far.mean()
 
 
-def test_half_of_the_regions_are_as_near_as_those_of_followed_hands() -> None:
+def test_half_of_the_regions_have_the_errors_of_tracked_hands() -> None:
     rng, roi = np.random.default_rng(0), Roi(0, 0, 1)
     far, near = (Jitter(any_angle=0, lost=0, tracked=share) for share in (0.0, 1.0))
     spread = [np.std([r.x for r in (jitter.apply(roi, rng) for _ in range(3000))]) for jitter in (far, near)]
     assert spread[0] == pytest.approx(0.07, rel=0.1) and spread[1] == pytest.approx(0.55 * 0.07, rel=0.1)
 
 
-def test_absence_is_not_taught_where_another_hand_may_be(tmp_path: Path) -> None:
+def test_absence_has_no_weight_if_another_hand_may_be_in_the_crop(tmp_path: Path) -> None:
     _, hand = drawn_hand(np.random.default_rng(4))
     other = replace(hand, landmarks=hand.landmarks + np.array([60, 0, 0]))
     away = Jitter(2.0, 0, 0, 0, 0)
@@ -270,7 +271,7 @@ def test_absence_is_not_taught_where_another_hand_may_be(tmp_path: Path) -> None
         assert absent and (max(absent) > 0) == taught
 
 
-def test_a_sample_depends_on_its_number_and_the_seed_alone(tmp_path: Path) -> None:
+def test_a_sample_depends_only_on_its_number_and_the_seed(tmp_path: Path) -> None:
     source = read_source(f"{write_yolo(tmp_path / 'labels', 3)}@train")
     forth, back = ([HandCrops([source], 64, 5)(n) for n in order] for order in ((0, 1, 2, 3), (3, 2, 1, 0)))
     for a, b in zip(forth, back[::-1], strict=True):
@@ -279,7 +280,7 @@ def test_a_sample_depends_on_its_number_and_the_seed_alone(tmp_path: Path) -> No
     assert not np.array_equal(other["picture"], forth[0]["picture"])
 
 
-def test_training_sees_hands_lost_hands_and_walls(tmp_path: Path) -> None:
+def test_samples_show_hands_lost_hands_and_backgrounds(tmp_path: Path) -> None:
     source = read_source(f"{write_yolo(tmp_path / 'labels', 4)}@train")
     samples = [HandCrops([source], 64, 1)(number) for number in range(150)]
     presence = np.array([s["presence"][0] for s in samples if s["presence_weight"][0]])
@@ -317,7 +318,7 @@ def test_weights_and_splits_of_a_source_are_read_from_its_name(tmp_path: Path) -
         read_source(str(tmp_path / "elsewhere:3"))
 
 
-def test_a_dataset_without_anything_to_learn_from_is_refused(tmp_path: Path) -> None:
+def test_a_dataset_without_usable_images_is_refused(tmp_path: Path) -> None:
     pillow.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "a.png")
     speck = np.full((21, 2), 12.0).tolist()
     for hands in ([{"box": [1, 1, 9, 9]}], [{"landmarks": speck}]):
@@ -326,7 +327,7 @@ def test_a_dataset_without_anything_to_learn_from_is_refused(tmp_path: Path) -> 
             read_source(str(tmp_path))
 
 
-def test_decoded_pictures_are_the_files_and_stay_within_their_share(
+def test_cached_pictures_equal_the_files_and_stay_within_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng, cache = np.random.default_rng(0), PictureCache()

@@ -1,4 +1,4 @@
-"""Palms onto anchors: what the targets say, the run time's decoder reads back."""
+"""Targets of anchors: the decoder of the pipeline reads back the labelled palms."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ SIZE = st.floats(np.log(0.018), np.log(0.6)).map(np.exp)
 @pytest.mark.parametrize("grid", [OURS, LARGE, THEIRS], ids=["ours", "320 px", "reference"])
 @settings(max_examples=60)
 @given(palms=st.lists(st.tuples(PLACE, PLACE, SIZE), min_size=1, max_size=6))
-def test_the_decoder_reads_back_what_the_targets_say(grid: AnchorGrid, palms: list[tuple[float, float, float]]) -> None:
+def test_decoded_targets_equal_the_palms(grid: AnchorGrid, palms: list[tuple[float, float, float]]) -> None:
     """All palms that suppression does not take for one another come back, and nothing else."""
     scaled = [(grid.side * x, grid.side * y, grid.side * size) for x, y, size in palms]
     boxes = np.array([square(*palm)[0] for palm in scaled])
@@ -77,7 +77,7 @@ def test_the_decoder_reads_back_what_the_targets_say(grid: AnchorGrid, palms: li
         np.testing.assert_allclose(nearest.keypoints, points, atol=2e-3)
 
 
-def test_every_palm_has_an_anchor_where_two_lie_together_and_a_nearer_one_takes_it() -> None:
+def test_every_palm_has_an_anchor_even_if_palms_overlap() -> None:
     said = of([(80, 80, 30), (86, 82, 30), (20, 150, 4)], OURS)
     taken = said.score > 0
     assert len({tuple(np.round(row[4:6] - row[:2], 2)) for row in said.values[taken]}) == 3
@@ -85,14 +85,14 @@ def test_every_palm_has_an_anchor_where_two_lie_together_and_a_nearer_one_takes_
     assert set(np.round(crowd.unit[crowd.score > 0]).tolist()) == {20.0, 9.0, 8.0}
 
 
-def test_large_palms_do_not_outvote_small_ones() -> None:
+def test_large_palms_do_not_outweigh_small_ones() -> None:
     said = of([(60, 60, 100), (170, 170, 5)], OURS)
     large, small = (said.weight[said.unit == unit] for unit in (100, 5))
     assert len(large) > 8 and len(small) == 1 and small[0] == 1
     assert large.sum() == pytest.approx(np.sqrt(len(large)), rel=1e-5)
 
 
-def test_no_palm_is_all_background_and_unsure_regions_do_not_count() -> None:
+def test_without_palms_all_is_background_except_ignored_regions() -> None:
     empty = of([], OURS)
     assert empty.score.sum() == 0 and empty.weight.all()
     unsure = of([], OURS, np.array([[0.0, 0, 96, 192]]))
@@ -102,12 +102,12 @@ def test_no_palm_is_all_background_and_unsure_regions_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(("size", "strides"), [(0.05, {8}), (0.15, {8, 16}), (0.4, {16})])
-def test_sizes_go_to_their_grid(size: float, strides: set[int]) -> None:
+def test_each_size_belongs_to_its_grid(size: float, strides: set[int]) -> None:
     taken = np.flatnonzero(of([(104, 104, SIDE * size)], OURS).score)
     assert {8 if place < 24 * 24 else 16 for place in taken} == strides
 
 
-def test_the_reference_fires_where_its_targets_say(shared: Path) -> None:
+def test_the_reference_fires_at_its_targets(shared: Path) -> None:
     """The spans of its anchors, which were read off photos, hold on others."""
     rows = [json.loads(line) for line in (shared / "data" / "index.jsonl").read_text().splitlines()]
     rows = [row for row in rows if row["source"] in ("subhih", "asl_letters")][::90]
