@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,9 @@ def counting(made_by: TrackerUnderTest) -> tuple[TrackerUnderTest, list[Any]]:
     return replace(made_by, open=opened), asked
 
 
+SILENT = TrackerUnderTest("silent", {}, lambda video, max_hands: nullcontext(lambda image, time_s: []))
+
+
 def same_hand(one: Hand, other: Hand) -> None:
     for name in ("landmarks", "world", "landmarks_raw"):
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-6, atol=1e-4)
@@ -132,9 +136,7 @@ def test_the_palm_network_runs_once_per_photo(photos: tuple[str, ...], networks:
     assert calls == [1] * len(photos)
 
 
-def test_a_clip_is_opened_once_and_closed(
-    clip: Path, networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clip_is_opened_once_and_closed(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []
 
     def counting_read(source: Any) -> Any:
@@ -143,10 +145,10 @@ def test_a_clip_is_opened_once_and_closed(
 
     monkeypatch.setattr("knuckle.evaluate.predict.read", counting_read)
     dataset = dataset_of((), str(clip))
-    made = predict(own_tracker("ours", networks), dataset, tmp_path / "p.parquet")
+    made = predict(SILENT, dataset, tmp_path / "p.parquet")
     assert len(made.by_image) == 30 and len(opened) == 1 and not opened[0]._running
     ticks: list[int] = []
-    predict(own_tracker("ours", networks), dataset, tmp_path / "p.parquet", advance=ticks.append)
+    predict(SILENT, dataset, tmp_path / "p.parquet", advance=ticks.append)
     assert len(opened) == 1 and sum(ticks) == 30, "a second run opens no clip"
 
 
@@ -157,10 +159,8 @@ def test_the_file_has_the_columns_of_tables_first(photos: tuple[str, ...], netwo
     assert [path.name for path in tmp_path.iterdir()] == ["p.parquet"]
 
 
-def test_a_second_run_asks_nothing_and_another_identity_asks_again(
-    photos: tuple[str, ...], networks: Networks, tmp_path: Path
-) -> None:
-    made_by, asked = counting(own_tracker("ours", networks))
+def test_a_second_run_asks_nothing_and_another_identity_asks_again(photos: tuple[str, ...], tmp_path: Path) -> None:
+    made_by, asked = counting(SILENT)
     dataset, path = dataset_of(photos), tmp_path / "p.parquet"
     first = predict(made_by, dataset, path)
     assert len(asked) == 3
@@ -172,10 +172,8 @@ def test_a_second_run_asks_nothing_and_another_identity_asks_again(
     assert len(asked) == 9
 
 
-def test_a_run_that_broke_off_goes_on_where_it_stopped(
-    photos: tuple[str, ...], clip: Path, networks: Networks, tmp_path: Path
-) -> None:
-    made_by, asked = counting(own_tracker("ours", networks))
+def test_an_interrupted_run_continues_where_it_stopped(photos: tuple[str, ...], clip: Path, tmp_path: Path) -> None:
+    made_by, asked = counting(SILENT)
     many = tuple(photos[k % 3] for k in range(3))
     dataset, path = dataset_of(many, str(clip)), tmp_path / "p.parquet"
 
@@ -188,7 +186,7 @@ def test_a_run_that_broke_off_goes_on_where_it_stopped(
     assert not path.exists() and PHOTOS_PER_PART >= 3
     predict(made_by, dataset, path)
     assert len(asked) == 10 + 30, "the photos were done, the clip begins again"
-    whole = predict(own_tracker("ours", networks), dataset, tmp_path / "q.parquet")
+    whole = predict(SILENT, dataset, tmp_path / "q.parquet")
     assert read_predictions(path).by_image.keys() == whole.by_image.keys()
 
 

@@ -173,7 +173,7 @@ def _table(title: str, samples: Sequence[Samples], rivals: Mapping[str, str], no
         verdicts = {}
         for name, rival in rivals.items():
             if one.better and name in figures and rival in figures:
-                verdicts[name] = verdict(one, name, rival)
+                verdicts[name] = verdict(one, name, rival, figures[rival].value)
         if figures:
             rows.append(Row(one.metric, one.unit, one.better, figures, verdicts))
     return Table(title, tuple(rows), note)
@@ -194,7 +194,7 @@ def _figure(one: Samples, name: str) -> Figure:
     return Figure(factor * interval.value, low, high, int(sums[:, 1].sum()))
 
 
-def verdict(one: Samples, name: str, rival: str) -> str:
+def verdict(one: Samples, name: str, rival: str, rival_value: float) -> str:
     """ "better" or "worse" if the interval of the paired difference excludes 0, else "same".
 
     "same" as well if the difference is below `NO_MATTER` of the rival's figure, or if there are fewer than
@@ -206,7 +206,7 @@ def verdict(one: Samples, name: str, rival: str) -> str:
     difference = _difference(one, name, rival)
     if not (difference.low > 0 or difference.high < 0):
         return "same"
-    if abs(one.factor * difference.value) < NO_MATTER * abs(_figure(one, rival).value):
+    if abs(one.factor * difference.value) < NO_MATTER * abs(rival_value):
         return "same"
     return "better" if (difference.value > 0) == (one.better == "higher") else "worse"
 
