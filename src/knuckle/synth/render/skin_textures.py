@@ -104,9 +104,8 @@ def _across(centre: npt.ArrayLike, along: npt.ArrayLike, half: float, bow: float
 
 def _blob(centre: npt.ArrayLike, radius: float) -> Floats:
     """A Gaussian spot with the peak 1."""
-    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
-    cx, cy = np.asarray(centre)
-    return np.asarray(np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * radius**2)), np.float32)
+    x, y = (np.exp(-((np.arange(SIDE) / SIDE - place) ** 2) / (2 * radius**2)) for place in np.asarray(centre))
+    return np.asarray(np.outer(y, x), np.float32)
 
 
 def _noise(rng: np.random.Generator, cells: float) -> Floats:
@@ -156,9 +155,11 @@ def _creases(rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 def _nails() -> tuple[Floats, Floats]:
     """Nails as one value (0.6 bed, 0.8 half-moon, 1 free edge), and their height."""
-    y, x = (np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) + 0.5) / SIDE
     ramp, height = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     for (cx, cy), direction, length, width in NAILS:
+        reach = 1.5 * max(length, width)  # nothing is drawn further from the centre
+        rows, columns = (slice(int((c - reach) * SIDE), int((c + reach) * SIDE)) for c in (cy, cx))
+        y, x = (np.mgrid[rows, columns].astype(np.float32) + 0.5) / SIDE
         d = np.asarray(direction) / np.linalg.norm(direction)
         along = ((x - cx) * d[0] + (y - cy) * d[1]) / length
         aside = ((x - cx) * -d[1] + (y - cy) * d[0]) / width
@@ -166,8 +167,9 @@ def _nails() -> tuple[Floats, Floats]:
         inside = np.clip((1.0 - outside) * 9 + 0.5, 0, 1)
         moon = np.clip((0.34 - np.hypot(along + 0.95, aside * 0.8)) * 10, 0, 1)
         edge = np.clip((along - 0.68 - 0.10 * (1 - aside**2)) * 16, 0, 1)
-        ramp = np.maximum(ramp, inside * np.maximum(0.6 + 0.2 * moon, 0.6 + 0.4 * edge))
-        height += inside * 0.5 - np.clip(1 - np.abs(outside - 1.03) * 9, 0, 1) * (along < 0.7)
+        value = inside * np.maximum(0.6 + 0.2 * moon, 0.6 + 0.4 * edge)
+        ramp[rows, columns] = np.maximum(ramp[rows, columns], value)
+        height[rows, columns] += inside * 0.5 - np.clip(1 - np.abs(outside - 1.03) * 9, 0, 1) * (along < 0.7)
     return ramp, height
 
 

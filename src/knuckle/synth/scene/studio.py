@@ -75,7 +75,7 @@ class Studio:
         side: of the square pictures, pixels.
         backgrounds: folder of photos to draw behind the hands.
         margin: how many times the tracker's region a crop shows, so that training can cut its own crops.
-        poses: for `hand_crop`: hands are empty and in these poses.
+        poses: hands are empty and in these poses; the same as `mix.poses`.
         mix: what the images show, and how often.
     """
 
@@ -88,7 +88,8 @@ class Studio:
         mix: SceneMix | None = None,
     ) -> None:
         self.side, self.margin = side, margin
-        self.mix = replace(mix or SceneMix(), poses=tuple(poses))
+        mix = mix or SceneMix()
+        self.mix = replace(mix, poses=tuple(poses)) if poses else mix
         self.body = load_body()
         self.renderer = renderer()
         self.photos = background.Photos(backgrounds) if backgrounds else None
