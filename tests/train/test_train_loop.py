@@ -223,11 +223,13 @@ def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path) -> None:
         "one": [sys.executable],
         "two": [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"],
     }
-    for name, launcher in launchers.items():
-        done = subprocess.run(
-            [*launcher, str(script), str(tmp_path / name)], env=environment, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
+    running = [
+        subprocess.Popen([*launcher, str(script), str(tmp_path / name)], env=environment, stderr=subprocess.PIPE)
+        for name, launcher in launchers.items()
+    ]
+    for process in running:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors[-2000:]
     one, two = ([float(row["loss"]) for row in rows(tmp_path / name / "train.csv")] for name in launchers)
     assert len(two) == 20 and sum(one[-5:]) < sum(one[:5])
     np.testing.assert_allclose(two, one, rtol=2e-4)

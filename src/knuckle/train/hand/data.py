@@ -20,7 +20,7 @@ from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS
 from knuckle.results import FloatArray, Roi
 from knuckle.train import augment, sources
 from knuckle.train.augment import Jitter, Look, Random, crop_from_image, warp
-from knuckle.train.hand.labels import is_trainable, labels_in_crop, labels_without_hand, number, region_of
+from knuckle.train.hand.labels import is_trainable, labels_in_crop, labels_without_hand, region_of, scalar
 from knuckle.train.pictures import open_cached
 from knuckle.train.sources import Source
 
@@ -134,8 +134,8 @@ class HandCrops:
     def __post_init__(self) -> None:
         object.__setattr__(self, "backgrounds", sources.hand_free(self.sources))
 
-    def __call__(self, number_: int) -> dict[str, Any]:
-        rng = np.random.default_rng((self.seed, number_))
+    def __call__(self, number: int) -> dict[str, Any]:
+        rng = np.random.default_rng((self.seed, number))
         source, shot = sources.draw(self.sources, rng)
         image = open_cached(shot.source)
         size = image.shape[1], image.shape[0]
@@ -187,7 +187,7 @@ class HandCrops:
             picture, hidden = self._occluded(picture, hand, affine, rng)
             labels["visibility"][hidden] = 0
         if not np.array_equal(stretched, np.eye(2)):
-            labels["world_weight"] = number(0)  # the shape of a stretched hand in 3D is unknown
+            labels["world_weight"] = scalar(0)  # the shape of a stretched hand in 3D is unknown
         return {"picture": _channels_first(picture), **labels}
 
     def _background(self, rng: Random) -> Image:

@@ -59,13 +59,13 @@ def labels_without_hand() -> dict[str, FloatArray]:
         "landmarks": np.zeros((21, 3), np.float32),
         "landmark_weight": zeros,
         "z_weight": zeros.copy(),
-        "palm_size": number(1),
+        "palm_size": scalar(1),
         "world": np.zeros((21, 3), np.float32),
-        "world_weight": number(0),
-        "presence": number(0),
-        "presence_weight": number(1),
-        "handedness": number(0),
-        "handedness_weight": number(0),
+        "world_weight": scalar(0),
+        "presence": scalar(0),
+        "presence_weight": scalar(1),
+        "handedness": scalar(0),
+        "handedness_weight": scalar(0),
         "visibility": zeros.copy(),
         "visibility_weight": zeros.copy(),
     }
@@ -102,20 +102,20 @@ def labels_in_crop(
     if hand.landmarks.shape[1] == 3 and np.isfinite(hand.landmarks[:, 2]).all():
         out["landmarks"][:, 2] = hand.landmarks[:, 2] * (side / roi.size) * Z_SCALE
         out["z_weight"] = out["landmark_weight"].copy()
-    out["palm_size"] = number(max(_palm_size(xy, known), LEAST_PALM * side))
+    out["palm_size"] = scalar(max(_palm_size(xy, known), LEAST_PALM * side))
     if hand.world is not None and np.isfinite(hand.world).all():
         out["world"] = world_in_crop(hand.world, roi, mirrored).astype(np.float32)
-        out["world_weight"] = number(1)
+        out["world_weight"] = scalar(1)
     share, shown = inside.sum() / max(1, known.sum()), _visible_share(hand, inside)
     is_present = share >= PRESENT and shown >= SHOWN
-    out["presence"] = number(is_present)
-    out["presence_weight"] = number(is_present or share <= ABSENT or shown == 0)
+    out["presence"] = scalar(is_present)
+    out["presence_weight"] = scalar(is_present or share <= ABSENT or shown == 0)
     if shown < SHOWN:  # an object covers the hand, whose position can only be guessed
         for name in ("landmark_weight", "z_weight", "world_weight"):
             out[name] = np.zeros_like(out[name])
     if hand.handedness is not None:
-        out["handedness"] = number((hand.handedness == "Right") != mirrored)
-        out["handedness_weight"] = number(share >= PRESENT)
+        out["handedness"] = scalar((hand.handedness == "Right") != mirrored)
+        out["handedness_weight"] = scalar(share >= PRESENT)
     if hand.visibility is not None:
         out["visibility"] = ((hand.visibility == Visibility.VISIBLE) & inside).astype(np.float32)
         out["visibility_weight"] = ((hand.visibility != Visibility.UNKNOWN) & known).astype(np.float32)
@@ -139,6 +139,6 @@ def _palm_size(xy: FloatArray, known: Flags) -> float:
     return max(direct, 0.7 * span)
 
 
-def number(value: float) -> FloatArray:
+def scalar(value: float) -> FloatArray:
     """A single label: (1,) float32."""
     return np.array([value], np.float32)
