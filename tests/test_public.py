@@ -25,7 +25,8 @@ PATHS = {
     "knuckle.tasks.vision": ("HandLandmarker", "HandLandmarkerOptions", "RunningMode"),
     # paths of version 0.1 that its documents named
     "knuckle.evaluate.labels": ("open_image", "read_dataset"),
-    "knuckle.evaluate.truth": ("Figure", "Row"),
+    "knuckle.evaluate.truth": ("Figure", "Row", "Seen", "Shot", "TrueHand", "VISIBLE"),
+    "knuckle.evaluate.metrics": ("average_precision", "brier", "match"),
     "knuckle.graph_view": ("as_mermaid", "diagram_of"),
     "knuckle.hand": ("HandLandmarker",),
     "knuckle.palm": ("UPRIGHT_RAD",),

@@ -6,6 +6,7 @@ import importlib
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import make_hand
 
+from knuckle import metrics
 from knuckle.datasets.labels import Clip, Dataset, LabelledHand, Shot
 from knuckle.errors import InputError
 from knuckle.evaluate import clip_metrics, image_metrics
@@ -112,6 +114,22 @@ def test_each_mistake_shows_in_its_own_figures() -> None:
     larger = [(replace(hand, world=1.1 * hand.world),) for hand in hands]
     grown = score(dataset, [said(dataset, "it", larger)])
     assert value(grown, "MPJPE") > 1 and value(grown, "PA-MPJPE") == pytest.approx(0, abs=1e-3)
+
+
+def test_errors_and_matches_are_computed_once_per_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, hands = stills()
+    sliced = replace(dataset, shots=tuple(replace(shot, slices=("all",)) for shot in dataset.shots))
+    calls: Counter[str] = Counter()
+    for name in ("normalised_error", "match", "match_by_score"):
+        real = getattr(metrics, name)
+
+        def counted(*arguments: Any, real: Any = real, name: str = name) -> Any:
+            calls[name] += 1
+            return real(*arguments)
+
+        monkeypatch.setattr(metrics, name, counted)
+    score(sliced, [said(sliced, "it", [(hand,) for hand in hands])])
+    assert calls == dict.fromkeys(("normalised_error", "match", "match_by_score"), len(dataset.shots))
 
 
 def test_hands_in_empty_rooms_are_false_positives_with_an_interval() -> None:
