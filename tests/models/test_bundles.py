@@ -164,6 +164,14 @@ def test_a_bundle_that_is_exported_again_is_loaded_again(tmp_path: Path) -> None
     assert knuckle.load(folder).bundle.hand == hand
 
 
+def test_a_task_file_is_imported_once(cache: Path, task_file: Path) -> None:
+    first = catalogue.find(task_file)
+    stamp = first.hand_path.stat()
+    again = catalogue.find(task_file)
+    assert again == first and again.hand_path.stat() == stamp
+    assert knuckle.load(task_file) is knuckle.load(task_file)
+
+
 def test_sides_that_are_not_those_of_the_networks_are_refused(tmp_path: Path) -> None:
     ours = catalogue.find("knuckle")
     for network in (ours.palm, ours.hand):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import operator
 import os
@@ -328,12 +327,11 @@ def _load(options: BaseOptions) -> Networks:
 
 
 def _bundle_of(task: bytes) -> str:
-    """Import the bytes of a `.task` file and return the name of the bundle."""
-    name = "buffer-" + hashlib.sha256(task).hexdigest()[:12]
+    """The name of the bundle in the cache for the bytes of a `.task` file; the same bytes are imported once."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "buffer.task")
         path.write_bytes(task)
-        return catalogue.import_task(path, name).name
+        return catalogue.find(path).name
 
 
 def _pixels(image: Image) -> Pixels:
