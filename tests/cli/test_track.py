@@ -21,6 +21,8 @@ from conftest import two_hands, write_clip
 from PIL import Image as pillow
 from pyarrow import parquet
 
+import knuckle.cli.track
+from knuckle.errors import BundleError
 from knuckle.images import Image
 from knuckle.media.sources import Reader, read
 from knuckle.pipeline.options import TrackerOptions
@@ -142,11 +144,20 @@ def test_ctrl_c_waits_until_a_frame_is_in_all_files_and_counted(networks: Networ
     before = signal.signal(signal.SIGINT, handler)
     try:
         with nullcontext() if handler == signal.SIG_IGN else pytest.raises(KeyboardInterrupt):
-            tracking.sink(Frame(two_hands(0.0), 0, 0.0, "nothing"), [])
+            tracking.write(Frame(two_hands(0.0), 0, 0.0, "nothing"), [])
         assert signal.getsignal(signal.SIGINT) == handler
     finally:
         signal.signal(signal.SIGINT, before)
     assert [tracking.frames, *(file.frames for file in files)] == [1, 1, 1, 1]
+
+
+def test_the_source_is_released_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[str] = []
+    camera = Reader("camera 0", "live", lambda reader: iter(()), release=lambda: released.append("camera 0"))
+    monkeypatch.setattr(knuckle.cli.track, "read", lambda source: camera)
+    with pytest.raises(BundleError):
+        knuckle.cli.track.track.main(["0", "--models", "missing"], standalone_mode=False)
+    assert released == ["camera 0"]
 
 
 def test_a_full_disk_is_one_line_and_exit_code_1(tmp_path: Path, clip_frames: list[Image]) -> None:

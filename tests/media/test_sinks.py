@@ -32,10 +32,10 @@ def test_a_table_has_one_row_per_hand_per_frame(tmp_path: Path, suffix: str) -> 
             sink.write(frame, hands)
     table = (parquet.read_table if suffix == "parquet" else csv.read_csv)(path)
     rows = table.to_pylist()
-    written = [(frame, place, hand) for frame, hands in FRAMES for place, hand in enumerate(hands)]
+    written = [(frame, index, hand) for frame, hands in FRAMES for index, hand in enumerate(hands)]
     assert len(rows) == len(written) == 9
-    for row, (frame, place, hand) in zip(rows, written, strict=True):
-        assert (row["format"], row["frame"], row["hand"]) == (HANDS_FORMAT, frame.index, place)
+    for row, (frame, index, hand) in zip(rows, written, strict=True):
+        assert (row["format"], row["frame"], row["hand"]) == (HANDS_FORMAT, frame.index, index)
         assert (row["source"], row["width_px"], row["height_px"]) == ("clip.mp4", 64, 48)
         assert row["handedness"] == hand.handedness and row["time_s"] == pytest.approx(frame.time_s)
         for point in HandLandmark:

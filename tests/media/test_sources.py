@@ -55,12 +55,12 @@ def test_folders_and_globs_skip_bad_files_and_report_them(tmp_path: Path) -> Non
     (tmp_path / "deeper").mkdir()
     for name in ("a.png", "c.png", "deeper/d.png"):
         pillow.fromarray(PICTURE).save(tmp_path / name)
-    (tmp_path / "b.jpg").write_text("this is no photo")
+    (tmp_path / "b.jpg").write_text("this is not a photo")
     (tmp_path / "notes.txt").write_text("nor is this")
     reader = read(tmp_path)
     assert [Path(frame.source).name for frame in reader] == ["a.png", "c.png", "d.png"]
     (problem,) = reader.problems
-    assert "b.jpg" in str(problem) and "this is no p" in str(problem)
+    assert "b.jpg" in str(problem) and "this is not" in str(problem)
     assert len(list(read(str(tmp_path / "*.png")))) == 2
     assert len(list(read(str(tmp_path / "**" / "*.png")))) == 3
 
@@ -261,7 +261,7 @@ def test_each_iteration_starts_at_the_beginning(clip: Path, tmp_path: Path, kind
         pictures[0].save(tmp_path / "moving.gif", save_all=True, append_images=pictures[1:], duration=40)
     for name in ("a.png", "c.png"):
         pictures[0].save(tmp_path / name)
-    (tmp_path / "b.jpg").write_text("this is no photo")
+    (tmp_path / "b.jpg").write_text("this is not a photo")
     sources = {"clip": clip, "live clip": clip, "folder": tmp_path, "animation": tmp_path / "moving.gif"}
     reader = read(sources.get(kind, PICTURE), live=kind == "live clip")
     first = [(frame.index, frame.time_s, frame.image.sum()) for frame in reader]

@@ -62,7 +62,7 @@ def test_a_run_mirrors_the_window_but_not_the_files(
     with Window(mirrored=True) as window, ImageSink(tmp_path / "hands.png") as file:
         run = Run(Reader("camera 0", "live", lambda _: iter(())), networks, TrackerOptions())
         run.window, run.sinks = window, [file]
-        assert run.sink(frame, [HAND], knuckle.draw_hands(IMAGE, [HAND]))
+        assert run.write(frame, [HAND], knuckle.draw_hands(IMAGE, [HAND]))
     assert np.array_equal(screen.shown[0], draw_mirrored(IMAGE, [HAND]))
     assert np.array_equal(load_image(tmp_path / "hands.png"), knuckle.draw_hands(IMAGE, [HAND]))
 

@@ -16,15 +16,15 @@ from knuckle.pipeline.tracker import Networks
 from knuckle.results import Frame, Hand
 
 
-def test_it_runs_until_the_sink_stops_it(networks: Networks) -> None:
+def test_it_runs_until_the_caller_stops_it(networks: Networks) -> None:
     frames = [Frame(two_hands(k / 9), k, k / 15) for k in range(10)]
     taken: list[tuple[Frame, list[Hand], Any]] = []
 
-    def sink(frame: Frame, hands: list[Hand], picture: Any) -> bool:
+    def on_frame(frame: Frame, hands: list[Hand], picture: Any) -> bool:
         taken.append((frame, hands, picture))
         return frame.index < 6
 
-    graph = main_graph(iter(frames), networks, TrackerOptions(), sink)
+    graph = main_graph(iter(frames), networks, TrackerOptions(), on_frame)
     assert sum(1 for _ in iter(graph, False)) == 6
     tracker = knuckle.HandTracker(networks)
     for frame, hands, picture in taken:
@@ -35,16 +35,16 @@ def test_it_runs_until_the_sink_stops_it(networks: Networks) -> None:
 
 def test_it_ends_with_its_source(networks: Networks) -> None:
     for more in ({"stills": True}, {"palms_only": True}, {"draws": False}):
-        seen: list[Any] = []
+        calls: list[Any] = []
         graph = main_graph(
             iter([Frame(two_hands(0.0))]),
             networks,
             TrackerOptions(),
-            lambda *what, seen=seen: not seen.append(what),
+            lambda *what, calls=calls: not calls.append(what),
             **more,
         )
         assert [graph(), graph()] == [True, False]
-        ((_, found, *picture),) = seen
+        ((_, found, *picture),) = calls
         assert len(found) == 2 and len(picture) == ("draws" not in more)
 
 

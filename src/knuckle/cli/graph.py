@@ -55,20 +55,20 @@ def graph(name: str, form: str | None, out: Path | None, source: str | None, mod
 def running_graphs(networks: Networks) -> dict[str, Diagram]:
     """The graphs that `knuckle track` builds for photos and for videos, by name."""
 
-    def sink(*_: Any) -> bool:
+    def write(*_: Any) -> bool:
         return False
 
     found: dict[str, Diagram] = {}
     for stills in (True, False):
-        found |= diagrams_of(main_graph(iter(()), networks, TrackerOptions(), sink, stills=stills))
+        found |= diagrams_of(main_graph(iter(()), networks, TrackerOptions(), write, stills=stills))
     return found
 
 
 def profiled(networks: Networks, source: str, profile: Profile) -> dict[str, Diagram]:
     """Run on a source and return its graphs by name, with what each node cost."""
-    reader = read(source)
-    built = Run(reader, networks, TrackerOptions()).graph(iter(reader))
-    with suppress(KeyboardInterrupt):
-        while built.run([], profile):
-            pass
+    with read(source) as reader:
+        built = Run(reader, networks, TrackerOptions()).graph(iter(reader))
+        with suppress(KeyboardInterrupt):
+            while built.run([], profile):
+                pass
     return diagrams_of(built, profile)

@@ -13,8 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from knuckle.cli.app import STOPPED, complain, console
 from knuckle.errors import Error
-from knuckle.media.outputs import open_outputs
-from knuckle.media.sinks import InBackground
+from knuckle.media.sinks import InBackground, open_outputs
 from knuckle.media.sources import in_background, read
 from knuckle.media.window import Window
 from knuckle.models import catalogue
@@ -57,23 +56,36 @@ def track(
     palms_only, smooth = flags.pop("detect_only"), not flags.pop("no_smooth")
     bundle, threads, device = flags.pop("models"), flags.pop("threads"), flags.pop("device")
     options = TrackerOptions(**flags, smooth=smooth)
-    reader = read(source)
-    run = Run(reader, load(bundle, threads, device), options, palms_only, draws=show or out is not None)
-    frames = iter(reader) if reader.kind == "live" else in_background(iter(reader))
-    try:
-        first = list(islice(frames, 1))  # fails here if the source is unreadable, before any output is overwritten
-        with ExitStack() as stack:
-            for sink in open_outputs(reader, out, save, palms_only) if first else ():
-                run.sinks.append(stack.enter_context(InBackground(sink)))
-            if show and first:
-                run.window = stack.enter_context(Window(mirrored=reader.kind == "live" and not options.mirrored))
-            with_progress(run, chain(first, frames))
-    except Error as error:
-        if not run.frames:
-            raise
-        run.errors.append(error)
+    with read(source) as reader:
+        run = Run(reader, load(bundle, threads, device), options, palms_only, draws=show or out is not None)
+        try:
+            track_into(run, out, save, show)
+        except Error as error:
+            if not run.frames:
+                raise
+            run.errors.append(error)
     report(run)
     context.exit(STOPPED if run.stopped else int(run.failed))
+
+
+def track_into(run: Run, out: Path | None, save: Path | None, show: bool) -> None:
+    """Open the outputs of a run, track to the end of its source, and finish the outputs.
+
+    Args:
+        run: the run.
+        out: annotated video or image, or a folder for them; None for none.
+        save: data file, or a folder for one; None for none.
+        show: open a window.
+    """
+    live = run.reader.kind == "live"
+    frames = iter(run.reader) if live else in_background(iter(run.reader))
+    first = list(islice(frames, 1))  # fails here if the source is unreadable, before any output is overwritten
+    with ExitStack() as stack:
+        for sink in open_outputs(run.reader, out, save, run.palms_only) if first else ():
+            run.sinks.append(stack.enter_context(InBackground(sink)))
+        if show and first:
+            run.window = stack.enter_context(Window(mirrored=live and not run.options.mirrored))
+        with_progress(run, chain(first, frames))
 
 
 def with_progress(run: Run, frames: Iterator[Frame]) -> None:
@@ -82,12 +94,12 @@ def with_progress(run: Run, frames: Iterator[Frame]) -> None:
     shown = console.is_terminal
     with Progress(TextColumn(run.what), *columns, console=console, transient=True, disable=not shown) as progress:
         bar = progress.add_task("", total=run.reader.frame_count, rate="")
-        run.go(frames, lambda: progress.update(bar, advance=1, rate=f"{run.frames / run.wall_s:.0f} frames/s"))
+        run.run(frames, lambda: progress.update(bar, advance=1, rate=f"{run.frames / run.wall_s:.0f} frames/s"))
 
 
 def report(run: Run) -> None:
     """Print what was found, where the files are, and what went wrong."""
-    speed = f", {1000 * run.finding_s / run.frames:.1f} ms a frame" if run.frames else ""
+    speed = f", {1000 * run.inference_s / run.frames:.1f} ms a frame" if run.frames else ""
     ids = f", ids {ranges(run.ids)}" if run.ids else ""
     lines = [
         ("source", run.reader.name),

@@ -129,7 +129,7 @@ def _upright(decoded: Any) -> Image:
 
 
 def read_animation(path: Path) -> Reader | None:
-    """Read an animated GIF, WebP or PNG with its own pauses; None if the file holds one picture or is no image."""
+    """Read an animated GIF, WebP or PNG with its own pauses; None if the file holds one picture or is not an image."""
     from PIL import Image as pillow
 
     try:

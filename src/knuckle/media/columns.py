@@ -19,20 +19,21 @@ FRAME_COLUMNS = {
     "width_px": "int32",
     "height_px": "int32",
 }
-HAND_COLUMNS = {
-    **FRAME_COLUMNS,
-    **{"hand": "int32", "track_id": "int64", "handedness": "string"},
-    **dict.fromkeys(("handedness_score", "presence", "palm_score"), "float"),
-    **{f"{name}_{axis}_px": "float" for name in NAMES for axis in "xyz"},
-    **{f"{name}_world_{axis}_m": "float" for name in NAMES for axis in "xyz"},
-    **{f"{name}_visibility": "float" for name in NAMES},
+HAND_COLUMNS = FRAME_COLUMNS | {
+    "hand": "int32",
+    "track_id": "int64",
+    "handedness": "string",
+    "handedness_score": "float",
+    "presence": "float",
+    "palm_score": "float",
 }
-PALM_COLUMNS = {
-    **FRAME_COLUMNS,
-    **{"palm": "int32", "score": "float"},
-    **{f"box_{edge}_px": "float" for edge in BOX_EDGES},
-    **{f"{name}_{axis}_px": "float" for name in PALM_KEYPOINTS for axis in "xy"},
-}
+HAND_COLUMNS |= {f"{name}_{axis}_px": "float" for name in NAMES for axis in "xyz"}
+HAND_COLUMNS |= {f"{name}_world_{axis}_m": "float" for name in NAMES for axis in "xyz"}
+HAND_COLUMNS |= {f"{name}_visibility": "float" for name in NAMES}
+
+PALM_COLUMNS = FRAME_COLUMNS | {"palm": "int32", "score": "float"}
+PALM_COLUMNS |= {f"box_{edge}_px": "float" for edge in BOX_EDGES}
+PALM_COLUMNS |= {f"{name}_{axis}_px": "float" for name in PALM_KEYPOINTS for axis in "xy"}
 
 
 def hand_schema() -> Any:
@@ -63,14 +64,14 @@ def frame_columns(frame: Frame) -> dict[str, Any]:
     }
 
 
-def hand_row(place: int, hand: Hand) -> dict[str, Any]:
+def hand_row(index: int, hand: Hand) -> dict[str, Any]:
     """One hand as a row, without the columns of its frame.
 
     Args:
-        place: index of the hand within its frame.
+        index: index of the hand within its frame, from 0.
         hand: the hand; landmarks in image pixels, world landmarks in metres.
     """
-    row: dict[str, Any] = {"format": HANDS_FORMAT, "hand": place, "track_id": hand.track_id}
+    row: dict[str, Any] = {"format": HANDS_FORMAT, "hand": index, "track_id": hand.track_id}
     row |= {"handedness": hand.handedness, "handedness_score": hand.handedness_score}
     row |= {"presence": hand.presence, "palm_score": hand.palm_score}
     visibility = [None] * 21 if hand.visibility is None else hand.visibility.tolist()
@@ -83,9 +84,9 @@ def hand_row(place: int, hand: Hand) -> dict[str, Any]:
     return row
 
 
-def palm_row(place: int, palm: Palm) -> dict[str, Any]:
-    """One palm as a row, without the columns of its frame. `place` is its index within the frame."""
-    row: dict[str, Any] = {"format": PALMS_FORMAT, "palm": place, "score": palm.score}
+def palm_row(index: int, palm: Palm) -> dict[str, Any]:
+    """One palm as a row, without the columns of its frame. `index` counts the palms of the frame from 0."""
+    row: dict[str, Any] = {"format": PALMS_FORMAT, "palm": index, "score": palm.score}
     row |= {f"box_{edge}_px": value for edge, value in zip(BOX_EDGES, palm.box.tolist(), strict=True)}
     for name, (x, y) in zip(PALM_KEYPOINTS, palm.keypoints.tolist(), strict=True):
         row |= {f"{name}_x_px": x, f"{name}_y_px": y}

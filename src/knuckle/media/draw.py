@@ -172,8 +172,8 @@ def _draw_hidden(picture: Image, hand: Hand, hidden: npt.NDArray[np.bool_], widt
     points = _fixed(hand.landmarks[:, :2] - np.array([x0, y0]))
     _lines(over, [(points[pair], colour) for pair, colour in BONES if hidden[pair].any()], max(1, width // 2))
     for point in np.flatnonzero(hidden):
-        place = hand.landmarks[point, :2] - np.array([x0, y0])
-        _dot(over, place, 1.2 * width, JOINT_COLOURS[point])
+        centre = hand.landmarks[point, :2] - np.array([x0, y0])
+        _dot(over, centre, 1.2 * width, JOINT_COLOURS[point])
         _disc(over, points[point].tolist(), 0.6 * width, OUTLINE)
     cv2.addWeighted(over, HIDDEN_OPACITY, patch, 1 - HIDDEN_OPACITY, 0, dst=patch)
 

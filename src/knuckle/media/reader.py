@@ -1,4 +1,4 @@
-"""`Reader`: what `knuckle.read` returns, whatever the source is."""
+"""`Reader`: what `knuckle.read` returns for every kind of source."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from knuckle.errors import SourceError
-from knuckle.media.background import in_background
 from knuckle.media.cameras import read_camera
 from knuckle.media.clips import VIDEO_SUFFIXES, read_animation, read_clip
 from knuckle.media.photos import IMAGE_SUFFIXES, load_image, read_image, read_photos
 from knuckle.media.reader import Reader
+from knuckle.media.threads import in_background
 
 __all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "Reader", "in_background", "load_image", "read"]
 

@@ -29,7 +29,7 @@ class Window:
 
     def __init__(self, title: str = "Knuckle", mirrored: bool = False) -> None:
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            raise EngineError("--show needs a screen; there is none here (DISPLAY is not set)")
+            raise EngineError("--show needs a screen, but DISPLAY is not set")
         self.title, self.mirrored, self.paused = f"{title} ({KEYS})", mirrored, False
         try:
             cv2.namedWindow(self.title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)

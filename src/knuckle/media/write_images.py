@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from knuckle.errors import SinkError
-from knuckle.media.sink import Results, Sink, writing
+from knuckle.media.write_common import Results, Sink, writing
 from knuckle.results import Frame
 
 

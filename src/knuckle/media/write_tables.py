@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from knuckle.media.columns import frame_columns, hand_row, hand_schema, palm_row, palm_schema
-from knuckle.media.sink import Results, Sink, prepare, writing
+from knuckle.media.write_common import Results, Sink, prepare, writing
 from knuckle.results import Frame
 
 ROWS_PER_BLOCK = 2000
@@ -63,7 +63,7 @@ class TableSink(Sink):
 
     def write(self, frame: Frame, results: Results) -> None:
         shared = frame_columns(frame)
-        self.rows += [shared | self.row(place, result) for place, result in enumerate(results)]
+        self.rows += [shared | self.row(index, result) for index, result in enumerate(results)]
         if len(self.rows) >= ROWS_PER_BLOCK:
             self._write_block()
 

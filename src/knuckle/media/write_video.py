@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 
 from knuckle.errors import InputError, SinkError
-from knuckle.media.sink import Results, Sink, prepare, writing
+from knuckle.media.write_common import Results, Sink, prepare, writing
 from knuckle.results import Frame
 
 VIDEO_OUTPUTS = (".mp4", ".mkv", ".mov", ".m4v")

@@ -12,14 +12,14 @@ from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks, hand_detection, hand_tracking
 from knuckle.results import Frame
 
-Sink = Callable[..., bool]
+OnFrame = Callable[..., bool]
 
 
 def main_graph(
     frames: Iterator[Frame],
     networks: Networks,
     options: TrackerOptions,
-    sink: Sink,
+    on_frame: OnFrame,
     *,
     stills: bool = False,
     palms_only: bool = False,
@@ -31,10 +31,10 @@ def main_graph(
         frames: RGB frames with increasing times.
         networks: the networks to run.
         options: options of the tracker.
-        sink: is called with the frame, its hands (or palms) and the annotated image; returns whether to continue.
+        on_frame: called with each frame, its hands (or palms) and the annotated image; returns whether to continue.
         stills: the frames are unrelated photos: detect in each instead of tracking.
         palms_only: run the palm detector only.
-        draws: draw the results; otherwise the sink gets no annotated image.
+        draws: draw the results; otherwise `on_frame` gets no annotated image.
     """
     found = "palms" if palms_only else "hands"
     if palms_only:
@@ -51,8 +51,8 @@ def main_graph(
         renderer = draw_palms if palms_only else hand_renderer()
         nodes.append(Node(renderer, ("image", found), "picture", when="frame"))
     inputs = ("frame", found, "picture") if draws else ("frame", found)
-    nodes.append(Node(sink, inputs, "goes_on", when="frame", otherwise=False))
-    return Graph("main", inputs=[], nodes=nodes, output="goes_on")
+    nodes.append(Node(on_frame, inputs, "keep_going", when="frame", otherwise=False))
+    return Graph("main", inputs=[], nodes=nodes, output="keep_going")
 
 
 def source(frames: Iterator[Frame]) -> Frame | None:

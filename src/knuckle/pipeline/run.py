@@ -35,8 +35,8 @@ class Run:
         sinks: output files; each receives every frame, in this order.
         window: shows each frame; None for no window.
         frames, found, frames_with: frames processed, results in all of them, frames with at least one result.
-        ids: track ids seen.
-        finding_s: seconds spent on finding hands, without decoding, drawing and writing.
+        ids: all track ids of the run.
+        inference_s: seconds spent on finding hands, without decoding, drawing and writing.
         wall_s: seconds since the run began.
         errors: errors that ended the run.
         stopped: whether the user interrupted the run.
@@ -53,7 +53,7 @@ class Run:
     found: int = 0
     frames_with: int = 0
     ids: set[int] = field(default_factory=set)
-    finding_s: float = 0.0
+    inference_s: float = 0.0
     wall_s: float = 0.0
     errors: list[Error] = field(default_factory=list)
     stopped: bool = False
@@ -72,10 +72,10 @@ class Run:
         """The main graph of this run over `frames`."""
         stills = self.reader.kind == "image"
         return main_graph(
-            frames, self.networks, self.options, self.sink, stills=stills, palms_only=self.palms_only, draws=self.draws
+            frames, self.networks, self.options, self.write, stills=stills, palms_only=self.palms_only, draws=self.draws
         )
 
-    def go(self, frames: Iterator[Frame], after_frame: Callable[[], None]) -> None:
+    def run(self, frames: Iterator[Frame], after_frame: Callable[[], None]) -> None:
         """Process frames until the source ends, fails, or the user stops the run; Ctrl-C stops it too.
 
         Args:
@@ -93,7 +93,7 @@ class Run:
         finally:
             self.wall_s = time.perf_counter() - start
 
-    def sink(self, frame: Frame, found: list[Any], picture: Image | None = None) -> bool:
+    def write(self, frame: Frame, found: list[Any], picture: Image | None = None) -> bool:
         """Write and count the results of one frame.
 
         Args:
@@ -115,9 +115,9 @@ class Run:
         return self.window is None or self.window.show(drawn.image, lambda: draw_mirrored(frame.image, found))
 
     def observe(self, step: Step) -> None:
-        """Add up the time that finding takes."""
+        """Add up the time that finding hands takes."""
         if step.path == ("main", self.what):
-            self.finding_s += step.seconds
+            self.inference_s += step.seconds
 
 
 @contextmanager

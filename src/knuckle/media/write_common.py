@@ -1,4 +1,4 @@
-"""What all writers of results share: the `Sink` protocol, and errors that name the file."""
+"""What the writers of results share: the `Sink` protocol, and errors that name the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Results = Sequence[Hand] | Sequence[Palm]
 class Sink(AbstractContextManager["Sink"], Protocol):
     """Writes one file (or folder) of results.
 
-    Leaving the `with` block finishes the file, also after an error, so that what was written can be read.
+    Leaving the `with` block finishes the file, even after an error, so that what was written can be read.
 
     Attributes:
         path: the file, or the folder of several files.

@@ -1,4 +1,4 @@
-"""Run an iterator in a thread of its own, so that decoding overlaps with tracking."""
+"""Threads that read ahead and write behind, so that decoding and encoding overlap with tracking."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+
+from knuckle.media.write_common import Results, Sink
+from knuckle.results import Frame
 
 _END = object()
 
@@ -21,7 +24,7 @@ def in_background(items: Iterator[Any], keep: str = "all", depth: int = 8) -> It
         depth: how many items may be ready at once with "all".
 
     Raises:
-        Exception: whatever the iterator raises, after the items before it.
+        Exception: an error of the iterator, after the items before it.
     """
     newest_only = keep == "newest"
     ready: queue.Queue[Any] = queue.Queue(maxsize=1 if newest_only else depth)
@@ -60,3 +63,41 @@ def in_background(items: Iterator[Any], keep: str = "all", depth: int = 8) -> It
     finally:
         stopped.set()
         thread.join(timeout=5)
+
+
+class InBackground(Sink):
+    """Runs a sink in a thread of its own, so that encoding overlaps with tracking the next frame.
+
+    At most `depth` frames wait; after that `write` waits as well. If the sink raises an error, the next `write`, or
+    `close`, raises it again; nothing is written after an error.
+    """
+
+    def __init__(self, sink: Sink, depth: int = 8) -> None:
+        self.sink, self.path = sink, sink.path
+        self.waiting: queue.Queue[tuple[Frame, Any] | None] = queue.Queue(depth)
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self._work, name="knuckle-writer", daemon=True)
+        self.thread.start()
+
+    def write(self, frame: Frame, results: Results) -> None:
+        if self.error:
+            raise self.error
+        self.waiting.put((frame, results))
+
+    def _work(self) -> None:
+        while (item := self.waiting.get()) is not None:
+            if self.error is None:
+                try:
+                    self.sink.write(*item)
+                except BaseException as error:  # raised again in the caller's thread
+                    self.error = error
+
+    def close(self) -> None:
+        if self.thread.is_alive():
+            self.waiting.put(None)
+            self.thread.join()
+        self.sink.close()
+        self.path = self.sink.path
+        if self.error:
+            error, self.error = self.error, None
+            raise error
