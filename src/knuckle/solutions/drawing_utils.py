@@ -1,8 +1,8 @@
-"""The import path that old scripts have: this *is* the module `knuckle.mediapipe.solutions.drawing_utils`."""
+"""Public import path of `knuckle.mediapipe.solutions.drawing_utils`."""
 
 import sys
 
 from knuckle.mediapipe.solutions import drawing_utils as _module
 from knuckle.mediapipe.solutions.drawing_utils import *  # noqa: F403  what type checkers see
 
-sys.modules[__name__] = _module
+sys.modules[__name__] = _module  # one module under two names, so that both show every change to it

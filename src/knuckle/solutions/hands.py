@@ -1,8 +1,8 @@
-"""The import path that old scripts have: this *is* the module `knuckle.mediapipe.solutions.hands`."""
+"""Public import path of `knuckle.mediapipe.solutions.hands`."""
 
 import sys
 
 from knuckle.mediapipe.solutions import hands as _module
 from knuckle.mediapipe.solutions.hands import *  # noqa: F403  what type checkers see
 
-sys.modules[__name__] = _module
+sys.modules[__name__] = _module  # one module under two names, so that both show every change to it

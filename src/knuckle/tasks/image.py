@@ -1,8 +1,8 @@
-"""The import path that old scripts have: this *is* the module `knuckle.mediapipe.tasks.image`."""
+"""Public import path of `knuckle.mediapipe.tasks.image`."""
 
 import sys
 
 from knuckle.mediapipe.tasks import image as _module
 from knuckle.mediapipe.tasks.image import *  # noqa: F403  what type checkers see
 
-sys.modules[__name__] = _module
+sys.modules[__name__] = _module  # one module under two names, so that both show every change to it
