@@ -51,7 +51,7 @@ def test_yolo_flags_two_numbers_a_point_and_images_without_hands(tmp_path: Path)
     picture(tmp_path / "images/val/b.png")
     assert [shot.hands == () for shot in read_dataset(tmp_path).shots] == [False, True]
     write_yolo(tmp_path, " ".join(["0", *["120"] * 46]), shape=2)
-    with pytest.raises(InputError, match=r"a\.txt, row 1: expected shares"):
+    with pytest.raises(InputError, match=r"a\.txt, row 1: expected fractions"):
         read_dataset(tmp_path)
 
 

@@ -105,7 +105,7 @@ def test_a_shard_without_a_picture_or_with_a_bad_row_names_both(tmp_path: Path) 
     write_shard(tmp_path / "s.tar", [{"camera": {}}])
     with pytest.raises(InputError, match=r"s\.tar, row 00000\.json: there is no 'hands'"):
         read_dataset(tmp_path)
-    with pytest.raises(SourceError, match=r"holds no x\.jpg"):
+    with pytest.raises(SourceError, match=r"has no member x\.jpg"):
         open_image(f"{tmp_path / 's.tar'}#x.jpg")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand, Visibility
-from knuckle.datasets.parsing import box_of, numbers, points, side_of
+from knuckle.datasets.parsing import box_of, handedness_of, numbers, points
 from knuckle.results import PALM_LANDMARKS
 
 # Codes in the files: 0 visible, 1 hidden by the same hand, 2 hidden by something else, 3 outside, null not labelled.
@@ -49,7 +49,7 @@ def hand_from_json(found: Mapping[str, Any], details: bool = False) -> LabelledH
         box=box_of(given["box"]) if "box" in given else None,
         landmarks=points(given["landmarks"], 2, 3) if "landmarks" in given else None,
         world=points(given["world"], 3) if "world" in given else None,
-        handedness=side_of(given.get("handedness")),
+        handedness=handedness_of(given.get("handedness")),
         visibility=None if codes is None else MEANING[codes],
         palm=palm,
         track_id=None if track_id is None else int(track_id),

@@ -13,7 +13,7 @@ from knuckle.errors import SourceError
 from knuckle.images import Image, as_rgb
 from knuckle.media.sources import load_image
 
-MARK = ".tar#"  # "shards/000.tar#00012.jpg"
+SHARD_SEPARATOR = ".tar#"  # "shards/000.tar#00012.jpg"
 
 
 def source_in(shard: Path, member: str) -> str:
@@ -23,15 +23,15 @@ def source_in(shard: Path, member: str) -> str:
 
 def file_of(source: str) -> str:
     """The file on disk that holds a source: the tar file of a member, else the source itself."""
-    place = source.find(MARK)
-    return source if place < 0 or os.path.exists(source) else source[: place + len(MARK) - 1]
+    offset = source.find(SHARD_SEPARATOR)
+    return source if offset < 0 or os.path.exists(source) else source[: offset + len(SHARD_SEPARATOR) - 1]
 
 
 def open_image(source: str) -> Image:
     """A photo as RGB uint8 (height, width, 3), from a file or a member of a tar shard.
 
     Raises:
-        SourceError: there is no such file or member, or it is no image.
+        SourceError: there is no such file or member, or it is not an image.
     """
     from PIL import Image as pillow
     from PIL import UnidentifiedImageError
@@ -53,10 +53,10 @@ def read_member(shard: Path, name: str) -> bytes:
     Raises:
         SourceError: the shard cannot be read or has no such member.
     """
-    places = members(str(shard), _stamp(shard))
-    if name not in places:
-        raise SourceError(f"{shard} holds no {name}")
-    start, size = places[name]
+    extents = members(str(shard), _stamp(shard))
+    if name not in extents:
+        raise SourceError(f"{shard} has no member {name}")
+    start, size = extents[name]
     with shard.open("rb") as file:
         file.seek(start)
         data = file.read(size)
@@ -77,7 +77,7 @@ def names_in(shard: Path) -> list[str]:
     """The names of a shard's members, in order.
 
     Raises:
-        SourceError: it is no tar file, or it is cut off.
+        SourceError: it is not a tar file, or it is cut off.
     """
     return list(members(str(shard), _stamp(shard)))
 
@@ -89,7 +89,7 @@ def members(shard: str, stamp: tuple[int, int]) -> Mapping[str, tuple[int, int]]
         with tarfile.open(shard, "r:") as tar:
             found = {member.name: (member.offset_data, member.size) for member in tar if member.isfile()}
     except (tarfile.TarError, OSError) as error:
-        raise SourceError(f"{shard} is not a whole tar file: {error}") from error
+        raise SourceError(f"{shard} is not a complete tar file: {error}") from error
     cut_off = [name for name, (start, size) in found.items() if start + size > stamp[0]]
     if cut_off:
         raise SourceError(f"{shard} is cut off within {cut_off[0]}")
@@ -100,7 +100,7 @@ def clip_header(clip: Path) -> tuple[int, float, tuple[int, int]]:
     """Number of frames, frames per second and (width, height) before rotation of a clip, from its header.
 
     Raises:
-        SourceError: it is no clip that can be read.
+        SourceError: it is not a video that can be read.
     """
     import av
 
@@ -112,4 +112,4 @@ def clip_header(clip: Path) -> tuple[int, float, tuple[int, int]]:
             width, height = stream.codec_context.width, stream.codec_context.height
             return stream.frames or round(seconds * rate), rate, (width, height)
     except (av.FFmpegError, OSError, IndexError) as error:
-        raise SourceError(f"{clip} is not a clip that can be read: {error}") from error
+        raise SourceError(f"{clip} is not a video that can be read: {error}") from error

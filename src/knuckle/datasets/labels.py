@@ -40,8 +40,8 @@ class LabelledHand:
         visibility: (21,) values of `Visibility`.
         palm: (4,) pixels, the square box that a palm detector should give.
         track_id: identifies this hand through its clip.
-        self_occluded: (21,) True for the hidden landmarks that the hand itself hides. Only renders tell.
-        centre: (3,) metres in camera space, where the origin of `world` is. Only renders tell.
+        self_occluded: (21,) True for the hidden landmarks that the hand itself hides. Only renders have it.
+        centre: (3,) metres in camera space, where the origin of `world` is. Only renders have it.
         mask_id: value of this hand in the mask image of a render; 0 if it has none.
         about: pose, skin and the like of a render, for tables and filters.
     """

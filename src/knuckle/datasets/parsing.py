@@ -25,7 +25,7 @@ def row_of(path: str | Path, row: object) -> Iterator[None]:
     """Turn what goes wrong while a row is read into one line that names the file and the row.
 
     Raises:
-        InputError: in place of the error that was raised.
+        InputError: instead of the error that was raised.
     """
     try:
         yield
@@ -39,7 +39,7 @@ def numbers(values: Any, *shape: int) -> FloatArray:
     """`values` as finite float32 of this shape.
 
     Raises:
-        ValueError: they are no finite numbers of this shape.
+        ValueError: they are not finite numbers of this shape.
     """
     wanted = " × ".join(map(str, shape))
     try:
@@ -91,13 +91,13 @@ def box_from_corner(edges: Any) -> FloatArray:
 
 
 def unit_to_pixels(values: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """(n, 2) pixels from shares of width and height.
+    """(n, 2) pixels from fractions of width and height.
 
     Raises:
-        ValueError: a number is far outside of 0..1, so these are no shares.
+        ValueError: a number is far outside of 0..1, so these are not fractions.
     """
     if np.nanmax(np.abs(values - 0.5)) > 1.5:
-        raise ValueError(f"expected shares of the image's width and height, 0 to 1, got {values.tolist()!r:.60}")
+        raise ValueError(f"expected fractions of the image's width and height, 0 to 1, got {values.tolist()!r:.60}")
     return np.asarray(values * np.array(size, np.float32), np.float32)
 
 
@@ -113,17 +113,19 @@ def project(xyz: FloatArray, camera: npt.ArrayLike) -> FloatArray:
     return np.asarray(shown[:, :2] / shown[:, 2:], np.float32)
 
 
-def visibility_of(pixels: FloatArray, seen: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """(21,) `Visibility`, for labels that place every point and say which ones are `seen`."""
+def visibility_of(pixels: FloatArray, visible: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """(21,) `Visibility`, for labels that give the position of every point and which of them are `visible`."""
     inside = ((pixels[:, :2] >= -0.5) & (pixels[:, :2] < np.array(size) - 0.5)).all(axis=1)
-    return np.where(inside, np.where(seen, Visibility.VISIBLE, Visibility.HIDDEN), Visibility.OUTSIDE).astype(np.uint8)
+    return np.where(inside, np.where(visible, Visibility.VISIBLE, Visibility.HIDDEN), Visibility.OUTSIDE).astype(
+        np.uint8
+    )
 
 
 def keypoints_of(values: Any, order: Sequence[int] = range(21)) -> tuple[FloatArray, FloatArray]:
     """COCO's 63 numbers x, y, v as (21, 2) pixels, NaN where v is 0, and (21,) v.
 
     Args:
-        order: the place of each of our landmarks among COCO's.
+        order: the index of each of our landmarks in COCO's list.
     """
     rows = numbers(values, 63).reshape(21, 3)[list(order)]
     return blanked(rows[:, :2], rows[:, 2] > 0), np.asarray(rows[:, 2], np.float32)
@@ -142,11 +144,11 @@ def visibility_by_flag(flags: FloatArray) -> npt.NDArray[np.uint8]:
     return np.asarray(meaning[flags.astype(int)], np.uint8)
 
 
-def side_of(name: Any) -> str | None:
+def handedness_of(name: Any) -> str | None:
     """ "Left" or "Right" from any spelling, or None.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is another word.
     """
     if name is None:
         return None
@@ -157,16 +159,16 @@ def side_of(name: Any) -> str | None:
 
 
 def fingertips(thumb: Any, index: Any) -> FloatArray:
-    """(21, 2) landmarks of which only the tips of thumb and index finger are labelled."""
+    """(21, 2) landmarks; only the tips of thumb and index finger are labelled."""
     landmarks = np.full((21, 2), np.nan, np.float32)
     landmarks[4], landmarks[8] = numbers(thumb, 2), numbers(index, 2)
     return landmarks
 
 
-def visible_hands(hands: Iterable[LabelledHand], complete: bool) -> tuple[tuple[LabelledHand, ...], bool]:
-    """The hands of which something may be visible, and whether the image has no others.
+def hands_maybe_visible(hands: Iterable[LabelledHand], complete: bool) -> tuple[tuple[LabelledHand, ...], bool]:
+    """The hands that may be at least partly visible, and whether the image has no others.
 
-    A hand that is hidden completely need not be found. It may be found, so its image counts as incomplete.
+    A tracker does not have to find a hand that is completely hidden, but it may. So its image counts as incomplete.
 
     Args:
         complete: `hands` are all hands of the image.
@@ -190,7 +192,7 @@ def image_size(path: str | Path) -> tuple[int, int] | None:
     """(width, height) of an image when it is upright, from its header; None if there is no file.
 
     Raises:
-        SourceError: the file is no image.
+        SourceError: the file is not an image.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -217,7 +219,7 @@ def load_json(path: Path) -> Any:
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing; it belongs to the labels beside it") from error
     except ValueError as error:
-        raise InputError(f"{path} is not whole JSON: {error}") from error
+        raise InputError(f"{path} is not valid JSON: {error}") from error
 
 
 def objects_in(path: Path, whole: Any, name: str) -> list[Mapping[str, Any]]:
@@ -251,7 +253,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line number (from 1) and object of every line that is not empty.
 
     Raises:
-        InputError: a line is no JSON object.
+        InputError: a line is not a JSON object.
     """
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):

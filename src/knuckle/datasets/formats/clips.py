@@ -30,7 +30,7 @@ def _read(path: Path, found: list[tuple[Path, Path]]) -> Dataset:
         origins.add(by)
     if len(origins) > 1:
         named = " and ".join(sorted(origins))
-        raise InputError(f"{path}: clips labelled by {named} are no single dataset; name one file")
+        raise InputError(f"{path}: clips labelled by {named} do not form one dataset; name one file")
     return Dataset(path.stem, clips=tuple(clips), labelled_by=origins.pop())
 
 

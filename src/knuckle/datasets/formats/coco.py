@@ -13,13 +13,13 @@ from knuckle.datasets.labels import Dataset, LabelledHand, Shot
 from knuckle.datasets.parsing import (
     box_from_corner,
     files_of,
+    hands_maybe_visible,
     images_in,
     keypoints_of,
     load_json,
     objects_in,
     row_of,
     visibility_by_flag,
-    visible_hands,
 )
 from knuckle.errors import InputError
 from knuckle.results import FINGERS, HandLandmark
@@ -90,7 +90,7 @@ def _read(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
         with row_of(file, f"image {key}"):
             source = str(_image_path(file, str(image["file_name"])))
             known = [hand for hand in hands[key] if hand is not None]
-            shown, complete = visible_hands(known, complete=len(known) == len(hands[key]))
+            shown, complete = hands_maybe_visible(known, complete=len(known) == len(hands[key]))
             size = (int(image["width"]), int(image["height"]))
             group = source.split(".rf.")[0]  # Roboflow's altered copies of one photo are NAME.rf.HASH.jpg
             shots.append(Shot(source, 0, 0.0, size, shown, complete, group=group))
@@ -115,8 +115,8 @@ def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence
 def _side(found: Mapping[str, Any], category: Mapping[str, Any]) -> str | None:
     """Left or right from an attribute of the annotation, else from the category's name: the person's own."""
     attributes = found.get("attributes")
-    told = {str(key).lower(): value for key, value in attributes.items()} if isinstance(attributes, Mapping) else {}
-    for text in (*(told.get(key) for key in SIDE_ATTRIBUTES), category.get("name")):
+    by_name = {str(key).lower(): value for key, value in attributes.items()} if isinstance(attributes, Mapping) else {}
+    for text in (*(by_name.get(key) for key in SIDE_ATTRIBUTES), category.get("name")):
         sides = set(SIDE.findall(str(text).lower()))
         if len(sides) == 1:
             return str(sides.pop()).capitalize()
@@ -134,8 +134,9 @@ def _image_path(file: Path, name: str) -> Path:
 
 
 def _order_of(category: Mapping[str, Any]) -> Sequence[int]:
-    """The place of each of our landmarks among a category's keypoints, by their names; our own order if the names say
-    nothing (such as "a", "b", …).
+    """The index of each of our landmarks in a category's keypoints, found by their names.
+
+    Names without a meaning, such as "a" and "b", give our own order.
 
     Raises:
         ValueError: some names contradict our order, but not all names are known.
@@ -146,10 +147,10 @@ def _order_of(category: Mapping[str, Any]) -> Sequence[int]:
     ours = _meant_by([str(name) for name in names])
     if sorted(landmark for landmark in ours if landmark is not None) == list(range(21)):
         return [ours.index(landmark) for landmark in range(21)]
-    for place, (name, landmark) in enumerate(zip(names, ours, strict=True)):
-        if landmark is not None and landmark != place:
+    for index, (name, landmark) in enumerate(zip(names, ours, strict=True)):
+        if landmark is not None and landmark != index:
             raise ValueError(
-                f"keypoint {place} is called {name!r} where {HandLandmark(place).name.lower()} belongs, and not all 21 "
+                f"keypoint {index} is called {name!r} where {HandLandmark(index).name.lower()} belongs, and not all 21 "
                 "names are known; use the names or the order of knuckle.HandLandmark"
             )
     return range(21)
@@ -181,5 +182,5 @@ def _landmark(words: Sequence[str], first: int) -> int | None:
     if len(words) != 2 or words[0] not in JOINTS:
         return None
     finger, joint = words
-    places = {name: place for place, name in enumerate(JOINTS[finger])} | {str(first + k): k for k in range(4)}
-    return FINGERS[finger][places[joint]] if joint in places else None
+    index_of = {name: k for k, name in enumerate(JOINTS[finger])} | {str(first + k): k for k in range(4)}
+    return FINGERS[finger][index_of[joint]] if joint in index_of else None

@@ -45,13 +45,13 @@ def _read(file: Path) -> Dataset:
     shots = []
     root = file.parent
     first = next((str(image["file_name"]) for image in images.values()), "")
-    places = (root.parent / f"{split}2017", root / f"{split}2017", root.parent / "images" / f"{split}2017")
-    folder = folder_with(first, (*places, root.parent, root, root.parent / "images"))
+    candidates = (root.parent / f"{split}2017", root / f"{split}2017", root.parent / "images" / f"{split}2017")
+    folder = folder_with(first, (*candidates, root.parent, root, root.parent / "images"))
     for key, image in images.items():
         hands: list[LabelledHand] = []
         complete = True
-        for place, person in people[key]:
-            with row_of(file, f"annotations[{place}]"):
+        for number, person in people[key]:
+            with row_of(file, f"annotations[{number}]"):
                 for side in ("left", "right"):
                     hand = _hand(person, side)
                     hands += [hand] if hand else []

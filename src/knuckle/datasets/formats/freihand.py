@@ -46,15 +46,15 @@ def _read(file: Path, cameras: Path, split: str, versions: tuple[int, ...]) -> D
     github.com/lmb-freiburg/freihand, utils/fh_utils.py: the projection (projectPoints), the order of points (plot_hand,
     the same as ours), and that image i of background version v is number i + v × (number of labelled samples).
     """
-    places, matrices = load_json(file), load_json(cameras)
-    if not isinstance(places, list) or not isinstance(matrices, list):
+    points, matrices = load_json(file), load_json(cameras)
+    if not isinstance(points, list) or not isinstance(matrices, list):
         raise InputError(f"{file} and {cameras.name} must each be a list with a row per image")
-    if len(places) != len(matrices):
-        raise InputError(f"{file} has {len(places)} rows and {cameras.name} has {len(matrices)}; they must go together")
+    if len(points) != len(matrices):
+        raise InputError(f"{file} has {len(points)} rows and {cameras.name} has {len(matrices)}; they must go together")
     hands = []
-    for number, (place, camera) in enumerate(zip(places, matrices, strict=True)):
+    for number, (hand_points, camera) in enumerate(zip(points, matrices, strict=True)):
         with row_of(file, number):
-            xyz = numbers(place, 21, 3)
+            xyz = numbers(hand_points, 21, 3)
             pixels = project(xyz, numbers(camera, 3, 3))
         hands.append(LabelledHand(landmarks=pixels, world=xyz, handedness="Right"))
     shots = []

@@ -14,11 +14,11 @@ from knuckle.datasets.parsing import (
     box_of,
     files_of,
     folder_with,
+    handedness_of,
     image_size,
     load_json,
     numbers,
     row_of,
-    side_of,
     unit_to_pixels,
 )
 from knuckle.errors import InputError
@@ -45,7 +45,7 @@ def find_with_landmarks(path: Path) -> dict[str, Callable[[], Dataset]]:
 
 
 def _read(root: Path, split: str, files: Sequence[Path], landmarks: bool) -> Dataset:
-    """One split. People labelled all hands of an image as left, top, width, height in shares of the image.
+    """One split. People labelled all hands of an image as left, top, width, height in fractions of the image.
 
     github.com/hukenovs/hagrid, README (version 1: `leading_hand` is the side of the hand that shows the gesture;
     version 2: `hand_landmarks`, made by MediaPipe) and dataset/dataset.py. Those landmarks are read only on demand,
@@ -53,8 +53,8 @@ def _read(root: Path, split: str, files: Sequence[Path], landmarks: bool) -> Dat
     """
     shots = []
     for file in files:
-        places = [*root.glob(file.stem), *root.glob(f"*/{file.stem}"), *root.glob(f"*/*/{file.stem}")]
-        folders = sorted((p for p in places if p.is_dir()), key=lambda p: split not in p.parts) or [root / file.stem]
+        matches = [*root.glob(file.stem), *root.glob(f"*/{file.stem}"), *root.glob(f"*/*/{file.stem}")]
+        folders = sorted((p for p in matches if p.is_dir()), key=lambda p: split not in p.parts) or [root / file.stem]
         rows = load_json(file)
         if not isinstance(rows, dict):
             raise InputError(f"{file}: expected an object with a row per image")
@@ -77,7 +77,7 @@ def _hands(row: Mapping[str, Any], size: tuple[int, int], landmarks: bool) -> tu
     boxes, labels = row["bboxes"], row["labels"]
     if len(boxes) != len(labels):
         raise ValueError(f"there are {len(boxes)} bboxes and {len(labels)} labels")
-    leading = side_of(row.get("leading_hand")) if sum(label != NO_GESTURE for label in labels) == 1 else None
+    leading = handedness_of(row.get("leading_hand")) if sum(label != NO_GESTURE for label in labels) == 1 else None
     marked = row["hand_landmarks"] if landmarks else []
     hands = []
     for number, (edges, label) in enumerate(zip(boxes, labels, strict=True)):

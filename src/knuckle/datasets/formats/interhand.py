@@ -23,7 +23,7 @@ from knuckle.datasets.parsing import (
     row_of,
 )
 
-# Their place of each of our landmarks: each finger from tip to base, then the wrist.
+# The index of each of our landmarks in their list: each finger from tip to base, then the wrist.
 ORDER = [20] + [4 * finger + 3 - joint for finger in range(5) for joint in range(4)]
 
 
@@ -54,7 +54,7 @@ def _read(file: Path, split: str, name: str) -> Dataset:
     images = images_in(file, whole)
     first = next((str(image["file_name"]) for image in images.values()), "")
     above = [*file.parents][:3]
-    folder = folder_with(first, [place / part / split for place in above[::-1] for part in ("images", ".")])
+    folder = folder_with(first, [parent / part / split for parent in above[::-1] for part in ("images", ".")])
     shots = []
     for number, found in enumerate(objects_in(file, whole, "annotations")):
         with row_of(file, f"annotations[{number}]"):

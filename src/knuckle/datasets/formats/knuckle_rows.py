@@ -8,16 +8,16 @@ from typing import Any, get_args
 
 from knuckle.datasets.hand_json import hand_from_json
 from knuckle.datasets.labels import LabelledBy, LabelledHand
-from knuckle.datasets.parsing import box_of, fingertips, visible_hands
+from knuckle.datasets.parsing import box_of, fingertips, hands_maybe_visible
 from knuckle.errors import InputError
 from knuckle.results import FloatArray
 
 
 def hands_in_view(row: Mapping[str, Any]) -> tuple[tuple[LabelledHand, ...] | None, bool]:
-    """The labelled hands of which something may be visible, and whether no other hand is in the image."""
+    """The labelled hands that may be at least partly visible, and whether the image has no others."""
     hands = hands_in(row)
     complete = bool(row.get("complete", True))
-    return (None, complete) if hands is None else visible_hands(hands, complete)
+    return (None, complete) if hands is None else hands_maybe_visible(hands, complete)
 
 
 def hands_in(row: Mapping[str, Any]) -> list[LabelledHand] | None:
@@ -48,14 +48,16 @@ def image_size_in(row: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def labelled_by(file: Path, rows: Iterable[Mapping[str, Any]], default: LabelledBy) -> LabelledBy:
-    """Who made the labels of a file's rows; `default` if none says.
+    """Who made the labels of a file's rows; `default` if no row says it.
 
     Raises:
         InputError: the rows differ, or name an unknown origin.
     """
     named: set[Any] = {str(row["labelled_by"]) for row in rows if row.get("labelled_by")}
     if len(named) > 1:
-        raise InputError(f"{file}: rows labelled by {' and '.join(sorted(named))} are no single dataset; name a split")
+        raise InputError(
+            f"{file}: rows labelled by {' and '.join(sorted(named))} do not form one dataset; name a split"
+        )
     by: LabelledBy = named.pop() if named else default
     if by not in get_args(LabelledBy):
         raise InputError(f"{file}: labelled_by must be one of {', '.join(get_args(LabelledBy))}, got {by!r}")

@@ -13,16 +13,16 @@ import numpy as np
 from knuckle.datasets.labels import Dataset, LabelledHand, Shot
 from knuckle.datasets.parsing import (
     files_of,
+    hands_maybe_visible,
     numbers,
     row_of,
     visibility_of,
-    visible_hands,
 )
 from knuckle.errors import InputError
 from knuckle.results import FloatArray
 
 SIZE = (320, 320)  # of all images, pixels
-# Their place of each of our landmarks: the wrist, then each finger from tip to base.
+# The index of each of our landmarks in their list: the wrist, then each finger from tip to base.
 ORDER = [0] + [1 + 4 * finger + 3 - joint for finger in range(5) for joint in range(4)]
 
 
@@ -49,7 +49,7 @@ def _read(file: Path) -> Dataset:
             uv, xyz = numbers(row["uv_vis"], 42, 3), numbers(row["xyz"], 42, 3)
             source = str(file.parent / "color" / f"{int(number):05}.png")
             both = (_hand(uv[:21], xyz[:21], "Left"), _hand(uv[21:], xyz[21:], "Right"))
-            shown, complete = visible_hands(both, complete=True)
+            shown, complete = hands_maybe_visible(both, complete=True)
             shot = Shot(source, 0, 0.0, SIZE, shown, complete, group=source)
         shots.append(shot)
     note = "rendered; hands without any visible point are left out"

@@ -15,14 +15,14 @@ from knuckle.datasets.formats.knuckle_rows import image_size_in
 from knuckle.datasets.hand_json import hand_from_json
 from knuckle.datasets.image_source import names_in, read_member, source_in
 from knuckle.datasets.labels import Dataset, LabelledHand, Shot, Visibility
-from knuckle.datasets.parsing import files_of, row_of, visible_hands
+from knuckle.datasets.parsing import files_of, hands_maybe_visible, row_of
 from knuckle.errors import InputError
 
 TONES = (("tone 1-3", 1, 3), ("tone 4-7", 4, 7), ("tone 8-10", 8, 10))  # on the Monk scale of skin tones
-# The longer side of the landmarks' box as a share of the image's shorter side.
+# The longer side of the landmarks' box as a fraction of the image's shorter side.
 SIZES = (("small hand", 0, 0.12), ("medium hand", 0.12, 0.35), ("large hand", 0.35, np.inf))
 MANY_HIDDEN = 5  # landmarks
-BLURRED = 0.05  # length of the motion blur as a share of the hand
+BLURRED = 0.05  # length of the motion blur as a fraction of the hand
 IMAGE_ENDS = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -52,7 +52,7 @@ def _shots_of(shard: Path) -> Iterator[Shot]:
             row = json.loads(read_member(shard, name))
             source, size = source_in(shard, image), image_size_in(row.get("camera") or row)
             hands = [hand_from_json(found, details=True) for found in row["hands"]]
-            shown, complete = visible_hands(hands, bool(row.get("complete", True)))
+            shown, complete = hands_maybe_visible(hands, bool(row.get("complete", True)))
             slices = tuple(_slices(row.get("scene") or {}, shown, size))
             shown = tuple(replace(hand, about=None, centre=None, self_occluded=None) for hand in shown)  # saves memory
             shot = Shot(source, 0, 0.0, size, shown, complete, group=source, slices=slices)

@@ -48,7 +48,7 @@ def _has_frames(file: Path) -> bool:
 
 
 def _hand(fields: Sequence[str], size: tuple[int, int]) -> LabelledHand:
-    """A hand from x0 y0 x1 y1 of its box, and x y of the tips of thumb and index finger, in shares of the image."""
+    """A hand from x0 y0 x1 y1 of its box, and x y of the tips of thumb and index finger, in fractions of the image."""
     corners = unit_to_pixels(numbers(fields, 8).reshape(4, 2), size)
     return LabelledHand(box_of(corners[:2].ravel()), fingertips(corners[2], corners[3]))
 

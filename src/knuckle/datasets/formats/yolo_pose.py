@@ -55,7 +55,7 @@ def _load_yaml(file: Path, text: str) -> Mapping[str, Any]:
 
 
 def _read(file: Path, about: Mapping[str, Any], split: str, by: LabelledBy) -> Dataset:
-    """One split: a file per image with rows `class cx cy w h x0 y0 [v0] …` in shares of width and height.
+    """One split: a file per image with rows `class cx cy w h x0 y0 [v0] …` in fractions of width and height.
 
     docs.ultralytics.com/datasets/pose. An image without a file, or with an empty one, shows no hand. v is COCO's: 0 not
     labelled, 1 hidden, 2 visible. The labels of Ultralytics' own hand-keypoints set were made by MediaPipe
@@ -83,13 +83,13 @@ def _images(file: Path, about: Mapping[str, Any], split: str) -> Iterator[Path]:
     tried = [base for base in (file.parent / given, file.parent / given.name, file.parent) if base.is_dir()]
     entries = about[split] if isinstance(about[split], list) else [about[split]]
     for entry in map(str, entries):
-        place = next((base / entry for base in tried if (base / entry).exists()), None)
-        if place is None:
+        found = next((base / entry for base in tried if (base / entry).exists()), None)
+        if found is None:
             raise InputError(f"{file}: {split} names {entry}, which is not below {tried[0]}")
-        if place.is_dir():
-            yield from sorted(p for p in place.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        if found.is_dir():
+            yield from sorted(p for p in found.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         else:
-            yield from (place.parent / line.strip() for line in place.read_text().splitlines() if line.strip())
+            yield from (found.parent / line.strip() for line in found.read_text().splitlines() if line.strip())
 
 
 def _label_of(image: Path) -> Path:
