@@ -17,7 +17,7 @@ IntArray = npt.NDArray[np.intp]
 def accuracy(predicted: Sequence[Any], true: Sequence[Any]) -> FloatArray:
     """Whether each predicted class, such as "Left", is the labelled one, (n,): 1 or 0, NaN where the label is None."""
     pairs = zip(predicted, true, strict=True)
-    return np.array([np.nan if label is None else float(said == label) for said, label in pairs], np.float64)
+    return np.array([np.nan if label is None else float(guess == label) for guess, label in pairs], np.float64)
 
 
 def auroc(scores: npt.ArrayLike, outcomes: npt.ArrayLike) -> float:
@@ -33,8 +33,8 @@ def auroc(scores: npt.ArrayLike, outcomes: npt.ArrayLike) -> float:
     n, m = int(positive.sum()), int((~positive).sum())
     if not n or not m:
         return float("nan")
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    _, rank_of, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[rank_of]
     return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
 
 
@@ -60,7 +60,7 @@ class Reliability(NamedTuple):
 
 
 def reliability(probabilities: npt.ArrayLike, outcomes: npt.ArrayLike, bins: int = 10) -> Reliability:
-    """How often the outcome came true, for each bin of predicted probability.
+    """How often the outcome happened, for each bin of predicted probability.
 
     Bins of equal width over 0..1, the last one with its upper edge: Niculescu-Mizil & Caruana (2005), "Predicting good
     probabilities with supervised learning"; Guo et al. (2017), "On calibration of modern neural networks".
@@ -71,8 +71,8 @@ def reliability(probabilities: npt.ArrayLike, outcomes: npt.ArrayLike, bins: int
     p, o = np.asarray(probabilities, np.float64), np.asarray(outcomes, np.float64)
     if not ((p >= 0) & (p <= 1)).all():
         raise InputError("probabilities must be within 0..1; pass scores of another range through a sigmoid first")
-    place = np.minimum((p * bins).astype(np.intp), bins - 1)
-    count = np.bincount(place, minlength=bins)
+    bin_of = np.minimum((p * bins).astype(np.intp), bins - 1)
+    count = np.bincount(bin_of, minlength=bins)
     some = np.where(count > 0, count, np.nan)
-    probability, frequency = (np.bincount(place, weights, bins) / some for weights in (p, o))
+    probability, frequency = (np.bincount(bin_of, weights, bins) / some for weights in (p, o))
     return Reliability(probability, frequency, count)

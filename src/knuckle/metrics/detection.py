@@ -41,8 +41,8 @@ def centredness(points: npt.ArrayLike, boxes: npt.ArrayLike) -> FloatArray:
     return np.where(wide, 1 - away.max(axis=2, initial=0), -np.inf)
 
 
-def match(similarity: npt.ArrayLike, least: float) -> IntArray:
-    """One-to-one pairs of rows and columns that are at least `least` similar, (k, 2).
+def match(similarity: npt.ArrayLike, min_similarity: float) -> IntArray:
+    """One-to-one pairs of rows and columns with a similarity of at least `min_similarity`, (k, 2).
 
     As many pairs as possible, and among those solutions the one with the largest sum of similarities. For tracks and
     landmarks, where predictions have no score to rank them: taking pairs greedily can leave two touching hands without
@@ -55,20 +55,20 @@ def match(similarity: npt.ArrayLike, least: float) -> IntArray:
     from scipy.optimize import linear_sum_assignment
 
     alike = np.atleast_2d(np.asarray(similarity, np.float64))
-    allowed = np.isfinite(alike) & (alike >= least)
+    allowed = np.isfinite(alike) & (alike >= min_similarity)
     if not allowed.any():
         return np.zeros((0, 2), np.intp)
-    # Every allowed pair gains 1 plus its share of all similarity above `least`; the shares add up to less than 1, so
-    # one pair more always outweighs them.
-    above = np.where(allowed, alike, least) - least
+    # Every allowed pair gains 1 plus its share of all similarity above `min_similarity`. The shares add up to less than
+    # 1, so one pair more always outweighs them.
+    above = np.where(allowed, alike, min_similarity) - min_similarity
     gain = np.where(allowed, 1 + above / (1 + above.sum()), 0)
     rows, columns = linear_sum_assignment(gain, maximize=True)
     kept = allowed[rows, columns]
     return np.stack([rows[kept], columns[kept]], axis=1)
 
 
-def match_by_score(scores: npt.ArrayLike, similarity: npt.ArrayLike, least: float) -> IntArray:
-    """The label that each prediction found, (n,); −1 if none. By score, each takes the most similar free label.
+def match_by_score(scores: npt.ArrayLike, similarity: npt.ArrayLike, min_similarity: float) -> IntArray:
+    """The label that each prediction found, (n,); −1 for no label. By score, each takes the most similar free label.
 
     The protocol of COCO (Lin et al. 2014; `evaluateImg` of its evaluation code). It is greedy because in a
     precision-recall curve predictions below a threshold must not influence what those above it found. (VOC instead
@@ -77,14 +77,14 @@ def match_by_score(scores: npt.ArrayLike, similarity: npt.ArrayLike, least: floa
     Args:
         scores: (n,); equal scores keep their order.
         similarity: (n, m) of predictions and labels.
-        least: the smallest similarity that counts as found.
+        min_similarity: the smallest similarity that counts as found.
     """
     ranks, alike = np.asarray(scores, np.float64), np.asarray(similarity, np.float64)
     alike = alike.reshape(len(ranks), -1) if alike.size else np.zeros((len(ranks), 0))
     found = np.full(len(ranks), NOT_FOUND, np.intp)
     free = np.ones(alike.shape[1], bool)
     for k in np.argsort(-ranks, kind="stable"):
-        fit = np.where(free & (alike[k] >= least), alike[k], -np.inf)
+        fit = np.where(free & (alike[k] >= min_similarity), alike[k], -np.inf)
         if fit.size and fit.max() > -np.inf:
             found[k] = fit.argmax()
             free[found[k]] = False
@@ -125,9 +125,14 @@ def average_precision(scores: npt.ArrayLike, hits: npt.ArrayLike, truths: int) -
     if not len(found):
         return 0.0
     best = np.maximum.accumulate((found / counted)[::-1])[::-1]
-    needed = -(-np.arange(101) * truths // 100)  # hits needed for each recall, in integers: rounding decides nothing
-    place = np.searchsorted(found, needed)
-    return float(np.append(best, 0.0)[place].mean())
+    needed = ceil_division(np.arange(101) * truths, 100)
+    reached_at = np.searchsorted(found, needed)
+    return float(np.append(best, 0.0)[reached_at].mean())
+
+
+def ceil_division(numerator: IntArray, denominator: int) -> IntArray:
+    """⌈numerator / denominator⌉ in integers, so that no rounding of floats decides which recall is reached."""
+    return -(-numerator // denominator)
 
 
 def _running_counts(scores: npt.ArrayLike, hits: npt.ArrayLike) -> tuple[IntArray, IntArray, FloatArray]:

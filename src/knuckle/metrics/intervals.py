@@ -78,7 +78,7 @@ def bootstrap_ratio_difference(
 ) -> Interval:
     """The interval of the first tracker's ratio minus the second's on the same images.
 
-    If 0 is outside of it, the difference is more than chance.
+    If the interval excludes 0, the difference is larger than chance explains.
 
     Args:
         first, second: numerators and denominators, each (n,) per image.
@@ -92,7 +92,7 @@ def bootstrap_ratio_difference(
 
 
 def wilson(successes: float, trials: float) -> Interval:
-    """The score interval of a rate. For 0 of n it is not [0, 0], as resampling would say.
+    """The score interval of a rate. For 0 of n it is wider than [0, 0], which resampling would give.
 
     (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n), z = 1.96: Wilson (1927), "Probable inference, the law of
     succession, and statistical inference". For independent trials.
@@ -110,10 +110,10 @@ _NOTHING = (math.nan, math.nan)
 
 def _members(groups: Sequence[Any]) -> list[IntArray]:
     """The indices of each group's images, in the order in which the groups first occur."""
-    places: dict[Any, list[int]] = {}
+    indices_of: dict[Any, list[int]] = {}
     for index, group in enumerate(groups):
-        places.setdefault(group, []).append(index)
-    return [np.array(indices, np.intp) for indices in places.values()]
+        indices_of.setdefault(group, []).append(index)
+    return [np.array(indices, np.intp) for indices in indices_of.values()]
 
 
 def _group_sums(columns: Sequence[npt.ArrayLike], groups: Sequence[Any]) -> FloatArray:

@@ -64,8 +64,9 @@ def median_error(errors: npt.ArrayLike) -> float:
 
 
 def pck(errors: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:
-    """Share of the labelled points with an error up to each threshold, (t,), 0..1; points not found are wrong at any.
+    """Share of the labelled points with an error up to each threshold, (t,), 0..1.
 
+    Points that were not found count as wrong at every threshold.
     "Percentage of correct keypoints": Yang & Ramanan (2013), "Articulated human detection with flexible mixtures of
     parts"; Simon et al. (2017) for hands.
     """
@@ -125,7 +126,7 @@ def procrustes(predicted: npt.ArrayLike, true: npt.ArrayLike) -> FloatArray:
 
     Umeyama (1991), "Least-squares estimation of transformation parameters between two point patterns", eq. 39 to 43. R
     is a rotation, so a left hand does not become a right one. Points with NaN in either do not take part and stay NaN.
-    A hand is NaN if its points all lie in one place or fewer than 3 are known.
+    A hand is NaN if all its points coincide or fewer than 3 are known.
     """
     p, t = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
     if not len(p):

@@ -31,14 +31,14 @@ def steps(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
 
 
 def jitter(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
-    """Trembling in % of the palm per frame, 100 ‖x_{t−1} − 2x_t + x_{t+1}‖ / (√3 size), (t − 2, k).
+    """Jitter in % of the palm per frame, 100 ‖x_{t−1} − 2x_t + x_{t+1}‖ / (√3 size), (t − 2, k).
 
-    A hand is never quite still, and the steps of a slow motion are no error. A second difference removes any constant
-    velocity. Noise of variance σ² that is new in each frame has variance 2σ² in first differences and 6σ² in second
-    differences, hence √3: the figure is the step that this noise would make on a hand that does not move. Noise that
-    lasts several frames, as after smoothing, counts less than it does in `steps`. Differences as an estimate of noise
-    on an unknown smooth curve: Gasser, Sroka & Jennen-Steinmetz (1986), "Residual variance and residual pattern in
-    nonlinear regression".
+    A hand is never quite still, and the steps of a slow motion are not an error. A second difference removes any
+    constant velocity. Noise of variance σ² that is new in each frame has variance 2σ² in first differences and 6σ² in
+    second differences, hence √3: the figure is the step that this noise would make on a hand that does not move. Noise
+    that lasts several frames, as after smoothing, counts less than it does in `steps`. Differences as an estimate of
+    noise on an unknown smooth curve: Gasser, Sroka & Jennen-Steinmetz (1986), "Residual variance and residual pattern
+    in nonlinear regression".
 
     Args: as for `steps`. NaN next to frames without the hand.
     """
@@ -48,34 +48,34 @@ def jitter(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
 
 
 def _in_palms(points: npt.ArrayLike, size: npt.ArrayLike) -> FloatArray:
-    """The points in palms, by the median palm size of the clip: a size that trembles would add to the error."""
+    """The points in palms, by the median palm size of the clip: a fluctuating size would add to the error."""
     if not np.size(points):
         return np.zeros((0, *np.shape(points)[1:2], 2))
     scale = float(np.nanmedian(np.asarray(size, np.float64)))
     return np.asarray(points, np.float64)[..., :2] / scale
 
 
-def lag_ms(times_s: npt.ArrayLike, true: npt.ArrayLike, seen: npt.ArrayLike, most_s: float = 0.5) -> float:
+def lag_ms(times_s: npt.ArrayLike, true: npt.ArrayLike, predicted: npt.ArrayLike, max_lag_s: float = 0.5) -> float:
     """How many milliseconds the predictions are behind the labels; positive is late, NaN if it cannot be measured.
 
-    The τ with the largest correlation of seen(t) with true(t − τ), both resampled to even steps; a parabola finds the
-    peak between steps. Knapp & Carter (1976), "The generalized correlation method for estimation of time delay"; the
-    parabola: Jacovitti & Scarano (1993), "Discrete time techniques for time delay estimation". A filter that shrinks
-    the motion does not change the result. It cannot be measured if the clip has fewer than 8 frames, nothing moves, or
-    the best τ is ± most_s.
+    The τ with the largest correlation of predicted(t) with true(t − τ), both resampled to even steps; a parabola finds
+    the peak between steps. Knapp & Carter (1976), "The generalized correlation method for estimation of time delay";
+    the parabola: Jacovitti & Scarano (1993), "Discrete time techniques for time delay estimation". A filter that
+    shrinks the motion does not change the result. It cannot be measured if the clip has fewer than 8 frames, nothing
+    moves, or the best τ is ± max_lag_s.
 
     Args:
         times_s: (t,) rising.
-        true, seen: (t, d) the same points over time, in any unit; NaN where not found.
+        true, predicted: (t, d) the same points over time, in any unit; NaN where not found.
     """
-    times, a, b = (np.asarray(values, np.float64) for values in (times_s, true, seen))
+    times, a, b = (np.asarray(values, np.float64) for values in (times_s, true, predicted))
     if len(times) < 8:
         return float("nan")
     a, b = a.reshape(len(times), -1), b.reshape(len(times), -1)
     step = float(np.median(np.diff(times)))
     grid = times[0] + step * np.arange(1 + math.floor((times[-1] - times[0]) / step + 1e-6))
     a, b = (np.stack([np.interp(grid, times, column) for column in signal.T], axis=1) for signal in (a, b))
-    reach = min(math.ceil(most_s / step), len(grid) // 2)
+    reach = min(math.ceil(max_lag_s / step), len(grid) // 2)
     fits = np.array([_correlation(a, b, shift) for shift in range(-reach, reach + 1)])
     peak = int(np.argmax(np.where(np.isnan(fits), -np.inf, fits)))
     if (
@@ -109,12 +109,12 @@ def time_lost_s(times_s: npt.ArrayLike, visible: npt.ArrayLike, found: npt.Array
         times_s: (t,) of the frames, rising.
         visible, found: (t,) whether the hand was in view, and whether it was found.
     """
-    times, there, seen = np.asarray(times_s, np.float64), np.asarray(visible, bool), np.asarray(found, bool)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(int)))
+    times, in_view, hit = np.asarray(times_s, np.float64), np.asarray(visible, bool), np.asarray(found, bool)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], in_view, [False]]).astype(int)))
     frame_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     lost = []
     for start, end in edges.reshape(-1, 2)[1:]:
-        hits = np.flatnonzero(seen[start:end])
+        hits = np.flatnonzero(hit[start:end])
         until = times[start + hits[0]] if hits.size else times[end - 1] + frame_s
         lost.append(until - times[start])
     return np.array(lost, np.float64)
@@ -139,7 +139,7 @@ class Identity(NamedTuple):
     missed: int
 
 
-def identity(frames: Iterable[TrackedFrame], least: float = 0.5) -> Identity:
+def identity(frames: Iterable[TrackedFrame], min_similarity: float = 0.5) -> Identity:
     """How long hands kept their own ids: IDF1 = 2 IDTP / (2 IDTP + IDFP + IDFN), 0..1.
 
     Each labelled hand is paired with at most one id for the whole clip, so that as many frames as possible are right
@@ -149,7 +149,7 @@ def identity(frames: Iterable[TrackedFrame], least: float = 0.5) -> Identity:
 
     Args:
         frames: of one clip. To join clips, give each clip ids of its own.
-        least: the similarity (such as IoU) from which a prediction covers a labelled hand.
+        min_similarity: the similarity (such as IoU) from which a prediction covers a labelled hand.
 
     Raises:
         InputError: an id occurs twice in one frame.
@@ -162,16 +162,21 @@ def identity(frames: Iterable[TrackedFrame], least: float = 0.5) -> Identity:
     for true_ids, seen_ids, similarity in map(_checked, frames):
         true_count.update(true_ids)
         seen_count.update(seen_ids)
-        together.update((true_ids[i], seen_ids[j]) for i, j in np.argwhere(similarity >= least))
+        together.update((true_ids[i], seen_ids[j]) for i, j in np.argwhere(similarity >= min_similarity))
     gain = np.array([[together[t, s] for s in seen_count] for t in true_count], np.float64)
     hits = int(gain[linear_sum_assignment(gain, maximize=True)].sum()) if gain.size else 0
-    truths, seen = sum(true_count.values()), sum(seen_count.values())
+    truths, predictions = sum(true_count.values()), sum(seen_count.values())
     return Identity(
-        _share(2 * hits, truths + seen), _share(hits, seen), _share(hits, truths), hits, seen - hits, truths - hits
+        _share(2 * hits, truths + predictions),
+        _share(hits, predictions),
+        _share(hits, truths),
+        hits,
+        predictions - hits,
+        truths - hits,
     )
 
 
-def id_switches(frames: Iterable[TrackedFrame], least: float = 0.5) -> int:
+def id_switches(frames: Iterable[TrackedFrame], min_similarity: float = 0.5) -> int:
     """How often a labelled hand is found under another id than the last time it was found.
 
     A pair of the previous frame stays as long as it is similar enough; the others are matched anew: Bernardin &
@@ -181,21 +186,21 @@ def id_switches(frames: Iterable[TrackedFrame], least: float = 0.5) -> int:
     switches = 0
     for true_ids, seen_ids, similarity in map(_checked, frames):
         kept = np.array([[last.get(t) == s for s in seen_ids] for t in true_ids], bool).reshape(similarity.shape)
-        allowed = similarity >= least
+        allowed = similarity >= min_similarity
         held = kept & allowed
         busy = held.any(axis=1, keepdims=True) | held.any(axis=0, keepdims=True)
-        pairs = [*np.argwhere(held), *match(np.where(allowed & ~busy, similarity, np.nan), least)]
+        pairs = [*np.argwhere(held), *match(np.where(allowed & ~busy, similarity, np.nan), min_similarity)]
         for i, j in pairs:
             switches += last.get(true_ids[i], seen_ids[j]) != seen_ids[j]
             last[true_ids[i]] = seen_ids[j]
     return switches
 
 
-def id_changes(boxes: Sequence[npt.ArrayLike], ids: Sequence[Sequence[int]], least: float = 0.5) -> tuple[int, int]:
+def id_changes(boxes: Sequence[npt.ArrayLike], ids: Sequence[Sequence[int]], min_iou: float = 0.5) -> tuple[int, int]:
     """Without labels: how many overlapping hands of successive frames have different ids, and how many overlap.
 
-    Pairs are matched by an IoU of at least `least`. This detects an id that changes from one frame to the next. It does
-    not detect an id that is lost in a gap or stays with the wrong hand, so it does not replace `identity`.
+    Pairs are matched by an IoU of at least `min_iou`. This detects an id that changes from one frame to the next. It
+    does not detect an id that is lost in a gap or stays with the wrong hand, so it does not replace `identity`.
 
     Args:
         boxes: per frame (m, 4), x0, y0, x1, y1.
@@ -203,7 +208,7 @@ def id_changes(boxes: Sequence[npt.ArrayLike], ids: Sequence[Sequence[int]], lea
     """
     changes = pairs = 0
     for k in range(1, len(boxes)):
-        linked = match(iou_matrix(boxes[k - 1], boxes[k]), least)
+        linked = match(iou_matrix(boxes[k - 1], boxes[k]), min_iou)
         pairs += len(linked)
         changes += sum(ids[k - 1][i] != ids[k][j] for i, j in linked)
     return changes, pairs
