@@ -21,7 +21,8 @@ from torch import nn
 from knuckle.models import catalogue
 from knuckle.models.session import Session
 from knuckle.train.export import export, sample_pictures
-from knuckle.train.nets.hand_net import HandNet, HandNetShape, fold
+from knuckle.train.nets.hand_net import HandNet, HandNetShape
+from knuckle.train.nets.layers import fold
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,8 @@ from knuckle.train.export import TOLERANCE, compare, export, sample_pictures  # 
 from knuckle.train.hand.network import start_hand_network  # noqa: E402
 from knuckle.train.hand.task import HandTask  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
-from knuckle.train.nets.hand_net import ConvNorm, HandNet, HandNetShape, fold  # noqa: E402
+from knuckle.train.nets.hand_net import HandNet, HandNetShape  # noqa: E402
+from knuckle.train.nets.layers import ConvNorm, fold  # noqa: E402
 from knuckle.train.nets.reference_hand import ReferenceHandNet  # noqa: E402
 
 SMALL = HandNetShape(side=64, stem=8, widths=(8, 8, 16, 16), depths=(1, 0, 0, 1), token=16, bin_px=4)
@@ -166,6 +169,19 @@ def test_networks_of_two_bundles_become_one(checkpoint: Path, tmp_path: Path) ->
             CliRunner().invoke(export_command, [*command, "--out", str(folder)], catch_exceptions=False).exit_code == 0
         )
         assert catalogue.open_folder(folder).licence == "hand: MIT; palm: Apache-2.0"
+
+
+def test_thresholds_of_a_bundle_stay_with_its_networks(tmp_path: Path) -> None:
+    """Both where a network is copied and where it is exported again."""
+    strict = tmp_path / "strict"
+    shutil.copytree(catalogue.find("mediapipe-lite").folder, strict)
+    bundle = replace(catalogue.find("mediapipe-lite"), min_palm_score=0.4, min_presence=0.7)
+    (strict / "bundle.json").write_text(bundle.to_json())
+    for command in ([str(strict), "--format", "fp32"], ["mediapipe", "--palm", str(strict), "--hand", str(strict)]):
+        out = tmp_path / command[0].rpartition("/")[2] / "out"
+        CliRunner().invoke(export_command, [*command, "--out", str(out)], catch_exceptions=False)
+        mixed = catalogue.open_folder(out)
+        assert (mixed.min_palm_score, mixed.min_presence) == (0.4, 0.7)
 
 
 def test_int8_needs_real_pictures(checkpoint: Path, tmp_path: Path) -> None:

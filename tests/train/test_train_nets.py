@@ -13,9 +13,9 @@ torch = pytest.importorskip("torch")
 from knuckle.errors import BundleError  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.models.session import Session  # noqa: E402
-from knuckle.train.nets.layers import load_tflite  # noqa: E402
 from knuckle.train.nets.reference_hand import ReferenceHandNet, load_reference_hand  # noqa: E402
 from knuckle.train.nets.reference_palm import load_reference_palm  # noqa: E402
+from knuckle.train.nets.tflite_weights import load_tflite  # noqa: E402
 
 HAND = {"landmarks": "Identity", "presence": "Identity_1", "handedness": "Identity_2", "world": "Identity_3"}
 PALM = {"boxes": "Identity", "scores": "Identity_1"}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from knuckle.train.checkpoint import read_checkpoint, task_of, write_weights
 from knuckle.train.export import Format, export, sample_pictures
 from knuckle.train.hand import data as hand_data
 from knuckle.train.hand import network as hand_network
-from knuckle.train.nets.hand_net import HandNet, fold
+from knuckle.train.nets.hand_net import HandNet
+from knuckle.train.nets.layers import fold
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.nets.reference_hand import load_reference_hand
 from knuckle.train.nets.reference_palm import load_reference_palm
@@ -35,15 +36,23 @@ ROLES = ("palm", "hand")
 HAND_OUTPUTS = ("landmarks", "presence", "handedness", "world", "visibility")
 PALM_OUTPUTS = ("boxes", "scores")
 FAINT_PALMS = 0.6  # of our palm networks, see `knuckle.pipeline.options.TrackerOptions`
+OPTIONS = {"palm": ("min_palm_score", "faint_palms"), "hand": ("min_presence", "second_look")}  # of a bundle
 CALIBRATION = 64  # pictures on which the ranges of int8 are measured
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network in PyTorch, and the configuration that describes it."""
+    """A network in PyTorch.
+
+    Attributes:
+        network: the module.
+        config: describes it, see `knuckle.train.checkpoint`.
+        options: the values of `OPTIONS` of the bundle that it comes from; empty for a checkpoint.
+    """
 
     network: nn.Module
     config: dict[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,17 +127,18 @@ def load_trained(path: Path) -> tuple[str, Trained]:
 
 
 def from_bundle(bundle: Bundle, role: str) -> Trained:
-    """A network of a bundle in PyTorch: from the checkpoint beside its file, or MediaPipe's from the file itself."""
-    stored = bundle.palm_path if role == "palm" else bundle.hand_path
-    beside = stored.with_suffix(".pt")
-    if beside.is_file():
-        return load_trained(beside)[1]
+    """A network of a bundle in PyTorch: from the checkpoint next to its file, or MediaPipe's from the file itself."""
+    stored = _stored_file(bundle, role)
+    options = {name: getattr(bundle, name) for name in OPTIONS[role]}
+    checkpoint = stored.with_suffix(".pt")
+    if checkpoint.is_file():
+        return replace(load_trained(checkpoint)[1], options=options)
     if role == "hand":
         hand = load_reference_hand(stored)
         description = hand_network.describe_reference(hand)
-        return Trained(hand, {"task": "hand", **description, "init": bundle.name})
+        return Trained(hand, {"task": "hand", **description, "init": bundle.name}, options)
     palm = load_reference_palm(stored)
-    return Trained(palm, {"task": "palm", **palm_network.describe_reference(palm), "init": bundle.name})
+    return Trained(palm, {"task": "palm", **palm_network.describe_reference(palm), "init": bundle.name}, options)
 
 
 def licence_of(bundle: Bundle, role: str) -> str:
@@ -200,7 +210,7 @@ def _export_network(
     else:
         fields["hand_outputs"] = {key: key for key in HAND_OUTPUTS if key in differences}
         fields["second_look"] = isinstance(network, HandNet)
-    return fields, Exported(role, path, worst, differences[worst])
+    return fields | dict(trained.options), Exported(role, path, worst, differences[worst])
 
 
 def _copy_network(folder: Path, bundle: Bundle, role: str) -> dict[str, Any]:
@@ -209,8 +219,7 @@ def _copy_network(folder: Path, bundle: Bundle, role: str) -> dict[str, Any]:
     for file in (stored, stored.with_suffix(".pt")):
         if file.is_file() and file.resolve() != (folder / file.name).resolve():
             shutil.copy(file, folder)
-    own = {"palm": ("palm_strides", "faint_palms"), "hand": ("second_look",)}
-    names = (role, f"{role}_side", f"{role}_outputs", *own[role])
+    names = [role, f"{role}_side", f"{role}_outputs", *OPTIONS[role], *(["palm_strides"] if role == "palm" else [])]
     return {name: getattr(bundle, name) for name in names}
 
 

@@ -11,7 +11,6 @@ from fewer pictures than regression from pooled features.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from knuckle.errors import InputError
-from knuckle.train.nets.layers import Conv
+from knuckle.train.nets.layers import Conv, ConvNorm, Residual
 
 JOINTS = 21
 Head = Literal["bins", "heatmap", "direct"]
@@ -59,30 +58,6 @@ class HandNetShape:
     @property
     def bins(self) -> int:
         return round(self.side * (1 + 2 * MARGIN) / self.bin_px)
-
-
-class ConvNorm(nn.Module):
-    """A convolution and a batch norm; `fold` makes one convolution of them."""
-
-    def __init__(self, entering: int, leaving: int, kernel: int = 3, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = Conv(entering, leaving, kernel, stride, bias=False)
-        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(leaving)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.conv(x)
-        return y if self.norm is None else self.norm(y)
-
-
-class Residual(nn.Module):
-    """Two 3×3 convolutions with a shortcut."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first, self.second = ConvNorm(channels, channels), ConvNorm(channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.second(F.relu(self.first(x))))
 
 
 class Mixer(nn.Module):
@@ -193,16 +168,3 @@ class HandNet(nn.Module):
     def _mean(self, logits: Tensor) -> Tensor:
         """The mean (n, 21, 1) of distributions (n, 21, bins) in pixels, computed in float32."""
         return (F.softmax(logits.float(), dim=2) * self.centres).sum(dim=2, keepdim=True)
-
-
-def fold(network: nn.Module) -> nn.Module:
-    """A copy for inference that computes the same, with each batch norm folded into the convolution before it."""
-    folded = copy.deepcopy(network).eval()
-    for module in folded.modules():
-        if isinstance(module, ConvNorm) and (norm := module.norm) is not None:
-            assert norm.running_var is not None and norm.running_mean is not None
-            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            module.conv.weight = nn.Parameter(module.conv.weight * scale[:, None, None, None])
-            module.conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
-            module.norm = None
-    return folded

@@ -1,22 +1,12 @@
-"""What the networks share: TensorFlow's SAME padding, and weights read from a tflite file.
-
-A tflite file stores its layers in the order in which they run. The reference networks create their layers in the same
-order, so their weights are loaded by walking both lists in parallel. Any difference in shape is an error.
-"""
+"""What the networks share: convolutions with TensorFlow's padding or a batch norm, and folding of batch norms."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any
+import copy
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from knuckle.errors import BundleError
-from knuckle.models.tflite import Layer, read_layers
 
 
 class Conv(nn.Conv2d):
@@ -46,50 +36,43 @@ def depthwise(channels: int, kernel: int, stride: int = 1) -> Conv:
     return Conv(channels, channels, kernel, stride, groups=channels)
 
 
-def load_tflite(network: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Copy the weights of a tflite file into a network that creates its layers in the file's order.
+class ConvNorm(nn.Module):
+    """A convolution and a batch norm; `fold` makes one convolution of them."""
 
-    Raises:
-        BundleError: the file is not a tflite file, or holds another architecture.
-    """
-    layers, stored = layers_of(network), stored_layers(path)
-    if len(stored) != len(layers):
-        raise BundleError(f"{path} has {len(stored)} layers with weights, {type(network).__name__} has {len(layers)}")
-    for place, (layer, source) in enumerate(zip(layers, stored, strict=True)):
-        parameters = [p for p in (layer.weight, getattr(layer, "bias", None)) if p is not None]
-        values = [_weight_in_torch(source), *(torch.from_numpy(array) for array in source.constants[1:])]
-        found, expected = ([tuple(tensor.shape) for tensor in tensors] for tensors in (values, parameters))
-        if found != expected:
-            raise BundleError(f"{path}: layer {place} ({source.kind}) has shapes {found}, expected {expected}")
-        with torch.no_grad():
-            for parameter, value in zip(parameters, values, strict=True):
-                parameter.copy_(value)
+    def __init__(self, entering: int, leaving: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = Conv(entering, leaving, kernel, stride, bias=False)
+        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(leaving)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x)
+        return y if self.norm is None else self.norm(y)
 
 
-def layers_of(network: nn.Module) -> list[Any]:
-    """The layers for which a tflite file has weights, in the order of their creation."""
-    return [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.PReLU)]
+class Residual(nn.Module):
+    """Two 3×3 convolutions with a shortcut."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first, self.second = ConvNorm(channels, channels), ConvNorm(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.second(F.relu(self.first(x))))
 
 
-def stored_layers(path: str | os.PathLike[str]) -> list[Layer]:
-    """The layers with weights of a tflite file, in running order.
-
-    Raises:
-        BundleError: the file is not a tflite file.
-    """
-    try:
-        return read_layers(Path(path).read_bytes())
-    except BundleError as error:
-        raise BundleError(f"{path}: {error}") from error
+def rows(x: Tensor, values: int) -> Tensor:
+    """From (n, anchors per cell × values, h, w) to (n, h × w × anchors per cell, values), row by row."""
+    return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, values)
 
 
-def _weight_in_torch(layer: Layer) -> Tensor:
-    """The layer's weight in PyTorch's layout; `knuckle.models.tflite.Layer` describes the file's."""
-    weight = layer.constants[0]
-    if layer.kind == "CONV_2D":
-        weight = weight.transpose(0, 3, 1, 2)
-    elif layer.kind == "DEPTHWISE_CONV_2D":
-        weight = weight.transpose(3, 0, 1, 2)
-    elif layer.kind == "PRELU":
-        weight = weight.reshape(-1)
-    return torch.from_numpy(np.ascontiguousarray(weight))
+def fold(network: nn.Module) -> nn.Module:
+    """A copy for inference that computes the same, with each batch norm folded into the convolution before it."""
+    folded = copy.deepcopy(network).eval()
+    for module in folded.modules():
+        if isinstance(module, ConvNorm) and (norm := module.norm) is not None:
+            assert norm.running_var is not None and norm.running_mean is not None
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            module.conv.weight = nn.Parameter(module.conv.weight * scale[:, None, None, None])
+            module.conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+            module.norm = None
+    return folded

@@ -19,9 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from knuckle.errors import InputError
-from knuckle.train.nets.hand_net import ConvNorm, Residual
-from knuckle.train.nets.layers import Conv, depthwise
-from knuckle.train.nets.reference_palm import rows
+from knuckle.train.nets.layers import Conv, ConvNorm, Residual, depthwise, rows
 
 STRIDES = ((8, 1), (16, 1))
 # Sizes of palms relative to the side: small ones for the fine grid, large for the coarse one, medium for both.

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from knuckle.errors import BundleError
-from knuckle.train.nets.layers import Conv, depthwise, load_tflite, stored_layers
+from knuckle.train.nets.layers import Conv, depthwise
+from knuckle.train.nets.tflite_weights import load_tflite, stored_layers
 
 SIDE = 224
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from knuckle.train.nets.layers import Conv, depthwise, layers_of, load_tflite, stored_layers
+from knuckle.train.nets.layers import Conv, depthwise, rows
+from knuckle.train.nets.tflite_weights import layers_of, load_tflite, stored_layers
 
 SIDE = 192
 STRIDES = ((8, 2), (16, 6))
@@ -104,11 +105,6 @@ class ReferencePalmNet(nn.Module):
         scores_24, boxes_24 = rows(self.scores_24(up_24), 1), rows(self.boxes_24(up_24), 18)
         out = {"boxes": torch.cat([boxes_24, boxes_12], dim=1), "scores": torch.cat([scores_24, scores_12], dim=1)}
         return out | {"features_8": up_24, "features_16": up_12} if train_outputs else out
-
-
-def rows(x: Tensor, values: int) -> Tensor:
-    """From (n, anchors per cell × values, h, w) to (n, h × w × anchors per cell, values), row by row."""
-    return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, values)
 
 
 def load_reference_palm(path: str | os.PathLike[str]) -> ReferencePalmNet:
