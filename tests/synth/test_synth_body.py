@@ -209,7 +209,7 @@ def test_fingers_stop_at_an_object_and_thick_objects_keep_the_hand_open(model: B
         kind_of = grasps.TYPES["small_diameter"]
         centre = np.array([0.0, 0.08, -0.013 - radius])
         distance = grasps.distance_to_bar(centre, np.array([1.0, 0, 0]), radius)
-        angles = grasps.close(joints, kind_of, distance)
+        angles = grasps.close_hand(joints, kind_of, distance)
         ends, radii = capsules(joints, bone_transforms(joints, angles))
         points = ends.mean(axis=1)
         for k, bone in enumerate(CAPSULE_NAMES):

@@ -140,7 +140,7 @@ def test_bending_bends_towards_the_palm_by_that_angle() -> None:
     for joint, first in (("mcp", 5), ("pip", 6), ("dip", 7)):
         # The end joint cannot bend by 30° alone: the middle one goes along in both.
         base = pose_of(index_pip=40, index_dip=20)
-        more = base.but(**{f"index_{joint}": {"mcp": 30, "pip": 70, "dip": 50}[joint]})
+        more = base.replacing(**{f"index_{joint}": {"mcp": 30, "pip": 70, "dip": 50}[joint]})
         before, after = (np.diff(landmarks(pose)[first : first + 2], axis=0)[0] for pose in (base, more))
         angle = np.arccos(before @ after / np.linalg.norm(before) / np.linalg.norm(after))
         np.testing.assert_allclose(np.degrees(angle), 30, atol=1e-3)

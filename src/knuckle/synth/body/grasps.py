@@ -1,4 +1,4 @@
-"""Hands that hold objects: the types of the GRASP taxonomy, closed round an object until the flesh touches it.
+"""Hands that hold objects: the types of the GRASP taxonomy, closed around an object until the flesh touches it.
 
 There are two main ways to close a hand. "wrap": the object lies against the palm, and each joint bends until its
 bone meets the object. "span": the hand opens until thumb and finger tips are as far apart as the object is thick.
@@ -24,8 +24,14 @@ Distance = Callable[[Doubles], Doubles]  # (n, 3) points to (n,) metres from the
 TO_CAMERA = np.diag([-1.0, -1.0, 1.0])
 PRESS_M = 0.002  # how far the flesh gives way under a grip
 FLAT_KINDS = ("box", "card", "book", "phone")
-# The bones of each digit that can touch an object, as rows of `capsules`: all but the metacarpals.
-FREE_BONES = [[k for k, n in enumerate(CAPSULE_NAMES) if n.startswith(digit) and n[-2:] != "mc"] for digit in DIGITS]
+
+
+def _phalanges_of(digit: str) -> list[int]:
+    """Rows of `capsules`: the bones of a digit that can touch an object, which are all but its metacarpal."""
+    return [row for row, name in enumerate(CAPSULE_NAMES) if name.startswith(digit) and not name.endswith("_mc")]
+
+
+PHALANGES = [_phalanges_of(digit) for digit in DIGITS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +61,11 @@ class Grasp:
 
 
 WRITING = pose_of(
-    **{"thumb_radial": 18, "thumb_palmar": 36, "thumb_pronation": 5, "thumb_mcp": 22, "thumb_ip": 30},
-    **{"index_mcp": 52, "index_pip": 42, "index_dip": 18, "middle_mcp": 58, "middle_pip": 56, "middle_dip": 34},
-    **{"ring_mcp": 60, "ring_pip": 70, "ring_dip": 42, "pinky_mcp": 60, "pinky_pip": 70, "pinky_dip": 42},
+    thumb_radial=18, thumb_palmar=36, thumb_pronation=5, thumb_mcp=22, thumb_ip=30,
+    index_mcp=52, index_pip=42, index_dip=18,
+    middle_mcp=58, middle_pip=56, middle_dip=34,
+    ring_mcp=60, ring_pip=70, ring_dip=42,
+    pinky_mcp=60, pinky_pip=70, pinky_dip=42,
 )  # fmt: skip
 
 
@@ -83,7 +91,7 @@ def random_grasp(shape: Shape, rng: np.random.Generator, name: str | None = None
         size = (*size, 0.01)
     size = tuple(edge * scale for edge in size)
     pose, rotation, offset = METHODS[grasp_type.how](joints, grasp_type, kind, size, rng)
-    pose = pose.but(
+    pose = pose.replacing(
         wrist_flexion=float(rng.normal(-8, 18)),
         wrist_radial=float(rng.normal(-2, 8)),
         forearm_twist=float(rng.normal(0, 20)),
@@ -97,7 +105,7 @@ Held = tuple[HandPose, Doubles, Doubles]  # pose, and the object's rotation and 
 
 
 def _wrap(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np.random.Generator) -> Held:
-    """The object lies in the palm; all fingers close round it."""
+    """The object lies in the palm; all fingers close around it."""
     radius = size[0] / 2
     palm = float(np.linalg.norm(joints[9]))
     tilt = np.radians(grasp_type.tilt_deg + rng.normal(0, 5))
@@ -108,7 +116,7 @@ def _wrap(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np
     if hook:
         centre[1:] += [0.28 * palm, 0.04 * palm]
     is_ball = kind == "ball"
-    angles = close(
+    angles = close_hand(
         joints, grasp_type, distance_to_ball(centre, radius) if is_ball else distance_to_bar(centre, axis, radius)
     )
     shift = 0.0 if is_ball else rng.normal(0, 0.12) * size[1]
@@ -142,7 +150,7 @@ def _span(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np
 
 
 def _pen(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np.random.Generator) -> Held:
-    """As one writes: between the pads of thumb, index and middle finger, resting on the root of the index finger."""
+    """Like holding a pen to write: between the pads of thumb, index and middle finger, resting on the index knuckle."""
     pose = WRITING.mix(NAMED["relaxed"], float(rng.uniform(0, 0.08)))
     thumb, fingers = pads(joints, pose.angles, ("index", "middle"))
     ends, radii = capsules(joints, bone_transforms(joints, pose.angles))
@@ -154,8 +162,8 @@ def _pen(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np.
 
 
 def _side(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np.random.Generator) -> Held:
-    """As one holds a key: between the thumb and the side of the index finger."""
-    pose = NAMED["loose_fist"].but(
+    """Like holding a key: between the thumb and the side of the index finger."""
+    pose = NAMED["loose_fist"].replacing(
         thumb_radial=22, thumb_palmar=22, thumb_pronation=0, thumb_mcp=18, thumb_ip=20, index_mcp=50, index_pip=75
     )
     pose = HandPose(clamp(pose.angles + np.radians(rng.normal(0, 2, len(ANGLES)))))
@@ -170,11 +178,11 @@ def _side(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np
 
 
 def _between(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np.random.Generator) -> Held:
-    """As one holds a cigarette: between the index and the middle finger."""
+    """Like holding a cigarette: between the index and the middle finger."""
     pose = NAMED["relaxed"].mix(NAMED["flat"], float(rng.uniform(0.2, 0.9)))
     for joint in ("mcp", "pip", "dip"):
-        pose = pose.but(**{f"middle_{joint}": float(np.degrees(pose.angles[INDEX[f"index_{joint}"]]))})
-    pose = pose.but(index_spread=2, middle_spread=-1)
+        pose = pose.replacing(**{f"middle_{joint}": float(np.degrees(pose.angles[INDEX[f"index_{joint}"]]))})
+    pose = pose.replacing(index_spread=2, middle_spread=-1)
     ends, _ = capsules(joints, bone_transforms(joints, pose.angles))
     index, middle = (ends[CAPSULE_NAMES.index(f"{finger}_mp")] for finger in ("index", "middle"))
     frame = bone_frame(middle[1] - middle[0], (0, 0, 1))
@@ -193,7 +201,7 @@ def _tray(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np
 
 
 def _phone(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: np.random.Generator) -> Held:
-    """The screen faces away from the palm; the fingers close round the edges."""
+    """The screen faces away from the palm; the fingers close around the edges."""
     palm = float(np.linalg.norm(joints[9]))
     lean = np.radians(rng.normal(-14, 6))
     up = np.array([np.sin(lean), np.cos(lean), -0.12])
@@ -201,7 +209,7 @@ def _phone(joints: Doubles, grasp_type: GraspType, kind: str, size: Size, rng: n
     centre = np.array([-0.12 * palm, 1.05 * palm, -0.3 * palm - size[2]])
     rotation = _axes(up, np.array([0.0, 0, -1]))
     box = distance_to_box(centre, rotation, np.array(size) / 2)
-    angles = close(joints, GraspType((kind,), size, size, "wrap", open="open", shut="fist"), box)
+    angles = close_hand(joints, GraspType((kind,), size, size, "wrap", open="open", shut="fist"), box)
     return HandPose(angles), rotation, centre
 
 
@@ -216,8 +224,8 @@ METHODS: Mapping[str, Callable[[Doubles, GraspType, str, Size, np.random.Generat
 }
 
 
-def close(joints: Doubles, grasp_type: GraspType, distance: Distance) -> Floats:
-    """(25,) angles of a hand that closes round an object, from the knuckles outwards, the thumb last.
+def close_hand(joints: Doubles, grasp_type: GraspType, distance: Distance) -> Floats:
+    """(25,) angles of a hand that closes around an object, from the knuckles outwards, the thumb last.
 
     Every joint bends until its bone, or one further out, touches the object.
 
@@ -256,7 +264,7 @@ def _gaps(joints: Doubles, angles: Doubles, distance: Distance) -> Doubles:
     along = np.linspace(0.15, 1, 5)[:, None]
     points = ends[:, None, 0] + along * (ends[:, 1] - ends[:, 0])[:, None]
     gaps = distance(points.reshape(-1, 3)).reshape(len(radii), 5).min(axis=1) - radii
-    return np.array([gaps[bones].min() for bones in FREE_BONES])
+    return np.array([gaps[bones].min() for bones in PHALANGES])
 
 
 def pads(joints: Doubles, angles: npt.ArrayLike, fingers: tuple[str, ...]) -> tuple[Doubles, Doubles]:

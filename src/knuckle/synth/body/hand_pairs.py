@@ -137,7 +137,7 @@ def random_pair(palm_m: float, rng: np.random.Generator, name: str | None = None
 
 def _varied(pose: HandPose, rng: np.random.Generator) -> HandPose:
     """The pose, a little more relaxed and with another bend of the wrist."""
-    return pose.mix(NAMED["relaxed"], float(abs(rng.normal(0, 0.08)))).but(
+    return pose.mix(NAMED["relaxed"], float(abs(rng.normal(0, 0.08)))).replacing(
         wrist_flexion=float(rng.normal(-10, 15)),
         wrist_radial=float(rng.normal(0, 8)),
         forearm_twist=float(rng.normal(0, 20)),

@@ -318,7 +318,7 @@ def reach(
     error_rad = np.arccos(np.clip(((left * made).sum(axis=(1, 2)) - 1) / 2, -1, 1))
     cost = error_rad + 0.1 * np.abs(swivels + 0.3) + _elbow_inside_trunk(start, elbows, lengths[0], out)
     best = int(np.argmin(cost))
-    bent = hand.but(wrist_flexion=math.degrees(flexion[best]), wrist_radial=math.degrees(radial[best]))
+    bent = hand.replacing(wrist_flexion=math.degrees(flexion[best]), wrist_radial=math.degrees(radial[best]))
     return ArmPose(goal, float(swivels[best]), float(pronation[best]), bent)
 
 

@@ -207,7 +207,7 @@ def _hair(rng: np.random.Generator) -> Floats:
 
 
 def _tattoos(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Two designs: a rosette with rays; bands round the fingers and a stem with leaves."""
+    """Two designs: a rosette with rays; bands around the fingers and a stem with leaves."""
     first, second = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
     centre, t = np.array([0.585, 0.42]), np.linspace(0, 2 * np.pi, 120)
     for radius, petals in ((0.03, 5), (0.055, 8), (0.075, 8)):

@@ -1,4 +1,4 @@
-"""Whole people: posed bodies with clothes, whose hands get labels like any other."""
+"""Whole people: posed bodies with clothes. Their hands get labels like all other hands."""
 
 from __future__ import annotations
 
@@ -95,11 +95,11 @@ def random_figure(person: Person, number: int, rng: np.random.Generator) -> Figu
     posed = posed_body(person.shape, pose)
     clothes = random_clothes(rng)
     parts = dressed_parts(posed, person, clothes)
-    about = {**person.words, "sleeve": clothes.sleeve is not None, "pose": name}
+    metadata = {**person.metadata, "sleeve": clothes.sleeve is not None, "pose": name}
     hands = []
     for hand_id, side in enumerate(("Left", "Right"), 2 * number + 1):
         objects = tuple(SceneObject(mesh, material, hand_id) for owner, mesh, material in parts if owner == side)
-        hands.append(SceneHand(objects, posed.hands[side], side, hand_id, about))
+        hands.append(SceneHand(objects, posed.hands[side], side, hand_id, metadata))
     body_id = FIRST_BODY_ID + number
     rest = tuple(SceneObject(mesh, material, body_id) for owner, mesh, material in parts if owner == "body")
     nose = posed.points["nose"].astype(np.float64)
@@ -115,7 +115,7 @@ def moved(figure: Figure, turn: FloatArray, offset: FloatArray) -> Figure:
 
 
 def placed(figure: Figure, frame: Camera, tilt: FloatArray, rng: np.random.Generator) -> Figure:
-    """A random place before the camera: as near as in a video call, or half or whole at some metres.
+    """A random place in front of the camera: near as in a video call, or some metres away, half or wholly in view.
 
     `tilt` (3, 3) is the camera's rotation against what stands upright.
     """

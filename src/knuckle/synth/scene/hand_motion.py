@@ -1,7 +1,7 @@
 """How hands move through a clip: keyframes, the paths between them, and random sequences of acts.
 
-Hands go from place to place as people's do: along minimum-jerk paths (Flash and Hogan 1985, J. Neurosci. 5(7)) with
-a little sway, and they change their pose on the way.
+Hands move along minimum-jerk paths (Flash and Hogan 1985, J. Neurosci. 5(7)), as people move theirs, with a little
+sway. They change their pose on the way.
 """
 
 from __future__ import annotations
@@ -106,12 +106,11 @@ def random_paths(
     lanes = (0.7, 0.3) if both else (0.5,)  # a person who faces the camera has the left hand on the picture's right
     plan = random_plan(seconds, both, rng, acts)
     forearm = people.forearm_axis(body.posed_hand(person.shape, hand_poses.OPEN, "Right"))
-    nearer = (
-        float(np.linalg.norm(forearm)) / 0.25
-    )  # short arms come nearer, so that their elbows stay below the picture
+    # People with short arms hold their hands nearer to the camera, so that their elbows stay below the picture.
+    arm_scale = float(np.linalg.norm(forearm)) / 0.25
     paths = []
     for number, (side, lane) in enumerate(zip(sides, lanes, strict=True)):
-        keys = _keyframes(plan, number, lane, nearer, rng, scripted=acts is not None)
+        keys = _keyframes(plan, number, lane, arm_scale, rng, scripted=acts is not None)
         paths.append(HandPath(person, side, keys, rng.uniform(0, 2 * math.pi, 6)))
     return paths
 
@@ -134,11 +133,11 @@ def random_plan(
 
 
 def _keyframes(
-    plan: Sequence[PlannedAct], number: int, lane: float, nearer: float, rng: np.random.Generator, scripted: bool
+    plan: Sequence[PlannedAct], number: int, lane: float, arm_scale: float, rng: np.random.Generator, scripted: bool
 ) -> tuple[Keyframe, ...]:
     """One hand's keyframes: it starts in the picture or enters from below, then follows the plan."""
     name, pose = ("relaxed", hand_poses.NAMED["relaxed"]) if scripted else hand_poses.random_pose(rng)
-    distance = float(rng.uniform(0.36, 0.5)) * nearer
+    distance = float(rng.uniform(0.36, 0.5)) * arm_scale
     facing = 0.0 if rng.random() < 0.6 else math.pi
     enters = scripted or bool(rng.random() < 0.4)
     first = Keyframe(0.0, lane, BELOW_VIEW if enters else IN_VIEW, distance, 0.0, facing, 0.0, pose, name)
@@ -192,7 +191,7 @@ def _act_keyframes(
         x = 1 - lane
         if act.name == "occlude":
             x = 0.5 if number == 0 else lane + 0.8 * (0.5 - lane)
-        nearer = 0.88 if number == 0 else 1.15
-        half = replace(begin, x=x, distance=float(np.clip(begin.distance * nearer, 0.2, 0.6)))
+        closer = 0.88 if number == 0 else 1.15  # factor on the distance to the camera
+        half = replace(begin, x=x, distance=float(np.clip(begin.distance * closer, 0.2, 0.6)))
         return [after(0.45, half), after(0.55, half), after(1, replace(begin, x=lane))]
     return [after(1, begin)]  # "still"

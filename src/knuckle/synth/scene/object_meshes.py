@@ -191,7 +191,7 @@ def make(kind: str, size: Sequence[float]) -> list[Part]:
 
 
 def band(mesh: Mesh, centre: FloatArray, axis: FloatArray, width: float, thickness: float, reach: float) -> Mesh | None:
-    """A band round a finger or an arm: rings, bracelets, straps, hems.
+    """A band around a finger or an arm: rings, bracelets, straps, hems.
 
     Args:
         mesh: of the wearer, in any space; the band is in the same space.

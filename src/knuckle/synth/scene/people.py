@@ -1,4 +1,4 @@
-"""People: body shape, skin, gloves, sleeves and jewellery, and their hands with all that on."""
+"""People: body shape, skin, gloves, sleeves and jewellery, and their dressed hands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Person:
         sleeve_loose: metres between the arm and the sleeve.
         rings: (side, finger, place on the phalanx 0 to 1, width in metres) each. ring: their material.
         watch, bracelet: the side it is worn on, or None. watch_size: metres. band: material of strap and bracelet.
-        words: metadata for the labels: tone, glove, sleeve, age.
+        metadata: for the labels: tone, glove, sleeve, age.
     """
 
     shape: Shape
@@ -50,7 +50,7 @@ class Person:
     watch_size: float = 0.038
     bracelet: str | None = None
     band: Material | None = None
-    words: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def bare_wrists(self) -> bool:
@@ -85,7 +85,7 @@ def random_person(shape: Shape, number: int, rng: np.random.Generator, gloves: f
         watch_size=float(rng.uniform(0.028, 0.046)),
         bracelet=side if 0.15 < wrist < 0.25 else None,
         band=materials.random_strap(rng),
-        words={
+        metadata={
             "tone": skin.tone,
             "glove": glove.pattern if glove else None,
             "sleeve": sleeved,
@@ -113,7 +113,7 @@ def dressed_hand(hand: PosedHand, person: Person, hand_id: int, pose_name: str =
         hand.landmarks,
         hand.handedness,
         hand_id,
-        {**person.words, "pose": pose_name},
+        {**person.metadata, "pose": pose_name},
     )
 
 
@@ -158,7 +158,7 @@ def _wristwear(hand: PosedHand, person: Person) -> list[tuple[Mesh, Material]]:
 
 
 def _glove_hem(hand: PosedHand, glove: Material) -> list[tuple[Mesh, Material]]:
-    """The edge of the glove round the wrist."""
+    """The edge of the glove around the wrist."""
     weights = hand.mesh.masks["forearm"]
     border = hand.mesh.vertices[(weights > 0.2) & (weights < 0.8)]
     if len(border) < 8:

@@ -88,7 +88,7 @@ def holding_hand(body: BodyModel, person: Person, side: str, hand_id: int, rng: 
     hand = people.dressed_hand(body.posed_hand(person.shape, grasp.pose, side), person, hand_id, grasp.name)
     parts = random_objects.object_of(grasp.kind, grasp.size, rng)
     held = random_objects.placed(parts, grasp.rotation, grasp.offset, random_objects.FIRST_OBJECT_ID + hand_id)
-    return replace(hand, objects=(*hand.objects, *held), about={**hand.about, "holds": grasp.kind})
+    return replace(hand, objects=(*hand.objects, *held), metadata={**hand.metadata, "holds": grasp.kind})
 
 
 def grasp_of(shape: Shape, person: int, number: int) -> Grasp:

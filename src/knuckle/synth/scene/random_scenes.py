@@ -86,7 +86,7 @@ def whole_scene(body: BodyModel, frame: Camera, rng: np.random.Generator, mix: S
 def people_scene(
     body: BodyModel, frame: Camera, room: Room, rng: np.random.Generator, mix: SceneMix, count: int
 ) -> Stage:
-    """People before the camera, whole or in part."""
+    """People in front of the camera, whole or in part."""
     hands: list[SceneHand] = []
     objects: list[SceneObject] = []
     half_tilt = rotation(0.5 * math.asin(room.tilt[2, 1]), 0, 0.5 * math.asin(room.tilt[1, 0]))
@@ -99,7 +99,7 @@ def people_scene(
                 hands.append(hand)
             else:
                 objects += hand.objects
-    return Stage(tuple(hands), tuple(objects), room.surroundings, room.rotation, words={"kind": "people"})
+    return Stage(tuple(hands), tuple(objects), room.surroundings, room.rotation, metadata={"kind": "people"})
 
 
 def arms_scene(body: BodyModel, frame: Camera, room: Room, rng: np.random.Generator, mix: SceneMix) -> Stage:
@@ -124,7 +124,7 @@ def arms_scene(body: BodyModel, frame: Camera, room: Room, rng: np.random.Genera
         if place is not None:
             hands.append(hand.moved(*place))
     objects = random_objects.object_near(hands[0], rng) if rng.random() < 0.25 and hands else []
-    return Stage(tuple(hands), tuple(objects), room.surroundings, room.rotation, words={"kind": "arms"})
+    return Stage(tuple(hands), tuple(objects), room.surroundings, room.rotation, metadata={"kind": "arms"})
 
 
 def hand_free_scene(

@@ -1,4 +1,4 @@
-"""What stands before a camera: hands, other objects, light, and where a crop without a hand looks."""
+"""What is in front of a camera: hands, other objects, light, and what a crop without a hand shows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SceneHand:
         points: (21, 3) landmarks, metres.
         handedness: "Left" or "Right".
         id: value in the id picture, unique in the scene.
-        about: metadata for the labels: pose, skin tone and the like.
+        metadata: for the labels: pose, skin tone and the like.
         track_id: the same number for the same hand through a clip; None on stills.
     """
 
@@ -30,7 +30,7 @@ class SceneHand:
     points: Floats
     handedness: str
     id: int
-    about: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     track_id: int | None = None
 
     def moved(self, rotation: FloatArray, offset: Sequence[float] | FloatArray = (0, 0, 0)) -> SceneHand:
@@ -53,14 +53,14 @@ class Focus:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Everything before a camera, in that camera's space.
+    """Everything in front of a camera, in that camera's space.
 
     Attributes:
         hands: the hands that get labels.
         objects: everything else that can be seen, except the background.
         surroundings: what lights the scene.
         rotation, position: (3, 3) and (3,) of the camera in the world.
-        words: metadata for the sample's JSON.
+        metadata: for the sample's JSON.
         focus: what a crop without a hand shows.
     """
 
@@ -69,11 +69,11 @@ class Stage:
     surroundings: Surroundings
     rotation: FloatArray = field(default_factory=lambda: np.eye(3))
     position: FloatArray = field(default_factory=lambda: np.zeros(3))
-    words: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     focus: Focus | None = None
 
     def turned(self, roll: FloatArray) -> Stage:
-        """As seen by a camera turned about its own centre; `roll` (3, 3) maps old camera axes to new ones."""
+        """The stage for a camera turned about its own centre; `roll` (3, 3) maps old camera axes to new ones."""
         return replace(
             self,
             hands=tuple(hand.moved(roll) for hand in self.hands),

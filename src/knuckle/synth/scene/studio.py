@@ -113,14 +113,14 @@ class Studio:
         roi = replace(crop.roi, size=crop.roi.size * self.margin)
         camera, roll = crops.camera_of(frame, roi, self.side)
         sample = self._photograph(stage.turned(roll), camera, rng, (frame, roi), target)
-        crop_words = {
+        crop_metadata = {
             "kind": crop.kind,
             "margin": self.margin,
             "shift": round(crop.shift, 3),
             "scale": round(crop.scale, 3),
             "turn_rad": round(crop.turn_rad, 3),
         }
-        return replace(sample, scene={**sample.scene, "crop": crop_words})
+        return replace(sample, scene={**sample.scene, "crop": crop_metadata})
 
     def shoot(self, stage: Stage, camera: Camera, rng: np.random.Generator) -> Sample:
         """A picture of a whole stage."""
@@ -153,7 +153,8 @@ class Studio:
             image=image,
             hands=labels_of(stage, camera, picture, first, cut_from),
             camera=labels.camera_to_dict(camera, stage.rotation, stage.position),
-            scene={"light": stage.surroundings.name, **stage.words, "film": effects_to_dict(chosen, motion_px)},
+            # "film" is the key of the camera effects in the file format.
+            scene={"light": stage.surroundings.name, **stage.metadata, "film": effects_to_dict(chosen, motion_px)},
             mask=np.where(np.isin(picture.ids, hand_ids), picture.ids, 0).astype(np.uint8),
             depth=picture.depth,
         )
@@ -188,8 +189,8 @@ def labels_of(
     labelled = []
     order = sorted(range(len(stage.hands)), key=lambda k: k != first)
     for hand in (stage.hands[k] for k in order):
-        about = dict(hand.about)
-        found = labels.label_hand(hand.points, hand.handedness, camera, picture, hand.id, hand.track_id, about)
+        metadata = dict(hand.metadata)
+        found = labels.label_hand(hand.points, hand.handedness, camera, picture, hand.id, hand.track_id, metadata)
         assert found.landmarks is not None and found.visibility is not None  # `label_hand` sets both
         if cut_from:
             found.visibility[crops.beyond_frame(found.landmarks[:, :2], *cut_from, camera.width)] = Visibility.OUTSIDE

@@ -38,7 +38,7 @@ BORDER_PX = 8  # of background beyond each side of the picture, for a shaking ca
 
 @dataclass(frozen=True)
 class ClipRecipe:
-    """What decides the pixels of clips, together with the renderer.
+    """Settings that determine the content of clips, together with the renderer.
 
     Attributes:
         count: number of clips.
@@ -64,7 +64,7 @@ class ClipRecipe:
     def __post_init__(self) -> None:
         for name, low in {"count": 1, "seconds": 0.1, "width": 32, "height": 32, "rate": 1, "seed": 0}.items():
             if not getattr(self, name) >= low:
-                raise InputError(f"{name} must be a number from {low} up, got {getattr(self, name)!r}")
+                raise InputError(f"{name} must be at least {low}, got {getattr(self, name)!r}")
         if self.width % 2 or self.height % 2:
             raise InputError(f"H.264 needs an even width and height, got {self.width} x {self.height}")
 
@@ -79,7 +79,7 @@ def clip(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) -> Iterat
     camera = Camera(recipe.width, recipe.height, focal, focal, (recipe.width - 1) / 2, (recipe.height - 1) / 2)
     room = random_scenes.random_room(rng)
     paths = random_paths(studio.body, recipe.seconds, rng, recipe.acts)
-    stage = Stage((), (), room.surroundings, room.rotation, words={"kind": "clip"})
+    stage = Stage((), (), room.surroundings, room.rotation, metadata={"kind": "clip"})
     chosen = effects.random_effects(rng, min(recipe.width, recipe.height), quality=recipe.quality)
     chosen = replace(chosen, motion_px=0.0, defocus_px=min(chosen.defocus_px, 1.5))
     if recipe.quality is None:
@@ -175,7 +175,7 @@ def write_clips(
         SinkError: a file cannot be written. Nothing half-written remains.
     """
     if workers < 1:
-        raise InputError(f"workers must be a whole number from 1 up, got {workers}")
+        raise InputError(f"workers must be at least 1, got {workers}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

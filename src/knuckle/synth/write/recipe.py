@@ -1,4 +1,4 @@
-"""What decides the pixels of shards: the product, its size and seed, and what the images show."""
+"""Settings that determine the content of shards: the product, its size and seed, and what the images show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEPTH_UNIT_M = 0.0002  # of the depth pictures; 16 bits reach 13 m
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the pixels of shards, together with the renderer.
+    """Settings that determine the content of shards, together with the renderer.
 
     Attributes:
         product: "hands" (crops of one hand) or "scenes" (whole pictures for the palm detector).
@@ -47,7 +47,7 @@ class Recipe:
         lowest = {"count": 1, "side": 32, "seed": 0, "per_shard": 1, "margin": 0.1}
         for name, low in lowest.items():
             if getattr(self, name) < low:
-                raise InputError(f"{name} must be a number from {low} up, got {getattr(self, name)!r}")
+                raise InputError(f"{name} must be at least {low}, got {getattr(self, name)!r}")
         if self.poses and self.product != "hands":
             raise InputError(f"poses can be chosen for 'hands' only, got {self.poses} for {self.product!r}")
         if unknown := [name for name in self.poses if name not in NAMED and name not in FAMILIES]:

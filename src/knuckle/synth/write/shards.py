@@ -53,7 +53,7 @@ def write_shards(
         EngineError: there is no OpenGL, or a worker process died.
     """
     if workers < 1:
-        raise InputError(f"workers must be a whole number from 1 up, got {workers}")
+        raise InputError(f"workers must be at least 1, got {workers}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
