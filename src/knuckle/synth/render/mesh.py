@@ -89,31 +89,42 @@ def part(mesh: Mesh, mask: str, inside: bool = True) -> Mesh:
 
 
 def _cut(mesh: Mesh, mask: str, inside: bool) -> MeshCut:
-    level = (mesh.masks[mask] - np.float32(0.5)) * np.float32(1 if inside else -1)
-    faces = mesh.faces
-    count = (level[faces] > 0).sum(1)
-    # Rotate the corners of each cut triangle until the corner that is alone on its side of the border comes first.
-    cut = faces[(count == 1) | (count == 2)]
-    alone = np.argmax((level[cut] > 0) == ((level[cut] > 0).sum(1) == 1)[:, None], 1)
-    cut = np.take_along_axis(cut, (alone[:, None] + np.arange(3)) % 3, 1)
-    ends = np.sort(np.concatenate([cut[:, :2], cut[:, [0, 2]]]), 1)
-    edges, number = np.unique(ends, axis=0, return_inverse=True)
-    low, high = level[edges[:, 0]], level[edges[:, 1]]
-    share = (low / np.where(low == high, 1, low - high)).astype(np.float32)
-    ab, ac = len(mesh.vertices) + number.reshape(2, -1)
-    a, b, c = cut.T
-    kept = level[a] > 0
-    tips = np.stack([a, ab, ac], 1)[kept]
-    stumps = np.concatenate([np.stack([ab, b, c], 1)[~kept], np.stack([ab, c, ac], 1)[~kept]])
-    used, packed = np.unique(np.concatenate([faces[count == 3], tips, stumps]), return_inverse=True)
-    old, new = used[used < len(mesh.vertices)], used[used >= len(mesh.vertices)] - len(mesh.vertices)
-    where = (old.astype(np.int64), edges[new].astype(np.int64), share[new])
+    """Cut each triangle by how many of its corners lie in the part.
+
+    - All three: the triangle is kept.
+    - One, called `a`: the tip (a, ab, ac) is kept, where ab and ac are new vertices on the edges of `a`.
+    - All but `a`: the stump (ab, b, c, ac) is kept, as the two triangles (ab, b, c) and (ab, c, ac).
+    """
+    level = (mesh.masks[mask] - np.float32(0.5)) * np.float32(1 if inside else -1)  # positive in the part
+    corners_in_part = (level[mesh.faces] > 0).sum(1)
+    crossed = mesh.faces[(corners_in_part == 1) | (corners_in_part == 2)]
+    # Rotate the corners of each crossed triangle, so that `a` is the one that is alone on its side of the border.
+    is_in_part = level[crossed] > 0
+    lone_corner_in_part = is_in_part.sum(1) == 1
+    lone_corner = np.argmax(is_in_part == lone_corner_in_part[:, None], 1)
+    crossed = np.take_along_axis(crossed, (lone_corner[:, None] + np.arange(3)) % 3, 1)
+    a, b, c = crossed.T
+    # Neighbouring triangles share the new vertex on their common edge.
+    both_edges = np.sort(np.concatenate([crossed[:, [0, 1]], crossed[:, [0, 2]]]), 1)
+    edges, edge_number = np.unique(both_edges, axis=0, return_inverse=True)
+    start, end = level[edges[:, 0]], level[edges[:, 1]]
+    share = (start / np.where(start == end, 1, start - end)).astype(np.float32)
+    ab, ac = len(mesh.vertices) + edge_number.reshape(2, -1)  # numbered after the vertices of the mesh
+
+    keeps_tip = level[a] > 0
+    tips = np.stack([a, ab, ac], 1)[keeps_tip]
+    stumps = np.concatenate([np.stack([ab, b, c], 1)[~keeps_tip], np.stack([ab, c, ac], 1)[~keeps_tip]])
+    kept_faces = np.concatenate([mesh.faces[corners_in_part == 3], tips, stumps])
+    used, renumbered = np.unique(kept_faces, return_inverse=True)
+    is_new = used >= len(mesh.vertices)
+    used_edges = used[is_new] - len(mesh.vertices)
+    vertices = (used[~is_new].astype(np.int64), edges[used_edges].astype(np.int64), share[used_edges])
     return MeshCut(
-        *where,
-        packed.reshape(-1, 3).astype(np.int32),
-        _interpolated(mesh.uv, *where),
-        {name: _interpolated(values, *where) for name, values in mesh.masks.items()},
-        None if mesh.rest is None else _interpolated(mesh.rest, *where),
+        *vertices,
+        renumbered.reshape(-1, 3).astype(np.int32),
+        _interpolated(mesh.uv, *vertices),
+        {name: _interpolated(values, *vertices) for name, values in mesh.masks.items()},
+        None if mesh.rest is None else _interpolated(mesh.rest, *vertices),
         mesh,
     )
 
