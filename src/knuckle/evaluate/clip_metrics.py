@@ -1,4 +1,4 @@
-"""The metrics of clips, a row of the report each: `MEASURES`. Their equations are in `metrics.video`."""
+"""The metrics of clips: `MEASURES`. Each is a row of the report; its equation is in `metrics.video`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ Parts = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class Strand:
-    """One hand in a run of frames, linked from frame to frame by overlap; its ids do not matter.
+class LinkedHand:
+    """One hand in consecutive frames, linked by the overlap of its boxes. The tracker's own ids are not used.
 
     Attributes:
-        places: (t,) of the frames in the clip.
-        times_s: (t,).
+        frames: (t,) indices of the frames in the clip.
+        times_s: (t,) seconds.
+        hands: the hand in each of these frames.
     """
 
-    places: Sequence[int]
+    frames: Sequence[int]
     times_s: FloatArray
     hands: Sequence[Hand]
 
@@ -58,15 +59,15 @@ class TrackedClip:
     Attributes:
         frames: all of them, in order.
         ids: an id for each hand of each frame: the tracker's own, else by overlap from frame to frame.
-        strands: the hands, linked by overlap.
-        shots: the labelled frames by their place in `frames`.
-        matched: those of them whose hands are labelled, with the predicted hands matched.
+        linked_hands: the hands, linked by overlap.
+        shots: the labelled frames, by their index in `frames`.
+        matched: the frames whose hands are labelled, with the predicted hands matched to them; by the same index.
     """
 
     clip: Clip
     frames: Sequence[ImagePrediction]
     ids: Sequence[Sequence[int]]
-    strands: Sequence[Strand]
+    linked_hands: Sequence[LinkedHand]
     shots: Mapping[int, Shot]
     matched: Mapping[int, MatchedImage]
 
@@ -84,15 +85,15 @@ class TrackedClip:
     def tracked(self) -> list[TrackedFrame]:
         """The labelled frames with ids. Where not all hands are labelled, unmatched predictions are ignored."""
         found = []
-        for place, shot in sorted(self.shots.items()):
+        for index, shot in sorted(self.shots.items()):
             extents = [(hand.track_id, hand.extent) for hand in shot.hands or ()]
             truths = [(track_id, extent) for track_id, extent in extents if extent is not None]
             ids = [track_id for track_id, _ in truths if track_id is not None]
-            hands = self.frames[place].hands
+            hands = self.frames[index].hands
             overlap = metrics.iou_matrix([extent for _, extent in truths], [hand.box for hand in hands])
             kept = [k for k in range(len(hands)) if shot.complete or (overlap[:, k] >= FOUND_IOU).any()]
             if len(ids) == len(truths):
-                found.append(TrackedFrame(ids, [self.ids[place][k] for k in kept], overlap[:, kept]))
+                found.append(TrackedFrame(ids, [self.ids[index][k] for k in kept], overlap[:, kept]))
         return found if any(frame.true_ids for frame in found) else []
 
 
@@ -111,25 +112,25 @@ def follow_clip(clip: Clip, predictions: Predictions, matched: Mapping[tuple[str
     linked = link(frames)
     own = [[hand.track_id for hand in frame.hands] for frame in frames]
     ids = linked if any(track_id is None for of_frame in own for track_id in of_frame) else own
-    places: dict[int, list[tuple[int, Hand]]] = {}
-    for place, (frame, numbers) in enumerate(zip(frames, linked, strict=True)):
+    appearances: dict[int, list[tuple[int, Hand]]] = {}
+    for index, (frame, numbers) in enumerate(zip(frames, linked, strict=True)):
         for hand, number in zip(frame.hands, numbers, strict=True):
-            places.setdefault(number, []).append((place, hand))
-    strands = []
-    for of_hand in places.values():
-        where = [place for place, _ in of_hand]
-        times_s = np.array([frames[place].time_s for place in where])
-        strands.append(Strand(where, times_s, [hand for _, hand in of_hand]))
-    place_of = {frame.frame: place for place, frame in enumerate(frames)}
-    shots = {place_of[shot.frame]: shot for shot in clip.shots if shot.frame in place_of}
-    known = {place: matched[clip.source, shot.frame] for place, shot in shots.items() if shot.hands is not None}
-    return TrackedClip(clip, frames, ids, strands, shots, known)  # type: ignore[arg-type]  # ids hold no None
+            appearances.setdefault(number, []).append((index, hand))
+    linked_hands = []
+    for of_hand in appearances.values():
+        indices = [index for index, _ in of_hand]
+        times_s = np.array([frames[index].time_s for index in indices])
+        linked_hands.append(LinkedHand(indices, times_s, [hand for _, hand in of_hand]))
+    index_of = {frame.frame: index for index, frame in enumerate(frames)}
+    shots = {index_of[shot.frame]: shot for shot in clip.shots if shot.frame in index_of}
+    known = {index: matched[clip.source, shot.frame] for index, shot in shots.items() if shot.hands is not None}
+    return TrackedClip(clip, frames, ids, linked_hands, shots, known)  # type: ignore[arg-type]  # no id is None
 
 
 def link(frames: Sequence[ImagePrediction]) -> list[list[int]]:
     """A number for each hand of each frame: that of the hand it overlaps most in the previous frame, else a new one.
 
-    This is the minimum that anyone can do with hands that have no ids.
+    This is the simplest possible tracker, for hands that have no ids.
     """
     numbers: list[list[int]] = []
     count = 0
@@ -147,7 +148,7 @@ def link(frames: Sequence[ImagePrediction]) -> list[list[int]]:
 
 
 def searches(one: TrackedClip) -> Parts:
-    """In how many frames the palm detector ran, of the frames for which that is known."""
+    """Number of frames in which the palm detector ran, and number of frames for which that is known."""
     known = [frame.searched for frame in one.frames if frame.searched is not None]
     return sum(known), len(known)
 
@@ -169,7 +170,7 @@ def switches(one: TrackedClip) -> Parts:
 
 
 def ids_per_hand(one: TrackedClip) -> Parts:
-    """How many ids the labelled hands of this clip had, and how many labelled hands there are."""
+    """Number of ids that the labelled hands of this clip had, and number of labelled hands."""
     pairs = set()
     for frame in one.tracked:
         for i, j in metrics.match(frame.similarity, FOUND_IOU).tolist():
@@ -178,9 +179,9 @@ def ids_per_hand(one: TrackedClip) -> Parts:
 
 
 def id_changes(one: TrackedClip) -> Parts:
-    """Hands whose id differs from the previous frame, of those that overlap a hand there; needs a tracker with ids."""
+    """Number of hands whose id changed since the previous frame, and number of hands that overlap a hand there."""
     if any(hand.track_id is None for frame in one.frames for hand in frame.hands):
-        return 0, 0  # ids made by overlap cannot change
+        return 0, 0  # this tracker gives no ids, and ids made by overlap cannot change
     boxes = [np.array([hand.box for hand in frame.hands]).reshape(-1, 4) for frame in one.frames]
     return metrics.id_changes(boxes, one.ids, FOUND_IOU)
 
@@ -188,9 +189,9 @@ def id_changes(one: TrackedClip) -> Parts:
 def still_jitter(one: TrackedClip, raw: bool) -> Parts:
     """All motion in a clip in which nothing moves, by `metrics.steps`."""
     total, count = 0.0, 0
-    for strand in one.strands if one.clip.still else ():
-        if len(strand.hands) > 1:
-            points = strand.points(raw)
+    for linked in one.linked_hands if one.clip.still else ():
+        if len(linked.hands) > 1:
+            points = linked.points(raw)
             part, values = sum_and_count(metrics.steps(points, palm_size(points)))
             total, count = total + part, count + values
     return total, count
@@ -203,15 +204,15 @@ def slow_jitter(one: TrackedClip, raw: bool) -> Parts:
     moved less than `SLOW_PALMS_PER_S` on average over the five frames around it.
     """
     total, count = 0.0, 0
-    for strand in one.strands if not one.clip.still else ():
-        has_gap = strand.places[-1] - strand.places[0] != len(strand.places) - 1
-        if len(strand.hands) <= SPEED_FRAMES or has_gap:
+    for linked in one.linked_hands if not one.clip.still else ():
+        has_gap = linked.frames[-1] - linked.frames[0] != len(linked.frames) - 1
+        if len(linked.hands) <= SPEED_FRAMES or has_gap:
             continue
-        palm = float(np.median(palm_size(strand.raw)))
-        centre, times_s = strand.raw.mean(axis=1), strand.times_s
+        palm = float(np.median(palm_size(linked.raw)))
+        centre, times_s = linked.raw.mean(axis=1), linked.times_s
         moved = np.linalg.norm(centre[SPEED_FRAMES:] - centre[:-SPEED_FRAMES], axis=-1) / palm
         slow = moved / (times_s[SPEED_FRAMES:] - times_s[:-SPEED_FRAMES]) < SLOW_PALMS_PER_S
-        part, values = sum_and_count(metrics.jitter(strand.points(raw), palm)[1:-1][slow])
+        part, values = sum_and_count(metrics.jitter(linked.points(raw), palm)[1:-1][slow])
         total, count = total + part, count + values
     return total, count
 
@@ -223,25 +224,25 @@ def lag(one: TrackedClip, raw: bool) -> Parts:
     if len(known) < len(one.frames):
         return 0, 0
     true = np.stack(known)
-    seen = np.full_like(true, np.nan)
+    predicted = np.full_like(true, np.nan)
     for k, frame in enumerate(one.frames):
-        for place, _ in one.matched[k].pairs[:1].tolist():
-            hand = frame.hands[place]
-            seen[k] = (hand.landmarks_raw if raw else hand.landmarks)[:, :2].ravel()
+        for index, _ in one.matched[k].pairs[:1].tolist():
+            hand = frame.hands[index]
+            predicted[k] = (hand.landmarks_raw if raw else hand.landmarks)[:, :2].ravel()
     labelled = np.isfinite(true).all(axis=0)
-    late_ms = metrics.lag_ms(one.times_s, true[:, labelled], seen[:, labelled])
+    late_ms = metrics.lag_ms(one.times_s, true[:, labelled], predicted[:, labelled])
     return (late_ms, 1) if np.isfinite(late_ms) else (0, 0)
 
 
 def filter_lag(one: TrackedClip) -> Parts:
     """Distance of the smoothed from the raw landmarks in palms, of hands faster than `FAST_PALMS_PER_S`."""
     total, count = 0.0, 0
-    for strand in one.strands:
-        if len(strand.hands) < 2:
+    for linked in one.linked_hands:
+        if len(linked.hands) < 2:
             continue
-        palm = np.median(palm_size(strand.raw))
-        speed = np.linalg.norm(np.diff(strand.raw, axis=0).mean(axis=1), axis=-1) / palm / np.diff(strand.times_s)
-        apart = np.linalg.norm(strand.smoothed - strand.raw, axis=-1)[1:][speed > FAST_PALMS_PER_S] / palm
+        palm = np.median(palm_size(linked.raw))
+        speed = np.linalg.norm(np.diff(linked.raw, axis=0).mean(axis=1), axis=-1) / palm / np.diff(linked.times_s)
+        apart = np.linalg.norm(linked.smoothed - linked.raw, axis=-1)[1:][speed > FAST_PALMS_PER_S] / palm
         total, count = total + float(apart.sum()), count + apart.size
     return total, count
 

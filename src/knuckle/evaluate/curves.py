@@ -32,7 +32,7 @@ def curves(images: Mapping[str, Images]) -> list[Curve]:
 
 
 def _lines(images: Mapping[str, Images], line: Callable[[Images], FloatArray]) -> dict[str, FloatArray]:
-    made = {name: line(of) for name, of in images.items()}
+    made = {name: line(matched) for name, matched in images.items()}
     return {name: points for name, points in made.items() if len(points) > 1}
 
 

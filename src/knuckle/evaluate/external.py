@@ -1,4 +1,4 @@
-"""Trackers that run in another Python: the real MediaPipe in an environment of its own, and anybody's."""
+"""Trackers that run in another Python: the real MediaPipe in its own environment, or your own tracker."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def elsewhere(
         EngineError: there is no such Python, or the target cannot be opened or stopped; the message has its last line.
     """
     command = [str(python), str(HERE / "worker.py"), target, "video" if video else "stills", str(max_hands)]
-    with tempfile.TemporaryFile("w+") as complaints:
+    with tempfile.TemporaryFile("w+") as errors:
         try:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints)
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         except OSError as error:
             raise EngineError(f"{python} cannot be started: {error.strerror}") from error
         assert process.stdin and process.stdout
@@ -83,8 +83,8 @@ def elsewhere(
                 row: dict[str, Any] = json.loads(line)
                 return row
             process.wait()
-            complaints.seek(0)
-            raise EngineError(f"{target} in {python} stopped: {_last_line(complaints.read())}")
+            errors.seek(0)
+            raise EngineError(f"{target} in {python} stopped: {_last_line(errors.read())}")
 
         def ask(image: Image, time_s: float | None) -> dict[str, Any]:
             head = {"height": image.shape[0], "width": image.shape[1], "time_s": time_s}

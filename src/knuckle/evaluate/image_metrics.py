@@ -1,4 +1,4 @@
-"""The metrics of single images, a row of the report each: `MEASURES` and `POOLED`. Their equations are in `metrics`."""
+"""The metrics of single images: `MEASURES` and `POOLED`. Each is a row of the report; its equation is in `metrics`."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def hands_found(one: MatchedImage) -> npt.ArrayLike:
 
 
 def false_positives_beside_hands(one: MatchedImage) -> npt.ArrayLike:
-    """False positives per image with hands, all of which are labelled."""
+    """Number of false positives of an image with hands, if all its hands are labelled."""
     return [len(one.predicted.hands) - len(one.pairs)] if one.is_complete and one.labels else []
 
 
 def false_positives(one: MatchedImage) -> npt.ArrayLike:
-    """False positives per hand-free image."""
+    """Number of false positives of a hand-free image."""
     return [len(one.predicted.hands)] if one.is_complete and not one.labels else []
 
 
@@ -64,11 +64,11 @@ def palms_found(one: MatchedImage) -> npt.ArrayLike:
 
 
 def box_overlap(one: MatchedImage) -> npt.ArrayLike:
-    """IoU of each labelled box with the box of the hand that was found there, 0 if none was."""
+    """IoU of each labelled box with the box of the hand that was found there, 0 for a missed hand."""
     overlaps = {k: 0.0 for k, hand in enumerate(one.labels) if hand.box is not None}
-    for place, k in one.pairs.tolist():
+    for index, k in one.pairs.tolist():
         if k in overlaps:
-            overlaps[k] = metrics.iou_matrix([one.predicted.hands[place].box], [one.labels[k].box])[0, 0]
+            overlaps[k] = metrics.iou_matrix([one.predicted.hands[index].box], [one.labels[k].box])[0, 0]
     return list(overlaps.values())
 
 
@@ -97,9 +97,10 @@ def within_limit(one: MatchedImage) -> npt.ArrayLike:
     return np.where(np.isnan(one.errors), np.nan, one.errors <= one.unit.limit)
 
 
-def sides(one: MatchedImage) -> npt.ArrayLike:
-    """For each found hand whether its handedness is the labelled one; where either has none it does not count."""
-    hands = [(one.predicted.hands[place].handedness, one.labels[k].handedness) for place, k in one.pairs.tolist()]
+def handedness_correct(one: MatchedImage) -> npt.ArrayLike:
+    """For each found hand whether its handedness is the labelled one; hands without a predicted or labelled handedness
+    do not count."""
+    hands = [(one.predicted.hands[index].handedness, one.labels[k].handedness) for index, k in one.pairs.tolist()]
     known = [(predicted, label) for predicted, label in hands if predicted and label]
     return metrics.accuracy([predicted for predicted, _ in known], [label for _, label in known])
 
@@ -118,7 +119,7 @@ MEASURES = (
     Measure("mean error of fingertips, found hands", None, "lower", lambda one: one.errors[:, TIPS]),
     Measure("PCK at {limit} %, missed = wrong", "%", "higher", within_limit),
     Measure("AUC of PCK, missed = wrong", "%", "higher", lambda one: metrics.pck_area(one.errors, one.unit.reach)),
-    Measure("left or right correct, found hands", "%", "higher", sides),
+    Measure("left or right correct, found hands", "%", "higher", handedness_correct),
     Measure("MPJPE, wrists together", "mm", "lower", lambda one: metrics.mpjpe_mm(*one.worlds), 1),
     Measure("PA-MPJPE", "mm", "lower", lambda one: metrics.pa_mpjpe_mm(*one.worlds), 1),
     Measure("bone length error", "mm", "lower", lambda one: metrics.bone_length_error_mm(*one.worlds), 1),
@@ -128,12 +129,12 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Pooled:
-    """A metric that is no mean: it needs the samples of all images together.
+    """A metric that is not a mean: it needs the samples of all images together.
 
     Attributes:
         samples: what one image contributes.
-        count: how many samples that is.
-        statistic: the figure for the contributions of some images.
+        count: the number of samples in that contribution.
+        statistic: computes the figure from the contributions of some images.
     """
 
     name: str
@@ -152,55 +153,62 @@ def palm_ap(images: Sequence[RankedPalms]) -> float:
 
 
 def median_ms(times: Sequence[float]) -> float:
-    """Median of the times that are known, NaN if none is."""
+    """Median of the known times, NaN if no time is known."""
     known = [time for time in times if math.isfinite(time)]
     return float(np.median(known)) if known else math.nan
 
 
-PALM_AP = Pooled("palm AP, IoU 0.5", "%", "higher", lambda one: one.palms, lambda palms: int(palms.truths), palm_ap)
+PALM_AP = Pooled(
+    name="palm AP, IoU 0.5",
+    unit="%",
+    better="higher",
+    samples=lambda one: one.palms,
+    count=lambda palms: int(palms.truths),
+    statistic=palm_ap,
+)
 PALM_AP_IN_BOX = replace(PALM_AP, name="palm AP, centre in the hand's box")
 POOLED = (
     Pooled(
-        "median error, missed = infinite",
-        None,
-        "lower",
-        lambda one: one.errors,
-        lambda errors: int((~np.isnan(errors)).sum()),
-        lambda errors: metrics.median_error(np.concatenate(errors)),
+        name="median error, missed = infinite",
+        unit=None,
+        better="lower",
+        samples=lambda one: one.errors,
+        count=lambda errors: int((~np.isnan(errors)).sum()),
+        statistic=lambda errors: metrics.median_error(np.concatenate(errors)),
     ),
     Pooled(
-        "visibility AUROC",
-        "",
-        "higher",
-        lambda one: one.visibilities,
-        lambda pair: len(pair[0]),
-        lambda pairs: metrics.auroc(*joined(pairs)),
-        1,
+        name="visibility AUROC",
+        unit="",
+        better="higher",
+        samples=lambda one: one.visibilities,
+        count=lambda pair: len(pair[0]),
+        statistic=lambda pairs: metrics.auroc(*joined(pairs)),
+        factor=1,
     ),
     Pooled(
-        "time per image, median",
-        "ms",
-        None,
-        lambda one: one.predicted.ms,
-        lambda ms: int(math.isfinite(ms)),
-        median_ms,
-        1,
+        name="time per image, median",
+        unit="ms",
+        better=None,
+        samples=lambda one: one.predicted.ms,
+        count=lambda ms: int(math.isfinite(ms)),
+        statistic=median_ms,
+        factor=1,
     ),
 )
 
 
-def complaint(one: MatchedImage) -> tuple[float, str]:
+def failure(one: MatchedImage) -> tuple[float, str]:
     """How badly a tracker did on an image, and why in a few words."""
     labelled = sum(hand.extent is not None for hand in one.labels)
     missed = labelled - len(one.pairs)
     false = len(one.predicted.hands) - len(one.pairs) if one.is_complete else 0
     total, points = metrics.sum_and_count(one.errors)
     mean = 100 * total / points if points else 0.0
-    words = []
+    reasons = []
     if missed > 0:
-        words.append(f"{missed} missed")
+        reasons.append(f"{missed} missed")
     if false > 0:
-        words.append(f"{false} false")
+        reasons.append(f"{false} false")
     if points:
-        words.append(f"error {mean:.0f} {one.unit.name}")
-    return missed + false + mean / 100, ", ".join(words)
+        reasons.append(f"error {mean:.0f} {one.unit.name}")
+    return missed + false + mean / 100, ", ".join(reasons)

@@ -1,4 +1,4 @@
-"""Predicted hands matched with labelled hands, image by image: what all metrics of single images start from."""
+"""Predicted hands matched with labelled hands, image by image: the input of all metrics of single images."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from knuckle.evaluate.results import ImagePrediction, Predictions
 from knuckle.metrics.detection import IntArray
 from knuckle.results import FloatArray
 
-# A hand counts as found when the box around its landmarks and the labelled box overlap this much. Labelled boxes are
-# drawn around flesh and often around some wrist, ours around joints. Of 1768 hands found on photos of five sources 14
+# A hand counts as found when the IoU of the box around its landmarks and the labelled box is at least this. Labelled
+# boxes enclose flesh and often some of the wrist, ours enclose joints. Of 1768 hands found on photos of five sources 14
 # overlap a label by 0.1 to 0.3, so the threshold decides little.
 FOUND_IOU = 0.3
 
@@ -53,7 +53,7 @@ class MatchedImage:
     """One labelled image and a tracker's prediction for it. What several metrics need is computed once.
 
     Attributes:
-        pairs: (k, 2) indices of predicted hands and of the labelled hands that they are.
+        pairs: (k, 2) index of a predicted hand, index of the labelled hand that it matches.
         unit: of the landmark errors.
         photo: not a frame of a clip, so the palm detector ran and palms can be compared.
     """
@@ -85,15 +85,15 @@ class MatchedImage:
         return self._errors(raw=True)
 
     def _errors(self, raw: bool) -> FloatArray:
-        found = {label: place for place, label in self.pairs.tolist()}
+        found = {label: index for index, label in self.pairs.tolist()}
         predicted, true, sizes = [], [], []
         for k, hand in enumerate(self.labels):
             if hand.landmarks is None:
                 continue
             points = np.full((21, 2), np.nan)
             if k in found:
-                seen = self.predicted.hands[found[k]]
-                points = (seen.landmarks_raw if raw else seen.landmarks)[:, :2]
+                hand_there = self.predicted.hands[found[k]]
+                points = (hand_there.landmarks_raw if raw else hand_there.landmarks)[:, :2]
             predicted.append(points)
             true.append(hand.landmarks[:, :2])
             sizes.append(self.unit.size_px(hand))
@@ -104,10 +104,10 @@ class MatchedImage:
     def worlds(self) -> tuple[FloatArray, FloatArray]:
         """Predicted and labelled world landmarks of the found hands that have both, (n, 21, 3) metres each."""
         predicted, true = [], []
-        for place, k in self.pairs.tolist():
-            label, seen = self.labels[k].world, self.predicted.hands[place].world
-            if label is not None and np.isfinite(seen).all():
-                predicted.append(seen)
+        for index, k in self.pairs.tolist():
+            label, world = self.labels[k].world, self.predicted.hands[index].world
+            if label is not None and np.isfinite(world).all():
+                predicted.append(world)
                 true.append(label)
         shape = (len(true), 21, 3)
         return np.reshape(predicted, shape), np.reshape(true, shape)
@@ -123,10 +123,13 @@ class MatchedImage:
             return RankedPalms(np.zeros(0), np.zeros(0, np.intp), 0)
         scores = np.array([palm.score for palm in palms], np.float64)
         if squares:
-            alike, least = metrics.iou_matrix([palm.box for palm in palms], boxes), 0.5
+            alike, min_similarity = metrics.iou_matrix([palm.box for palm in palms], boxes), 0.5
         else:
-            alike, least = metrics.centredness([(palm.box[:2] + palm.box[2:]) / 2 for palm in palms], boxes), 0.0
-        return RankedPalms(scores, metrics.match_by_score(scores, alike, least), len(boxes))
+            alike, min_similarity = (
+                metrics.centredness([(palm.box[:2] + palm.box[2:]) / 2 for palm in palms], boxes),
+                0.0,
+            )
+        return RankedPalms(scores, metrics.match_by_score(scores, alike, min_similarity), len(boxes))
 
     @cached_property
     def presences(self) -> tuple[FloatArray, FloatArray]:
@@ -143,8 +146,8 @@ class MatchedImage:
     def visibilities(self) -> tuple[FloatArray, FloatArray]:
         """Predicted visibility of the labelled points of found hands, and 1 if visible, 0 if hidden."""
         scores, visible = [np.zeros(0)], [np.zeros(0)]
-        for place, k in self.pairs.tolist():
-            predicted, true = self.predicted.hands[place].visibility, self.labels[k].visibility
+        for index, k in self.pairs.tolist():
+            predicted, true = self.predicted.hands[index].visibility, self.labels[k].visibility
             if predicted is not None and true is not None:
                 known = np.isin(true, (Visibility.HIDDEN, Visibility.VISIBLE))
                 scores.append(predicted[known])
@@ -183,7 +186,7 @@ def match_image(shot: Shot, predictions: Predictions, photo: bool = True) -> Mat
     extents = [(k, hand.extent) for k, hand in enumerate(shot.hands or ())]
     known = [(k, extent) for k, extent in extents if extent is not None]
     overlap = metrics.iou_matrix([hand.box for hand in predicted.hands], [extent for _, extent in known])
-    pairs = [(place, known[column][0]) for place, column in metrics.match(overlap, FOUND_IOU).tolist()]
+    pairs = [(row, known[column][0]) for row, column in metrics.match(overlap, FOUND_IOU).tolist()]
     return MatchedImage(shot, predicted, np.array(pairs, np.intp).reshape(-1, 2), photo=photo)
 
 

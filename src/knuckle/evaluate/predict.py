@@ -125,7 +125,7 @@ def prediction_of(frame: Frame, answer: Answer | Sequence[Any]) -> ImagePredicti
     """A tracker's answer for a frame as an `ImagePrediction`.
 
     Raises:
-        InputError: the answer holds no hands, or hands without landmarks.
+        InputError: the answer has no list of hands, or a hand has no landmarks.
     """
     row: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {"hands": answer}
     if "hands" not in row:

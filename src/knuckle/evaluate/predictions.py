@@ -39,10 +39,10 @@ def _rows(image: ImagePrediction) -> list[dict[str, Any]]:
         "height_px": image.size[1],
     }
     rows = []
-    for place, hand in enumerate(image.hands):
+    for index, hand in enumerate(image.hands):
         roi = [hand.roi.x, hand.roi.y, hand.roi.size, hand.roi.angle_rad]
         own = {"raw_px": hand.landmarks_raw.ravel().tolist(), "roi": roi}
-        rows.append(shared | columns.hand_row(place, hand) | own)
+        rows.append(shared | columns.hand_row(index, hand) | own)
     rows = rows or [shared]
     rows[0] |= {"ms": image.ms, "searched": image.searched}
     if image.palms is not None:
@@ -112,7 +112,7 @@ def _points(row: dict[str, Any], unit: str, space: str = "") -> Any:
 
 
 def write_predictions(path: Path, images: Iterable[ImagePrediction]) -> None:
-    """Write the predictions for some images. The file appears whole or not at all."""
+    """Write the predictions for some images. The file is complete or absent, even after a crash."""
     import pyarrow as pa
 
     rows = [row for image in images for row in _rows(image)]

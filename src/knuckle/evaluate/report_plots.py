@@ -27,7 +27,7 @@ def curve_svg(curve: Curve, models: Sequence[str], name: str) -> Markup:
     """One plot with a line per model, as an <svg> element for a page that defines --ink, --soft, --edge, --m0, …
 
     Args:
-        models: all models of the report; a model's place decides its colour and dashes.
+        models: all models of the report; a model's index gives its colour and dashes.
         name: a prefix for ids, unique in the page.
 
     Raises:
@@ -62,14 +62,14 @@ def _draw(axes: Any, curve: Curve, models: Sequence[str]) -> None:
     if curve.diagonal:
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, dashes=(1, 3))
     for model, line in curve.lines.items():
-        place = models.index(model)
+        index = models.index(model)
         points = np.asarray(line, np.float64).reshape(-1, 2)
         points = points[np.isfinite(points).all(axis=1)]
-        (drawn,) = axes.plot(*points.T, color=MODEL_COLOURS[place % len(MODEL_COLOURS)], linewidth=1.8, label=model)
-        if dashes := DASHES[place % len(DASHES)]:
+        (drawn,) = axes.plot(*points.T, color=MODEL_COLOURS[index % len(MODEL_COLOURS)], linewidth=1.8, label=model)
+        if dashes := DASHES[index % len(DASHES)]:
             drawn.set_dashes([float(part) / 1.8 for part in dashes.split()])
         if len(points) <= 12:
-            drawn.set_marker("os^D"[place % 4])
+            drawn.set_marker("os^D"[index % 4])
             drawn.set_markersize(4)
     axes.set_xlabel(curve.x_label)
     axes.set_ylabel(curve.y_label)
@@ -101,8 +101,8 @@ def _inlined(text: str, label: str, name: str) -> Markup:
 
 def intervals_svg(row: Row, models: Sequence[str]) -> Markup:
     """The figures and intervals of a row on a common scale, as a small <svg>; "" if there is nothing to compare."""
-    figures = [(place, row.figures[model]) for place, model in enumerate(models) if model in row.figures]
-    shown = [(place, f) for place, f in figures if math.isfinite(f.value)]
+    figures = [(index, row.figures[model]) for index, model in enumerate(models) if model in row.figures]
+    shown = [(index, f) for index, f in figures if math.isfinite(f.value)]
     ends = [v for _, f in shown for v in (f.value, f.low, f.high) if math.isfinite(v)]
     if len(shown) < 2 or max(ends) - min(ends) < 1e-9 * max(1.0, *map(abs, ends)):
         return Markup()
@@ -112,19 +112,19 @@ def intervals_svg(row: Row, models: Sequence[str]) -> Markup:
     def across(value: float) -> str:
         return f"{6 + (width - 12) * (value - low) / (high - low):.1f}"
 
-    for line, (place, f) in enumerate(shown):
+    for line, (index, f) in enumerate(shown):
         y = 6 + pitch * line
         bar = f'<path d="M{across(f.low)} {y}H{across(f.high)}"/>' if math.isfinite(f.low + f.high) else ""
-        colour = f"--c:var(--m{place % len(MODEL_COLOURS)})"
-        parts.append(f'<g style="{colour}">{bar}{mark(place, float(across(f.value)), y)}</g>')
+        colour = f"--c:var(--m{index % len(MODEL_COLOURS)})"
+        parts.append(f'<g style="{colour}">{bar}{mark(index, float(across(f.value)), y)}</g>')
     height = 12 + pitch * (len(shown) - 1)
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     return Markup(f'<svg class="spread" {size} aria-hidden="true">{"".join(parts)}</svg>')
 
 
-def mark(place: int, x: float, y: float) -> str:
+def mark(index: int, x: float, y: float) -> str:
     """The marker of a model: circle, square, triangle or diamond."""
-    shape = place % 4
+    shape = index % 4
     if shape == 0:
         return f'<circle cx="{x:.1f}" cy="{y}" r="3.4"/>'
     if shape == 1:
@@ -133,12 +133,12 @@ def mark(place: int, x: float, y: float) -> str:
     return f'<path class="dot" d="{path}"/>'
 
 
-def swatch(place: int) -> Markup:
+def swatch(index: int) -> Markup:
     """A model's line and marker, for legends and table headings."""
-    dashes = DASHES[place % len(DASHES)]
+    dashes = DASHES[index % len(DASHES)]
     dash = f' stroke-dasharray="{dashes}"' if dashes else ""
     line = f'<path d="M1 6H25"{dash}/>'
     return Markup(
         f'<svg class="swatch" viewBox="0 0 26 12" width="26" height="12" aria-hidden="true" '
-        f'style="--c:var(--m{place % len(MODEL_COLOURS)})">{line}{mark(place, 13, 6)}</svg>'
+        f'style="--c:var(--m{index % len(MODEL_COLOURS)})">{line}{mark(index, 13, 6)}</svg>'
     )

@@ -76,13 +76,13 @@ def exhibits(
     cases: Sequence[Case],
     predictions: Sequence[Predictions],
     picture: ReadPicture | None = None,
-    complaints: Sequence[Case] = (),
+    all_cases: Sequence[Case] = (),
 ) -> list[Exhibit]:
     """The tiles of each case, in order.
 
     Args:
         cases: those to show, one per image.
-        complaints: all cases; an image on which several trackers did badly names them all.
+        all_cases: to name every tracker that did badly on an image, not only the one whose case is shown.
         predictions: of all trackers on this dataset; each gets a tile beside the labels.
         picture: (source, frame) -> RGB image; by default photos and clips are read from their files.
     """
@@ -90,7 +90,7 @@ def exhibits(
         clips = {clip.source for clip in dataset.clips}
         picture = _reader({(case.shot.source, case.shot.frame) for case in cases}, clips)
     failures: dict[tuple[str, int], dict[str, str]] = {}
-    for case in [*cases, *complaints]:
+    for case in [*cases, *all_cases]:
         failures.setdefault((case.shot.source, case.shot.frame), {}).setdefault(case.model, case.why)
     return [_exhibit(case, failures[case.shot.source, case.shot.frame], predictions, picture) for case in cases]
 
@@ -101,32 +101,32 @@ def _exhibit(
     shot = case.shot
     name = "/".join(Path(shot.source).parts[-2:])
     where = f"{name}, frame {shot.frame}" if shot.frame else name
-    said = " · ".join(f"{model}: {why}" for model, why in failures.items())
+    why = " · ".join(f"{model}: {reason}" for model, reason in failures.items())
     try:
         image = picture(shot.source, shot.frame)
     except (Error, OSError) as error:
-        return Exhibit(said, where, reason=f"The image cannot be shown: {error}")
-    told = {p.model: p.by_image.get((shot.source, shot.frame)) for p in predictions} | {case.model: case.predicted}
-    near, origin, scale = _cut(image, _region(shot, list(told.values()), image.shape[1], image.shape[0]))
+        return Exhibit(why, where, reason=f"The image cannot be shown: {error}")
+    predicted = {p.model: p.by_image.get((shot.source, shot.frame)) for p in predictions} | {case.model: case.predicted}
+    near, origin, scale = _cut(image, _region(shot, list(predicted.values()), image.shape[1], image.shape[0]))
     true = shot.hands
-    labels = "labels: " + ("nobody looked" if true is None else _hands(len(true)))
+    labels = "labels: " + ("not checked" if true is None else _hands(len(true)))
     tiles = [Tile("labels", _address(_draw_labels(near.copy(), shot, origin, scale)), labels)]
-    for model, seen in told.items():
-        if seen is not None:
-            hands = [_moved(hand, origin, scale) for hand in seen.hands]
+    for model, prediction in predicted.items():
+        if prediction is not None:
+            hands = [_moved(hand, origin, scale) for hand in prediction.hands]
             drawn = _draw_labels(draw_hands(near, hands), shot, origin, scale, boxes_only=True)
             tiles.append(Tile(model, _address(drawn), f"{model}: {_hands(len(hands))}", model in failures))
-    return Exhibit(said, where, tuple(tiles))
+    return Exhibit(why, where, tuple(tiles))
 
 
 def _hands(count: int) -> str:
     return f"{count} hand" + ("" if count == 1 else "s") if count else "no hand"
 
 
-def _region(shot: Shot, seen: Sequence[ImagePrediction | None], width: int, height: int) -> FloatArray:
+def _region(shot: Shot, predicted: Sequence[ImagePrediction | None], width: int, height: int) -> FloatArray:
     """(4,) the part of the image that shows labels and predictions, with a margin; at least a quarter of the image."""
     boxes = [hand.extent for hand in shot.hands or () if hand.extent is not None]
-    boxes += [hand.box for one in seen if one for hand in one.hands if np.isfinite(hand.box).all()]
+    boxes += [hand.box for one in predicted if one for hand in one.hands if np.isfinite(hand.box).all()]
     if shot.both_hands_box is not None:
         boxes.append(shot.both_hands_box)
     if not boxes:

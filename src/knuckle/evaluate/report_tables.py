@@ -79,7 +79,7 @@ def _decimals(figures: Sequence[Figure], unit: str) -> int:
 
 
 def _best(figures: Sequence[Figure], digits: int, better: str | None) -> str | None:
-    """The text of the best figure; None if neither direction is good, or if all figures look the same."""
+    """The text of the best figure; None if no direction is better, or if all figures look the same."""
     known = [figure.value for figure in figures if not math.isnan(figure.value)]
     if better is None or len({number(value, digits) for value in known}) < 2:
         return None
@@ -130,9 +130,9 @@ def tally(scores: Sequence[Score], models: Sequence[str]) -> list[str]:
     rows = [row for score in scores for row in headline(score)]
     lines = []
     for model in models:
-        said = [row.verdicts[model] for row in rows if model in row.verdicts]
-        counts = [f"{VERDICTS[verdict]} {verdict} in {said.count(verdict)}" for verdict in VERDICTS]
-        lines += [f"{model}: {', '.join(counts)} of {len(said)} rows"] if said else []
+        verdicts = [row.verdicts[model] for row in rows if model in row.verdicts]
+        counts = [f"{VERDICTS[verdict]} {verdict} in {verdicts.count(verdict)}" for verdict in VERDICTS]
+        lines += [f"{model}: {', '.join(counts)} of {len(verdicts)} rows"] if verdicts else []
     return lines
 
 

@@ -152,7 +152,7 @@ class Report:
 
     @property
     def models(self) -> list[str]:
-        """Every model once. Its place decides its colour everywhere in the report."""
+        """Every model once. Its index gives its colour everywhere in the report."""
         return list(dict.fromkeys(model for score in self.scores for model in score.models))
 
     @property

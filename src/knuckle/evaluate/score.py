@@ -13,7 +13,7 @@ from knuckle.errors import InputError
 from knuckle.evaluate import clip_metrics, image_metrics
 from knuckle.evaluate.clip_metrics import TrackedClip, follow_clip
 from knuckle.evaluate.curves import curves
-from knuckle.evaluate.image_metrics import Better, Measure, Pooled, complaint
+from knuckle.evaluate.image_metrics import Better, Measure, Pooled, failure
 from knuckle.evaluate.matching import MatchedImage, has_palms, in_common_unit, match_image
 from knuckle.evaluate.results import Case, Figure, Predictions, Row, Score, Table
 from knuckle.media.columns import NAMES
@@ -21,10 +21,10 @@ from knuckle.metrics import Interval, bootstrap, bootstrap_ratio, bootstrap_rati
 from knuckle.results import FloatArray
 
 WORST = 8
-NO_MATTER = 0.002  # relative: two implementations of the same arithmetic differ by less in every figure
-LEAST_GROUPS = 6  # five groups agree by chance in 2 of 32 cases, and resampling them always gives one side
-RESAMPLES = 300  # for figures that are no ratios of sums
-LEAST_JOINTS = 6  # with fewer labelled points a table of joints repeats the mean error
+NEGLIGIBLE = 0.002  # relative: two implementations of the same arithmetic differ by less in every figure
+MIN_GROUPS = 6  # five groups agree by chance in 2 of 32 cases, and resampling them always gives one side
+RESAMPLES = 300  # for figures that are not ratios of sums
+MIN_JOINTS = 6  # with fewer labelled points a table of joints repeats the mean error
 AGREEMENT = "labelled by MediaPipe itself: agreement with it, not accuracy"
 
 
@@ -34,7 +34,7 @@ class Samples:
 
     Attributes:
         sums: per tracker (n, 2); the figure is the sum of the first column by the sum of the second.
-        groups: (n,) what is resampled together.
+        groups: (n,) items of one group are resampled together.
         factor: multiplies the figure, 100 for percent.
         statistic: computes the figure instead, from a tracker's name and the indices of the drawn items.
     """
@@ -72,7 +72,7 @@ def score(dataset: Dataset, predictions: Sequence[Predictions], against: Mapping
     tables = []
     if labelled:
         tables += image_tables(images, rivals, note)
-        images = {name: in_common_unit(of) for name, of in images.items()}
+        images = {name: in_common_unit(matched) for name, matched in images.items()}
     if dataset.clips:
         clips = {}
         for one in predictions:
@@ -100,12 +100,12 @@ def image_tables(images: Mapping[str, Sequence[MatchedImage]], rivals: Mapping[s
     for name in sorted({name for one in first for name in one.shot.slices}):
         slices[name] = [k for k, one in enumerate(first) if name in one.shot.slices]  # type: ignore[assignment]
     tables = []
-    for title, places in slices.items():
-        kept = {name: in_common_unit([of[k] for k in places]) for name, of in images.items()}
-        tables.append(_table(title, image_samples(kept, [groups[k] for k in places]), rivals, note))
-    whole = {name: in_common_unit(of) for name, of in images.items()}
+    for title, indices in slices.items():
+        kept = {name: in_common_unit([matched[k] for k in indices]) for name, matched in images.items()}
+        tables.append(_table(title, image_samples(kept, [groups[k] for k in indices]), rivals, note))
+    whole = {name: in_common_unit(matched) for name, matched in images.items()}
     joints = _table("mean error per joint, hands that were found", joint_samples(whole, groups), rivals, note)
-    return [*tables, joints] if len(joints.rows) >= LEAST_JOINTS else tables
+    return [*tables, joints] if len(joints.rows) >= MIN_JOINTS else tables
 
 
 def group_of(shot: Shot) -> str:
@@ -132,7 +132,9 @@ def joint_samples(images: Mapping[str, Sequence[MatchedImage]], groups: Sequence
 
 def _mean_samples(measure: Measure, images: Mapping[str, Sequence[MatchedImage]], groups: Sequence[str]) -> Samples:
     unit = next(iter(images.values()))[0].unit
-    sums = {name: _two_columns([sum_and_count(measure.values(one)) for one in of]) for name, of in images.items()}
+    sums = {
+        name: _two_columns([sum_and_count(measure.values(one)) for one in matched]) for name, matched in images.items()
+    }
     name = measure.name.format(limit=f"{100 * unit.limit:g}")
     return Samples(
         name, measure.unit if measure.unit is not None else unit.name, measure.better, sums, groups, measure.factor
@@ -141,22 +143,22 @@ def _mean_samples(measure: Measure, images: Mapping[str, Sequence[MatchedImage]]
 
 def _pooled_samples(pooled: Pooled, images: Mapping[str, Sequence[MatchedImage]], groups: Sequence[str]) -> Samples:
     unit = next(iter(images.values()))[0].unit
-    samples = {name: [pooled.samples(one) for one in of] for name, of in images.items()}
+    samples = {name: [pooled.samples(one) for one in matched] for name, matched in images.items()}
 
     def statistic(name: str, kept: Any) -> float:
         return pooled.statistic([samples[name][k] for k in kept])
 
-    sums = {name: _two_columns([(0, pooled.count(one)) for one in of]) for name, of in samples.items()}
+    sums = {name: _two_columns([(0, pooled.count(one)) for one in of_images]) for name, of_images in samples.items()}
     shown = unit.name if pooled.unit is None else pooled.unit
     return Samples(pooled.name, shown, pooled.better, sums, groups, pooled.factor, statistic)
 
 
 def clip_samples(clips: Mapping[str, Sequence[TrackedClip]]) -> list[Samples]:
-    """Every metric of clips; a clip is what is resampled."""
+    """Every metric of clips; whole clips are resampled."""
     groups = [one.clip.source for one in next(iter(clips.values()))]
     found = []
     for measure in clip_metrics.MEASURES:
-        sums = {name: _two_columns([measure.parts(one) for one in of]) for name, of in clips.items()}
+        sums = {name: _two_columns([measure.parts(one) for one in tracked]) for name, tracked in clips.items()}
         found.append(Samples(measure.name, measure.unit, measure.better, sums, groups, measure.factor))
     return found
 
@@ -187,7 +189,7 @@ def _figure(one: Samples, name: str) -> Figure:
     else:
         interval = bootstrap_ratio(sums[:, 0], sums[:, 1], one.groups)
         certain = interval.value == 0 if factor == 1000 else one.unit == "%" and interval.value in (0.0, 1.0)
-        if certain and len(set(one.groups)) > 1:  # resampling no events at all would give [0, 0]
+        if certain and len(set(one.groups)) > 1:  # without any event, resampling would give [0, 0]
             _, low, high = wilson(sums[:, 0].sum(), sums[:, 1].sum())
             interval = Interval(interval.value, min(low, interval.value), max(high, interval.value))
     low, high = factor * interval.low, factor * interval.high
@@ -197,16 +199,16 @@ def _figure(one: Samples, name: str) -> Figure:
 def verdict(one: Samples, name: str, rival: str, rival_value: float) -> str:
     """ "better" or "worse" if the interval of the paired difference excludes 0, else "same".
 
-    "same" as well if the difference is below `NO_MATTER` of the rival's figure, or if there are fewer than
-    `LEAST_GROUPS` groups of images or clips.
+    "same" as well if the difference is below `NEGLIGIBLE` of the rival's figure, or if there are fewer than
+    `MIN_GROUPS` groups of images or clips.
     """
     measured = {group for group, (_, count) in zip(one.groups, one.sums[name], strict=True) if count}
-    if len(measured) < LEAST_GROUPS:
+    if len(measured) < MIN_GROUPS:
         return "same"
     difference = _difference(one, name, rival)
     if not (difference.low > 0 or difference.high < 0):
         return "same"
-    if abs(one.factor * difference.value) < NO_MATTER * abs(rival_value):
+    if abs(one.factor * difference.value) < NEGLIGIBLE * abs(rival_value):
         return "same"
     return "better" if (difference.value > 0) == (one.better == "higher") else "worse"
 
@@ -221,5 +223,5 @@ def _difference(one: Samples, name: str, rival: str) -> Interval:
 
 def worst(name: str, images: Sequence[MatchedImage]) -> list[Case]:
     """The images on which a tracker did worst: missed hands and false positives first, then the largest errors."""
-    cases = [Case(name, one.shot, one.predicted, *complaint(one)) for one in images]
+    cases = [Case(name, one.shot, one.predicted, *failure(one)) for one in images]
     return sorted((case for case in cases if case.badness > 0), key=lambda case: -case.badness)[:WORST]

@@ -1,4 +1,4 @@
-"""The trackers that can be scored: Knuckle with any networks, anybody's function, the real MediaPipe."""
+"""The trackers that can be scored: Knuckle with any networks, your own function, the real MediaPipe."""
 
 from __future__ import annotations
 
@@ -141,15 +141,15 @@ def _detect(networks: Networks, options: TrackerOptions) -> Ask:
     graph = hand_detection(networks, options)
     usual = networks.palm_detector(options).min_score
     detector = networks.palm_detector(options, min_score=min(MIN_PALM_SCORE, usual))
-    seen: dict[str, Any] = {}
+    recorded: dict[str, Any] = {}
 
-    def note(step: Step) -> None:
+    def record(step: Step) -> None:
         if step.path == ("hand_detection", "palm_detection", "raw"):
-            seen["raw"] = step.value
+            recorded["raw"] = step.value
 
     def ask(image: Image, time_s: float | None) -> Answer:
-        answer = worker.timed(lambda image, _: graph.run([image], note), image, None)
-        palms = suppress(detector.decode(seen.pop("raw"), image_size(image)))
+        answer = worker.timed(lambda image, _: graph.run([image], record), image, None)
+        palms = suppress(detector.decode(recorded.pop("raw"), image_size(image)))
         return {**answer, "palms": palms, "searched": True}
 
     return ask
@@ -160,16 +160,16 @@ def _follow(networks: Networks, options: TrackerOptions, functions: Mapping[str,
     tracker = HandTracker(networks, options)
     for output, function in functions.items():
         tracker.graph = tracker.graph.with_function(output, function)
-    seen: dict[str, Any] = {}
+    recorded: dict[str, Any] = {}
 
-    def note(step: Step) -> None:
+    def record(step: Step) -> None:
         if step.path == ("hand_tracking", "palms"):
-            seen.update(searched=not step.skipped, palms=step.value)
+            recorded.update(searched=not step.skipped, palms=step.value)
 
-    tracker.observe = note
+    tracker.observe = record
 
     def ask(image: Image, time_s: float | None) -> Answer:
-        return {**worker.timed(tracker, image, time_s), **seen}
+        return {**worker.timed(tracker, image, time_s), **recorded}
 
     return ask
 
@@ -188,6 +188,6 @@ def _sha256(*paths: Path) -> str:
 
 def _files_of(spec: str) -> dict[str, str]:
     """Hashes of the files that a target names: its code and its argument, if they are files."""
-    place, _, argument = spec.rpartition(":")
-    module = spec.partition(".py:")[0] if ".py:" in spec else place.rpartition(":")[0]
+    before_argument, _, argument = spec.rpartition(":")
+    module = spec.partition(".py:")[0] if ".py:" in spec else before_argument.rpartition(":")[0]
     return {name: _sha256(Path(name)) for name in (f"{module}.py", argument) if name and Path(name).is_file()}
