@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-import knuckle
 from knuckle.datasets.hand_json import hand_from_json, hand_to_json
 from knuckle.datasets.labels import Visibility
 from knuckle.geometry import apply, crop, image_from_crop
-from knuckle.media.sources import load_image
 from knuckle.results import Roi
 from knuckle.synth.camera import labels
 from knuckle.synth.render.primitives import Camera, Picture
@@ -89,32 +86,6 @@ def test_visibility_distinguishes_all_four_cases() -> None:
 def test_what_lies_behind_a_hand_does_not_hide_it() -> None:
     wall = taken(np.full((120, 160), 2.0), np.full((120, 160), 9))
     assert (labels.landmark_visibility(hand(), PINHOLE, wall, 1)[0] == Visibility.VISIBLE).all()
-
-
-def test_palm_square_follows_a_hand_that_moves_grows_or_turns_by_a_quarter() -> None:
-    pixels = labels.project(hand(), PINHOLE).astype(np.float32)
-    palm = labels.palm_of(pixels)
-    sides = palm.box[2:] - palm.box[:2]
-    assert sides[0] == pytest.approx(sides[1])
-    assert np.allclose(labels.palm_of(pixels * 2 + 5).box, palm.box * 2 + 5, atol=1e-3)
-    quarter = np.stack([-pixels[:, 1], pixels[:, 0]], 1)
-    x0, y0, x1, y1 = palm.box
-    assert np.allclose(labels.palm_of(quarter).box, [-y1, x0, -y0, x1], atol=1e-3)
-
-
-def test_palm_squares_are_those_of_the_reference_detector(shared: Path) -> None:
-    scales, shifts = [], []
-    for path in sorted((shared / "data/photos/gestures40").iterdir()):
-        for palm in knuckle.detect_palms(load_image(path)):
-            points = np.zeros((21, 2), np.float32)
-            points[list(labels.PALM_LANDMARKS)] = palm.keypoints
-            ours = labels.palm_of(points).box
-            size = palm.box[2] - palm.box[0]
-            scales.append((ours[2] - ours[0]) / size)
-            shifts.append(np.abs((ours[:2] + ours[2:] - palm.box[:2] - palm.box[2:]) / 2 / size).max())
-    assert len(scales) > 30
-    assert abs(np.median(scales) - 1) < 0.05
-    assert np.median(shifts) < 0.05
 
 
 def test_labels_survive_a_round_trip_through_json() -> None:

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.results import FloatArray
+from knuckle.results import PALM_LANDMARKS, FloatArray, Palm
 
 LabelledBy = Literal["people", "mediapipe", "renderer", "nobody"]
+PALM_SCALE = 1.04  # fitted to the reference palm detector on photos, see `palm_of`
 
 
 class Visibility(IntEnum):
@@ -126,3 +127,17 @@ class Dataset:
     labelled_by: LabelledBy = "people"
     licence: str = ""
     note: str = ""
+
+
+def palm_of(points: FloatArray) -> Palm:
+    """The palm for (21, 2 or 3) landmarks in pixels, as the reference detector gives it, with score 1.
+
+    The detector's box is square. Its centre is that of the upright box around its seven key points (standard
+    deviation 2.5 % of the side), and its side is 1.04 times the longer side of that box (median deviation 4 %).
+    Measured on 428 palms in photos.
+    """
+    keypoints = points[list(PALM_LANDMARKS), :2].astype(np.float32)
+    low, high = keypoints.min(0), keypoints.max(0)
+    half = PALM_SCALE * float((high - low).max()) / 2
+    centre = (low + high) / 2
+    return Palm(np.concatenate([centre - half, centre + half]).astype(np.float32), keypoints, 1.0)

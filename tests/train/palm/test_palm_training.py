@@ -17,12 +17,15 @@ torch = pytest.importorskip("torch")
 
 import knuckle  # noqa: E402
 from knuckle.cli import app as cli  # noqa: E402
-from knuckle.datasets.labels import LabelledHand, Shot  # noqa: E402
+from knuckle.datasets.labels import (  # noqa: E402
+    LabelledHand,
+    Shot,
+    palm_of,
+)
 from knuckle.errors import InputError  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.pipeline.palm import PalmDetector, PalmModel, decode_palms, suppress  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
-from knuckle.synth.camera.labels import palm_of  # noqa: E402
 from knuckle.testing import FakeNetwork  # noqa: E402
 from knuckle.train.augment import Look  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402

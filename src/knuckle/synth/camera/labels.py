@@ -1,8 +1,4 @@
-"""Ground truth of a rendered hand: landmarks, visibility, palm; and cameras as JSON.
-
-Palms follow the convention of the reference detector: seven key points and an upright square box. `PALM_SCALE` was
-fitted to its output on photos, see `palm_of`.
-"""
+"""Ground truth of a rendered hand: landmarks, visibility, palm; and cameras as JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.datasets.labels import LabelledHand, Visibility
-from knuckle.results import PALM_LANDMARKS, FloatArray, Palm
+from knuckle.datasets.labels import LabelledHand, Visibility, palm_of
 from knuckle.synth.camera.fisheye import fisheye_radius
 from knuckle.synth.render.primitives import Camera, Floats, Picture
 
-PALM_SCALE = 1.04
 NEAREST_M = 0.01  # points nearer to the plane of the camera have no place in the picture
 
 # How thick the flesh is between each landmark and the skin of palm or back, as a share of the distance from the wrist
@@ -44,20 +38,6 @@ def project(points: npt.ArrayLike, camera: Camera) -> npt.NDArray[np.float64]:
         bent = fisheye_radius(np.arctan(radius), camera.distortion)
         plane = plane * np.divide(bent, radius, out=np.ones_like(radius), where=radius > 1e-9)[..., None]
     return np.asarray(plane * [camera.fx, camera.fy] + [camera.cx, camera.cy], np.float64)
-
-
-def palm_of(points: FloatArray) -> Palm:
-    """The palm for (21, 2 or 3) landmarks in pixels, as the reference detector gives it, with score 1.
-
-    The detector's box is square. Its centre is that of the upright box around its seven key points (standard
-    deviation 2.5 % of the side), and its side is 1.04 times the longer side of that box (median deviation 4 %).
-    Measured on 428 palms in photos.
-    """
-    keypoints = points[list(PALM_LANDMARKS), :2].astype(np.float32)
-    low, high = keypoints.min(0), keypoints.max(0)
-    half = PALM_SCALE * float((high - low).max()) / 2
-    centre = (low + high) / 2
-    return Palm(np.concatenate([centre - half, centre + half]).astype(np.float32), keypoints, 1.0)
 
 
 def landmark_visibility(

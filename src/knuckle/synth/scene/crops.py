@@ -9,11 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from knuckle.datasets.labels import palm_of
 from knuckle.geometry import apply, image_from_crop, invert, turn
 from knuckle.pipeline.hand import roi_from_landmarks
 from knuckle.pipeline.palm import roi_from_palm
 from knuckle.results import FloatArray, Palm, Roi
-from knuckle.synth.camera.labels import palm_of
 from knuckle.synth.render.primitives import Camera, Picture
 
 KINDS = ("palm", "track", "wrong")

@@ -10,11 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from knuckle.datasets.labels import LabelledHand, Shot, Visibility
+from knuckle.datasets.labels import LabelledHand, Shot, Visibility, palm_of
 from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import PALM_LANDMARKS, FloatArray
-from knuckle.synth.camera.labels import palm_of
 from knuckle.train import augment, sources
 from knuckle.train.augment import Look, Random
 from knuckle.train.palm.targets import AnchorGrid, AnchorTargets, targets

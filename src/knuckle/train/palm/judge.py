@@ -13,11 +13,10 @@ from torch import nn
 
 from knuckle import metrics
 from knuckle.datasets import open_image
-from knuckle.datasets.labels import LabelledHand, Shot
+from knuckle.datasets.labels import LabelledHand, Shot, palm_of
 from knuckle.geometry import letterbox
 from knuckle.pipeline.palm import PalmModel, decode_palms, suppress
 from knuckle.results import FloatArray, Palm
-from knuckle.synth.camera.labels import palm_of
 from knuckle.train.palm.data import has_palm
 from knuckle.train.palm.targets import AnchorGrid
 from knuckle.train.sources import spread
