@@ -229,27 +229,27 @@ def test_in_a_browser_subgraphs_open_by_click_and_key_and_show_all_nodes(
 ) -> None:
     (tmp_path / "g.html").write_text(as_html(main_diagram), encoding="utf-8")
     page = browser.new_page(viewport={"width": 1300, "height": 900})
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.goto((tmp_path / "g.html").as_uri())
 
-    def seen() -> list[str]:
+    def visible() -> list[str]:
         names = page.locator("summary strong")
         return [item.inner_text() for item in names.all() if item.is_visible()]
 
     top = [box.calculator for box in main_diagram.boxes]
-    assert seen() == top
-    tracking = page.locator(f"[id='{layout(main_diagram, 'main').place(3)}'] > summary")
+    assert visible() == top
+    tracking = page.locator(f"[id='{layout(main_diagram, 'main').node_id(3)}'] > summary")
     tracking.click()
     inside = main_diagram.boxes[3].inside
-    assert inside is not None and len(seen()) == len(top) + len(inside.boxes)
+    assert inside is not None and len(visible()) == len(top) + len(inside.boxes)
     tracking.press("ArrowLeft")
-    assert seen() == top
+    assert visible() == top
     tracking.press("Enter")
-    assert len(seen()) == len(top) + len(inside.boxes)
+    assert len(visible()) == len(top) + len(inside.boxes)
     page.locator("#all").click()
-    assert seen() == [box.calculator for box in boxes_of(main_diagram)]
+    assert visible() == [box.calculator for box in boxes_of(main_diagram)]
     for card in page.locator("summary").all():
         size = card.bounding_box()
         assert size["width"] >= 400 and size["height"] >= 50
@@ -259,5 +259,5 @@ def test_in_a_browser_subgraphs_open_by_click_and_key_and_show_all_nodes(
     page.locator("#theme").click()
     paper.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert paper[0] != paper[1]
-    assert said == []
+    assert messages == []
     page.close()

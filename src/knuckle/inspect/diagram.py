@@ -70,11 +70,11 @@ class Diagram:
 
     def all(self) -> Iterator[Diagram]:
         """This diagram and all diagrams inside it, each name once."""
-        seen: dict[str, Diagram] = {self.name: self}
+        by_name: dict[str, Diagram] = {self.name: self}
         for box in self.boxes:
             for inner in box.inside.all() if box.inside else ():
-                seen.setdefault(inner.name, inner)
-        yield from seen.values()
+                by_name.setdefault(inner.name, inner)
+        yield from by_name.values()
 
     @property
     def seconds(self) -> float:
@@ -88,11 +88,11 @@ def diagrams_of(graph: Graph, profile: Profile | None = None) -> dict[str, Diagr
     If a graph is used in several places, its costs are added up.
     """
     graphs: dict[str, Graph] = {}
-    places: dict[str, list[NodePath]] = {}
+    paths: dict[str, list[NodePath]] = {}
     for path, inner in _graphs_in(graph, ()):
         graphs.setdefault(inner.name, inner)
-        places.setdefault(inner.name, []).append(path)
-    return {name: diagram_of(inner, profile.costs(places[name]) if profile else None) for name, inner in graphs.items()}
+        paths.setdefault(inner.name, []).append(path)
+    return {name: diagram_of(inner, profile.costs(paths[name]) if profile else None) for name, inner in graphs.items()}
 
 
 def _graphs_in(graph: Graph, path: NodePath) -> Iterator[tuple[NodePath, Graph]]:
@@ -220,20 +220,20 @@ def _mermaid_lines(diagram: Diagram, scope: str) -> tuple[list[str], dict[str, s
     lines = [f'{maker}(["{name}"])' for name, maker in makers.items()]
     wires: list[tuple[Port, str]] = []
     for index, box in enumerate(diagram.boxes):
-        place = f"{scope}.{box.name or f'{box.calculator}_{index}'}"
+        node_id = f"{scope}.{box.name or f'{box.calculator}_{index}'}"
         ins: dict[str, str] = {}
         outs: dict[str, str] = {}
         if box.inside:
-            inner, inner_makers = _mermaid_lines(box.inside, place)
-            lines += [f'subgraph {place}["{box.calculator}"]', "direction TB", *inner, "end"]
-            ins = {port.tag: inner_makers.get(port.name, place) for port in box.inside.inputs}
-            outs = {port.tag: inner_makers.get(port.name, place) for port in box.inside.outputs}
+            inner, inner_makers = _mermaid_lines(box.inside, node_id)
+            lines += [f'subgraph {node_id}["{box.calculator}"]', "direction TB", *inner, "end"]
+            ins = {port.tag: inner_makers.get(port.name, node_id) for port in box.inside.inputs}
+            outs = {port.tag: inner_makers.get(port.name, node_id) for port in box.inside.outputs}
         else:
             made = "→ " + ", ".join(port.name for port in box.outputs)
             text = "<br>".join(filter(None, (box.calculator, made, cost_text(box.cost))))
-            (first if any(port.kind == "back" for port in box.inputs) else lines).append(f'{place}["{text}"]')
-        wires += [(port, ins.get(port.tag, place)) for port in box.inputs]
-        makers |= {port.name: outs.get(port.tag, place) for port in box.outputs}
+            (first if any(port.kind == "back" for port in box.inputs) else lines).append(f'{node_id}["{text}"]')
+        wires += [(port, ins.get(port.tag, node_id)) for port in box.inputs]
+        makers |= {port.name: outs.get(port.tag, node_id) for port in box.outputs}
     return [*first, *lines, *_mermaid_arrows(wires, makers)], makers
 
 

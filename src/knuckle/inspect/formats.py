@@ -1,4 +1,4 @@
-"""The formats of a diagram, by name and by file suffix. To add one, write a function and list it here."""
+"""The formats of a drawn graph, by name and by file suffix. To add one, write a function and list it here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things go in the picture of a graph: one row per node, in the order of execution, and one rail per value.
+"""The layout of a drawn graph: one row per node, in the order of execution, and one rail per value.
 
 A rail is a vertical line beside the rows. It starts at the row that produces the value and ends at the last row that
 uses it. Short rails run closest to the rows. Each row draws its own piece of every rail that passes it, so that a row
@@ -102,7 +102,7 @@ class Layout:
     gutter: int
     ports_width: int
 
-    def place(self, index: int) -> str:
+    def node_id(self, index: int) -> str:
         """The unique name of the node in a row."""
         box = self.rows[index].box
         return f"{self.scope}.{(box.name if box else '') or index}"
@@ -131,14 +131,15 @@ def rows_of(diagram: Diagram) -> list[Row]:
 
 
 def _merged(ports: tuple[Port, ...]) -> tuple[Port, ...]:
-    """Draw a value only once if it is both an argument and the condition of a node."""
-    deciding = {port.name for port in ports if port.kind == "when"}
-    taken = {port.name for port in ports if port.kind == "data"}
-    return tuple(
-        replace(port, kind="when") if port.name in deciding else port
-        for port in ports
-        if not (port.kind == "when" and port.name in taken)
-    )
+    """If a value is both an argument and the condition of a node, one port that is drawn as a condition."""
+    conditions = {port.name for port in ports if port.kind == "when"}
+    arguments = {port.name for port in ports if port.kind == "data"}
+    merged = []
+    for port in ports:
+        if port.kind == "when" and port.name in arguments:
+            continue  # the argument of the same name stands for both
+        merged.append(replace(port, kind="when") if port.name in conditions else port)
+    return tuple(merged)
 
 
 def rails_of(rows: list[Row]) -> list[Rail]:
@@ -151,11 +152,11 @@ def rails_of(rows: list[Row]) -> list[Rail]:
                 spans.setdefault((port.name, port.kind == "back"), [makers[port.name]]).append(index)
     colours = _colours(rows)
     rails = [Rail(name, min(at), max(at), back, colours[name]) for (name, back), at in spans.items()]
-    placed: list[Rail] = []
+    done: list[Rail] = []
     for rail in sorted(rails, key=lambda rail: (rail.bottom - rail.top, rail.top)):
-        taken = {other.lane for other in placed if other.top <= rail.bottom and rail.top <= other.bottom}
-        placed.append(replace(rail, lane=next(lane for lane in range(len(rails)) if lane not in taken)))
-    return placed
+        occupied = {other.lane for other in done if other.top <= rail.bottom and rail.top <= other.bottom}
+        done.append(replace(rail, lane=next(lane for lane in range(len(rails)) if lane not in occupied)))
+    return done
 
 
 def _colours(rows: list[Row]) -> dict[str, int]:
@@ -185,5 +186,5 @@ def port_label(port: Port) -> tuple[str, str, str]:
     """The text before a port's name, the name, and the text after it, such as ("when ", "rois", "") or "x as y"."""
     before = {"when": "when ", "back": "previous "}.get(port.kind, "")
     own = port.tag.lower()
-    is_said = own in ("", port.name, "loop", "prev_loop", "when")
-    return before, port.name, "" if is_said else f" as {own}"
+    is_obvious = own in ("", port.name, "loop", "prev_loop", "when")
+    return before, port.name, "" if is_obvious else f" as {own}"

@@ -62,7 +62,7 @@ def _measure(diagram: Diagram, scope: str) -> SizedGraph:
     made = layout(diagram, scope)
     card, y, rows = made.ports_width + TEXT_WIDTH, 0, []
     for index, row in enumerate(made.rows):
-        inside = _measure(row.box.inside, made.place(index)) if row.box and row.box.inside else None
+        inside = _measure(row.box.inside, made.node_id(index)) if row.box and row.box.inside else None
         height = row.height
         if inside:
             card, height = max(card, inside.width + 2 * INSET), height + inside.height + INSET

@@ -95,7 +95,8 @@ class Profile:
         """The cost of each node, by the output names that lead to it, outermost first: ("tracked_hands", "raw").
 
         Args:
-            below: the places of one subgraph. The result contains its nodes, with the costs of all places added up.
+            below: paths of the nodes that run one subgraph. The result contains its nodes, with the costs of all
+                paths added up.
         """
         joined: dict[NodePath, _Tally] = {}
         for path, tally in self._tallies.items():

@@ -261,8 +261,8 @@ def turned_back(palms: Sequence[Palm], image: Image, quarter_turns: int) -> list
 
     def back(points: FloatArray) -> FloatArray:
         x, y = points[:, 0], points[:, 1]
-        places = {1: (y, height - x), 2: (width - x, height - y), 3: (width - y, x)}
-        return np.stack(places[turns], axis=1)
+        unrotated = {1: (y, height - x), 2: (width - x, height - y), 3: (width - y, x)}
+        return np.stack(unrotated[turns], axis=1)
 
     if not turns:
         return list(palms)

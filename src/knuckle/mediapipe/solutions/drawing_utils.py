@@ -155,7 +155,7 @@ def plot_landmarks(
     elevation: int = 10,
     azimuth: int = 10,
 ) -> None:
-    """Show landmarks in a 3D plot of matplotlib, 10 × 10 inches, seen from `elevation` and `azimuth` in degrees.
+    """Show landmarks in a 3D plot of matplotlib, 10 × 10 inches, viewed from `elevation` and `azimuth` in degrees.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -168,20 +168,20 @@ def plot_landmarks(
     except ModuleNotFoundError as error:
         raise MissingExtraError("plot_landmarks needs matplotlib: pip install 'knuckle[plot]'") from error
     points = getattr(landmark_list, "landmark", landmark_list)
-    places = {i: (-p.z, p.x, -p.y) for i, p in enumerate(points) if not _is_hidden(p)}
+    positions = {i: (-p.z, p.x, -p.y) for i, p in enumerate(points) if not _is_hidden(p)}
     pyplot.figure(figsize=(10, 10))
     axes = pyplot.axes(projection="3d")
     axes.view_init(elev=elevation, azim=azimuth)
-    for place in places.values():
-        _draw_3d(axes.scatter3D, [place], landmark_drawing_spec)
+    for position in positions.values():
+        _draw_3d(axes.scatter3D, [position], landmark_drawing_spec)
     for start, end in _pairs(connections, len(points)):
-        if start in places and end in places:
-            _draw_3d(axes.plot3D, [places[start], places[end]], connection_drawing_spec)
+        if start in positions and end in positions:
+            _draw_3d(axes.plot3D, [positions[start], positions[end]], connection_drawing_spec)
     pyplot.show()
 
 
-def _draw_3d(draw: Any, places: Sequence[tuple[float, float, float]], spec: DrawingSpec) -> None:
-    xs, ys, zs = (list(column) for column in zip(*places, strict=True))
+def _draw_3d(draw: Any, positions: Sequence[tuple[float, float, float]], spec: DrawingSpec) -> None:
+    xs, ys, zs = (list(column) for column in zip(*positions, strict=True))
     color = tuple(channel / 255 for channel in reversed(spec.color))
     draw(xs=xs, ys=ys, zs=zs, color=color, linewidth=spec.thickness)
 
