@@ -1,7 +1,7 @@
 """`install()` lets old scripts that say `import mediapipe` run on Knuckle.
 
-It places copies of our modules in `sys.modules` under MediaPipe's names, so that all import forms work, and attribute
-chains such as `mp.solutions.hands.Hands` too.
+It puts copies of our modules into `sys.modules` under MediaPipe's names, so that all forms of import work, and so do
+attribute chains such as `mp.solutions.hands.Hands`.
 """
 
 from __future__ import annotations
@@ -12,37 +12,33 @@ from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from types import ModuleType
 
+# MediaPipe's module -> ours.
 _SOLUTIONS = {
-    f"{root}{name}": source
-    for root in ("mediapipe.solutions", "mediapipe.python.solutions")
-    for name, source in {
-        "": "knuckle.mediapipe.solutions",
-        ".hands": "knuckle.mediapipe.solutions.hands",
-        ".hands_connections": "knuckle.mediapipe.solutions.hands",
-        ".drawing_utils": "knuckle.mediapipe.solutions.drawing_utils",
-        ".drawing_styles": "knuckle.mediapipe.solutions.drawing_styles",
-    }.items()
+    "mediapipe.solutions": "knuckle.mediapipe.solutions",
+    "mediapipe.solutions.hands": "knuckle.mediapipe.solutions.hands",
+    "mediapipe.solutions.hands_connections": "knuckle.mediapipe.solutions.hands",
+    "mediapipe.solutions.drawing_utils": "knuckle.mediapipe.solutions.drawing_utils",
+    "mediapipe.solutions.drawing_styles": "knuckle.mediapipe.solutions.drawing_styles",
 }
 _TASKS = {
-    f"{root}{name}": source
-    for root in ("mediapipe.tasks", "mediapipe.tasks.python")
-    for name, source in {
-        "": "knuckle.mediapipe.tasks",
-        ".core.base_options": "knuckle.mediapipe.tasks.containers",
-        ".components.containers": "knuckle.mediapipe.tasks.containers",
-        ".components.containers.category": "knuckle.mediapipe.tasks.containers",
-        ".components.containers.landmark": "knuckle.mediapipe.tasks.containers",
-        ".vision": "knuckle.mediapipe.tasks.vision",
-        ".vision.hand_landmarker": "knuckle.mediapipe.tasks.vision",
-        ".vision.drawing_utils": "knuckle.mediapipe.solutions.drawing_utils",
-        ".vision.drawing_styles": "knuckle.mediapipe.solutions.drawing_styles",
-        ".vision.core.image": "knuckle.mediapipe.tasks.image",
-    }.items()
+    "mediapipe.tasks": "knuckle.mediapipe.tasks",
+    "mediapipe.tasks.core.base_options": "knuckle.mediapipe.tasks.containers",
+    "mediapipe.tasks.components.containers": "knuckle.mediapipe.tasks.containers",
+    "mediapipe.tasks.components.containers.category": "knuckle.mediapipe.tasks.containers",
+    "mediapipe.tasks.components.containers.landmark": "knuckle.mediapipe.tasks.containers",
+    "mediapipe.tasks.vision": "knuckle.mediapipe.tasks.vision",
+    "mediapipe.tasks.vision.hand_landmarker": "knuckle.mediapipe.tasks.vision",
+    "mediapipe.tasks.vision.drawing_utils": "knuckle.mediapipe.solutions.drawing_utils",
+    "mediapipe.tasks.vision.drawing_styles": "knuckle.mediapipe.solutions.drawing_styles",
+    "mediapipe.tasks.vision.core.image": "knuckle.mediapipe.tasks.image",
 }
 _MESSAGES = {
     "mediapipe.framework.formats.landmark_pb2": "knuckle.mediapipe.solutions.messages",
     "mediapipe.framework.formats.classification_pb2": "knuckle.mediapipe.solutions.messages",
 }
+# MediaPipe has the same modules a second time, under longer names.
+_SOLUTIONS |= {name.replace("mediapipe.", "mediapipe.python.", 1): ours for name, ours in _SOLUTIONS.items()}
+_TASKS |= {name.replace("mediapipe.tasks", "mediapipe.tasks.python", 1): ours for name, ours in _TASKS.items()}
 
 
 def install() -> None:
@@ -54,14 +50,14 @@ def install() -> None:
     if hasattr(mediapipe, "solutions"):
         return
     is_ours = mediapipe.__spec__ is not None and mediapipe.__spec__.origin == __name__
-    places = {**_SOLUTIONS, **_TASKS, **_MESSAGES} if is_ours else _SOLUTIONS
-    for name, source in places.items():
-        public = {k: v for k, v in vars(importlib.import_module(source)).items() if not k.startswith("__")}
-        vars(_module(name)).update(public)
+    sources = _SOLUTIONS | _TASKS | _MESSAGES if is_ours else _SOLUTIONS
+    for name, source in sources.items():
+        ours, theirs = vars(importlib.import_module(source)), vars(_module(name))
+        theirs.update((key, value) for key, value in ours.items() if not key.startswith("__"))
     if is_ours:
-        tasks, own = importlib.import_module("knuckle.mediapipe.tasks"), importlib.import_module("knuckle")
-        vars(mediapipe).update(Image=tasks.Image, ImageFormat=tasks.ImageFormat)
-        vars(mediapipe).update(__version__=f"0.10.21+knuckle.{own.__version__}")
+        tasks, knuckle = importlib.import_module("knuckle.mediapipe.tasks"), importlib.import_module("knuckle")
+        version = f"0.10.21+knuckle.{knuckle.__version__}"
+        vars(mediapipe).update(Image=tasks.Image, ImageFormat=tasks.ImageFormat, __version__=version)
 
 
 def _module(name: str) -> ModuleType:

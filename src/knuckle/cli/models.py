@@ -21,10 +21,10 @@ def list_bundles() -> None:
     """List all bundles and where they are."""
     for name, bundle in catalogue.available().items():
         shown = bundle or catalogue.BUNDLES[name]
-        place = "in the cache" if bundle else "not downloaded"
+        location = "in the cache" if bundle else "not downloaded"
         if name in catalogue.PACKAGED:
-            place = "in the package"
-        notes = ["default"] * (name == catalogue.DEFAULT) + [place, shown.licence]
+            location = "in the package"
+        notes = ["default"] * (name == catalogue.DEFAULT) + [location, shown.licence]
         click.echo(f"{name}: {', '.join(notes)}\n    {shown.source}")
 
 

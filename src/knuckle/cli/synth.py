@@ -101,13 +101,13 @@ def clips(out: Path, workers: int, backgrounds: Path | None, **options: Any) -> 
     from knuckle.synth.write.clips import ClipRecipe, write_clips
 
     recipe = ClipRecipe(backgrounds=str(backgrounds) if backgrounds else None, **options)
-    with _progress("clips", recipe.count) as (progress, bar):
+    with _ProgressBar("clips", recipe.count) as (progress, bar):
         written = write_clips(out, recipe, workers, lambda done: progress.advance(bar, done))
     for path in written:
         click.echo(path)
 
 
-class _progress:
+class _ProgressBar:
     """A progress bar if stderr is a terminal, else nothing."""
 
     def __init__(self, what: str, total: int) -> None:
@@ -144,7 +144,7 @@ def _write(
     if out is None:
         return
     start = time.perf_counter()
-    with _progress(product, recipe.count) as (progress, bar):
+    with _ProgressBar(product, recipe.count) as (progress, bar):
         manifest = write_shards(out, recipe, workers, lambda done: progress.advance(bar, done))
     seconds = time.perf_counter() - start
     totals = [sum(shard[name] for shard in manifest["shards"]) for name in ("samples", "hands")]
@@ -157,7 +157,7 @@ def _draw_sheet(recipe: Any, path: Path, count: int) -> None:
     from knuckle.synth.write.shards import samples_of
 
     pictures = []
-    with _progress("sheet", count) as (progress, bar):
+    with _ProgressBar("sheet", count) as (progress, bar):
         for sample in samples_of(recipe, range(count)):
             pictures.append(draw_labels(sample.image, sample.hands, zoom=1 if recipe.side > 300 else 2))
             progress.advance(bar, 1)

@@ -1,4 +1,4 @@
-"""Time limits that an ASGI application cannot set: request headers that never end, and responses that nobody reads.
+"""Time limits that an ASGI application cannot set: for request headers that never end, and responses that are not read.
 
 uvicorn's protocol classes are subclassed. Only methods of `asyncio.Protocol` are overridden, and the application tells
 when a request's header is complete, so this does not depend on uvicorn's internals.

@@ -75,6 +75,10 @@ class TokenBucket:
     def __init__(self, rate: float, burst: float, now_s: float) -> None:
         self.rate, self.burst, self.level, self.at_s = rate, burst, burst, now_s
 
+    def is_full(self, now_s: float) -> bool:
+        """Whether a whole burst may happen now."""
+        return self.level + (now_s - self.at_s) * self.rate >= self.burst
+
     def wait_s(self, now_s: float) -> float:
         """Take one token and return 0, or return the seconds until there is one."""
         self.level = min(self.burst, self.level + (now_s - self.at_s) * self.rate)
@@ -99,8 +103,8 @@ class RateLimiter:
             Refused: 429, the address sent too many.
         """
         now_s = time.monotonic()
-        if len(self.buckets) >= 1024:  # forget the buckets that are full again
-            self.buckets = {c: b for c, b in self.buckets.items() if b.level + (now_s - b.at_s) * b.rate < b.burst}
+        if len(self.buckets) >= 1024:  # forget addresses that may send a full burst again, as new ones may
+            self.buckets = {known: bucket for known, bucket in self.buckets.items() if not bucket.is_full(now_s)}
         bucket = self.buckets.setdefault(client, TokenBucket(self.rate, self.burst, now_s))
         if wait_s := bucket.wait_s(now_s):
             raise Refused(429, f"more than {self.rate:g} requests per second; slow down", wait_s)
@@ -172,4 +176,7 @@ def same_token(given: str, token: str) -> bool:
 def host_of(value: str) -> str:
     """The host name in a Host or Origin header, without scheme and port."""
     rest = value.rpartition("://")[2]
-    return rest[: rest.index("]") + 1] if rest.startswith("[") and "]" in rest else rest.partition(":")[0]
+    if rest.startswith("[") and "]" in rest:  # an IPv6 address, which contains colons
+        address, bracket, _ = rest.partition("]")
+        return address + bracket
+    return rest.partition(":")[0]
