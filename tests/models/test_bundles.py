@@ -93,8 +93,8 @@ def test_the_visibility_head_adds_one_output_and_changes_no_other(found: catalog
     assert hashlib.sha256(published.read_bytes()).hexdigest() == catalogue.BUNDLES[found.name].hand.sha256
     pictures = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
     ours, theirs = Session(found.hand_path, 1)(pictures), Session(published, 1)(pictures)
-    seen = ours.pop(found.hand_outputs["visibility"])
-    assert seen.shape == (2, 21) and ((seen > 0) & (seen < 1)).all()
+    visibility = ours.pop(found.hand_outputs["visibility"])
+    assert visibility.shape == (2, 21) and ((visibility > 0) & (visibility < 1)).all()
     assert ours.keys() == theirs.keys()
     for name, values in theirs.items():
         np.testing.assert_array_equal(ours[name], values)
@@ -253,19 +253,19 @@ def test_a_damaged_cache_is_never_used(cache: Path, offline: None, networks: Net
         assert not (cache / "mediapipe").exists()
 
 
-@pytest.mark.parametrize("said", ["false", 1, None])
-def test_a_second_look_is_true_or_false(tmp_path: Path, networks: Networks, said: object) -> None:
+@pytest.mark.parametrize("value", ["false", 1, None])
+def test_a_second_look_is_true_or_false(tmp_path: Path, networks: Networks, value: object) -> None:
     fields = json.loads(networks.bundle.to_json())
-    (tmp_path / "bundle.json").write_text(json.dumps({**fields, "second_look": said}))
+    (tmp_path / "bundle.json").write_text(json.dumps({**fields, "second_look": value}))
     with pytest.raises(BundleError, match="second_look must be true or false"):
         catalogue.open_folder(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["faint_palms", "min_palm_score", "min_presence"])
-@pytest.mark.parametrize("said", [-0.1, 1.5, "0.6", None, True])
-def test_thresholds_are_numbers_from_0_to_1(tmp_path: Path, networks: Networks, name: str, said: object) -> None:
+@pytest.mark.parametrize("value", [-0.1, 1.5, "0.6", None, True])
+def test_thresholds_are_numbers_from_0_to_1(tmp_path: Path, networks: Networks, name: str, value: object) -> None:
     fields = json.loads(networks.bundle.to_json())
-    (tmp_path / "bundle.json").write_text(json.dumps({**fields, name: said}))
+    (tmp_path / "bundle.json").write_text(json.dumps({**fields, name: value}))
     with pytest.raises(BundleError, match=rf"bundle\.json cannot be read: {name} must be a number from 0 to 1"):
         catalogue.open_folder(tmp_path)
 

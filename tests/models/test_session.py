@@ -125,7 +125,7 @@ def test_an_error_leaves_no_work_running(hand_file: Path) -> None:
             time.sleep(0.1)
             raise RuntimeError("broken")
 
-    session._engine.narrow = [Broken(), Slow()]  # type: ignore[union-attr,list-item]
+    session._engine.single_threaded = [Broken(), Slow()]  # type: ignore[union-attr,list-item]
     with pytest.raises(RuntimeError, match="broken"):
         session(PICTURES[:2])
     assert running == ["began", "ended"]

@@ -53,8 +53,8 @@ def test_the_reference_s_interfaces_leave_visibility_unset(networks: Networks) -
         assert {point.visibility for point in points[0]} == {None}
 
 
-def seen(hidden: list[int]) -> Hand:
-    """A hand of 300 pixels of which some joints are hidden."""
+def hiding(hidden: list[int]) -> Hand:
+    """A hand of 300 pixels with some hidden joints."""
     visibility = np.ones(21, np.float32)
     visibility[hidden] = 0.1
     return replace(make_hand(200, 360, 300), visibility=visibility)
@@ -67,25 +67,25 @@ def difference(one: Hand, other: Hand) -> np.ndarray:
 
 
 def test_a_fully_visible_hand_is_drawn_like_one_without_visibility() -> None:
-    assert difference(seen([]), replace(seen([]), visibility=None)).max() == 0
+    assert difference(hiding([]), replace(hiding([]), visibility=None)).max() == 0
 
 
 def test_hidden_joints_are_drawn_fainter_and_the_others_unchanged() -> None:
     hidden = list(FINGERS["ring"][1:])
-    hand = seen(hidden)
-    changed = difference(hand, seen([]))
+    hand = hiding(hidden)
+    changed = difference(hand, hiding([]))
     x, y = hand.landmarks[:, :2].round().astype(int).T
     assert (changed[y[hidden], x[hidden]] > 25).all()
     kept = [point for point in range(21) if point not in hidden]
     assert (changed[y[kept], x[kept]] == 0).all()
     empty = np.full((400, 400, 3), 120, np.uint8)
-    shades = [np.abs(draw_hands(empty, [one], labels=False).astype(int) - 120).sum() for one in (hand, seen([]))]
+    shades = [np.abs(draw_hands(empty, [one], labels=False).astype(int) - 120).sum() for one in (hand, hiding([]))]
     assert 0.7 * shades[1] < shades[0] < shades[1]  # fainter, and still there
 
 
-@pytest.mark.parametrize("place", [(200, 360), (-20, 100), (390, 30), (900, 900)])
-def test_hidden_landmarks_may_lie_anywhere(place: tuple[int, int]) -> None:
-    hand = replace(make_hand(*place, 300), visibility=np.zeros(21, np.float32))
+@pytest.mark.parametrize("centre", [(200, 360), (-20, 100), (390, 30), (900, 900)])
+def test_hidden_landmarks_may_lie_anywhere(centre: tuple[int, int]) -> None:
+    hand = replace(make_hand(*centre, 300), visibility=np.zeros(21, np.float32))
     picture = np.full((400, 400, 3), 120, np.uint8)
     drawn = draw_hands(picture, [hand], labels=False)
-    assert (drawn != picture).any() == (place != (900, 900)) and (picture == 120).all()
+    assert (drawn != picture).any() == (centre != (900, 900)) and (picture == 120).all()

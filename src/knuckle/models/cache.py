@@ -25,7 +25,7 @@ from knuckle.models.bundle import DESCRIPTION, TASK_MEMBERS, Bundle, NetworkFile
 
 logger = logging.getLogger("knuckle")
 
-# Whatever fetches is imported where it is used: most runs find their bundle in the cache.
+# The modules that download are imported where they are used: most runs find their bundle in the cache.
 TASK_URL = "https://storage.googleapis.com/mediapipe-models/hand_landmarker/hand_landmarker/float16/latest/hand_landmarker.task"
 WHEEL = "mediapipe==0.10.21"
 WHEEL_FOLDERS = {"palm": "mediapipe/modules/palm_detection", "hand": "mediapipe/modules/hand_landmark"}

@@ -62,7 +62,7 @@ BUNDLES = {
 def find(models: str | os.PathLike[str]) -> Bundle:
     """The bundle for a name, a folder or a `.task` file.
 
-    A string that is the name of a bundle means that bundle, also if a folder in the working directory has the same
+    A string that is the name of a bundle means that bundle, even if a folder in the working directory has the same
     name; write "./mediapipe" or give a `Path` for the folder. A known bundle is fetched if it is not in the cache.
 
     Raises:

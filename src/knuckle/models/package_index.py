@@ -1,4 +1,4 @@
-"""A wheel from the Python package index that pip or uv is configured for. Neither of the two is needed.
+"""A wheel from the Python package index that pip or uv is configured for. pip and uv need not be installed.
 
 Reads the simple index (PEP 503 and PEP 691).
 """
@@ -68,7 +68,7 @@ def download_wheel(requirement: str, folder: Path, environment: Mapping[str, str
 
 
 def configured_indexes(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Addresses of the package indexes to ask, the first first; empty if pip is told to use none.
+    """Addresses of the package indexes to ask, in order of priority; empty if pip is configured to use none.
 
     From PIP_INDEX_URL, UV_DEFAULT_INDEX or UV_INDEX_URL, else from pip's configuration files, else PyPI; then the
     extra indexes of all of these.

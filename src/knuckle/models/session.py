@@ -115,7 +115,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def fork_only_when_free(lock: Any) -> None:
-    """Let a fork wait until nobody holds this RLock; a forked process would wait for it forever.
+    """Let a fork wait until no thread holds this RLock: a forked process would wait for it forever.
 
     Where one lock is taken inside another one, register the inner one first.
     """
@@ -141,24 +141,27 @@ class LiteRt:
 
     def __init__(self, model: Path, threads: int) -> None:
         self.model, self.threads = model, threads
-        self.wide = _Interpreter(model, threads)
-        self.side = self.wide.side
-        self.narrow: list[_Interpreter] = []
+        self.all_threads = _Interpreter(model, threads)
+        self.side = self.all_threads.side
+        self.single_threaded: list[_Interpreter] = []
         self.workers = ThreadPoolExecutor(threads, thread_name_prefix="knuckle-engine")
 
     def run(self, pictures: Pictures) -> Outputs:
-        rounds = (pictures[i : i + self.threads] for i in range(0, len(pictures), self.threads))
-        parts = [part for at_once in rounds for part in self._round(at_once)]
-        return parts[0] if len(parts) == 1 else {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+        rows: list[Outputs] = []
+        for start in range(0, len(pictures), self.threads):
+            rows += self._run_together(pictures[start : start + self.threads])
+        return rows[0] if len(rows) == 1 else _joined(rows)
 
-    def _round(self, pictures: Pictures) -> list[Outputs]:
+    def _run_together(self, pictures: Pictures) -> list[Outputs]:
+        """Run on at most `threads` pictures at the same time."""
         if len(pictures) == 1:
-            return [self.wide.run(pictures[0])]
-        while len(self.narrow) < len(pictures):
-            self.narrow.append(_Interpreter(self.model, 1))
-        jobs = [self.workers.submit(n.run, p) for n, p in zip(self.narrow[1:], pictures[1:], strict=False)]
+            return [self.all_threads.run(pictures[0])]
+        while len(self.single_threaded) < len(pictures):
+            self.single_threaded.append(_Interpreter(self.model, 1))
+        # This thread takes the first picture itself.
+        jobs = [self.workers.submit(self.single_threaded[i].run, pictures[i]) for i in range(1, len(pictures))]
         try:
-            return [self.narrow[0].run(pictures[0]), *(job.result() for job in jobs)]
+            return [self.single_threaded[0].run(pictures[0]), *(job.result() for job in jobs)]
         except BaseException:
             wait(jobs)  # the next call uses the same interpreters
             raise
@@ -180,7 +183,7 @@ class _Interpreter:
         self.outputs = [(str(detail["name"]), int(detail["index"])) for detail in self.interpreter.get_output_details()]
 
     def run(self, picture: Pictures) -> Outputs:
-        # Writes into the input of the network; LiteRT allows no view of it when it is invoked.
+        # Do not keep a reference to the tensor: LiteRT refuses to run while one exists.
         np.multiply(picture, TO_UNIT, out=self.interpreter.tensor(self.entry)()[0])
         self.interpreter.invoke()
         return {name: self.interpreter.get_tensor(index) for name, index in self.outputs}
@@ -205,14 +208,15 @@ class LiteRtAccelerator:
         self.side = int(self.compiled.get_input_tensor_details(name)[signature["inputs"][0]]["shape"][1])
 
     def run(self, pictures: Pictures) -> Outputs:
-        rows = [self._run_one(picture) for picture in pictures]
-        return {name: np.concatenate([row[name] for row in rows]) for name in self.shapes}
+        return _joined([self._run_one(picture) for picture in pictures])
 
     def _run_one(self, picture: Pictures) -> Outputs:
         self.inputs[0].write(picture[None] * TO_UNIT)
         self.compiled.run_by_index(0, self.inputs, self.outputs)
-        buffers = zip(self.shapes.items(), self.outputs, strict=True)
-        return {name: buffer.read(math.prod(shape), np.float32).reshape(shape) for (name, shape), buffer in buffers}
+        found = {}
+        for buffer, (name, shape) in zip(self.outputs, self.shapes.items(), strict=True):
+            found[name] = buffer.read(math.prod(shape), np.float32).reshape(shape)
+        return found
 
 
 class OnnxRuntime:
@@ -241,8 +245,15 @@ class OnnxRuntime:
     def run(self, pictures: Pictures) -> Outputs:
         batch = pictures * TO_UNIT
         parts = [batch] if self.batched else [batch[i : i + 1] for i in range(len(batch))]
-        rows = [self.session.run(self.names, {self.input: part}) for part in parts]
-        return {name: np.concatenate(column) for name, column in zip(self.names, zip(*rows, strict=True), strict=True)}
+        return _joined([self._run_batch(part) for part in parts])
+
+    def _run_batch(self, batch: FloatArray) -> Outputs:
+        return dict(zip(self.names, self.session.run(self.names, {self.input: batch}), strict=True))
+
+
+def _joined(rows: list[Outputs]) -> Outputs:
+    """The outputs of several calls as those of one."""
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
 _stderr_lock = threading.RLock()
@@ -259,7 +270,7 @@ def quiet_stderr(unwanted: str) -> Iterator[None]:
         try:
             sys.stderr.flush()
             kept = os.dup(2)
-        except (OSError, ValueError, AttributeError):  # there is no usable descriptor (pythonw, some notebooks)
+        except (OSError, ValueError, AttributeError):  # stderr has no usable descriptor (pythonw, some notebooks)
             yield
             return
         os.dup2(caught.fileno(), 2)

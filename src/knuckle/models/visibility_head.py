@@ -106,12 +106,12 @@ def with_visibility(network: bytes, head: Head | None = None) -> bytes:
         raise BundleError(f"the head reads {head.first.shape[1]} features, the network has {wide}")
     hidden = add_tensor(schema, model, "visibility_hidden", (1, len(head.first)))
     logits = add_tensor(schema, model, "visibility_logits", (1, 21))
-    seen = add_tensor(schema, model, OUTPUT, (1, 21))
+    visibility = add_tensor(schema, model, OUTPUT, (1, 21))
     relu, plain = schema.ActivationFunctionType.RELU, schema.ActivationFunctionType.NONE
     _add_matrix(schema, model, features, head.first, head.first_bias, hidden, relu)
     _add_matrix(schema, model, hidden, head.second, head.second_bias, logits, plain)
-    add_operator(schema, model, schema.BuiltinOperator.LOGISTIC, [logits], seen)
-    graph.outputs = [*graph.outputs, seen]
+    add_operator(schema, model, schema.BuiltinOperator.LOGISTIC, [logits], visibility)
+    graph.outputs = [*graph.outputs, visibility]
     return packed(model)
 
 

@@ -18,9 +18,9 @@ from knuckle.pipeline.hand import MCP_JOINTS, STEADY, Candidate, roi_from_landma
 from knuckle.pipeline.smooth import CENTRE_BETA_HZ_PER_SPEED, Smoothed, SmoothedHand, one_euro, smooth_hand
 from knuckle.results import PALM_LANDMARKS, FloatArray, Hand, Palm
 
-# A hand is matched to a track within this many palm baselines of where it was expected, plus so many for each second
-# that it was not seen: a hand raised fast moved 8 baselines in a quarter of a second. A hand of the other handedness
-# gets no additional reach.
+# A hand is matched to a track if it is at most REACH palm baselines from where it was expected. REACH_PER_S is added
+# for each second without it: a hand raised fast moved 8 baselines in a quarter of a second. A hand of the other
+# handedness gets no additional reach.
 REACH = 2.0
 REACH_PER_S = 30.0
 # A hand of the other handedness counts as this many baselines further away.
@@ -43,7 +43,7 @@ class Track:
 
     Attributes:
         track_id: its number.
-        hand: the hand as last seen, not smoothed, with the handedness of that frame.
+        hand: the hand as last found, not smoothed, with the handedness of that frame.
         seen_s: time of that frame, seconds.
         velocity: (2,) velocity of its centre, image pixels per second.
         left: mean probability of "Left" over the last `VOTES` frames.
@@ -66,7 +66,7 @@ class Memory:
     """Everything that a tracker knows when a frame arrives.
 
     Attributes:
-        tracks: hands seen in the previous frame or lost recently, by id.
+        tracks: hands found in the previous frame or lost recently, by id.
         next_id: id of the next new hand.
         time_s: time of the previous frame, seconds.
         since_search: frames since the palm detector last ran.
@@ -83,7 +83,7 @@ class Memory:
 
     @property
     def held(self) -> list[Track]:
-        """Tracks that were seen in the previous frame."""
+        """Tracks that were found in the previous frame."""
         return [track for track in self.tracks if track.seen_s == self.time_s]
 
 

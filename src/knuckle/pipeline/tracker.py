@@ -113,7 +113,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
     """The tracking graph: image, time_s -> hands.
 
     Tracked hands are read first, in the regions that the previous frame predicts. The palm detector runs only when too
-    few are left; it finds a lost hand in the very frame that lost it.
+    few are left; a lost hand is searched for in the same frame.
     """
     options = networks.completed(options)
     hand_landmarks = networks.hand_landmarker(options).graph()
