@@ -38,14 +38,14 @@ export function toCsv(rows: readonly Row[], source: string): string {
   const start = rows[0]?.timeS ?? 0;
   const lines = [(palms ? PALM_COLUMNS : HAND_COLUMNS).join(",")];
   rows.forEach((row, frame) => {
-    const head = (kind: "hands" | "palms", place: number) =>
-      [FORMAT[kind], quoted(source), frame, rounded(row.timeS - start, 6), row.width, row.height, place].join(",");
-    row.hands?.forEach((hand, place) => {
-      if (!palms) lines.push(`${head("hands", place)},${handValues(hand)}`);
+    const head = (kind: "hands" | "palms", index: number) =>
+      [FORMAT[kind], quoted(source), frame, rounded(row.timeS - start, 6), row.width, row.height, index].join(",");
+    row.hands?.forEach((hand, index) => {
+      if (!palms) lines.push(`${head("hands", index)},${handValues(hand)}`);
     });
-    row.palms?.forEach((palm, place) => {
+    row.palms?.forEach((palm, index) => {
       const { box, keypoints, score } = palmToJson(palm);
-      lines.push(`${head("palms", place)},${[score, ...box, ...keypoints.flat()].join(",")}`);
+      lines.push(`${head("palms", index)},${[score, ...box, ...keypoints.flat()].join(",")}`);
     });
   });
   return `${lines.join("\r\n")}\r\n`;

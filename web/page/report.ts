@@ -81,7 +81,7 @@ function fill(body: HTMLTableSectionElement, rows: readonly (readonly string[])[
 
 /** Announces what is in view to screen readers, at most every `QUIET_MS`. */
 export class Announcer {
-  private said = "";
+  private announced = "";
   private wanted = "";
   private timer = 0;
 
@@ -95,10 +95,10 @@ export class Announcer {
     if (this.timer) return;
     this.timer = window.setTimeout(() => {
       this.timer = 0;
-      if (this.wanted === this.said) return;
-      this.said = this.wanted;
-      this.live.textContent = this.said;
-      this.picture.setAttribute("aria-label", this.said);
+      if (this.wanted === this.announced) return;
+      this.announced = this.wanted;
+      this.live.textContent = this.announced;
+      this.picture.setAttribute("aria-label", this.announced);
     }, QUIET_MS);
   }
 }

@@ -202,8 +202,8 @@ export class PlainRenderer implements Renderer {
     ctx.lineCap = "round";
     this.drawFloor(ctx, viewer, dark);
     const strokes = hands.flatMap((points) => {
-      const seen = Array.from({ length: 21 }, (_, i) => this.project(points.subarray(3 * i, 3 * i + 3), viewer));
-      return BONES.map(([a, b, colour]) => ({ from: seen[a], to: seen[b], colour: ink(colour, dark) }));
+      const projected = Array.from({ length: 21 }, (_, i) => this.project(points.subarray(3 * i, 3 * i + 3), viewer));
+      return BONES.map(([a, b, colour]) => ({ from: projected[a], to: projected[b], colour: ink(colour, dark) }));
     });
     strokes.sort((a, b) => b.from[2] + b.to[2] - a.from[2] - a.to[2]);
     for (const { from, to, colour } of strokes) {

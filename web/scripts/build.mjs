@@ -1,4 +1,4 @@
-// Builds the library into dist/: index.js (with core.js for pages that use no worker), worker.js, types and the runtime's
+// Builds the library into dist/: index.js (with local_tracker.js for pages that use no worker), worker.js, types and the runtime's
 // files. `npm run build:library`.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, renameSync, rmSync } from "node:fs";

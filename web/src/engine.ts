@@ -101,7 +101,7 @@ function loadOnce(wasm: string, threads: boolean, gpu: boolean): Promise<LiteRt>
 async function load(wasm: string, threads: boolean, gpu: boolean): Promise<LiteRt> {
   const threaded = `${wasm}litert_wasm_threaded_internal`;
   const plain = `${wasm}litert_wasm_${(await supportsFeature("relaxedSimd")) ? "internal" : "compat_internal"}`;
-  // Compiled while the script of the runtime is still loading; that would ask for it only later.
+  // Compiled while the script of the runtime is still loading, which would fetch it only afterwards.
   const compiled = compile(`${threads ? threaded : plain}.wasm`);
   // The runtime reads this global. Without it, a worker would look for the files beside its own script.
   const Module = {
@@ -126,7 +126,7 @@ async function compile(url: string): Promise<WebAssembly.Module> {
   return isNamed ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());
 }
 
-/** Hide the GPU while the runtime starts: it asks for one even if it shall not use it, and warns if there is none. */
+/** Hide the GPU while the runtime starts: it requests one even when told not to use it, and warns if there is none. */
 async function withoutGpu<T>(start: () => Promise<T>): Promise<T> {
   const { warn } = console;
   Object.defineProperty(navigator, "gpu", { value: undefined, configurable: true });

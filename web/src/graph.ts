@@ -1,6 +1,6 @@
 import { InputError } from "./errors.js";
 
-/** What an observer is told about one node in one call. */
+/** What an observer learns about one node in one call. */
 export interface Step {
   /** Names from the outermost graph to the node's output, as `["hand_tracking", "palms", …]`. */
   readonly path: readonly string[];
@@ -10,7 +10,7 @@ export interface Step {
   readonly skipped: boolean;
 }
 
-/** Is told about every node of every call, those of nested graphs first. */
+/** Called after every node of every call, for nodes of nested graphs first. */
 export type Observer = (step: Step) => void;
 
 /** One step of a graph. */

@@ -13,7 +13,7 @@ export interface TrackerOptions {
   /** The image is a mirror image, as selfie cameras show it; swaps left and right. */
   mirrored: boolean;
   /**
-   * While fewer than `maxHands` hands are tracked, run the palm detector every so many frames. null: about 5 times a
+   * While fewer than `maxHands` hands are tracked, run the palm detector every N frames. null: about 5 times a
    * second, and on every frame just after a hand came or went.
    */
   searchEvery: number | null;
@@ -25,7 +25,7 @@ export interface TrackerOptions {
   voteHandedness: boolean;
   /** When one hand was found twice, return it once. */
   removeDuplicates: boolean;
-  /** A lost hand keeps its id if it is found again within so many seconds. */
+  /** A lost hand keeps its id if it is found again within this many seconds. */
   rememberS: number;
   /** Angle of the line from the wrist to the middle finger's MCP that counts as upright when a palm is cut out. */
   uprightRad: number;

@@ -23,7 +23,7 @@ type Palms = readonly Palm[];
  * The tracking graph: image, time_s -> hands.
  *
  * Tracked hands are read first, in the regions that the previous frame predicts. The palm detector runs only when too few
- * are left; it finds a lost hand in the very frame that lost it.
+ * are left; a lost hand is searched for in the same frame.
  */
 export function handTracking(detector: PalmDetector, landmarker: HandLandmarker, options: CompleteOptions): Graph {
   const handLandmarks = landmarker.graph();

@@ -1,9 +1,9 @@
 import type { Models } from "./bundle.js";
-import type { About, Answer, Core, Request, Setup } from "./core.js";
 import type { Device, Engine } from "./engine.js";
 import { EngineError, InputError, receive } from "./errors.js";
 import { type Frame, frameOf, type RawImage } from "./frame.js";
 import type { Observer } from "./graph.js";
+import type { About, Answer, LocalTracker, Request, Setup } from "./local_tracker.js";
 import { type TrackerOptions, withChanges } from "./options.js";
 import type { Hand, Palm, Roi } from "./results.js";
 import type { FromWorker, ToWorker } from "./worker.js";
@@ -37,7 +37,7 @@ export interface CreateOptions extends Partial<TrackerOptions> {
   engine?: Device | Engine;
 }
 
-/** What answers requests: a worker, or a core in this thread. */
+/** What answers requests: a worker, or a `LocalTracker` in this thread. */
 interface Backend {
   readonly about: About;
   handle(request: Request, observe: Observer | null): Promise<Answer>;
@@ -56,7 +56,7 @@ interface Backend {
  * Calls take turns. If frames come faster than they are tracked, wait for `track` and then give it the newest frame.
  */
 export class HandTracker {
-  /** Is told about every node of every call, after the call. */
+  /** Called after each call, once for every node that it ran or skipped. */
   observe: Observer | null = null;
   private highestId = 0;
   private backend: Promise<Backend> | null = null;
@@ -164,15 +164,15 @@ export class HandTracker {
     const onBroken = () => {
       this.backend = null;
     };
-    const backend = this.worker ? await WorkerBackend.start(this.worker, setup, onBroken) : await startCore(setup);
+    const backend = this.worker ? await WorkerBackend.start(this.worker, setup, onBroken) : await startHere(setup);
     this.about = backend.about;
     return backend;
   }
 }
 
-async function startCore(setup: Setup): Promise<Core> {
-  const { Core } = await import("./core.js");
-  return Core.create(setup);
+async function startHere(setup: Setup): Promise<LocalTracker> {
+  const { LocalTracker } = await import("./local_tracker.js");
+  return LocalTracker.create(setup);
 }
 
 /** A worker, and the calls that wait for its answers. */

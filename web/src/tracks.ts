@@ -23,7 +23,7 @@ type Vector = readonly [number, number];
 /** One hand through time. */
 export interface Track {
   readonly trackId: number;
-  /** The hand as last seen, not smoothed, with the handedness of that frame. */
+  /** The hand as last found, not smoothed, with the handedness of that frame. */
   readonly hand: Hand;
   /** Time of that frame. */
   readonly seenS: number;
@@ -39,7 +39,7 @@ export interface Track {
 
 /** Everything that a tracker knows when a frame arrives. */
 export interface Memory {
-  /** Hands seen in the previous frame or lost recently, by id. */
+  /** Hands found in the previous frame or lost recently, by id. */
   readonly tracks: readonly Track[];
   readonly nextId: number;
   /** Time of the previous frame. */
@@ -60,7 +60,7 @@ export const NO_MEMORY: Memory = {
   changedS: -Infinity,
 };
 
-/** Tracks that were seen in the previous frame. */
+/** Tracks that were found in the previous frame. */
 export function held(memory: Memory): Track[] {
   return memory.tracks.filter((track) => track.seenS === memory.timeS);
 }

@@ -1,7 +1,8 @@
-/** The worker of `HandTracker`: one core that answers messages. */
-import { Core, type Request, type Setup } from "./core.js";
+/** The worker of `HandTracker`: one `LocalTracker` that answers messages. */
+
 import { EngineError, type SentError, send } from "./errors.js";
 import type { Step } from "./graph.js";
+import { LocalTracker, type Request, type Setup } from "./local_tracker.js";
 
 /** Messages of the page: the setup first, then requests. */
 export type ToWorker =
@@ -19,7 +20,7 @@ interface WorkerScope {
 }
 
 const scope = self as unknown as WorkerScope;
-let core: Core | null = null;
+let tracker: LocalTracker | null = null;
 
 scope.onmessage = async ({ data }) => {
   try {
@@ -32,12 +33,12 @@ scope.onmessage = async ({ data }) => {
 async function answer(message: ToWorker): Promise<FromWorker> {
   if ("setup" in message) {
     limitPool(message.setup.threads);
-    core = await Core.create(message.setup);
-    return { id: message.id, value: core.about, steps: [] };
+    tracker = await LocalTracker.create(message.setup);
+    return { id: message.id, value: tracker.about, steps: [] };
   }
-  if (!core) throw new EngineError("the tracker has not been started");
+  if (!tracker) throw new EngineError("the tracker has not been started");
   const steps: Step[] = [];
-  const value = await core.handle(message.request, message.observe ? (step) => steps.push(step) : null);
+  const value = await tracker.handle(message.request, message.observe ? (step) => steps.push(step) : null);
   return { id: message.id, value, steps };
 }
 

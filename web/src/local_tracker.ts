@@ -1,4 +1,4 @@
-/** The tracker itself, without threads: `HandTracker` runs it in the page or in a worker. */
+/** The tracker itself, as `HandTracker` runs it: in a worker, or in the page's own thread. */
 import { loadBundle, type Models } from "./bundle.js";
 import { FRAME_S } from "./constants.js";
 import { type Device, devicesOf, type Engine, openLiteRt, unload } from "./engine.js";
@@ -12,7 +12,7 @@ import { handDetection, handTracking } from "./pipeline.js";
 import type { Hand, Palm, Roi } from "./results.js";
 import { NO_MEMORY } from "./tracks.js";
 
-/** The arguments of a core. All of them can be sent to a worker, except an engine of the caller's own. */
+/** The arguments of a `LocalTracker`. All of them can be sent to a worker, except an engine of the caller's own. */
 export interface Setup {
   readonly models: Models;
   readonly options: TrackerOptions;
@@ -23,13 +23,13 @@ export interface Setup {
   readonly nextId: number;
 }
 
-/** What a core reports about itself. */
+/** What a tracker reports about itself. */
 export interface About {
   readonly device: string;
   readonly threads: number;
 }
 
-/** The requests that a core answers. */
+/** The requests that a `LocalTracker` answers. */
 export type Request =
   | { readonly kind: "track"; readonly frame: Frame; readonly timeS: number | null }
   | { readonly kind: "detect" | "detectPalms"; readonly frame: Frame }
@@ -44,7 +44,11 @@ interface Networks {
   readonly hand: Awaited<ReturnType<Engine["open"]>>;
 }
 
-export class Core {
+/**
+ * Runs the networks and keeps the memory of one tracker, in the thread that it was created in. `worker.ts` wraps it for a
+ * worker; `HandTracker` uses it directly if there is no worker.
+ */
+export class LocalTracker {
   private readonly reader = new FrameReader();
   private turn: Promise<unknown> = Promise.resolve();
   private timeS = -Infinity;
@@ -64,7 +68,7 @@ export class Core {
   }
 
   /** @throws BundleError, EngineError */
-  static async create({ models, options, wasm, threads, engine: wanted, nextId }: Setup): Promise<Core> {
+  static async create({ models, options, wasm, threads, engine: wanted, nextId }: Setup): Promise<LocalTracker> {
     const loading = loadBundle(models);
     loading.catch(() => {}); // errors are thrown where it is awaited, below
     const devices = typeof wanted === "string" ? await devicesOf(wanted) : [wanted];
@@ -77,7 +81,7 @@ export class Core {
           throw new BundleError(
             `expected networks of ${bundle.palmSide} and ${bundle.handSide} px, got ${palm.side} and ${hand.side} px`,
           );
-        return new Core({ palm, hand }, engine, bundle, options, nextId);
+        return new LocalTracker({ palm, hand }, engine, bundle, options, nextId);
       } catch (error) {
         if (!(error instanceof EngineError) || i === devices.length - 1) throw error;
         await unload(); // "auto" continues with the next device; `about` says which one it is
