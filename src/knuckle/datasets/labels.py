@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.metrics import palm_size
 from knuckle.results import PALM_LANDMARKS, FloatArray, Palm
 
 LabelledBy = Literal["people", "mediapipe", "renderer", "nobody"]
@@ -69,10 +70,8 @@ class LabelledHand:
 
     @property
     def palm_size(self) -> float:
-        """Distance from the wrist to the middle finger's MCP joint in pixels; NaN if one of them has no label."""
-        if self.landmarks is None:
-            return float("nan")
-        return float(np.hypot(*(self.landmarks[9, :2] - self.landmarks[0, :2])))
+        """`metrics.palm_size` in pixels; NaN if the wrist or the middle finger's MCP has no label."""
+        return float("nan") if self.landmarks is None else float(palm_size(self.landmarks))
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,9 @@ MM_PER_M = 1000.0
 def palm_size(landmarks: npt.ArrayLike) -> FloatArray:
     """Distance of the wrist and the middle finger's MCP joint in the image, (…,): the unit of the errors below.
 
-    Zhang et al. (2020), "MediaPipe Hands: on-device real-time hand tracking", section 4. NaN if one has no label.
+    Zhang et al. (2020), "MediaPipe Hands: on-device real-time hand tracking", section 4. NaN if one has no label. The
+    tracker and the training use other sizes of a palm, which stay large when the fingers point at the camera: see
+    "palm size" in docs/glossary.md.
 
     Args:
         landmarks: (…, 21, 2 or more) pixels.

@@ -11,6 +11,7 @@ import numpy as np
 from knuckle.datasets.labels import LabelledHand
 from knuckle.geometry import iou
 from knuckle.images import Image
+from knuckle.metrics import palm_size
 from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.pipeline.tracker import HandTracker
 from knuckle.results import PALM_LANDMARKS, FloatArray, Frame, Hand, Roi
@@ -64,8 +65,7 @@ def read_with_agreement(image: Image, roi: Roi, landmarker: HandLandmarker, rule
     median = np.median(points, axis=0).astype(np.float32)
     compared = PALM if rule.palm_only else list(range(21))
     away = np.linalg.norm(points[:, compared, :2] - median[compared, :2], axis=2)
-    palm_length = float(np.hypot(*(median[9] - median[0])[:2]))
-    unit = _palm_span(median) if rule.palm_only else max(palm_length, LEAST_PALM * roi.size)
+    unit = palm_span(median) if rule.palm_only else max(float(palm_size(median)), LEAST_PALM * roi.size)
     if np.median(away) > rule.typical * unit or np.median(away, axis=0).max() > rule.worst * unit:
         return None
     world = np.median(np.stack([hand.world for hand in found]), axis=0).astype(np.float32)
@@ -85,8 +85,12 @@ def views_of(roi: Roi) -> list[Roi]:
     return views
 
 
-def _palm_span(points: FloatArray) -> float:
-    """The longer side of the box around the points of the palm, pixels."""
+def palm_span(points: FloatArray) -> float:
+    """The longer side of the upright box around the seven points of a palm, pixels.
+
+    Palms are compared by their seven points, so this is their unit. Unlike `metrics.palm_size` it stays large when the
+    fingers point at the camera.
+    """
     return float(np.ptp(points[PALM, :2], axis=0).max())
 
 
@@ -120,19 +124,21 @@ def track_both_ways(frames: Sequence[Frame], models: str, hands: int) -> list[tu
     return list(zip(before, after[::-1], strict=True))
 
 
-def merge_directions(forwards: Sequence[Hand], backwards: Sequence[Hand], most: float = 0.15) -> list[LabelledHand]:
+def merge_directions(
+    forwards: Sequence[Hand], backwards: Sequence[Hand], max_distance: float = 0.15
+) -> list[LabelledHand]:
     """The labels of one frame, from a tracker that runs forwards through a clip and one that runs backwards.
 
     Where both agree on a palm, the mean of both hands is the label. The other hands become boxes.
 
     Args:
-        most: mean distance of the points of two palms that agree, in palm sides, at most.
+        max_distance: largest mean distance between the points of two palms that agree, in palm spans.
     """
     known: list[LabelledHand] = []
     left, alone = list(backwards), []
     for hand in forwards:
         near = min(left, key=lambda other: palm_distance(hand, other), default=None)
-        if near is None or palm_distance(hand, near) > most:
+        if near is None or palm_distance(hand, near) > max_distance:
             alone.append(hand)
             continue
         left.remove(near)
@@ -146,12 +152,12 @@ def merge_directions(forwards: Sequence[Hand], backwards: Sequence[Hand], most: 
     return known + list(map(box_only, boxes))
 
 
-def overlaps(box: FloatArray, boxes: Sequence[FloatArray], least: float = SAME_HAND) -> bool:
-    """Whether a box overlaps one of some others by an IoU of at least `least`."""
-    return bool(boxes) and bool(iou(box, np.stack(boxes)).max() >= least)
+def overlaps(box: FloatArray, boxes: Sequence[FloatArray], min_iou: float = SAME_HAND) -> bool:
+    """Whether a box overlaps one of some others by an IoU of at least `min_iou`."""
+    return bool(boxes) and bool(iou(box, np.stack(boxes)).max() >= min_iou)
 
 
 def palm_distance(hand: Hand, other: Hand) -> float:
-    """The mean distance between the points of two palms, in sides of the first one."""
+    """The mean distance between the points of two palms, in spans of the first one."""
     palm, others = hand.landmarks_raw[PALM, :2], other.landmarks_raw[PALM, :2]
-    return float(np.linalg.norm(palm - others, axis=1).mean()) / max(_palm_span(hand.landmarks_raw), 1.0)
+    return float(np.linalg.norm(palm - others, axis=1).mean()) / max(palm_span(hand.landmarks_raw), 1.0)

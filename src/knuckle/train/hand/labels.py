@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.geometry import apply
+from knuckle.metrics import palm_size
 from knuckle.pipeline.hand import Z_SCALE, roi_from_landmarks
 from knuckle.results import FINGERTIPS, FloatArray, Roi
 from knuckle.train.augment import world_in_crop
@@ -102,7 +103,7 @@ def labels_in_crop(
     if hand.landmarks.shape[1] == 3 and np.isfinite(hand.landmarks[:, 2]).all():
         out["landmarks"][:, 2] = hand.landmarks[:, 2] * (side / roi.size) * Z_SCALE
         out["z_weight"] = out["landmark_weight"].copy()
-    out["palm_size"] = scalar(max(_palm_size(xy, known), LEAST_PALM * side))
+    out["palm_size"] = scalar(max(error_unit_px(xy, known), LEAST_PALM * side))
     if hand.world is not None and np.isfinite(hand.world).all():
         out["world"] = world_in_crop(hand.world, roi, mirrored).astype(np.float32)
         out["world_weight"] = scalar(1)
@@ -131,12 +132,19 @@ def _visible_share(hand: LabelledHand, inside: Flags) -> float:
     return float((codes == Visibility.VISIBLE).mean()) if len(codes) else 1.0
 
 
-def _palm_size(xy: FloatArray, known: Flags) -> float:
-    """Distance from the wrist to the middle MCP; for palms seen edge-on 0.7 times the span of all palm points."""
+def error_unit_px(xy: FloatArray, known: Flags) -> float:
+    """What training divides errors by: the palm size, but at least 0.7 times the span of the wrist and the finger MCPs.
+
+    When the fingers point at the camera, the palm size (`metrics.palm_size`) is nearly 0, and the errors of such a hand
+    would outweigh all others.
+
+    Args:
+        xy: (21, 2) crop pixels. known: (21,) which of them are labelled.
+    """
     points = xy[PALM_POINTS][known[PALM_POINTS]]
     span = float(np.ptp(points, axis=0).max()) if len(points) > 1 else 0.0
-    direct = float(np.hypot(*(xy[9] - xy[0]))) if known[0] and known[9] else 0.0
-    return max(direct, 0.7 * span)
+    length = float(palm_size(xy)) if known[0] and known[9] else 0.0
+    return max(length, 0.7 * span)
 
 
 def scalar(value: float) -> FloatArray:
