@@ -12,7 +12,7 @@ from typing import Any
 
 import knuckle
 from knuckle.errors import InputError
-from knuckle.evaluate import external, worker
+from knuckle.evaluate.external import process, reference, worker
 from knuckle.graph import Step
 from knuckle.images import Image
 from knuckle.pipeline.options import TrackerOptions
@@ -126,14 +126,14 @@ def reference_tracker(name: str, python: str | Path | None = None) -> TrackerUnd
         InputError: there is no reference of that name.
         EngineError: the package cannot be installed or started.
     """
-    if name not in external.COMPLEXITY:
-        raise InputError(f"there is no reference {name!r}; there are {', '.join(external.COMPLEXITY)}")
-    target = external.reference_target(name, MIN_PALM_SCORE)
-    home = python or external.reference_python()
-    code = _sha256(external.HERE / "mediapipe_hands.py", external.HERE / "worker.py")
-    identity = {"package": external.PACKAGE, "complexity": external.COMPLEXITY[name], "code": code}
-    shown = f"reference {external.PACKAGE.partition('==')[2]}{name.removeprefix('mediapipe').replace('-', ' ')}"
-    return TrackerUnderTest(shown, identity, functools.partial(external.elsewhere, home, target))
+    if name not in reference.COMPLEXITY:
+        raise InputError(f"there is no reference {name!r}; there are {', '.join(reference.COMPLEXITY)}")
+    target = reference.reference_target(name, MIN_PALM_SCORE)
+    home = python or reference.reference_python()
+    code = _sha256(reference.SCRIPT, process.WORKER)
+    identity = {"package": reference.PACKAGE, "complexity": reference.COMPLEXITY[name], "code": code}
+    shown = f"reference {reference.PACKAGE.partition('==')[2]}{name.removeprefix('mediapipe').replace('-', ' ')}"
+    return TrackerUnderTest(shown, identity, functools.partial(process.elsewhere, home, target))
 
 
 def _detect(networks: Networks, options: TrackerOptions) -> Ask:
