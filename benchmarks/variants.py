@@ -35,11 +35,11 @@ from knuckle.images import Image
 from knuckle.metrics import bootstrap_ratio, bootstrap_ratio_difference, iou_matrix, match
 from knuckle.models.session import Pictures
 from knuckle.pipeline.hand import PIP_JOINTS
-from knuckle.pipeline.memory import follow, tracked_candidates
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import PalmDetector
 from knuckle.pipeline.smooth import BETA_HZ_PER_SPEED
 from knuckle.pipeline.tracker import Networks
+from knuckle.pipeline.tracks import tracked_candidates, update_tracks
 
 CLIPS = ("still_hand", "moving_hand", "ti1k_clips", "asl_clips")
 PHOTOS = ("ti1k", "subhih", "lebanese_gestures", "asl_letters", "office_no_hands")
@@ -79,13 +79,13 @@ def candidates_with(**parameters: Any) -> Mapping[str, Callable[..., Any]]:
     return {"tracked_candidates": partial(tracked_candidates, predict_motion=True, **parameters)}
 
 
-ALIKE = partial(follow, remember_s=TrackerOptions().remember_s, centre_beta=BETA_HZ_PER_SPEED)
+ALIKE = partial(update_tracks, remember_s=TrackerOptions().remember_s, centre_beta=BETA_HZ_PER_SPEED)
 TRACKING = (
     Variant("default"),
     Variant("PIP joints", functions=candidates_with(joints=PIP_JOINTS)),
     Variant("no motion", {"predict_motion": False}),
-    Variant("all motion", functions=candidates_with(calm_per_s=0.0)),
-    Variant("motion above 3", functions=candidates_with(calm_per_s=3.0)),
+    Variant("all motion", functions=candidates_with(noise_speed_per_s=0.0)),
+    Variant("motion above 3", functions=candidates_with(noise_speed_per_s=3.0)),
     Variant("no filter", {"smooth": False}),
     Variant("centre filtered like points", functions={"next_memory": ALIKE}),
     Variant("every frame searched", {"search_every": 1}),

@@ -16,7 +16,7 @@ from typing import Any
 from knuckle import results
 from knuckle.media import columns as tables
 from knuckle.models import bundle, catalogue
-from knuckle.pipeline import hand, memory, options, palm, smooth, tracker
+from knuckle.pipeline import hand, options, palm, smooth, tracker, tracks
 
 WEB = Path(__file__).resolve().parents[1] / "web"
 TARGET = WEB / "src" / "constants.ts"
@@ -28,13 +28,21 @@ SHARED = (
     (palm, "UPRIGHT_RAD", "Angle of the line from the wrist to the middle finger's MCP that counts as upright."),
     (hand, "Z_SCALE", "Scale of the landmark network's z relative to its x and y."),
     (hand, "STEADY", "Landmarks that move little when fingers bend."),
-    (memory, "REACH", "Distance within which a hand is the one of the previous frame, in palm baselines."),
-    (memory, "REACH_PER_S", "By how much that distance grows for each second that the hand was not seen."),
-    (memory, "WRONG_SIDE", "A hand of the other handedness counts as this many palm baselines further away."),
-    (memory, "VOTES", "The handedness of a track is the mean over about this many frames."),
-    (memory, "CALM_PER_S", "Motion below this many palm baselines per second is noise."),
-    (memory, "COAST_S", "A lost hand is expected to keep moving for this long."),
-    (memory, "SLOWEST_S", "Hands in frames further apart than this are not matched."),
+    (tracks, "MATCH_DISTANCE", "Distance within which a hand is the one of the previous frame, in palm baselines."),
+    (tracks, "MATCH_DISTANCE_PER_S", "By how much that distance grows for each second that the hand was not seen."),
+    (
+        tracks,
+        "OTHER_HANDEDNESS_PENALTY",
+        "Added to the distance of a hand of the other handedness, palm baselines.",
+    ),
+    (tracks, "VOTES", "The handedness of a track is the mean over about this many frames."),
+    (tracks, "NOISE_SPEED_PER_S", "Motion below this many palm baselines per second is noise."),
+    (tracks, "EXTRAPOLATE_S", "A lost hand is expected to keep moving for this long."),
+    (
+        tracks,
+        "MIN_MATCH_S",
+        "A hand of the previous frame can be matched for at least this long.",
+    ),
     (results, "PALM_LANDMARKS", "The hand landmarks that are the palm detector's key points."),
     (smooth, "MIN_CUTOFF_HZ", "One-Euro filter: cutoff for a still hand."),
     (smooth, "BETA_HZ_PER_SPEED", "One-Euro filter: rise of the cutoff with speed, in hand sizes per second."),
@@ -43,8 +51,12 @@ SHARED = (
     (tracker, "SEARCHES_PER_S", "Searches per second while fewer than `maxHands` hands are tracked."),
     (tracker, "FRAME_S", "Time between frames if the caller gives none."),
     (tracker, "EAGER_S", "Every frame is searched for this long after a hand came or went."),
-    (tracker, "TRIES", "Where faint palms are tried: palms tried per hand that there is room for."),
-    (tracker, "FAINT_PRESENCE", "A hand that a faint palm led to needs a presence above this."),
+    (
+        tracker,
+        "TRIED_PALMS_PER_SLOT",
+        "With faint palms: palms tried per hand below `maxHands`.",
+    ),
+    (tracker, "FAINT_PRESENCE", "A hand found from a faint palm needs a presence above this."),
     (bundle, "TASK_MEMBERS", "The networks inside a `.task` file."),
     (results, "PALM_KEYPOINTS", "The palm detector's seven key points in order."),
     (results, "PALM_CONNECTIONS", "Lines of the palm as pairs of landmarks."),

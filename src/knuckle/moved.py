@@ -37,7 +37,7 @@ MOVED = {
     "knuckle.sources": "knuckle.media.sources",
     "knuckle.tables": "knuckle.media.columns",
     "knuckle.tracker": "knuckle.pipeline.tracker",
-    "knuckle.tracks": "knuckle.pipeline.memory",
+    "knuckle.tracks": "knuckle.pipeline.tracks",
     "knuckle.train.data": "knuckle.train.hand.data",
     "knuckle.train.landmarks": "knuckle.train.hand.task",
     "knuckle.train.palm_data": "knuckle.train.palm.data",

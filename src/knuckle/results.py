@@ -153,7 +153,7 @@ class Hand:
         handedness_score: confidence in the handedness, 0.5..1.
         presence: confidence that the crop holds a hand, 0..1.
         roi: the region of the image that the landmarks were read from.
-        palm_score: score of the palm that led to this hand; None if the caller gave the region.
+        palm_score: score of the palm from which this hand was found; None if the caller gave the region.
         track_id: 1, 2, 3, …: the number of the same hand throughout a video; None for single images.
         visibility: (21,) probability that each landmark is visible, or None if the network has no such output.
         landmarks_raw: `landmarks` before smoothing; the same array if nothing was smoothed.

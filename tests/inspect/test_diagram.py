@@ -178,7 +178,7 @@ def test_costs_of_a_graph_used_twice_are_added_up() -> None:
 
 def test_the_command_shows_each_graph_and_writes_files(tmp_path: Path) -> None:
     shown = run("graph").stdout
-    assert shown.startswith("main() -> keep_going\n") and "too_few(memory, kept_hands, time_s)" in shown
+    assert shown.startswith("main() -> keep_going\n") and "should_search(memory, kept_hands, time_s)" in shown
     assert run("graph", "hand_detection").stdout.startswith("hand_detection(image) -> hands")
     assert run("graph", "--out", tmp_path / "new" / "g.html").returncode == 0
     assert (tmp_path / "new" / "g.html").read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -13,25 +13,25 @@ export const Z_SCALE = 0.4;
 export const STEADY = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18] as const;
 
 /** Distance within which a hand is the one of the previous frame, in palm baselines. */
-export const REACH = 2.0;
+export const MATCH_DISTANCE = 2.0;
 
 /** By how much that distance grows for each second that the hand was not seen. */
-export const REACH_PER_S = 30.0;
+export const MATCH_DISTANCE_PER_S = 30.0;
 
-/** A hand of the other handedness counts as this many palm baselines further away. */
-export const WRONG_SIDE = 1.5;
+/** Added to the distance of a hand of the other handedness, palm baselines. */
+export const OTHER_HANDEDNESS_PENALTY = 1.5;
 
 /** The handedness of a track is the mean over about this many frames. */
 export const VOTES = 30;
 
 /** Motion below this many palm baselines per second is noise. */
-export const CALM_PER_S = 1.5;
+export const NOISE_SPEED_PER_S = 1.5;
 
 /** A lost hand is expected to keep moving for this long. */
-export const COAST_S = 0.1;
+export const EXTRAPOLATE_S = 0.1;
 
-/** Hands in frames further apart than this are not matched. */
-export const SLOWEST_S = 1.0;
+/** A hand of the previous frame can be matched for at least this long. */
+export const MIN_MATCH_S = 1.0;
 
 /** The hand landmarks that are the palm detector's key points. */
 export const PALM_LANDMARKS = [0, 5, 9, 13, 17, 1, 2] as const;
@@ -57,10 +57,10 @@ export const FRAME_S = 0.03333333333333333;
 /** Every frame is searched for this long after a hand came or went. */
 export const EAGER_S = 0.2;
 
-/** Where faint palms are tried: palms tried per hand that there is room for. */
-export const TRIES = 2;
+/** With faint palms: palms tried per hand below `maxHands`. */
+export const TRIED_PALMS_PER_SLOT = 2;
 
-/** A hand that a faint palm led to needs a presence above this. */
+/** A hand found from a faint palm needs a presence above this. */
 export const FAINT_PRESENCE = 0.9;
 
 /** The networks inside a `.task` file. */

@@ -29,7 +29,7 @@ export interface TrackerOptions {
   rememberS: number;
   /** Angle of the line from the wrist to the middle finger's MCP that counts as upright when a palm is cut out. */
   uprightRad: number;
-  /** Read a hand that its palm led to a second time, in the region of its own landmarks. null: what the bundle says. */
+  /** Run the landmark network twice on new hands, the second time in the region of their landmarks. null: what the bundle says. */
   secondLook: boolean | null;
   /**
    * When searching, also try palms that score at least `faintPalms * minPalmScore`, 0..1, and keep those that the

@@ -1,18 +1,18 @@
 /** The pipeline written out: the graph that tracks hands through a video, and the one for single images. */
-import { EAGER_S, FAINT_PRESENCE, FRAME_S, SEARCHES_PER_S, TRIES } from "./constants.js";
+import { EAGER_S, FAINT_PRESENCE, FRAME_S, SEARCHES_PER_S, TRIED_PALMS_PER_SLOT } from "./constants.js";
 import { Graph } from "./graph.js";
 import { type Candidate, type HandLandmarker, roiFromLandmarks } from "./hand.js";
 import type { CompleteOptions } from "./options.js";
 import { type PalmDetector, roiFromPalm } from "./palm.js";
 import type { Hand, Palm } from "./results.js";
 import {
-  follow,
+  currentHands,
   held,
   isPalmOf,
   type Memory,
   NO_MEMORY,
   trackedCandidates,
-  visibleHands,
+  updateTracks,
   withoutDuplicates,
 } from "./tracks.js";
 
@@ -49,7 +49,7 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
         when: "tracked_hands",
       },
       {
-        run: (memory: Memory, kept: Hands, timeS: number) => tooFew(memory, kept, timeS, options),
+        run: (memory: Memory, kept: Hands, timeS: number) => shouldSearch(memory, kept, timeS, options),
         inputs: ["memory", "kept_hands", "time_s"],
         output: "search",
       },
@@ -74,12 +74,12 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
       },
       {
         run: (memory: Memory, hands: Hands, searched: boolean, timeS: number) =>
-          follow(memory, hands, searched, timeS, options.rememberS),
+          updateTracks(memory, hands, searched, timeS, options.rememberS),
         inputs: ["memory", "unique_hands", "search", "time_s"],
         output: "next_memory",
       },
       {
-        run: (memory: Memory) => visibleHands(memory, options.smooth, options.voteHandedness),
+        run: (memory: Memory) => currentHands(memory, options.smooth, options.voteHandedness),
         inputs: ["next_memory"],
         output: "hands",
       },
@@ -121,7 +121,7 @@ function palmsToTry(detector: PalmDetector, options: CompleteOptions): Graph {
 }
 
 /**
- * The subgraph that decides which of the hands that palms led to are returned: image, found_hands -> hands.
+ * The subgraph that decides which newly found hands to keep: image, found_hands -> hands.
  *
  * With `secondLook` each hand is read again, in the region of its own landmarks, which fits better than the region of its
  * palm. A hand whose palm scored less than `minPalmScore` needs a presence above `FAINT_PRESENCE`.
@@ -165,7 +165,7 @@ function accept(hands: Hands, options: CompleteOptions): Hand[] {
  * Hands come and go together, and a hand that was just lost is usually still there. So by default every frame is searched
  * for `EAGER_S` after a hand came or went.
  */
-export function tooFew(memory: Memory, kept: Hands, timeS: number, options: CompleteOptions): boolean {
+export function shouldSearch(memory: Memory, kept: Hands, timeS: number, options: CompleteOptions): boolean {
   if (kept.length >= options.maxHands) return false;
   if (kept.length < Math.max(1, held(memory).length)) return true;
   if (options.searchEvery !== null) return memory.sinceSearch >= options.searchEvery;
@@ -174,12 +174,12 @@ export function tooFew(memory: Memory, kept: Hands, timeS: number, options: Comp
 
 /**
  * Regions of the best palms that do not belong to a tracked hand: as many as there is room for. Where faint palms are
- * tried, most of which are false positives, `TRIES` times as many.
+ * tried, most of which are false positives, `TRIED_PALMS_PER_SLOT` times as many.
  */
 export function newCandidates(palms: Palms, kept: Hands, options: CompleteOptions): Candidate[] {
   const fresh = palms.filter((palm) => !kept.some((hand) => isPalmOf(palm, hand)));
   const room = Math.max(options.maxHands - kept.length, 0);
-  const tried = fresh.slice(0, options.faintPalms < 1 ? TRIES * room : room);
+  const tried = fresh.slice(0, options.faintPalms < 1 ? TRIED_PALMS_PER_SLOT * room : room);
   return tried.map((palm) => ({ roi: roiFromPalm(palm, options.uprightRad), palmScore: palm.score }));
 }
 

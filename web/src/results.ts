@@ -48,7 +48,7 @@ export interface Hand {
   readonly presence: number;
   /** The region of the image that the landmarks were read from. */
   readonly roi: Roi;
-  /** Score of the palm that led to this hand; null if the caller gave the region. */
+  /** Score of the palm from which this hand was found; null if the caller gave the region. */
   readonly palmScore: number | null;
   /** 1, 2, 3, …: the number of the same hand throughout a video; null for single images. */
   readonly trackId: number | null;

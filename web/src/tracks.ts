@@ -3,15 +3,15 @@
  * memory to the next.
  */
 import {
-  CALM_PER_S,
-  COAST_S,
+  EXTRAPOLATE_S,
+  MATCH_DISTANCE,
+  MATCH_DISTANCE_PER_S,
+  MIN_MATCH_S,
+  NOISE_SPEED_PER_S,
+  OTHER_HANDEDNESS_PENALTY,
   PALM_LANDMARKS,
-  REACH,
-  REACH_PER_S,
-  SLOWEST_S,
   STEADY,
   VOTES,
-  WRONG_SIDE,
 } from "./constants.js";
 import { iou } from "./geometry.js";
 import { type Candidate, roiFromLandmarks } from "./hand.js";
@@ -72,13 +72,13 @@ export function trackedCandidates(memory: Memory, timeS: number, predictMotion: 
     if (!predictMotion) return { roi, palmScore: null };
     const [dx, dy] = moved(track, timeS);
     const speed = Math.hypot(...track.velocity) / baseline(track.hand);
-    const sure = Math.max(0, 1 - CALM_PER_S / Math.max(speed, 1e-9));
+    const sure = Math.max(0, 1 - NOISE_SPEED_PER_S / Math.max(speed, 1e-9));
     return { roi: { ...roi, x: roi.x + sure * dx, y: roi.y + sure * dy }, palmScore: null };
   });
 }
 
 function moved(track: Track, timeS: number): Vector {
-  const elapsed = Math.min(timeS - track.seenS, COAST_S);
+  const elapsed = Math.min(timeS - track.seenS, EXTRAPOLATE_S);
   return [track.velocity[0] * elapsed, track.velocity[1] * elapsed];
 }
 
@@ -134,7 +134,7 @@ function isSame(one: Hand, other: Hand): boolean {
  * The memory after this frame: each hand goes to its track or begins a new one; tracks lost for longer than `rememberS` are
  * forgotten.
  */
-export function follow(
+export function updateTracks(
   memory: Memory,
   hands: readonly Hand[],
   searched: boolean,
@@ -142,7 +142,7 @@ export function follow(
   rememberS: number,
 ): Memory {
   const wasHeld = held(memory);
-  const limit = (track: Track) => Math.max(rememberS, wasHeld.includes(track) ? SLOWEST_S : 0);
+  const limit = (track: Track) => Math.max(rememberS, wasHeld.includes(track) ? MIN_MATCH_S : 0);
   const known = memory.tracks.filter((track) => timeS - track.seenS <= limit(track));
   const owners = match(known, hands, timeS);
   let nextId = memory.nextId;
@@ -170,8 +170,8 @@ export function match(tracks: readonly Track[], hands: readonly Hand[], timeS: n
     for (const [h, hand] of hands.entries()) {
       const far = distance(track, hand, timeS);
       const disagreement = Math.abs(leftOf(hand) - track.left);
-      if (far <= REACH + REACH_PER_S * (timeS - track.seenS) * (1 - disagreement))
-        pairs.push({ cost: far + WRONG_SIDE * disagreement, track: t, hand: h });
+      if (far <= MATCH_DISTANCE + MATCH_DISTANCE_PER_S * (timeS - track.seenS) * (1 - disagreement))
+        pairs.push({ cost: far + OTHER_HANDEDNESS_PENALTY * disagreement, track: t, hand: h });
     }
   pairs.sort((a, b) => a.cost - b.cost || a.track - b.track || a.hand - b.hand);
   const owners: (Track | null)[] = hands.map(() => null);
@@ -239,7 +239,7 @@ function velocity(track: Track, hand: Hand, elapsed: number): Vector {
 }
 
 /** The hands of this frame as the tracker returns them, by track id. */
-export function visibleHands(memory: Memory, smooth: boolean, vote: boolean): Hand[] {
+export function currentHands(memory: Memory, smooth: boolean, vote: boolean): Hand[] {
   return held(memory).map(({ trackId, hand, left, landmarks, world }) => ({
     ...hand,
     trackId,

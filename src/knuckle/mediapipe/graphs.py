@@ -21,10 +21,10 @@ from knuckle.geometry import iou, square_box
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
 from knuckle.pipeline.hand import Candidate, roi_from_landmarks
-from knuckle.pipeline.memory import without_duplicates
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import UPRIGHT_RAD, roi_from_palm
 from knuckle.pipeline.tracker import Networks
+from knuckle.pipeline.tracks import without_duplicates
 from knuckle.results import FINGERS, FloatArray, Hand, Palm
 
 SAME_REGION = 0.5  # regions with a higher intersection over union are the same hand
@@ -92,7 +92,7 @@ def legacy_tracking(
         "legacy_hand_tracking",
         inputs=["image"],
         nodes=[
-            Node(partial(too_few, max_hands=max_hands), ("previous",), "search"),
+            Node(partial(should_search, max_hands=max_hands), ("previous",), "search"),
             Node(palm_detector.graph(), ("image",), "palms", when="search"),
             Node(partial(first, count=max_hands), ("palms",), "best_palms"),
             Node(partial(candidates_from_palms, upright_rad=UPRIGHT_RAD), ("best_palms",), "palm_candidates"),
@@ -163,7 +163,7 @@ def tasks_tracking(
         "tasks_hand_tracking",
         inputs=["image", "quarter_turns"],
         nodes=[
-            Node(partial(too_few, max_hands=max_hands), ("previous",), "search"),
+            Node(partial(should_search, max_hands=max_hands), ("previous",), "search"),
             Node(_turned_palm_detection(networks, min_palm_score), ("image", "quarter_turns"), "palms", when="search"),
             Node(partial(first, count=max_hands), ("palms",), "best_palms"),
             Node(partial(candidates_from_palms, upright_rad=upright_rad), ("best_palms",), "palm_candidates"),
@@ -198,7 +198,7 @@ def _turned_palm_detection(networks: Networks, min_palm_score: float) -> Graph:
     )
 
 
-def too_few(previous: Sequence[Candidate], max_hands: int) -> bool:
+def should_search(previous: Sequence[Candidate], max_hands: int) -> bool:
     """Whether there is room for more hands."""
     return len(previous) < max_hands
 

@@ -85,7 +85,7 @@ class HandLandmarker:
         )
 
     def read(self, image: Image, rois: Sequence[Roi]) -> list[Hand]:
-        """Landmarks in regions of the caller's own: one hand per region, with any presence."""
+        """Landmarks in regions of the caller's own: one hand per region, regardless of presence."""
         if not rois:
             return []
         candidates = [Candidate(roi) for roi in rois]
@@ -96,7 +96,7 @@ class HandLandmarker:
         return np.stack([crop(image, candidate.roi, self.network.side) for candidate in candidates])
 
     def decode(self, raw: Outputs, candidates: Sequence[Candidate]) -> list[Hand]:
-        """Raw outputs to hands in image pixels, one per candidate, with any presence."""
+        """Raw outputs to hands in image pixels, one per candidate, regardless of presence."""
         model, side, hands = self.model, self.network.side, []
         for row, candidate in enumerate(candidates):
             roi = candidate.roi

@@ -16,7 +16,7 @@ from knuckle.pipeline.hand import HandLandmarker, HandModel
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
 from knuckle.pipeline.palm import PalmDetector, PalmModel
 
-KEPT = 8  # bundles that stay loaded
+MAX_CACHED_BUNDLES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device:
         networks = Networks(palm, hand, bundle, (models, threads, device), (palm, hand, bundle))
         _kept.pop(key, None)
         _kept[key] = stamp, networks
-        if len(_kept) > KEPT:
+        if len(_kept) > MAX_CACHED_BUNDLES:
             del _kept[next(iter(_kept))]
         return networks
 

@@ -21,8 +21,8 @@ class TrackerOptions:
         min_presence: confidence threshold of the landmark network, 0..1. A crop whose presence is not above it holds
             no hand. None: the bundle's own threshold.
         mirrored: the image is a mirror image, as selfie cameras show it; swaps left and right.
-        search_every: while fewer than `max_hands` hands are tracked, run the palm detector every N frames
-            (MediaPipe: 1). None: about 5 times a second, and on every frame just after a hand came or went.
+        search_every: while fewer than `max_hands` hands are tracked, run the palm detector every `search_every`
+            frames (MediaPipe: 1). None: about 5 times a second, and on every frame just after a hand came or went.
         smooth: filter landmarks and world landmarks in video (One-Euro filter).
         predict_motion: move the region of each tracked hand on by the hand's last motion.
         vote_handedness: decide left or right from the whole track instead of from each frame alone.
@@ -30,8 +30,8 @@ class TrackerOptions:
         remember_s: a lost hand keeps its id if it is found again within this many seconds.
         upright_rad: angle of the line from the wrist to the middle finger's MCP that counts as upright when the
             region of a palm is cut out. pi / 2 is straight; MediaPipe's Tasks API uses 90 radians by mistake.
-        second_look: read a hand that its palm led to a second time, in the region of its own landmarks. None: what
-            the bundle says.
+        second_look: run the landmark network twice on new hands, the second time in the region of the hand's own
+            landmarks. None: what the bundle says.
         faint_palms: when searching, also try palms that score at least `faint_palms * min_palm_score`, 0..1, and keep
             those that the landmark network confirms. 1 tries no others. None: what the bundle says.
     """

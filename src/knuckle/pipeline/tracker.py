@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from knuckle.errors import InputError
@@ -12,10 +13,17 @@ from knuckle.graph import Graph, Node, Observer
 from knuckle.images import as_rgb
 from knuckle.models import catalogue
 from knuckle.pipeline.hand import Candidate, roi_from_landmarks
-from knuckle.pipeline.memory import Memory, follow, is_palm_of, tracked_candidates, visible_hands, without_duplicates
 from knuckle.pipeline.networks import Models, Networks, load
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
 from knuckle.pipeline.palm import roi_from_palm
+from knuckle.pipeline.tracks import (
+    Memory,
+    current_hands,
+    is_palm_of,
+    tracked_candidates,
+    update_tracks,
+    without_duplicates,
+)
 from knuckle.results import Hand, Palm, Roi
 
 __all__ = [
@@ -33,8 +41,8 @@ __all__ = [
 SEARCHES_PER_S = 5  # while fewer than `max_hands` hands are tracked
 FRAME_S = 1 / 30  # time between frames if the caller gives none
 EAGER_S = 0.2  # every frame is searched for this long after a hand came or went
-TRIES = 2  # where faint palms are tried: palms tried per hand that there is room for
-FAINT_PRESENCE = 0.9  # a hand that a faint palm led to needs a presence above this
+TRIED_PALMS_PER_SLOT = 2  # with faint palms: palms tried per free slot, that is per hand below `max_hands`
+FAINT_PRESENCE = 0.9  # a hand found from a faint palm needs a presence above this
 
 
 class HandTracker:
@@ -112,8 +120,8 @@ class HandTracker:
 def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
     """The tracking graph: image, time_s -> hands.
 
-    Tracked hands are read first, in the regions that the previous frame predicts. The palm detector runs only when too
-    few are left; a lost hand is searched for in the same frame.
+    The landmark network first reads the tracked hands, in the regions that the previous frame predicts. The palm
+    detector runs when hands are missing (`should_search`), so a lost hand is searched for in the same frame.
     """
     options = networks.completed(options)
     hand_landmarks = networks.hand_landmarker(options).graph()
@@ -128,19 +136,19 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
             ),
             Node(hand_landmarks, ("image", "tracked_candidates"), "tracked_hands", when="tracked_candidates"),
             Node(partial(unique, options=options), ("tracked_hands",), "kept_hands", when="tracked_hands"),
-            Node(partial(too_few, options=options), ("memory", "kept_hands", "time_s"), "search"),
+            Node(partial(should_search, options=options), ("memory", "kept_hands", "time_s"), "search"),
             Node(palms_to_try(networks, options), ("image",), "palms", when="search"),
             Node(partial(new_candidates, options=options), ("palms", "kept_hands"), "candidates", when="palms"),
             Node(hand_landmarks, ("image", "candidates"), "found_hands", when="candidates"),
             Node(verify(networks, options), ("image", "found_hands"), "verified_hands", when="found_hands"),
             Node(partial(unique, options=options), ("kept_hands", "verified_hands"), "unique_hands"),
             Node(
-                partial(follow, remember_s=options.remember_s),
+                partial(update_tracks, remember_s=options.remember_s),
                 ("memory", "unique_hands", "search", "time_s"),
                 "next_memory",
             ),
             Node(
-                partial(visible_hands, smooth=options.smooth, vote=options.vote_handedness), ("next_memory",), "hands"
+                partial(current_hands, smooth=options.smooth, vote=options.vote_handedness), ("next_memory",), "hands"
             ),
         ],
         output="hands",
@@ -175,10 +183,11 @@ def palms_to_try(networks: Networks, options: CompleteOptions) -> Graph:
 
 
 def verify(networks: Networks, options: CompleteOptions) -> Graph:
-    """The subgraph that decides which of the hands that palms led to are returned: image, found_hands -> hands.
+    """The subgraph that decides which newly found hands to keep: image, found_hands -> hands.
 
-    With `second_look` each hand is read again, in the region of its own landmarks, which fits better than the region
-    of its palm. A hand whose palm scored less than `min_palm_score` needs a presence above `FAINT_PRESENCE`.
+    With `second_look` the landmark network runs again on each hand, in the region of the hand's own landmarks, which
+    fits better than the region of its palm. A hand whose palm scored less than `min_palm_score` needs a presence above
+    `FAINT_PRESENCE`.
     """
     return Graph(
         "verify",
@@ -208,7 +217,7 @@ def accept(found_hands: Sequence[Hand], read_again: Sequence[Hand], options: Com
     ]
 
 
-def too_few(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: TrackerOptions) -> bool:
+def should_search(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: TrackerOptions) -> bool:
     """Whether to run the palm detector: no hand is left, one was just lost, or it is time to look for more.
 
     Hands come and go together, and a hand that was just lost is usually still there. So by default every frame is
@@ -221,23 +230,24 @@ def too_few(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: 
     if options.search_every is not None:
         return memory.since_search >= options.search_every
     eager = time_s - memory.changed_s < EAGER_S
+    # A quarter of a frame earlier, so that rounded time stamps do not put the search off by a whole frame.
     return eager or time_s - memory.searched_s > 1 / SEARCHES_PER_S - FRAME_S / 4
 
 
 def new_candidates(palms: Sequence[Palm], kept_hands: Sequence[Hand], options: CompleteOptions) -> list[Candidate]:
     """Regions of the best palms that do not belong to a tracked hand.
 
-    As many as there is room for. Where faint palms are tried, most of which are false positives, `TRIES` times as many.
+    One palm per free slot. With faint palms, most of which are false positives, `TRIED_PALMS_PER_SLOT`.
     """
     new = [palm for palm in palms if not any(is_palm_of(palm, hand) for hand in kept_hands)]
     room = options.max_hands - len(kept_hands)
-    tried = room if options.faint_palms == 1 else TRIES * room
+    tried = room if options.faint_palms == 1 else TRIED_PALMS_PER_SLOT * room
     return [Candidate(roi_from_palm(palm, options.upright_rad), palm.score) for palm in new[:tried]]
 
 
 def unique(*hands: Sequence[Hand], options: CompleteOptions) -> list[Hand]:
     """The first `max_hands` hands, without duplicates if they are to be removed; of two equal hands the first stays."""
-    together = [hand for some in hands for hand in some]
+    together = list(chain.from_iterable(hands))
     if options.remove_duplicates:
         together = without_duplicates(together, options.min_palm_score)
     return together[: options.max_hands]

@@ -18,22 +18,22 @@ from knuckle.pipeline.hand import MCP_JOINTS, STEADY, Candidate, roi_from_landma
 from knuckle.pipeline.smooth import CENTRE_BETA_HZ_PER_SPEED, Smoothed, SmoothedHand, one_euro, smooth_hand
 from knuckle.results import PALM_LANDMARKS, FloatArray, Hand, Palm
 
-# A hand is matched to a track if it is at most REACH palm baselines from where it was expected. REACH_PER_S is added
-# for each second without it: a hand raised fast moved 8 baselines in a quarter of a second. A hand of the other
-# handedness gets no additional reach.
-REACH = 2.0
-REACH_PER_S = 30.0
+# A hand is matched to a track within this many palm baselines of where it was expected, plus `MATCH_DISTANCE_PER_S` for
+# each second unseen: a hand raised fast moved 8 baselines in a quarter of a second. A hand of the other handedness gets
+# only the first.
+MATCH_DISTANCE = 2.0
+MATCH_DISTANCE_PER_S = 30.0
 # A hand of the other handedness counts as this many baselines further away.
-WRONG_SIDE = 1.5
+OTHER_HANDEDNESS_PENALTY = 1.5
 # The handedness of a track is the mean over about this many frames, so a track that began wrong can recover.
 VOTES = 30
 # Motion below this many palm baselines per second is landmark noise. It is subtracted from faster motion: otherwise the
 # noise moves the next region and comes back as jitter (`python benchmarks/variants.py tracking`).
-CALM_PER_S = 1.5
+NOISE_SPEED_PER_S = 1.5
 # A lost hand is expected to keep moving for this long.
-COAST_S = 0.1
-# Hands in frames further apart than this are not matched, even if `remember_s` is longer.
-SLOWEST_S = 1.0
+EXTRAPOLATE_S = 0.1
+# A hand of the previous frame can be matched for at least this long, even if `remember_s` is shorter.
+MIN_MATCH_S = 1.0
 PALM_POINTS = np.array(PALM_LANDMARKS)
 
 
@@ -91,7 +91,7 @@ def tracked_candidates(
     memory: Memory,
     time_s: float,
     predict_motion: bool,
-    calm_per_s: float = CALM_PER_S,
+    noise_speed_per_s: float = NOISE_SPEED_PER_S,
     joints: tuple[int, int, int] = MCP_JOINTS,
 ) -> list[Candidate]:
     """Where the tracked hands should be now: the region of each one's landmarks, moved on by its last motion.
@@ -100,7 +100,7 @@ def tracked_candidates(
         memory: the memory of the previous frame.
         time_s: time of this frame, seconds.
         predict_motion: move the regions on.
-        calm_per_s: see `CALM_PER_S`.
+        noise_speed_per_s: see `NOISE_SPEED_PER_S`.
         joints: the joints that give the direction of a hand, see `roi_from_landmarks`.
     """
     candidates = []
@@ -108,8 +108,8 @@ def tracked_candidates(
         roi = roi_from_landmarks(track.hand.landmarks_raw, joints)
         if predict_motion:
             speed = float(np.hypot(*track.velocity)) / baseline(track.hand)
-            sure = max(0.0, 1 - calm_per_s / max(speed, 1e-9))
-            dx, dy = sure * track.velocity * min(time_s - track.seen_s, COAST_S)
+            sure = max(0.0, 1 - noise_speed_per_s / max(speed, 1e-9))
+            dx, dy = sure * track.velocity * min(time_s - track.seen_s, EXTRAPOLATE_S)
             roi = replace(roi, x=roi.x + float(dx), y=roi.y + float(dy))
         candidates.append(Candidate(roi))
     return candidates
@@ -153,7 +153,7 @@ def _same(one: Hand, other: Hand) -> bool:
     return int(near.sum()) >= 10 and float(iou(one.box, other.box[None])[0]) > 0.2
 
 
-def follow(
+def update_tracks(
     memory: Memory,
     hands: Sequence[Hand],
     searched: bool,
@@ -166,12 +166,12 @@ def follow(
     held, next_id, tracks = memory.held, memory.next_id, list[Track]()
     known = []
     for track in memory.tracks:
-        limit_s = max(remember_s, SLOWEST_S) if track in held else remember_s
+        limit_s = max(remember_s, MIN_MATCH_S) if track in held else remember_s
         if time_s - track.seen_s <= limit_s:
             known.append(track)
     owners = match(known, hands, time_s)
     for hand, owner in zip(hands, owners, strict=True):
-        tracks.append(_seen(owner, hand, time_s, next_id, owner in held if owner else False, centre_beta))
+        tracks.append(_updated(owner, hand, time_s, next_id, owner in held if owner else False, centre_beta))
         next_id += owner is None
     lost = [track for track in memory.tracks if track not in owners and time_s - track.seen_s <= remember_s]
     changed = {track.track_id for track in tracks} != {track.track_id for track in held}
@@ -193,8 +193,8 @@ def match(tracks: Sequence[Track], hands: Sequence[Hand], time_s: float) -> list
     for t, track in enumerate(tracks):
         for h, hand in enumerate(hands):
             distance, disagreement = _distance(track, hand, time_s), abs(_left(hand) - track.left)
-            if distance <= REACH + REACH_PER_S * (time_s - track.seen_s) * (1 - disagreement):
-                pairs.append((distance + WRONG_SIDE * disagreement, t, h))
+            if distance <= MATCH_DISTANCE + MATCH_DISTANCE_PER_S * (time_s - track.seen_s) * (1 - disagreement):
+                pairs.append((distance + OTHER_HANDEDNESS_PENALTY * disagreement, t, h))
     owners: list[Track | None] = [None] * len(hands)
     taken: set[int] = set()
     for _, t, h in sorted(pairs):
@@ -206,7 +206,7 @@ def match(tracks: Sequence[Track], hands: Sequence[Hand], time_s: float) -> list
 
 def _distance(track: Track, hand: Hand, time_s: float) -> float:
     """Mean distance of a hand from where the track's hand is expected, in palm baselines."""
-    moved = track.velocity * min(time_s - track.seen_s, COAST_S)
+    moved = track.velocity * min(time_s - track.seen_s, EXTRAPOLATE_S)
     gap = hand.landmarks_raw[STEADY, :2] - (track.hand.landmarks_raw[STEADY, :2] + moved)
     return float(np.hypot(gap[:, 0], gap[:, 1]).mean()) / max(baseline(track.hand), baseline(hand))
 
@@ -216,7 +216,7 @@ def _left(hand: Hand) -> float:
     return hand.handedness_score if hand.handedness == "Left" else 1 - hand.handedness_score
 
 
-def _seen(track: Track | None, hand: Hand, time_s: float, new_id: int, was_held: bool, centre_beta: float) -> Track:
+def _updated(track: Track | None, hand: Hand, time_s: float, new_id: int, was_held: bool, centre_beta: float) -> Track:
     """The track after this frame's hand; a new one if there is no track. `was_held`: the previous frame had it too."""
     size = baseline(hand)
     before = track.landmarks if track and was_held else None
@@ -239,7 +239,7 @@ def _seen(track: Track | None, hand: Hand, time_s: float, new_id: int, was_held:
     )
 
 
-def visible_hands(memory: Memory, smooth: bool, vote: bool) -> list[Hand]:
+def current_hands(memory: Memory, smooth: bool, vote: bool) -> list[Hand]:
     """The hands of this frame as the tracker returns them, by track id.
 
     Args:

@@ -7,15 +7,15 @@ from conftest import make_hand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knuckle.pipeline.memory import (
-    CALM_PER_S,
+from knuckle.pipeline.tracks import (
+    NOISE_SPEED_PER_S,
     PALM_LANDMARKS,
     Memory,
     baseline,
-    follow,
+    current_hands,
     is_palm_of,
     tracked_candidates,
-    visible_hands,
+    update_tracks,
     without_duplicates,
 )
 from knuckle.results import Hand, Palm
@@ -27,8 +27,8 @@ def play(frames: list[list[Hand]], remember_s: float = 1.0) -> list[list[Hand]]:
     """Hands in, hands with ids out, frame by frame."""
     memory, shown = Memory(), []
     for k, hands in enumerate(frames):
-        memory = follow(memory, hands, searched=True, time_s=k / FPS, remember_s=remember_s)
-        shown.append(visible_hands(memory, smooth=False, vote=True))
+        memory = update_tracks(memory, hands, searched=True, time_s=k / FPS, remember_s=remember_s)
+        shown.append(current_hands(memory, smooth=False, vote=True))
     return shown
 
 
@@ -70,8 +70,8 @@ def test_a_hand_that_was_gone_for_too_long_is_a_new_one() -> None:
 
 
 def test_ids_do_not_outlive_a_long_gap_between_frames() -> None:
-    memory = follow(Memory(), [make_hand()], True, 0.0, 1.0)
-    memory = follow(memory, [make_hand(300)], True, 3600.0, 1.0)
+    memory = update_tracks(Memory(), [make_hand()], True, 0.0, 1.0)
+    memory = update_tracks(memory, [make_hand(300)], True, 3600.0, 1.0)
     assert [track.track_id for track in memory.tracks] == [2]
 
 
@@ -95,16 +95,16 @@ def test_a_palm_score_stays_with_its_track() -> None:
 def test_the_expected_region_runs_ahead_of_a_moving_hand() -> None:
     memory = Memory()
     for k in range(2):
-        memory = follow(memory, [make_hand(100 + 9 * k)], True, k / FPS, 1.0)
+        memory = update_tracks(memory, [make_hand(100 + 9 * k)], True, k / FPS, 1.0)
     still, ahead = (tracked_candidates(memory, 2 / FPS, on)[0].roi for on in (False, True))
-    noise = CALM_PER_S * baseline(make_hand()) / FPS
+    noise = NOISE_SPEED_PER_S * baseline(make_hand()) / FPS
     assert np.isclose(ahead.x - still.x, 9 - noise, atol=1e-3) and np.isclose(ahead.y, still.y, atol=1e-3)
 
 
 def test_motion_as_slow_as_noise_does_not_move_the_region() -> None:
     memory = Memory()
     for k in range(2):
-        memory = follow(memory, [make_hand(100 + 2 * k)], True, k / FPS, 1.0)
+        memory = update_tracks(memory, [make_hand(100 + 2 * k)], True, k / FPS, 1.0)
     still, ahead = (tracked_candidates(memory, 2 / FPS, on)[0].roi for on in (False, True))
     assert ahead == still
 
@@ -139,7 +139,7 @@ def test_a_palm_belongs_to_the_hand_it_lies_on() -> None:
 def test_smoothing_leaves_the_raw_landmarks() -> None:
     memory = Memory()
     for k in range(3):
-        memory = follow(memory, [make_hand(100 + 5 * (k % 2))], True, k / FPS, 1.0)
-    (hand,) = visible_hands(memory, smooth=True, vote=True)
+        memory = update_tracks(memory, [make_hand(100 + 5 * (k % 2))], True, k / FPS, 1.0)
+    (hand,) = current_hands(memory, smooth=True, vote=True)
     assert np.array_equal(hand.landmarks_raw, make_hand(100).landmarks)
     assert not np.array_equal(hand.landmarks, hand.landmarks_raw)
