@@ -27,6 +27,7 @@ format: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python docs/make_tables.py
 
 bench-accuracy: $(VENV)/dev
 	$(BIN)/python benchmarks/accuracy.py

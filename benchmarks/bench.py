@@ -1,8 +1,8 @@
 """Compare the speed of Knuckle and mediapipe 0.10.21 on the same decoded frames: `make bench`.
 
 It installs mediapipe in a scratch environment, decodes the videos once, runs both systems alternately, and writes
-benchmarks/results/speed.json and the table in README.md. Times are milliseconds per frame without decoding. Ratios are
-taken within a round, so that a machine that slows down affects both systems.
+benchmarks/results/speed.json, from which docs/make_tables.py makes the table of README.md. Times are milliseconds per
+frame without decoding. Ratios are taken within a round, so that a machine that slows down affects both systems.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ import knuckle
 HERE = Path(__file__).resolve().parent
 SCRATCH = HERE / "scratch"
 RESULTS = HERE / "results" / "speed.json"
-README = HERE.parent / "README.md"
 REFERENCE = "mediapipe==0.10.21"
 
 
@@ -77,7 +76,6 @@ def main() -> None:
     versions = {"knuckle": knuckle.__version__, "reference": REFERENCE, "python": platform.python_version()}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"machine": machine, "versions": versions, "rows": rows}, indent=2) + "\n")
-    write_table(README, RESULTS)
     print(table(json.loads(RESULTS.read_text())))
 
 
@@ -172,14 +170,6 @@ def table(results: dict[str, Any]) -> str:
     machine = results["machine"]
     lines += ["", f"Medians on {machine['cores']} cores, {machine['processor']} (`make bench`)."]
     return "\n".join(lines)
-
-
-def write_table(readme: Path, results: Path) -> None:
-    """Replace the table in the README."""
-    text = readme.read_text()
-    head, rest = text.split("<!-- speed -->\n", 1)
-    tail = rest.split("<!-- /speed -->", 1)[1]
-    readme.write_text(f"{head}<!-- speed -->\n{table(json.loads(results.read_text()))}\n<!-- /speed -->{tail}")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def landmarker(name: str) -> HandLandmarker:
 
 
 def read(network: HandLandmarker, image: Image, rois: Sequence[Roi]) -> list[Hand]:
-    """The hands that a network reads in some regions, whatever their presence."""
+    """The hands that a network reads in some regions, even those of low presence."""
     return network.read(image, rois)
 
 

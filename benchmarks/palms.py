@@ -42,7 +42,7 @@ from knuckle.train.palm.judge import LEAST_SCORE, OPERATING_SCORE, SIZES, Matche
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "palms.json"
 CLIPS = {".mkv", ".mp4"}
-EVERY_FRAME = 10  # one in so many frames of hand-free clips is used
+EVERY_FRAME = 10  # every N-th frame of hand-free clips is used
 
 
 def main() -> None:
