@@ -124,11 +124,11 @@ def test_a_truncated_video_gives_its_frames_and_then_an_error(tmp_path: Path, cl
     whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
     write_clip(whole, clip_frames * 3, 30)
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    seen = []
+    received = []
     with pytest.raises(SourceError, match=r"cut\.mkv breaks off after"):
         for frame in read(cut):
-            seen.append(frame.index)
-    assert 10 < len(seen) < 90
+            received.append(frame.index)
+    assert 10 < len(received) < 90
 
 
 @pytest.mark.parametrize(
@@ -206,13 +206,13 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_an_unplugged_camera_gives_its_frames_and_then_an_error(camera: Any) -> None:
-    reader, seen = read(0), []
+    reader, received = read(0), []
     assert (reader.kind, reader.name, reader.rate) == ("live", "camera 0", 25.0)
     with pytest.raises(SourceError, match="camera 0 stopped after 3 frames"):
         for frame in reader:
-            seen.append(frame)
-    assert [frame.index for frame in seen] == [0, 1, 2] and np.array_equal(seen[0].image, PICTURE)
-    assert seen[0].time_s < seen[1].time_s < seen[2].time_s
+            received.append(frame)
+    assert [frame.index for frame in received] == [0, 1, 2] and np.array_equal(received[0].image, PICTURE)
+    assert received[0].time_s < received[1].time_s < received[2].time_s
     assert [one.released for one in camera.opened] == [True]
 
 
@@ -293,12 +293,12 @@ def test_readers_open_files_when_iterated_and_close_closes_them(clip: Path) -> N
 
 def test_a_live_source_gives_the_newest_frame(clip: Path) -> None:
     reader = read(clip, live=True)
-    seen = []
+    received = []
     for frame in reader:
-        seen.append(frame.index)
+        received.append(frame.index)
         time.sleep(0.05)  # slower than decoding
-    assert reader.kind == "live" and seen == sorted(seen)
-    assert len(seen) < 30 and seen[-1] == 29
+    assert reader.kind == "live" and received == sorted(received)
+    assert len(received) < 30 and received[-1] == 29
 
 
 def test_a_background_thread_keeps_the_order_and_raises_errors() -> None:
@@ -306,11 +306,11 @@ def test_a_background_thread_keeps_the_order_and_raises_errors() -> None:
         yield from (Frame(PICTURE, k) for k in range(20))
         raise SourceError("broke")
 
-    seen = []
+    received = []
     with pytest.raises(SourceError, match="broke"):
         for frame in in_background(frames(), depth=3):
-            seen.append(frame.index)
-    assert seen == list(range(20))
+            received.append(frame.index)
+    assert received == list(range(20))
 
 
 def test_leaving_the_loop_early_closes_the_source() -> None:

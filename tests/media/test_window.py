@@ -77,6 +77,6 @@ def test_keys_mirror_pause_and_quit(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(monkeypatch, "m m q")
     with Window() as window:
         assert window.show(IMAGE)  # m: the next one is mirrored
-        assert window.show(IMAGE)  # space pauses, m switches back, space goes on: three times the same frame
+        assert window.show(IMAGE)  # space pauses, m switches back, space resumes: three times the same frame
         assert not window.show(IMAGE)
     assert [np.array_equal(one, IMAGE) for one in screen.shown] == [True, False, False, True, True]

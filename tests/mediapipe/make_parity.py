@@ -25,7 +25,7 @@ from PIL import Image as pillow
 FOLDER = Path(__file__).resolve().parent / "parity"
 CLIP = FOLDER.parents[2] / "examples" / "hands.mp4"
 FRAMES = range(60, 70)  # of the clip: two hands come into view
-SCENES = 24  # rendered, of which the first with hands are kept
+SCENES = 24  # rendered; the first ones with hands are kept
 WITH_HANDS = 5
 CLEAR = 0.6  # lowest handedness score of a photo that is kept
 

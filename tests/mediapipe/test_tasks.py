@@ -200,8 +200,8 @@ def test_a_turned_image_gives_the_same_hands_turned(networks: Networks, degrees:
         options = ImageProcessingOptions(rotation_degrees=degrees)
         found = pixels(still.detect(Image(ImageFormat.SRGB, lying), options), lying.shape[1], lying.shape[0])
     x, y = straight[..., 0], straight[..., 1]
-    places = {0: (x, y), 1: (y, 640 - x), 2: (640 - x, 480 - y), 3: (480 - y, x)}
-    assert np.abs(found - np.stack(places[degrees // 90 % 4], axis=-1)).max() < 3
+    expected = {0: (x, y), 1: (y, 640 - x), 2: (640 - x, 480 - y), 3: (480 - y, x)}
+    assert np.abs(found - np.stack(expected[degrees // 90 % 4], axis=-1)).max() < 3
 
 
 def test_video_returns_no_more_hands_than_the_maximum(fake: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,11 +272,11 @@ def test_images_come_from_files(tmp_path: Path) -> None:
 
 
 def test_a_burst_of_live_frames_gives_the_first_and_the_last_one(fake: Networks) -> None:
-    seen: list[tuple[int, Image]] = []
+    received: list[tuple[int, Image]] = []
     started, go_on = threading.Event(), threading.Event()
 
     def callback(result: HandLandmarkerResult, image: Image, time_ms: int) -> None:
-        seen.append((time_ms, image))
+        received.append((time_ms, image))
         started.set()
         go_on.wait(10)
 
@@ -289,32 +289,32 @@ def test_a_burst_of_live_frames_gives_the_first_and_the_last_one(fake: Networks)
         live.detect_async(frames[0], 29)
     go_on.set()
     live.close()
-    assert seen == [(0, frames[0]), (29, frames[29])]
+    assert received == [(0, frames[0]), (29, frames[29])]
     live.detect_async(frames[0], 99)
-    assert len(seen) == 2
+    assert len(received) == 2
 
 
 def test_every_live_frame_gets_a_result_if_there_is_time(fake: Networks) -> None:
-    seen: list[int] = []
+    received: list[int] = []
     done = threading.Semaphore(0)
 
     def callback(result: HandLandmarkerResult, image: Image, time_ms: int) -> None:
         assert len(result.handedness) == 1
-        seen.append(time_ms)
+        received.append(time_ms)
         done.release()
 
     with landmarker(RunningMode.LIVE_STREAM, result_callback=callback) as live:
         for time_ms in range(20):
             live.detect_async(FRAME, time_ms)
             assert done.acquire(timeout=10)
-    assert seen == list(range(20))
+    assert received == list(range(20))
 
 
 def test_a_callback_may_fail_or_close_its_landmarker(fake: Networks, caplog: pytest.LogCaptureFixture) -> None:
-    seen, done = [], threading.Semaphore(0)
+    received, done = [], threading.Semaphore(0)
 
     def callback(result: HandLandmarkerResult, image: Image, time_ms: int) -> None:
-        seen.append(time_ms)
+        received.append(time_ms)
         done.release()
         if time_ms == 0:
             raise KeyError("of the caller")
@@ -326,7 +326,7 @@ def test_a_callback_may_fail_or_close_its_landmarker(fake: Networks, caplog: pyt
             live.detect_async(FRAME, time_ms)
             assert done.acquire(timeout=10)
         live.close()
-    assert seen == [0, 1] and "callback failed" in caplog.text
+    assert received == [0, 1] and "callback failed" in caplog.text
 
 
 @pytest.fixture

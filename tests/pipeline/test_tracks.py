@@ -124,9 +124,9 @@ def test_a_faint_palm_within_another_hand_is_a_duplicate() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 600), st.floats(0, 400)), max_size=6))
-def test_removing_duplicates_twice_is_removing_them_once(places: list[tuple[float, float]]) -> None:
-    once = without_duplicates([make_hand(x, y) for x, y in places])
-    assert without_duplicates(once) == once and bool(once) == bool(places)
+def test_removing_duplicates_twice_is_removing_them_once(centres: list[tuple[float, float]]) -> None:
+    once = without_duplicates([make_hand(x, y) for x, y in centres])
+    assert without_duplicates(once) == once and bool(once) == bool(centres)
 
 
 def test_a_palm_belongs_to_the_hand_it_lies_on() -> None:

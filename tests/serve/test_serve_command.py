@@ -38,8 +38,8 @@ def test_the_command_serves_until_ctrl_c() -> None:
     command = [sys.executable, "-u", "-m", "knuckle.cli", "serve", "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        told = process.stdout.readline()
-        address = told.split()[3]
+        line = process.stdout.readline()
+        address = line.split()[3]
         assert httpx.get(f"{address}v1").status_code == 200
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) in (0, 1, 130, -signal.SIGINT)

@@ -30,7 +30,7 @@ KINDS: dict[str, Any] = {
 
 
 def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Check a value against a JSON Schema, as far as the description uses it."""
+    """Check a value against the parts of JSON Schema that the description uses."""
     if "$ref" in schema:
         return fits(value, schemas[schema["$ref"].rpartition("/")[2]], schemas)
     names = schema.get("type", [])
@@ -48,13 +48,13 @@ def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 
 def test_responses_match_the_description(server: Running, photo: bytes) -> None:
-    told = httpx.get(server.url("/v1/openapi.json")).json()
-    assert told == json.loads(json.dumps(description(False)))
-    schemas = told["components"]["schemas"]
+    document = httpx.get(server.url("/v1/openapi.json")).json()
+    assert document == json.loads(json.dumps(description(False)))
+    schemas = document["components"]["schemas"]
     for query in ("", "?palms_only=true"):
         fits(server.post(photo, query).json(), schemas["Found"], schemas)
     fits(server.post(b"").json(), schemas["Error"], schemas)
-    for parameter in told["paths"]["/v1/detect"]["post"]["parameters"]:
+    for parameter in document["paths"]["/v1/detect"]["post"]["parameters"]:
         default = str(parameter["schema"].get("default", 0.5)).lower()
         assert server.post(photo, f"?{parameter['name']}={default}").status_code == 200
 

@@ -31,17 +31,17 @@ def test_tracking_returns_what_the_library_returns(server: Running, clip_frames:
 
 
 def test_every_image_is_answered_or_reported_as_dropped(server: Running, photo: bytes) -> None:
-    seen: list[int] = []
+    processed: list[int] = []
     with ready(server) as connection:
         for _ in range(60):
             connection.send(photo)
-        while 59 not in seen:
+        while 59 not in processed:
             answer = receive(connection)
             assert (
                 answer["dropped"] == sorted(answer["dropped"]) and max(answer["dropped"], default=-1) < answer["frame"]
             )
-            seen += [*answer["dropped"], answer["frame"]]
-    assert seen == list(range(60))
+            processed += [*answer["dropped"], answer["frame"]]
+    assert processed == list(range(60))
 
 
 def test_options_time_and_memory_follow_text_messages(server: Running, photo: bytes) -> None:

@@ -183,7 +183,7 @@ export function newCandidates(palms: Palms, kept: Hands, options: CompleteOption
   return tried.map((palm) => ({ roi: roiFromPalm(palm, options.uprightRad), palmScore: palm.score }));
 }
 
-/** The first `maxHands` hands, without duplicates if they are to be removed; of two equal hands the first stays. */
+/** The first `maxHands` hands; with `removeDuplicates`, only the first of each set of duplicates. */
 function unique(hands: Hands, options: CompleteOptions): Hand[] {
   const different = options.removeDuplicates ? withoutDuplicates(hands, options.minPalmScore) : hands;
   return different.slice(0, options.maxHands);

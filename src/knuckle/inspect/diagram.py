@@ -85,7 +85,7 @@ class Diagram:
 def diagrams_of(graph: Graph, profile: Profile | None = None) -> dict[str, Diagram]:
     """The diagrams of a graph and of all graphs inside it, by name.
 
-    If a graph is used in several places, its costs are added up.
+    If a graph is used more than once, its costs are added up.
     """
     graphs: dict[str, Graph] = {}
     paths: dict[str, list[NodePath]] = {}

@@ -94,7 +94,7 @@ def calls_text(cost: Cost) -> str:
 
 
 def clipped(text: str) -> str:
-    """The text as far as it fits beside the costs of a row of the SVG file."""
+    """The text, cut off where the costs of its row begin in the SVG file."""
     longest = int((TEXT_WIDTH - COST_WIDTH) / LETTER)
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 

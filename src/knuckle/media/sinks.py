@@ -72,7 +72,7 @@ def open_outputs(reader: Reader, out: Path | None, save: Path | None, palms: boo
 
 
 def image_output(reader: Reader, out: Path) -> Sink:
-    """The annotated photos of a source; they may not lie in a folder that is the source itself."""
+    """The annotated photos of a source, which must not be written into the source's own folder."""
     if not is_folder(out):
         if reader.frame_count != 1:
             raise InputError(f"--out must be a folder for several photos, got {out}")

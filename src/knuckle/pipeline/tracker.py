@@ -246,7 +246,7 @@ def new_candidates(palms: Sequence[Palm], kept_hands: Sequence[Hand], options: C
 
 
 def unique(*hands: Sequence[Hand], options: CompleteOptions) -> list[Hand]:
-    """The first `max_hands` hands, without duplicates if they are to be removed; of two equal hands the first stays."""
+    """The first `max_hands` hands; with `remove_duplicates`, only the first of each set of duplicates."""
     together = list(chain.from_iterable(hands))
     if options.remove_duplicates:
         together = without_duplicates(together, options.min_palm_score)

@@ -130,12 +130,12 @@ class Service:
         raise Refused(403, f"pages from {origin} may not use this server; start it with --allow-origin {origin}")
 
     def has_token(self, headers: Mapping[str, str]) -> bool:
-        """Whether the headers carry the token as `Authorization: Bearer TOKEN`, or none is needed."""
+        """Whether the headers carry the token as `Authorization: Bearer TOKEN`; True if the server needs no token."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         return self.token is None or (scheme.lower() == "bearer" and same_token(given.strip(), self.token))
 
     def is_token(self, given: Any) -> bool:
-        """Whether a value from a message is the token, or none is needed."""
+        """Whether a value from a message is the token; True if the server needs no token."""
         return self.token is None or (isinstance(given, str) and same_token(given, self.token))
 
     def close(self) -> None:

@@ -283,7 +283,7 @@ class _Newest:
         while job is not None:
             try:
                 self.run(*job)
-            except Exception:  # the caller's callback may raise anything; the stream goes on
+            except Exception:  # the caller's callback may raise any error; the stream continues
                 logger.exception("the result callback failed")
             with self.lock:
                 job, self.waiting = self.waiting, None
