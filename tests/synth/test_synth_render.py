@@ -12,7 +12,9 @@ import pytest
 pytest.importorskip("moderngl")
 
 from knuckle.errors import EngineError, InputError, MissingExtraError, SourceError
-from knuckle.synth.render import lighting, materials, skin_textures
+from knuckle.synth.appearance import random_materials, skin_textures
+from knuckle.synth.appearance.skin import random_skin, skin_colour
+from knuckle.synth.render import lighting, materials
 from knuckle.synth.render.mesh import inflate, part, place, vertex_normals
 from knuckle.synth.render.primitives import Camera, Floats, Light, Material, Mesh, Picture, SceneObject, Surroundings
 from knuckle.synth.render.renderer import Renderer
@@ -179,10 +181,10 @@ def test_an_empty_scene_is_its_background(renderer: Renderer) -> None:
 
 def some_scene(seed: int = 5) -> tuple[list[SceneObject], Surroundings]:
     rng = np.random.default_rng(seed)
-    own = materials.random_skin(rng)
+    own = random_skin(rng)
     objects = [
         SceneObject(ball((-0.08, 0.02, 0.6), 0.1), own, 1),
-        SceneObject(ball((0.1, 0.0, 0.65), 0.1), materials.random_cloth(rng), 2),
+        SceneObject(ball((0.1, 0.0, 0.65), 0.1), random_materials.random_cloth(rng), 2),
     ]
     return objects, lighting.random_surroundings(rng)
 
@@ -228,7 +230,7 @@ def test_skin_is_darker_the_higher_its_tone(renderer: Renderer) -> None:
     lamp = Surroundings(EVEN.panorama, (Light((-0.3, -0.6, -0.7), (0.6, 0.6, 0.6)),))
     levels = []
     for tone in range(1, 11):
-        material = Material("skin", materials.skin_colour(tone), tone=tone)
+        material = Material("skin", skin_colour(tone), tone=tone)
         picture = renderer.draw([SceneObject(ball((0, 0, 0.6), 0.15), material, 1)], CAMERA, lamp)
         levels.append(luma(picture.rgb)[picture.ids == 1].mean())
     assert all(a > b for a, b in itertools.pairwise(levels)), levels
@@ -294,7 +296,7 @@ def square_of_hand(centre: tuple[float, float], half: float) -> Mesh:
 def test_nails_are_painted_and_the_rest_is_not(renderer: Renderer) -> None:
     centre, _, length, _ = skin_textures.NAILS[2]
     mesh = square_of_hand(centre, length * 2.5)
-    bare = Material("skin", materials.skin_colour(3), nail_colour=None)
+    bare = Material("skin", skin_colour(3), nail_colour=None)
     red = replace(bare, nail_colour=(0.6, 0.0, 0.02))
     a, b = (renderer.draw([SceneObject(mesh, m, 1)], CAMERA, EVEN).rgb for m in (bare, red))
     middle = (round(CAMERA.cy), round(CAMERA.cx))
@@ -308,7 +310,7 @@ def test_the_left_hands_texture_is_the_right_hands_mirrored(renderer: Renderer) 
     left = replace(
         right, uv=np.array([2 * skin_textures.MIRROR_LINE, 0], np.float32) + right.uv * np.array([-1, 1], np.float32)
     )
-    old = Material("skin", materials.skin_colour(4), crease=1.0, age=1.0)
+    old = Material("skin", skin_colour(4), crease=1.0, age=1.0)
     a, b = (renderer.draw([SceneObject(mesh, old, 1)], CAMERA, EVEN).rgb for mesh in (right, left))
     assert a == pytest.approx(b, abs=0.02)
     assert luma(a)[20:60, 20:60].std() > 0.002  # there is something to see
@@ -316,8 +318,8 @@ def test_the_left_hands_texture_is_the_right_hands_mirrored(renderer: Renderer) 
 
 def test_textures_are_always_the_same() -> None:
     one, two = skin_textures.draw_textures(), skin_textures.draw_textures()
-    assert set(one) == {"folds", "marks", "ornaments"}
-    assert all(np.array_equal(one[name], two[name]) for name in one)
+    for name in ("folds", "marks", "overlays"):
+        assert np.array_equal(getattr(one, name), getattr(two, name)), name
 
 
 def test_materials_are_within_bounds() -> None:
@@ -325,14 +327,14 @@ def test_materials_are_within_bounds() -> None:
     kinds = set()
     for _ in range(40):
         makers = (
-            materials.random_skin,
-            materials.random_glove,
-            materials.random_cloth,
-            materials.random_metal,
-            materials.random_strap,
+            random_skin,
+            random_materials.random_glove,
+            random_materials.random_cloth,
+            random_materials.random_metal,
+            random_materials.random_strap,
         )
         found = [make(rng) for make in makers] + [
-            materials.random_material(rng, "phone", what) for what in ("body", "screen")
+            random_materials.random_material(rng, "phone", what) for what in ("body", "screen")
         ]
         for material in found:
             kinds.add(material.kind)
@@ -400,9 +402,10 @@ def test_no_egl_and_no_library_are_said_in_one_line(monkeypatch: pytest.MonkeyPa
         raise Exception("libEGL.so.1: cannot open shared object file")
 
     monkeypatch.setattr(moderngl, "create_context", refuse)
+    textures = skin_textures.draw_textures()
     with pytest.raises(EngineError, match=r"apt-get install libegl1 libgl1-mesa-dri") as caught:
-        Renderer()
+        Renderer(textures)
     assert "\n" not in str(caught.value)
     monkeypatch.setitem(sys.modules, "moderngl", None)
     with pytest.raises(MissingExtraError, match=r"knuckle\[train\]"):
-        Renderer()
+        Renderer(textures)

@@ -17,11 +17,7 @@ torch = pytest.importorskip("torch")
 
 import knuckle  # noqa: E402
 from knuckle.cli import app as cli  # noqa: E402
-from knuckle.datasets.labels import (  # noqa: E402
-    LabelledHand,
-    Shot,
-    palm_of,
-)
+from knuckle.datasets.labels import LabelledHand, Shot, palm_of  # noqa: E402
 from knuckle.errors import InputError  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.pipeline.palm import PalmDetector, PalmModel, decode_palms, suppress  # noqa: E402

@@ -16,7 +16,14 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
 Colour = tuple[float, float, float]
+
+
+def as_colour(values: npt.ArrayLike) -> Colour:
+    """Three numbers, clipped to 0 to 1."""
+    red, green, blue = np.clip(np.asarray(values, np.float64), 0, 1).tolist()
+    return (red, green, blue)
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,29 @@ class Material:
     nail_colour: Colour | None = None  # nail polish, if any
     tattoo: float = 0.0
     wet: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class SkinTextures:
+    """The painted details of skin: (side, side, 4) uint8 textures, row 0 is v = 0.
+
+    They cover one square of the texture coordinates. Beyond `mirror_line`, skin shows them mirrored.
+
+    Attributes:
+        folds: slopes of creases (two channels) and of wrinkles (two channels); 0.5 is level.
+        marks: cavity, veins, nails, blush.
+        overlays: hair, palm, two tattoos.
+        region: centre u, v, width and height of the square in texture coordinates.
+        mirror_line: the u of the line.
+        texel_m: metres of skin per texel.
+    """
+
+    folds: Bytes
+    marks: Bytes
+    overlays: Bytes
+    region: tuple[float, float, float, float]
+    mirror_line: float
+    texel_m: float
 
 
 @dataclass(frozen=True)

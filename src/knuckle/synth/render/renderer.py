@@ -25,9 +25,18 @@ import cv2
 import numpy as np
 
 from knuckle.errors import EngineError, InputError, MissingExtraError
-from knuckle.synth.render import lighting, materials, skin_textures
+from knuckle.synth.render import lighting, materials
 from knuckle.synth.render.buffers import Loaded, Targets, read_box, scissor_of, static_records
-from knuckle.synth.render.primitives import Camera, Floats, Light, Material, Picture, SceneObject, Surroundings
+from knuckle.synth.render.primitives import (
+    Camera,
+    Floats,
+    Light,
+    Material,
+    Picture,
+    SceneObject,
+    SkinTextures,
+    Surroundings,
+)
 from knuckle.synth.render.view import Box, InView, around, clip_pinhole, in_view, shadow_matrix
 
 SHADOW_SIDE = 256
@@ -43,7 +52,7 @@ UNITS = {
     for unit, name in enumerate(
         [
             *("seen", "normals", "rests", "masks", "openness", "mirrored"),
-            *("shadow_depth", "folds", "marks", "ornaments", "speckle", "samples", "shaded"),
+            *("shadow_depth", "folds", "marks", "overlays", "speckle", "samples", "shaded"),
         ]
     )
 }
@@ -93,6 +102,7 @@ class Renderer:
     """One OpenGL context with its shaders and textures. Keep one per process, and use it from one thread.
 
     Args:
+        skin: the painted details of skin.
         threads: for Mesa's llvmpipe, 0 is the calling thread only. It counts for the first renderer of a process;
             GPU drivers ignore it.
 
@@ -101,7 +111,7 @@ class Renderer:
         EngineError: OpenGL cannot be opened.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, skin: SkinTextures, threads: int | None = None) -> None:
         if threads is not None:
             os.environ["LP_NUM_THREADS"] = str(threads)
         self._gl = _open_context()
@@ -117,7 +127,7 @@ class Renderer:
                 ("occlusion", full_screen, _shader("occlusion")),
                 ("shadow", _shader("shadow"), _shader("depth_only")),
                 ("skin", full_screen, _shader("lighting", "skin")),
-                ("adorned", full_screen, _shader("lighting", "skin", define="ORNAMENTS")),
+                ("adorned", full_screen, _shader("lighting", "skin", define="OVERLAYS")),
                 ("surface", full_screen, _shader("lighting", "surface")),
                 ("resolve", full_screen, _shader("resolve")),
             )
@@ -136,13 +146,13 @@ class Renderer:
         self._mirror = self._gl.texture((lighting.MIRROR_SIDE,) * 2, 3, dtype="f4")
         self._mirror.build_mipmaps(max_level=lighting.MIRROR_LEVELS - 1)
         self._mirror.filter = (self._gl.LINEAR_MIPMAP_NEAREST, self._gl.LINEAR)
-        self._textures = self._load_textures()
+        self._textures = self._load_textures(skin)
         for name in (*self._full_screen, "surfels"):
-            self._set(name, UNITS)
+            self._set(name, UNITS | materials.skin_layout(skin))
 
-    def _load_textures(self) -> dict[str, Any]:
+    def _load_textures(self, skin: SkinTextures) -> dict[str, Any]:
         textures = {}
-        for name, pixels in skin_textures.draw_textures().items():
+        for name, pixels in {"folds": skin.folds, "marks": skin.marks, "overlays": skin.overlays}.items():
             textures[name] = self._gl.texture(pixels.shape[1::-1], 4, np.ascontiguousarray(pixels).tobytes())
             textures[name].build_mipmaps()
             textures[name].filter = (self._gl.LINEAR_MIPMAP_NEAREST, self._gl.LINEAR)

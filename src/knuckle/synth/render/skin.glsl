@@ -1,7 +1,7 @@
 // Skin: layers of colour, creases as a normal map, subsurface scattering, light through thin parts.
 uniform sampler2D folds;        // slopes of creases (rg) and of fine wrinkles (ba), 0.5 is level
 uniform sampler2D marks;        // cavity, veins, nail, blush
-uniform sampler2D ornaments;    // hair, palm, tattoos
+uniform sampler2D overlays;     // hair, palm, tattoos
 uniform vec3 back_colour, palm_colour, blush_colour, vein_colour, hair_colour, nail_colour, tip_colour, lip_colour;
 uniform vec4 amounts;           // creases, wrinkles, veins, mottling
 uniform vec4 others;            // hair, tattoo, blush, gloss
@@ -27,8 +27,8 @@ void main() {
     float hand = all(lessThan(abs(paper - 0.5), vec2(0.5))) ? 1.0 : 0.0;
     vec4 slope = textureLod(folds, paper, detail) - 0.5;
     vec4 mark = textureLod(marks, paper, detail) * hand;
-    #ifdef ORNAMENTS
-    vec4 extra = textureLod(ornaments, paper, detail) * hand;
+    #ifdef OVERLAYS
+    vec4 extra = textureLod(overlays, paper, detail) * hand;
 #else
     vec4 extra = vec4(0.0);
 #endif

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render import lighting, materials
+from knuckle.synth.appearance.random_materials import any_colour
+from knuckle.synth.render import lighting
 from knuckle.synth.render.primitives import Camera, Floats, Surroundings
 
 
@@ -65,7 +66,7 @@ def noise(rng: np.random.Generator, height: int, width: int, smoothness: float) 
 def calm_colour(rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """(3,) linear reflectance of walls and furniture: whites, greys and browns, rarely strong colours."""
     if rng.random() < 0.25:
-        return np.asarray(materials.any_colour(rng), np.float64)
+        return np.asarray(any_colour(rng), np.float64)
     value, warm = rng.uniform(0.04, 0.8) ** 1.2, rng.normal(0.12, 0.16)
     tint = np.array([1 + warm, 1 + 0.25 * rng.normal(0, 0.1), 1 - 1.2 * warm])
     return np.asarray(np.clip(value * tint, 0.01, 0.9), np.float64)

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.results import FloatArray
+from knuckle.synth.appearance import random_materials
 from knuckle.synth.body.body_poses import random_body_pose
 from knuckle.synth.body.model import load_body
 from knuckle.synth.body.whole_body import PosedBody, posed_body
-from knuckle.synth.render import materials
 from knuckle.synth.render.mesh import inflate, part, place_object
 from knuckle.synth.render.primitives import Camera, Material, Mesh, SceneObject
 from knuckle.synth.scene.people import GLOVE_M, Person
@@ -72,10 +72,10 @@ class Clothes:
 
 def random_clothes(rng: np.random.Generator) -> Clothes:
     """Shirts with long or short sleeves, sometimes a bare chest; hair of any colour, or none."""
-    shirt = materials.random_cloth(rng) if rng.random() < 0.94 else None
+    shirt = random_materials.random_cloth(rng) if rng.random() < 0.94 else None
     long_sleeves = shirt is not None and rng.random() < 0.5
     red, green, blue = (float(v) for v in rng.choice(HAIR_COLOURS) * rng.uniform(0.6, 1.4))
-    trousers, shoes = materials.random_cloth(rng), materials.random_cloth(rng)
+    trousers, shoes = random_materials.random_cloth(rng), random_materials.random_cloth(rng)
     hair = Material("cloth", (red, green, blue), 0.7, "grain", (0.0, 0.0, 0.0), 0.004)
     return Clothes(
         shirt=shirt,

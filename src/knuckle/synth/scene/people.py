@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from knuckle.results import FloatArray
+from knuckle.synth.appearance import random_materials
+from knuckle.synth.appearance.skin import random_skin
 from knuckle.synth.body.model import PosedHand, Shape
-from knuckle.synth.render import materials
 from knuckle.synth.render.mesh import inflate, part
 from knuckle.synth.render.primitives import Material, Mesh, SceneObject
 from knuckle.synth.scene import object_meshes
@@ -60,8 +61,8 @@ class Person:
 
 def random_person(shape: Shape, number: int, rng: np.random.Generator, gloves: float) -> Person:
     """Half of the people have sleeves, a third rings, a quarter a watch or a bracelet, a share of `gloves` gloves."""
-    skin = materials.random_skin(rng)
-    glove = materials.random_glove(rng) if rng.random() < gloves else None
+    skin = random_skin(rng)
+    glove = random_materials.random_glove(rng) if rng.random() < gloves else None
     sleeved = rng.random() < 0.5
     fingers = [finger for finger, chance in RING_CHANCES.items() if rng.random() < chance]
     rings = []
@@ -76,15 +77,15 @@ def random_person(shape: Shape, number: int, rng: np.random.Generator, gloves: f
         skin=skin,
         number=number,
         glove=glove,
-        sleeve=materials.random_cloth(rng) if sleeved else None,
+        sleeve=random_materials.random_cloth(rng) if sleeved else None,
         sleeve_begins=float(rng.choice([rng.uniform(0.0, 0.15), rng.uniform(0.15, 0.75)])),
         sleeve_loose=float(rng.uniform(0.004, 0.016)),
         rings=tuple(rings),
-        ring=materials.random_metal(rng),
+        ring=random_materials.random_metal(rng),
         watch=side if wrist < 0.15 else None,
         watch_size=float(rng.uniform(0.028, 0.046)),
         bracelet=side if 0.15 < wrist < 0.25 else None,
-        band=materials.random_strap(rng),
+        band=random_materials.random_strap(rng),
         metadata={
             "tone": skin.tone,
             "glove": glove.pattern if glove else None,
@@ -148,7 +149,7 @@ def _wristwear(hand: PosedHand, person: Person) -> list[tuple[Mesh, Material]]:
     worn: list[tuple[Mesh | None, Material | None]] = []
     if person.watch == hand.handedness:
         back = np.cross(points[17] - points[5], points[9] - points[0]) * (1 if hand.handedness == "Right" else -1)
-        worn_as = {"strap": person.band, "case": person.ring, "face": materials.WATCH_FACE}
+        worn_as = {"strap": person.band, "case": person.ring, "face": random_materials.WATCH_FACE}
         for name, mesh in object_meshes.watch(hand.mesh, points[0] + 0.035 * axis, axis, back, person.watch_size):
             worn.append((mesh, worn_as[name]))
     if person.bracelet == hand.handedness:

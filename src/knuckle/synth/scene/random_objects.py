@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from knuckle.results import FloatArray
-from knuckle.synth.render import materials
+from knuckle.synth.appearance import random_materials
 from knuckle.synth.render.mesh import place
 from knuckle.synth.render.primitives import Material, Mesh, SceneObject
 from knuckle.synth.scene import object_meshes, placement
@@ -45,7 +45,7 @@ def object_of(kind: str, size: Sequence[float], rng: np.random.Generator) -> Par
     parts = []
     for name, mesh in object_meshes.make(kind, size):
         if name not in chosen:
-            chosen[name] = materials.random_material(rng, kind, name)
+            chosen[name] = random_materials.random_material(rng, kind, name)
         parts.append((chosen[name], mesh))
     return parts
 

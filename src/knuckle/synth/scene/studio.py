@@ -14,6 +14,7 @@ import numpy.typing as npt
 from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.images import Image
 from knuckle.results import FloatArray, Roi
+from knuckle.synth.appearance import skin_textures
 from knuckle.synth.body.model import load_body
 from knuckle.synth.camera import effects, fisheye, labels
 from knuckle.synth.camera.effects import CameraEffects
@@ -58,7 +59,7 @@ def renderer() -> Renderer:
     Mesa finishes setting up textures when they are first sampled, so a renderer's first picture differs from all
     later ones. It is drawn here and thrown away.
     """
-    made = Renderer()
+    made = Renderer(skin_textures.draw_textures())
     (_, shape), *_ = object_meshes.make("ball", (0.2,))
     ball = SceneObject(place(shape, np.eye(3), (0, 0, 1)), Material("skin", (0.5, 0.5, 0.5)), 1)
     surroundings = lighting.random_surroundings(np.random.default_rng(0))

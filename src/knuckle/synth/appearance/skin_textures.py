@@ -8,13 +8,14 @@ human palmar, plantar, and digital flexion creases"; knuckle folds and dorsal ve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.synth.render.primitives import Floats
+from knuckle.synth.render.primitives import Bytes, Floats, SkinTextures
 
-Bytes = npt.NDArray[np.uint8]
 Points = tuple[tuple[float, float], ...]
 
 REGION = (0.4578, 0.1040, 0.1985, 0.1985)  # centre and size of the right hand in texture coordinates
@@ -250,12 +251,8 @@ def _blurred(picture: Floats, texels: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), texels), np.float32)
 
 
-def draw_textures() -> dict[str, Bytes]:
-    """Three (1024, 1024, 4) textures, the same in every process; row 0 is v = 0.
-
-    "folds": slopes of creases (two channels) and of wrinkles. "marks": cavity, veins, nails, blush. "ornaments": hair,
-    palm, two tattoos.
-    """
+def draw_textures() -> SkinTextures:
+    """Textures of 1024 x 1024 texels, the same in every process."""
     rng = np.random.default_rng(11)
     deep, fine = _creases(rng)
     nail, nail_height = _nails()
@@ -275,6 +272,17 @@ def draw_textures() -> dict[str, Bytes]:
     ]
     cavity = np.clip(depth * 0.9 + 0.6 * relief + 0.3 * _blurred(deep, 4), 0, 1)
     marks = [cavity, veins, nail, _blush()]
-    ornaments = [_hair(rng), palm, *_tattoos(rng)]
-    pack = {"folds": folds, "marks": marks, "ornaments": ornaments}
-    return {name: np.clip(np.stack(planes, -1) * 255 + 0.5, 0, 255).astype(np.uint8) for name, planes in pack.items()}
+    overlays = [_hair(rng), palm, *_tattoos(rng)]
+    return SkinTextures(
+        folds=_packed(folds),
+        marks=_packed(marks),
+        overlays=_packed(overlays),
+        region=REGION,
+        mirror_line=MIRROR_LINE,
+        texel_m=METRES_PER_UNIT / SIDE,
+    )
+
+
+def _packed(channels: Sequence[Floats]) -> Bytes:
+    """(side, side, channels) uint8 of values from 0 to 1."""
+    return np.asarray(np.clip(np.stack(channels, -1) * 255 + 0.5, 0, 255), np.uint8)

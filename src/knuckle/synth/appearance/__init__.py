@@ -1,0 +1,1 @@
+"""What bodies, clothes and objects look like: skin with its textures, and random materials."""
