@@ -18,15 +18,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from knuckle.errors import EngineError, InputError, MissingExtraError
+from knuckle.errors import InputError
 from knuckle.synth.render import lighting, materials
 from knuckle.synth.render.buffers import Loaded, Targets, read_box, scissor_of, static_records
+from knuckle.synth.render.opengl import open_context, shader_source
 from knuckle.synth.render.primitives import (
     Camera,
     Floats,
@@ -41,7 +41,6 @@ from knuckle.synth.render.view import Box, InView, around, clip_pinhole, in_view
 
 SHADOW_SIDE = 256
 SOFT_SIDE = SHADOW_SIDE // 2  # of the blurred shadow map
-FOLDER = Path(__file__).parent
 PLACED = ("vertex", "normal")  # vertex attributes that change with the pose
 STATIC = ("uv", "rest", "masks")  # vertex attributes that do not
 MAX_SHARED = 128  # cached buffers of what many meshes share
@@ -56,27 +55,6 @@ UNITS = {
         ]
     )
 }
-
-
-def _open_context() -> Any:
-    """An OpenGL 4.0 (or later) context without a window."""
-    try:
-        import moderngl
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("rendering synthetic hands needs moderngl: pip install 'knuckle[train]'") from error
-    try:
-        options: Any = {"backend": "egl"}  # the library's types say a dictionary; its code wants the name
-        return moderngl.create_context(standalone=True, require=400, **options)
-    except Exception as error:  # the library raises bare Exceptions
-        raise EngineError(
-            f"cannot open OpenGL without a window ({str(error).strip()}): install EGL, on Debian or Ubuntu with "
-            "apt-get install libegl1 libgl1-mesa-dri, or with the driver of a GPU"
-        ) from error
-
-
-def _shader(*names: str, define: str = "NOTHING") -> str:
-    """The source of a shader: the named .glsl files joined, after a version line and one definition."""
-    return f"#version 400 core\n#define {define}\n" + "\n".join((FOLDER / f"{name}.glsl").read_text() for name in names)
 
 
 def _shader_of(material: Material) -> str:
@@ -114,22 +92,22 @@ class Renderer:
     def __init__(self, skin: SkinTextures, threads: int | None = None) -> None:
         if threads is not None:
             os.environ["LP_NUM_THREADS"] = str(threads)
-        self._gl = _open_context()
+        self._gl = open_context()
         self.name = f"{self._gl.info['GL_RENDERER']}, OpenGL {self._gl.info['GL_VERSION']}"
         self._gl.front_face = "cw"  # because rows run downwards
-        full_screen = _shader("full_screen")
+        full_screen = shader_source("full_screen")
         self._programs = {
             name: self._gl.program(vertex_shader=vertex, fragment_shader=fragment)
             for name, vertex, fragment in (
-                ("surfels", _shader("project", "surfel_vertex"), _shader("surfels")),
-                ("depth_samples", _shader("project", "depth_samples"), _shader("depth_only")),
-                ("object_number", full_screen, _shader("object_number")),
-                ("occlusion", full_screen, _shader("occlusion")),
-                ("shadow", _shader("shadow"), _shader("depth_only")),
-                ("skin", full_screen, _shader("lighting", "skin")),
-                ("adorned", full_screen, _shader("lighting", "skin", define="OVERLAYS")),
-                ("surface", full_screen, _shader("lighting", "surface")),
-                ("resolve", full_screen, _shader("resolve")),
+                ("surfels", shader_source("project", "surfel_vertex"), shader_source("surfels")),
+                ("depth_samples", shader_source("project", "depth_samples"), shader_source("depth_only")),
+                ("object_number", full_screen, shader_source("object_number")),
+                ("occlusion", full_screen, shader_source("occlusion")),
+                ("shadow", shader_source("shadow"), shader_source("depth_only")),
+                ("skin", full_screen, shader_source("lighting", "skin")),
+                ("adorned", full_screen, shader_source("lighting", "skin", define="OVERLAYS")),
+                ("surface", full_screen, shader_source("lighting", "surface")),
+                ("resolve", full_screen, shader_source("resolve")),
             )
         }
         self._members = {name: {key: program[key] for key in program} for name, program in self._programs.items()}
