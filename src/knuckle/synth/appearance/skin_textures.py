@@ -105,7 +105,7 @@ def _across(centre: npt.ArrayLike, along: npt.ArrayLike, half: float, bow: float
 
 def _blob(centre: npt.ArrayLike, radius: float) -> Floats:
     """A Gaussian spot with the peak 1."""
-    x, y = (np.exp(-((np.arange(SIDE) / SIDE - place) ** 2) / (2 * radius**2)) for place in np.asarray(centre))
+    x, y = (np.exp(-((np.arange(SIDE) / SIDE - position) ** 2) / (2 * radius**2)) for position in np.asarray(centre))
     return np.asarray(np.outer(y, x), np.float32)
 
 

@@ -43,7 +43,7 @@ LIMITS_DEG: Mapping[str, tuple[float, float]] = {
     "cup": (0, 25),  # flexion of the little finger's metacarpal; the ring finger's moves half as much [3]
     "wrist_flexion": (-70, 75),  # [5]; negative is extension
     "wrist_radial": (-35, 21),  # [5]; negative is ulnar deviation
-    "forearm_twist": (-60, 60),  # of the hand against the elbow; the skin twists along the forearm
+    "forearm_twist": (-60, 60),  # rotation of the hand relative to the elbow; the skin twists along the forearm
 }
 ANGLES = tuple(LIMITS_DEG)
 INDEX: Mapping[str, int] = {name: k for k, name in enumerate(ANGLES)}

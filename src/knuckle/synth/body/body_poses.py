@@ -79,12 +79,12 @@ def _gesture(shape: Shape, pose: BodyPose, rng: np.random.Generator) -> Arms:
     arms = {}
     for side in _one_or_both(rng, 0.6):
         out = OUTWARDS[side]
-        place = np.array([out * rng.normal(0.12, 0.28), rng.normal(-0.05, 0.16), -rng.uniform(0.35, 0.85)])
+        from_shoulder = np.array([out * rng.normal(0.12, 0.28), rng.normal(-0.05, 0.16), -rng.uniform(0.35, 0.85)])
         pitch = float(rng.normal(0, 22))
         yaw = float(rng.choice([0, 180], p=[0.6, 0.4]) + rng.normal(0, 35))
         tilt = turn(pitch, yaw, float(rng.normal(out * -8, 28)))
         _, hand = random_pose(rng, wrist=False)
-        wrist = _shoulder(shape, side) + _arm_length(shape) * place
+        wrist = _shoulder(shape, side) + _arm_length(shape) * from_shoulder
         arms[side] = reach(shape, side, wrist, tilt, hand, pose.back)
     return arms
 
@@ -94,10 +94,10 @@ def _raise(shape: Shape, pose: BodyPose, rng: np.random.Generator) -> Arms:
     arms = {}
     for side in _one_or_both(rng, 0.25):
         out = OUTWARDS[side]
-        place = np.array([out * rng.uniform(0.1, 0.5), -rng.uniform(0.3, 0.75), -rng.uniform(0.2, 0.5)])
+        from_shoulder = np.array([out * rng.uniform(0.1, 0.5), -rng.uniform(0.3, 0.75), -rng.uniform(0.2, 0.5)])
         tilt = turn(float(rng.normal(0, 12)), float(rng.normal(0, 22)), float(out * rng.normal(8, 18)))
         _, hand = random_pose(rng, wrist=False)
-        wrist = _shoulder(shape, side) + _arm_length(shape) * place
+        wrist = _shoulder(shape, side) + _arm_length(shape) * from_shoulder
         arms[side] = reach(shape, side, wrist, tilt, hand, pose.back)
     return arms
 
@@ -132,8 +132,8 @@ def _hands_together(shape: Shape, pose: BodyPose, rng: np.random.Generator) -> A
     names = [name for name, template in PAIRS.items() if template.handedness == ("Right", "Left")]
     pair = random_pair(float(np.linalg.norm(shape.hand[1][9])), rng, str(rng.choice(names)))
     chest = (_shoulder(shape, "Right") + _shoulder(shape, "Left")) / 2
-    place = np.array([rng.normal(0, 0.08), rng.normal(0.25, 0.22), -rng.uniform(0.5, 0.72)])
-    centre = chest + _arm_length(shape) * place
+    from_chest = np.array([rng.normal(0, 0.08), rng.normal(0.25, 0.22), -rng.uniform(0.5, 0.72)])
+    centre = chest + _arm_length(shape) * from_chest
     arms = {}
     for side, hand, rotation, offset in zip(pair.handedness, pair.poses, pair.rotations, pair.offsets, strict=True):
         arms[side] = reach(shape, side, centre + offset, rotation, hand, pose.back)

@@ -42,16 +42,16 @@ def turn(pitch: float, yaw: float, roll: float) -> Doubles:
     return np.asarray(Rotation.from_euler("xyz", [pitch, yaw, roll], degrees=True).as_matrix(), np.float64)
 
 
-Place = tuple[Doubles, tuple[float, float, float]]  # rotation, and offset in palm lengths
+Placement = tuple[Doubles, tuple[float, float, float]]  # rotation, and offset in palm lengths
 
 
 @dataclass(frozen=True, eq=False)
 class PairTemplate:
-    """Poses and places of two hands. Without a `second` place the other hand mirrors the first one's."""
+    """Poses and placements of two hands. Without `second`, the other hand mirrors the placement of the first."""
 
     poses: tuple[HandPose, HandPose]
-    first: Place
-    second: Place | None = None
+    first: Placement
+    second: Placement | None = None
     handedness: tuple[str, str] = ("Right", "Left")
 
 

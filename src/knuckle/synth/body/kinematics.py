@@ -1,4 +1,4 @@
-"""From joint angles to the places of the bones: how each bone's skin moves, and whether fingers run into each other.
+"""From joint angles to the positions of the bones: how each bone's skin moves, and whether fingers run into each other.
 
 Space: the right hand's own frame, see `anatomy`; the palm never moves.
 """

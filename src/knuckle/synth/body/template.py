@@ -20,7 +20,7 @@ from knuckle.synth.body.template_hand import hand_template
 Array = npt.NDArray[Any]
 LOCAL = ("lowerarm-fat", "lowerarm-muscle", "hand-fingers-length", "hand-scale", "hand-fingers-diameter", "wrist-circ")
 RANK = 96  # directions of the shape basis
-# A person whose vertices anny itself computes; `BodyModel.shape` must give the same.
+# An example person. A test compares the vertices that anny and `BodyModel.shape` compute.
 PROBE = {"gender": 0.8, "age": 0.9, "muscle": 0.3, "weight": 0.7, "height": 0.4, "proportions": 0.6, "cupsize": 0.5,
          "firmness": 0.5, "african": 0.2, "asian": 0.5, "caucasian": 0.3}  # fmt: skip
 TO_CAMERA = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # from anny's axes: x left, y back, z up

@@ -36,9 +36,9 @@ def body_template(arrays: dict[str, Array]) -> dict[str, Array]:
     return {f"body_{name}": values for name, values in found.items()}
 
 
-def nearest(vertices: Array, places: Array) -> Array:
-    """(m,) number of the vertex nearest to each place."""
-    return np.array([int(np.argmin(((vertices - place) ** 2).sum(axis=1))) for place in places])
+def nearest(vertices: Array, positions: Array) -> Array:
+    """(m,) number of the vertex nearest to each position."""
+    return np.array([int(np.argmin(((vertices - position) ** 2).sum(axis=1))) for position in positions])
 
 
 def mirror_uv(faces: Array, corner_uv: Array, right_of: dict[int, int]) -> Array:

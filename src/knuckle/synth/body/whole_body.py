@@ -1,4 +1,4 @@
-"""Whole bodies: arms that reach for a place, hands in any pose, head, back and legs.
+"""Whole bodies: arms that reach for a target, hands in any pose, head, back and legs.
 
 Space: camera axes, metres. The body stands upright and faces the camera; its origin is anny's, in the middle of
 the body.
@@ -39,7 +39,7 @@ class ArmPose:
     """Pose of an arm. Angles in radians.
 
     Attributes:
-        wrist: (3,) place of the wrist.
+        wrist: (3,) position of the wrist.
         swivel: of the elbow about the line from shoulder to wrist; 0 points the elbow down, positive lifts it
             outwards.
         pronation: of the forearm.
@@ -136,8 +136,8 @@ def posed_body(shape: Shape, pose: BodyPose) -> PosedBody:
 def mark_of(shape: Shape, pose: BodyPose, name: str) -> Doubles:
     """(3,) one of `template_body.MARKS` of a posed body, without computing the other vertices."""
     vertex = int(shape.model.arrays["body_marks"][MARKS.index(name)])
-    place, _ = _skinned(shape, pose, slice(vertex, vertex + 1))
-    return np.asarray(place[0], np.float64)
+    positions, _ = _skinned(shape, pose, slice(vertex, vertex + 1))
+    return np.asarray(positions[0], np.float64)
 
 
 def _skinned(shape: Shape, pose: BodyPose, chosen: slice = slice(None)) -> tuple[Floats, dict[str, Floats]]:
@@ -211,9 +211,9 @@ def _rotations(vectors: Mapping[str, Doubles]) -> dict[str, Doubles]:
 
 
 def _rotated_at(joint: Doubles, parent: Doubles, rotation: Doubles) -> Doubles:
-    """(3, 4) affine map of a bone with a rotation (3, 3), whose joint moves with the parent bone."""
-    place = parent[:, :3] @ joint + parent[:, 3]
-    return np.concatenate([rotation, (place - rotation @ joint)[:, None]], axis=1)
+    """(3, 4) affine map of a bone that turns by (3, 3) about its joint, while the joint moves with the parent bone."""
+    position = parent[:, :3] @ joint + parent[:, 3]
+    return np.concatenate([rotation, (position - rotation @ joint)[:, None]], axis=1)
 
 
 def _shoulder_transform(skeleton: _Skeleton, side: str, back: Vector) -> Doubles:
@@ -289,10 +289,10 @@ def reach(
     back: Vector = (0.0, 0.0, 0.0),
     swivels: Doubles = SWIVELS,
 ) -> ArmPose:
-    """Inverse kinematics: the arm that brings a hand to a place, turned as wanted or as near to it as the joints allow.
+    """Inverse kinematics: the arm that brings a hand to a position and rotation, or as near as the joints allow.
 
     Args:
-        wrist: (3,) place of the wrist.
+        wrist: (3,) position of the wrist.
         rotation: (3, 3) of the hand from its neutral position (palm to the camera, fingers up).
         back: rotation vector of the back, as in `BodyPose`.
         swivels: (n,) elbow swivels to choose from.

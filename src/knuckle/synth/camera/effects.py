@@ -169,7 +169,7 @@ def blur_kernel(radius_px: float, length_px: float = 0.0, angle_rad: float = 0.0
 
 
 def blur_moving(picture: Picture, background: Floats, length_px: float, angle_rad: float) -> Floats:
-    """Light of a picture whose objects move over a background at rest: only the objects are motion-blurred."""
+    """A picture of objects that move over a still background: only the objects are motion-blurred."""
     kernel = blur_kernel(0.3, length_px, angle_rad)
     front = picture.rgb - background * (1 - picture.cover)[..., None]
     cover = _filtered(picture.cover, kernel)

@@ -36,7 +36,7 @@ def fisheye_rays(points: npt.NDArray[Any], distortion: tuple[float, ...]) -> npt
 
 
 def covering_pinhole(camera: Camera) -> Camera:
-    """The pinhole whose picture contains all that a fisheye camera sees, at about its resolution."""
+    """A pinhole camera that sees everything that a fisheye camera sees, at about the same resolution."""
     if not camera.distortion:
         return camera
     edge = np.linspace(-0.5, 0.5, 33)

@@ -12,7 +12,7 @@ from knuckle.datasets.labels import LabelledHand, Visibility, palm_of
 from knuckle.synth.camera.fisheye import fisheye_radius
 from knuckle.synth.render.primitives import Camera, Floats, Picture
 
-NEAREST_M = 0.01  # points nearer to the plane of the camera have no place in the picture
+NEAREST_M = 0.01  # points nearer to the camera's plane cannot be projected
 
 # How thick the flesh is between each landmark and the skin of palm or back, as a share of the distance from the wrist
 # to the middle MCP. Medians over the open hands of 24 body shapes, which differ by a tenth.
@@ -46,8 +46,8 @@ def landmark_visibility(
     """(21,) `Visibility` of landmarks from the depth and id pictures, and (21,) whether the hand itself hides them.
 
     A landmark lies inside the flesh. It is visible if the first surface on its ray belongs to its own hand and is no
-    further in front than the flesh is thick. A landmark beside the outline of its hand is hidden by
-    what is seen there, if that is nearer.
+    further in front than the flesh is thick. A landmark just outside the outline of its hand is hidden if the surface
+    at its pixel is nearer.
 
     Args:
         points: (21, 3) camera space, metres.

@@ -1,4 +1,4 @@
-"""What the renderer is given and what it returns: meshes, materials, lights, cameras, pictures.
+"""The input and output of the renderer: meshes, materials, lights, cameras, pictures.
 
 All coordinates are in camera space: x right, y down, z away from the camera, in metres. Seen from outside,
 triangles run counter-clockwise on screen, so (b - a) x (c - a) points out of the object. Pixel centres are at
@@ -138,7 +138,7 @@ class Surroundings:
             columns grow to +x.
         lights: at most three key lights; the strongest casts shadows.
         name: kind of light, for the metadata of a sample.
-        darkness: 0 (daylight) to 1 (night). Dark scenes need more camera gain, hence have more noise.
+        darkness: 0 (daylight) to 1 (night). Dark scenes need more camera gain, so they have more noise.
         camera_from_room: (3, 3) rotation from the room to the camera.
     """
 

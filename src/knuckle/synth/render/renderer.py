@@ -44,7 +44,7 @@ SOFT_SIDE = SHADOW_SIDE // 2  # of the blurred shadow map
 PLACED = ("vertex", "normal")  # vertex attributes that change with the pose
 STATIC = ("uv", "rest", "masks")  # vertex attributes that do not
 MAX_SHARED = 128  # cached buffers of what many meshes share
-MAX_TARGETS = 8  # picture sizes whose framebuffers are kept
+MAX_TARGETS = 8  # framebuffers are kept for this many picture sizes
 SHADERS = ("skin", "adorned", "surface")  # adorned: skin with hair or tattoos
 UNITS = {
     name: unit
@@ -238,7 +238,7 @@ class Renderer:
     def _gather(self, loaded: Sequence[Loaded], camera: Camera, targets: Targets, box: Box) -> Floats:
         """Passes 1 to 3. Returns (h, w, 2) of the box: depth and number of the object at the pixels' centres.
 
-        Objects count from 1; 0 is no object.
+        Objects are numbered from 1; 0 means no object.
         """
         nearest = min(float(shown.item.mesh.vertices[:, 2].min()) for shown in loaded)
         farthest = max(float(shown.item.mesh.vertices[:, 2].max()) for shown in loaded)

@@ -55,7 +55,7 @@ def noise_fields() -> Floats:
 
 
 def noise(rng: np.random.Generator, height: int, width: int, smoothness: float) -> Floats:
-    """(h, w) noise of mean 0 whose amplitude falls with frequency to the power `smoothness`, 0.5 to 1.8."""
+    """(h, w) noise of mean 0; its amplitude falls with frequency to the power `smoothness`, 0.5 to 1.8."""
     field = noise_fields()[int(np.clip(round((smoothness - 0.5) / 0.43), 0, 3))]
     x, y = (int(v) for v in rng.integers(0, 512, 2))
     rows, columns = (y + np.arange(height)) % 512, (x + np.arange(width)) % 512

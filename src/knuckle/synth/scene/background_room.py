@@ -74,7 +74,7 @@ def _nearest(rays: Floats, lows: Floats, highs: Floats, seen: list[int]) -> tupl
 
 
 def _random_boxes(rng: np.random.Generator) -> tuple[Floats64, Floats64, list[tuple[Floats64, Floats64]]]:
-    """Half the size of a room, the camera's place in it, and the corners of boxes relative to the camera.
+    """Half the size of a room, the camera's position in it, and the corners of boxes relative to the camera.
 
     The first box is the room itself, the others are furniture, pictures and screens.
     """

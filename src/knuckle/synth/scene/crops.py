@@ -1,4 +1,4 @@
-"""The regions that a tracker cuts, with its errors, and the camera whose picture is such a crop."""
+"""The regions that a tracker cuts, with its errors, and the camera that would take such a crop."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def region_of(points: FloatArray, kind: str) -> Roi:
 
 
 def camera_of(frame: Camera, roi: Roi, side: int) -> tuple[Camera, FloatArray]:
-    """The camera whose picture is the crop of a region, and the rotation (3, 3) from the frame's camera to it.
+    """The camera that shows exactly the crop of a region, and the rotation (3, 3) from the frame's camera to it.
 
     A crop is a picture with the same centre of projection: turning the crop rolls the camera about its axis, moving
     the crop moves the principal point.

@@ -149,7 +149,7 @@ def pen(radius: float, length: float) -> list[Part]:
 
 
 def phone(width: float, height: float, depth: float) -> list[Part]:
-    """A phone whose screen faces +z."""
+    """A phone; its screen faces +z."""
     screen = rounded_box(0.93 * width, 0.95 * height, 0.0012, 0.006)
     return [
         ("body", rounded_box(width, height, depth, 0.009)),

@@ -33,7 +33,7 @@ class Person:
         glove: material of both gloves, or None.
         sleeve: material of both sleeves, or None. sleeve_begins: 0 at the wrist, 1 at the elbow.
         sleeve_loose: metres between the arm and the sleeve.
-        rings: (side, finger, place on the phalanx 0 to 1, width in metres) each. ring: their material.
+        rings: (side, finger, position on the phalanx 0 to 1, width in metres) each. ring: their material.
         watch, bracelet: the side it is worn on, or None. watch_size: metres. band: material of strap and bracelet.
         metadata: for the labels: tone, glove, sleeve, age.
     """

@@ -67,7 +67,7 @@ def nearest_z(hand: SceneHand, turn: FloatArray) -> float:
 
 
 def beside(hand: SceneHand, rng: np.random.Generator) -> FloatArray:
-    """(3,) place for another hand's wrist: near the first hand, rarely inside it."""
+    """(3,) position for another hand's wrist: near the first hand, rarely inside it."""
     angle, distance = rng.uniform(0, 2 * math.pi), rng.uniform(0.07, 0.22)
     x, y, z = hand.points.mean(0).astype(float)
     depth = max(NEAREST_M + 0.1, z + float(rng.normal(0, 0.08)))
@@ -81,10 +81,10 @@ def reaching_in(
 
     Args:
         share: length of the hand as a share of the frame's side.
-        others: (21, 3) landmarks of the hands already there. Hands may touch, but two palms never share a place.
+        others: (21, 3) landmarks of the hands already there. Hands may touch, but the palms stay apart.
 
     Returns:
-        None if no free place was found.
+        None if no free position was found.
     """
     taken = [labels.project(points, frame).mean(0) for points in others]
     for _ in range(12):
@@ -97,7 +97,7 @@ def reaching_in(
         if nearest_z(hand, turn) + distance < NEAREST_M:
             continue
         centre = labels.project(hand.points @ turn.T + offset, frame).mean(0)
-        if all(np.hypot(*(centre - place)) > 0.4 * share * frame.width for place in taken):
+        if all(np.hypot(*(centre - other)) > 0.4 * share * frame.width for other in taken):
             return turn, offset
     return None
 

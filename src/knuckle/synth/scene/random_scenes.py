@@ -43,7 +43,7 @@ def random_room(rng: np.random.Generator) -> Room:
 
 
 def crop_scene(body: BodyModel, frame: Camera, rng: np.random.Generator, mix: SceneMix) -> tuple[Stage, int]:
-    """A scene for a crop, and the index of the hand that the crop is of; -1 for a crop without a hand."""
+    """A scene for a crop, and the index of the hand that the crop shows; -1 for a crop without a hand."""
     room = random_room(rng)
     if rng.random() < mix.no_hand:
         return hand_free_scene(body, frame, room, rng, mix), -1
@@ -56,8 +56,8 @@ def crop_scene(body: BodyModel, frame: Camera, rng: np.random.Generator, mix: Sc
     side = str(rng.choice(["Left", "Right"]))
     if not mix.poses and rng.random() < mix.paired:
         pair = pair_of_hands(body, person, 1, rng, mix)
-        place = placement.random_place(pair[0], frame, rng)
-        moved = [hand.moved(*place) for hand in pair]
+        transform = placement.random_place(pair[0], frame, rng)
+        moved = [hand.moved(*transform) for hand in pair]
         if min(float(hand.points[:, 2].min()) for hand in moved) > NEAREST_M:
             return Stage(tuple(moved), (), room.surroundings, room.rotation), 0
     first = random_hand(body, person, side, 1, rng, mix)
@@ -110,8 +110,8 @@ def arms_scene(body: BodyModel, frame: Camera, room: Room, rng: np.random.Genera
     person = random_person(body, rng, mix.gloves)
     if count > 1 and rng.random() < 0.25:
         pair = pair_of_hands(body, person, count + 1, rng, mix)
-        place = placement.reaching_in(pair[0], frame, usual, [], rng)
-        moved = [hand.moved(*place) for hand in pair] if place else []
+        transform = placement.reaching_in(pair[0], frame, usual, [], rng)
+        moved = [hand.moved(*transform) for hand in pair] if transform else []
         if moved and min(float(hand.points[:, 2].min()) for hand in moved) > NEAREST_M:
             hands, count = moved, count - 2
     for k in range(count):
@@ -120,9 +120,9 @@ def arms_scene(body: BodyModel, frame: Camera, room: Room, rng: np.random.Genera
         side = ("Left", "Right")[k % 2] if rng.random() < 0.85 else ("Right", "Left")[k % 2]
         hand = random_hand(body, person, side, k + 1, rng, mix)
         share = float(np.clip(usual * math.exp(rng.normal(0, 0.3)), 0.1, 0.9))
-        place = placement.reaching_in(hand, frame, share, [other.points for other in hands], rng)
-        if place is not None:
-            hands.append(hand.moved(*place))
+        transform = placement.reaching_in(hand, frame, share, [other.points for other in hands], rng)
+        if transform is not None:
+            hands.append(hand.moved(*transform))
     objects = random_objects.object_near(hands[0], rng) if rng.random() < 0.25 and hands else []
     return Stage(tuple(hands), tuple(objects), room.surroundings, room.rotation, metadata={"kind": "arms"})
 

@@ -37,7 +37,7 @@ class Sample:
 
     Attributes:
         image: (h, w, 3) RGB uint8.
-        hands: those with a landmark in the picture. The hand that a crop is of comes first.
+        hands: those with a landmark in the picture. The hand that a crop shows comes first.
         camera: see `labels.camera_to_dict`.
         scene: metadata about light, camera effects and crop.
         mask: (h, w) uint8, the id of the hand whose own surface is nearest, else 0.

@@ -104,8 +104,8 @@ def clip(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) -> Iterat
         light, hands = _exposed(studio, stage, paths, moved, behind, time_s)
         gain = effects.exposure_gain(light) if gain is None else gain
         image = effects.apply_effects(light, chosen, rng, gain, illuminant_of(room.surroundings))
-        place = labels.camera_to_dict(moved, room.rotation, np.zeros(3))
-        yield image, {"frame": number, "time_s": round(time_s, 6), "hands": hands, "camera": place}
+        camera_entry = labels.camera_to_dict(moved, room.rotation, np.zeros(3))
+        yield image, {"frame": number, "time_s": round(time_s, 6), "hands": hands, "camera": camera_entry}
 
 
 def _exposed(

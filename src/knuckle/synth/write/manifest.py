@@ -16,7 +16,7 @@ from knuckle.errors import InputError, SinkError
 from knuckle.synth.write.recipe import DEPTH_UNIT_M, Recipe
 
 FORMAT = "knuckle-synth-1"
-PACKAGES = ("numpy", "opencv-contrib-python", "moderngl", "anny")  # whose versions the manifest lists
+PACKAGES = ("numpy", "opencv-contrib-python", "moderngl", "anny")  # the manifest lists their versions
 
 
 def manifest_of(folder: Path, recipe: Recipe) -> dict[str, Any]:

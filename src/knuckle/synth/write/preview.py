@@ -22,7 +22,7 @@ SELF_OCCLUDED_COLOUR, HIDDEN_COLOUR = (235, 87, 87), (40, 40, 46)
 def draw_labels(image: Image, hands: Iterable[LabelledHand], palms: bool = True, zoom: int = 2) -> Image:
     """An enlarged copy of an image with the bones, landmarks and palm boxes of labelled hands.
 
-    The rim of a landmark says who hides it: light is visible, red is hidden by the hand itself, dark by something else.
+    The rim of a landmark shows its visibility. Light: visible. Red: hidden by the hand itself. Dark: by something else.
     """
     picture: Any = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     for hand in hands:
@@ -70,8 +70,8 @@ def contact_sheet(pictures: Sequence[Image], columns: int = 8) -> Image:
     rows = -(-len(pictures) // columns)
     columns = min(columns, len(pictures))
     sheet = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), 255, np.uint8)
-    for place, picture in enumerate(pictures):
-        y, x = (place // columns) * (height + GAP), (place % columns) * (width + GAP)
+    for number, picture in enumerate(pictures):
+        y, x = (number // columns) * (height + GAP), (number % columns) * (width + GAP)
         sheet[y : y + height, x : x + width] = picture
     return sheet
 
