@@ -142,7 +142,7 @@ def size_of(truth: LabelledHand) -> str:
 
 
 def palm_px(sample: Sample, truth: LabelledHand) -> float:
-    """The unit of the error: distance from wrist to middle MCP as seen from the front, pixels."""
+    """The unit of the error: distance from wrist to middle MCP seen from the front, pixels."""
     length = float(np.linalg.norm(truth.world[9] - truth.world[0]))
     return length * sample.camera["fx"] / float(truth.centre[2] + truth.world[0, 2])
 

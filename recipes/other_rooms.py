@@ -1,4 +1,4 @@
-"""Put people who stand before a plain wall into photos of rooms, in other clothes and other light.
+"""Put people who stand in front of a plain wall into photos of rooms, in other clothes and other light.
 
     python recipes/other_rooms.py people/train.jsonl rooms/train.jsonl OUT --source rf100_signers --count 2000
 
@@ -33,7 +33,7 @@ from knuckle.train.label_file import LabelledPhoto, open_label_file, read_label_
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("people", type=Path, help="labels whose photos show people before a plain wall")
+    options.add_argument("people", type=Path, help="labels whose photos show people in front of a plain wall")
     options.add_argument("rooms", type=Path, help="labels; their hand-free photos are the rooms")
     options.add_argument("out", type=Path)
     options.add_argument("--source", required=True, help="use only photos of this source of PEOPLE")

@@ -1,4 +1,4 @@
-"""Paste hands that were shown close to a camera, small, into rooms and before people.
+"""Paste hands that were shown close to a camera, small, into rooms and in front of people.
 
     python recipes/pasted_hands.py digits/train.jsonl OUT --rooms hands/train.jsonl --rooms rooms/train.jsonl
 
@@ -25,7 +25,7 @@ NUMBERS, SHARES = [1, 2, 3, 5], [0.4, 0.3, 0.2, 0.1]  # numbers of hands that a 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("hands", type=Path, help="labels of photos that show one hand before a plain wall")
+    options.add_argument("hands", type=Path, help="labels of photos that show one hand in front of a plain wall")
     options.add_argument("out", type=Path)
     options.add_argument("--rooms", type=Path, action="append", required=True, help="labels of backgrounds")
     options.add_argument("--source", action="append", help="use only backgrounds of this source")

@@ -48,7 +48,7 @@ MARKS = [(100 + 4 * k, 118 + 2 * (k % 5)) for k in range(21)]  # a hand's landma
 
 @pytest.fixture
 def photo() -> tuple[np.ndarray, np.ndarray]:
-    """A person of a head, a shirt and a hand before a wall that darkens to one side; and where that is."""
+    """A person of a head, a shirt and a hand in front of a wall that darkens to one side; and where that is."""
     y, x = np.mgrid[0:200, 0:320]
     image = np.stack([215 - 0.12 * x, 210 - 0.1 * x, 205 - 0.1 * y], axis=-1).astype(np.uint8)
     head = (x - 160) ** 2 + (y - 60) ** 2 < 25**2
@@ -66,7 +66,7 @@ def test_a_person_before_a_wall_is_cut_out(photo: tuple[np.ndarray, np.ndarray])
 
 def test_a_person_before_a_known_place_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, true = photo
-    true[186:, 100:220] = True  # down to the lower edge, as people before cameras are
+    true[186:, 100:220] = True  # down to the lower edge, as with people in front of a camera
     image[186:, 100:220] = SHIRT
     place = image.copy()
     place[true] = (200, 200, 195)
@@ -131,7 +131,7 @@ def on_skin(shot: Shot) -> int:
 
 @pytest.fixture
 def hand() -> tuple[np.ndarray, np.ndarray, LabelledHand]:
-    """A raised hand before a wall that darkens to one side, where it is, and its label."""
+    """A raised hand in front of a wall that darkens to one side, where it is, and its label."""
     y, x = np.mgrid[0:160, 0:160]
     image = np.stack([170 - 0.2 * x, 185 - 0.2 * x, 205 - 0.1 * y], axis=-1).astype(np.uint8)
     fingers = [np.linspace((60 + 12 * k, 95), (40 + 22 * k, 35 + 8 * abs(k - 2)), 4) for k in range(5)]

@@ -82,7 +82,7 @@ def test_named_poses_are_within_reach_and_digits_do_not_run_into_each_other(name
 def test_the_whole_alphabet_is_there_and_letters_differ() -> None:
     assert sorted(ASL) == [chr(ord("A") + k) for k in range(26)]
     shapes = {letter: landmarks(NAMED[f"asl_{letter}"]) for letter in ASL}
-    alike = {("I", "J"), ("G", "Q"), ("K", "P"), ("H", "U"), ("M", "N")}  # told apart by movement or direction
+    alike = {("I", "J"), ("G", "Q"), ("K", "P"), ("H", "U"), ("M", "N")}  # these differ only in movement or direction
     for first in ASL:
         for second in ASL:
             if first < second and (first, second) not in alike:

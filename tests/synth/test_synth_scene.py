@@ -83,7 +83,7 @@ def test_visible_landmarks_lie_on_their_own_hand(hand_crops: list[Sample], scene
     assert checked > 200
 
 
-def test_a_hand_behind_a_box_is_occluded_and_one_before_it_is_not(studio: Studio) -> None:
+def test_a_hand_behind_a_box_is_occluded_and_one_in_front_is_not(studio: Studio) -> None:
     camera = Camera(128, 128, 200, 200, 63.5, 63.5)
     rng = np.random.default_rng(0)
     person = random_hands.random_person(studio.body, rng)

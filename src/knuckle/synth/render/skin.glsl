@@ -27,7 +27,7 @@ void main() {
     float hand = all(lessThan(abs(paper - 0.5), vec2(0.5))) ? 1.0 : 0.0;
     vec4 slope = textureLod(folds, paper, detail) - 0.5;
     vec4 mark = textureLod(marks, paper, detail) * hand;
-    #ifdef OVERLAYS
+#ifdef OVERLAYS
     vec4 extra = textureLod(overlays, paper, detail) * hand;
 #else
     vec4 extra = vec4(0.0);

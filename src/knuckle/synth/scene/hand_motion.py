@@ -32,7 +32,7 @@ USUAL_S = {
     "cross": 1.1,
     "occlude": 0.9,
 }
-IN_VIEW, BELOW_VIEW = 0.62, 1.4  # y of the wrist of a hand that is shown, and of one that has yet to enter
+IN_VIEW, BELOW_VIEW = 0.62, 1.4  # y of the wrist: of a hand in view, and of one before it enters
 SWAY = np.array([0.003, 0.003, 0.002, 0.02, 0.02, 0.02])  # of the numbers of a keyframe
 SWAY_HZ = np.array([0.9, 1.1, 0.5, 0.7, 0.6, 0.8])
 

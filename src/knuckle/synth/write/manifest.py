@@ -56,7 +56,7 @@ def manifest_of(folder: Path, recipe: Recipe) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest with totals; it is never half-written.
+    """Write the manifest with totals. The file is replaced at once, so readers never see half of it.
 
     Raises:
         SinkError: it cannot be written.

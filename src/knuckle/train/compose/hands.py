@@ -1,4 +1,4 @@
-"""Hands that were shown close to a camera, cut out and pasted small into rooms and before people."""
+"""Hands that were shown close to a camera, cut out and pasted small into rooms and in front of people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People who stand before a plain wall or a known background, cut out and put into photos of rooms."""
+"""People who stand in front of a plain wall or a known background, cut out and put into photos of rooms."""
 
 from __future__ import annotations
 
