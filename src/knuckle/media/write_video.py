@@ -82,7 +82,7 @@ class VideoSink(Sink):
         self.stream.options = ENCODER
 
     def _on_grid(self, time_s: float) -> float:
-        """Snap to the frame rate what is less than a millisecond off it: Matroska rounds times to milliseconds."""
+        """The nearest time of a constant frame rate, if less than 1 ms away: Matroska rounds times to milliseconds."""
         steady = round(time_s / self.frame_s) * self.frame_s
         return steady if abs(steady - time_s) < 0.001 else time_s
 
