@@ -80,8 +80,8 @@ def curls_like(points: Array) -> str:
 
 
 def project(xyz: Array) -> Array:
-    seen = xyz @ np.array(CAMERA).T
-    return seen[:, :2] / seen[:, 2:]
+    projected = xyz @ np.array(CAMERA).T
+    return projected[:, :2] / projected[:, 2:]
 
 
 def write_jsonl(folder: Path) -> None:
@@ -158,10 +158,10 @@ def write_interhand(folder: Path, hand_type: str = "left", valid: Sequence[int] 
     write(Path(f"{start}_joint_3d.json"), {"0": {"5": {"world_coord": world.tolist()}}})
 
 
-def rhd_row(left: Array, right: Array, seen: Sequence[int]) -> dict[str, Array]:
+def rhd_row(left: Array, right: Array, visible: Sequence[int]) -> dict[str, Array]:
     names = ["wrist", *TIP_FIRST]
     xyz = np.concatenate([in_order(left, names), in_order(right, names)])
-    return {"xyz": xyz, "uv_vis": np.column_stack([project(xyz), seen]), "K": np.array(CAMERA)}
+    return {"xyz": xyz, "uv_vis": np.column_stack([project(xyz), visible]), "K": np.array(CAMERA)}
 
 
 def write_rhd(folder: Path, protocol: int = 2) -> None:

@@ -63,9 +63,9 @@ def test_coco_images_with_unlabelled_hands_are_not_complete(tmp_path: Path) -> N
     wrist_in_view = [0] * 30 + [100, 100, 2] + [0] * 18
     assert complete(coco_person())
     assert not complete(coco_person(keypoints=wrist_in_view))  # the right hand may show, but is not labelled
-    nobody = {"lefthand_valid": False, "righthand_valid": False}
-    assert not complete(coco_person(), coco_person(iscrowd=1, **nobody))
-    assert not complete(coco_person(), coco_person(num_keypoints=0, **nobody))
+    no_hands = {"lefthand_valid": False, "righthand_valid": False}
+    assert not complete(coco_person(), coco_person(iscrowd=1, **no_hands))
+    assert not complete(coco_person(), coco_person(num_keypoints=0, **no_hands))
     whole = json.loads((tmp_path / "annotations/coco_wholebody_val_v1.0.json").read_text())
     write(tmp_path / "annotations/coco_wholebody_val_v1.0.json", whole | {"annotations": []})
     assert read_dataset(tmp_path).shots[0].hands == ()

@@ -36,13 +36,13 @@ def test_synthetic_clips_carry_tracks_and_empty_frames(tmp_path: Path) -> None:
     dataset = read_dataset(tmp_path)
     (clip,) = dataset.clips
     assert dataset.labelled_by == "renderer" and clip.source == str(tmp_path / "a.mp4")
-    seen, empty = clip.shots
+    labelled, empty = clip.shots
     write(tmp_path / "a.jsonl", json.dumps({"frame": 0, "time_s": 0, "hands": []}))
     assert read_dataset(tmp_path).labelled_by == "people"
     write(tmp_path / "a.jsonl", json.dumps({"frame": 0, "time_s": 0, "hands": [{"presence": 0.9}]}))
     with pytest.raises(InputError, match=r"row 1: this is a prediction"):
         read_dataset(tmp_path)
-    assert seen.hands is not None and seen.hands[0].track_id == 4 and empty.hands == ()
+    assert labelled.hands is not None and labelled.hands[0].track_id == 4 and empty.hands == ()
 
 
 def test_shards_are_read_where_they_lie(tmp_path: Path) -> None:

@@ -95,18 +95,18 @@ def test_predictions_are_what_the_tracker_says_and_empty_images_are_known(
     made = predict(own_tracker("ours", networks), dataset, tmp_path / "p.parquet")
     assert len(made.by_image) == count_images(dataset) == 3 + 30
     for photo in photos:
-        said = knuckle.detect(knuckle.media.sources.load_image(photo), networks)
-        assert len(said) == len(made.by_image[photo, 0].hands)
-        for one, other in zip(said, made.by_image[photo, 0].hands, strict=True):
+        detected = knuckle.detect(knuckle.media.sources.load_image(photo), networks)
+        assert len(detected) == len(made.by_image[photo, 0].hands)
+        for one, other in zip(detected, made.by_image[photo, 0].hands, strict=True):
             same_hand(one, other)
     empty = made.by_image[photos[1], 0]
     assert (empty.hands, empty.searched, empty.size) == ((), True, (320, 240))
     tracker = knuckle.HandTracker(networks)
     for frame in knuckle.read(clip):
-        seen = made.by_image[str(clip), frame.index]
-        for one, other in zip(tracker(frame.image, frame.time_s), seen.hands, strict=True):
+        predicted = made.by_image[str(clip), frame.index]
+        for one, other in zip(tracker(frame.image, frame.time_s), predicted.hands, strict=True):
             same_hand(one, other)
-        assert seen.ms > 0 and seen.time_s == frame.time_s
+        assert predicted.ms > 0 and predicted.time_s == frame.time_s
     searched = [made.by_image[str(clip), k].searched for k in range(30)]
     assert searched[0] and not all(searched)
 
@@ -252,7 +252,7 @@ def test_what_goes_wrong_is_one_line_that_says_what(module: Path, photos: tuple[
     ("answer", "words"),
     [({"palms": []}, "'hands'"), ([{"landmarks": [[0, 0]]}], "21 rows"), ([{}], "21 rows")],
 )
-def test_an_answer_that_is_none_is_refused(answer: Any, words: str) -> None:
+def test_an_answer_without_hands_is_refused(answer: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         prediction_of(Frame(blank(8, 8), source="x"), answer)
 

@@ -42,7 +42,7 @@ PCK = Curve("PCK", "error, % of palm", "share, %", {"ours": STEP, "theirs": STEP
 RELIABILITY = Curve("presence", "presence", "frequency", {"theirs": STEP / 100}, diagonal=True)
 
 
-def seen(shot: Shot, *hands: Hand) -> ImagePrediction:
+def predicted(shot: Shot, *hands: Hand) -> ImagePrediction:
     return ImagePrediction(shot.source, shot.frame, shot.time_s, (640, 480), hands)
 
 
@@ -50,7 +50,7 @@ def some_score(labelled_by: LabelledBy = "people", name: str = "photos") -> tupl
     hand = make_hand(300, 300, 120)
     shot = Shot("a.jpg", size=(640, 480), hands=(LabelledHand(box=hand.box, landmarks=hand.landmarks[:, :2]),))
     dataset = Dataset(name, (shot,), labelled_by=labelled_by, licence="MIT", note="One hand.")
-    ours, theirs = seen(shot), seen(shot, replace(hand, landmarks=hand.landmarks + 20))
+    ours, theirs = predicted(shot), predicted(shot, replace(hand, landmarks=hand.landmarks + 20))
     cases = (Case("ours", shot, ours, 1.0, "1 missed"),)
     tables = (Table("images", (FOUND, ERROR, SPEED)),)
     score = Score(dataset, MODELS, tables, (PCK, RELIABILITY), cases, ("knuckle evaluate photos",))
@@ -182,8 +182,8 @@ def test_markdown_survives_names_that_mean_something_to_it() -> None:
 
 def test_the_terminal_table_is_aligned() -> None:
     lines = terminal([some_score()[0], some_score("mediapipe", "agreeing")[0]]).splitlines()
-    places = [line.index("hands found") for line in lines if "hands found" in line]
-    assert len(set(places)) == 1 and lines[1].replace(" ", "").strip("─") == ""
+    columns = [line.index("hands found") for line in lines if "hands found" in line]
+    assert len(set(columns)) == 1 and lines[1].replace(" ", "").strip("─") == ""
     assert "agreement, not accuracy" in lines[-1]
 
 
@@ -192,10 +192,10 @@ def test_the_terminal_table_is_aligned() -> None:
 
 @pytest.mark.parametrize("labelled_by", ["people", "mediapipe", "renderer", "nobody"])
 def test_agreement_is_never_called_accuracy(labelled_by: LabelledBy) -> None:
-    said = "agreement, not accuracy"
+    badge = "agreement, not accuracy"
     score = some_score(labelled_by)[0]
     texts = [Reader(some_page(labelled_by)).text, report.markdown(Report([score]))]
-    assert [said in text for text in texts] == [labelled_by == "mediapipe"] * 2
+    assert [badge in text for text in texts] == [labelled_by == "mediapipe"] * 2
     assert ["were made by MediaPipe itself" in text for text in texts] == [labelled_by == "mediapipe"] * 2
 
 
@@ -266,7 +266,7 @@ def test_intervals_are_drawn_on_one_scale() -> None:
 
 def case(model: str, source: str, badness: float, why: str) -> Case:
     shot = Shot(source)
-    return Case(model, shot, seen(shot), badness, why)
+    return Case(model, shot, predicted(shot), badness, why)
 
 
 def test_the_worst_of_each_kind_is_shown_once_with_models_in_turn() -> None:
@@ -310,7 +310,7 @@ def test_what_is_drawn_lands_on_what_it_belongs_to() -> None:
     image[203:206, 401:404] = 255
     hand = make_hand(402, 204, 60)
     shot = Shot("a.jpg", hands=(LabelledHand(box=hand.box),))
-    region = report_sheet._region(shot, [seen(shot, hand)], 640, 480)
+    region = report_sheet._region(shot, [predicted(shot, hand)], 640, 480)
     assert (region[:2] <= hand.box[:2]).all() and (region[2:] >= hand.box[2:]).all()
     tile, origin, scale = report_sheet._cut(image, region)
     moved = report_sheet._moved(hand, origin, scale)
@@ -339,22 +339,25 @@ def test_hands_outside_of_the_picture_and_partial_labels_are_drawn() -> None:
     shot = Shot("a.jpg", hands=(LabelledHand(box=np.array([-50.0, -50, 900, 90]), landmarks=points),))
     far = make_hand(5000, 5000, 60)
     bad = replace(far, landmarks=np.full((21, 3), np.nan, np.float32))
-    one = seen(shot, far, bad)
+    one = predicted(shot, far, bad)
     (shown,) = report_sheet.exhibits(
         Dataset("d", (shot,)), [Case("m", shot, one, 1, "2 false")], [], lambda source, frame: blank()
     )
     assert [tile.alt for tile in shown.tiles] == ["labels: 1 hand", "m: 2 hands"]
     nowhere = Shot("b.jpg", hands=())
-    told = report_sheet.exhibits(
-        Dataset("d", (nowhere,)), [Case("m", nowhere, seen(nowhere, bad), 1, "1 false")], [], lambda s, f: blank()
+    shown_cases = report_sheet.exhibits(
+        Dataset("d", (nowhere,)),
+        [Case("m", nowhere, predicted(nowhere, bad), 1, "1 false")],
+        [],
+        lambda s, f: blank(),
     )
-    assert opened(told[0].tiles[0].address).shape == (255, 340, 3)  # the whole picture
+    assert opened(shown_cases[0].tiles[0].address).shape == (255, 340, 3)  # the whole picture
 
 
 def test_frames_of_clips_are_read_from_the_clip(clip: Path, clip_frames: list[Image]) -> None:
     shots = tuple(Shot(str(clip), frame, hands=()) for frame in (7, 20, 99))
     dataset = Dataset("clips", clips=(Clip(str(clip), shots),))
-    cases = [Case("m", shot, seen(shot), 1, "1 false") for shot in shots]
+    cases = [Case("m", shot, predicted(shot), 1, "1 false") for shot in shots]
     first, second, missing = report_sheet.exhibits(dataset, cases, [])
     assert first.where == f"{clip.parent.name}/{clip.name}, frame 7"
     for shown, frame in ((first, 7), (second, 20)):
@@ -365,7 +368,9 @@ def test_frames_of_clips_are_read_from_the_clip(clip: Path, clip_frames: list[Im
 
 def test_a_lost_picture_is_said_and_does_not_cost_the_report(tmp_path: Path) -> None:
     shot = Shot(str(tmp_path / "gone.jpg"), hands=())
-    score = replace(some_score()[0], dataset=Dataset("d", (shot,)), cases=(Case("m", shot, seen(shot), 1, "1 false"),))
+    score = replace(
+        some_score()[0], dataset=Dataset("d", (shot,)), cases=(Case("m", shot, predicted(shot), 1, "1 false"),)
+    )
     text = Reader(report.html(Report([score]))).text
     assert "The image cannot be shown" in text and "gone.jpg" in text and "92.5" in text
 

@@ -52,14 +52,14 @@ def stills() -> tuple[Dataset, list[Hand]]:
     return Dataset("stills", tuple(shots)), hands
 
 
-def said(dataset: Dataset, name: str, hands: list[tuple[Hand, ...]], palms: bool = True) -> Predictions:
-    """What a tracker said: hands of the photos with one, none elsewhere."""
+def predicted(dataset: Dataset, name: str, hands: list[tuple[Hand, ...]], palms: bool = True) -> Predictions:
+    """Predictions of a tracker: these hands in the photos that show one, no hands in the others."""
     every = [*hands, *[()] * (len(dataset.shots) - len(hands))]
-    seen = {}
+    by_image = {}
     for shot, found in zip(dataset.shots, every, strict=True):
         detected = tuple(palm_at(hand) for hand in found) if palms else None
-        seen[shot.source, 0] = ImagePrediction(shot.source, 0, 0.0, SIZE, found, detected, True, 5.0)
-    return Predictions(name, seen)
+        by_image[shot.source, 0] = ImagePrediction(shot.source, 0, 0.0, SIZE, found, detected, True, 5.0)
+    return Predictions(name, by_image)
 
 
 def row(found: Score, metric: str, title: str = "images") -> Row:
@@ -76,7 +76,7 @@ def value(found: Score, metric: str, model: str = "it", title: str = "images") -
 
 def test_the_truth_itself_is_perfect_in_every_figure() -> None:
     dataset, hands = stills()
-    found = score(dataset, [said(dataset, "it", [(hand,) for hand in hands])])
+    found = score(dataset, [predicted(dataset, "it", [(hand,) for hand in hands])])
     best = {"%": 100.0, "% IoU": 100.0}
     checked = 0
     for table in found.tables:
@@ -91,28 +91,30 @@ def test_the_truth_itself_is_perfect_in_every_figure() -> None:
 def test_each_mistake_shows_in_its_own_figures() -> None:
     dataset, hands = stills()
     shift = 0.1 * hands[0].palm_size
-    off = score(dataset, [said(dataset, "it", [(moved(hand, shift),) for hand in hands])])
+    off = score(dataset, [predicted(dataset, "it", [(moved(hand, shift),) for hand in hands])])
     assert value(off, "mean error, found") == pytest.approx(10, rel=1e-3)
     assert value(off, "mean error of fingertips") == pytest.approx(10, rel=1e-3)
     assert value(off, "wrist", title="mean error per joint, hands that were found") == pytest.approx(10, rel=1e-3)
     assert value(off, "AUC") == pytest.approx(80, rel=1e-3) and value(off, "hands found") == 100
 
-    missed = score(dataset, [said(dataset, "it", [(hand,) if k % 4 else () for k, hand in enumerate(hands)])])
+    missed = score(dataset, [predicted(dataset, "it", [(hand,) if k % 4 else () for k, hand in enumerate(hands)])])
     assert value(missed, "hands found") == 75 and value(missed, "palms found") == 75
     assert value(missed, "mean error, found") == pytest.approx(0, abs=1e-4) and value(missed, "PCK") == 75
     assert {case.why for case in missed.cases} == {"1 missed"}
 
     far = make_hand(400, 100)
-    twice = score(dataset, [said(dataset, "it", [(hand, far) if k < 10 else (hand,) for k, hand in enumerate(hands)])])
+    twice = score(
+        dataset, [predicted(dataset, "it", [(hand, far) if k < 10 else (hand,) for k, hand in enumerate(hands)])]
+    )
     assert value(twice, "false positives per 1000 images with") == pytest.approx(1000 * 10 / COUNT)
     assert value(twice, "false positives per 1000 hand-free") == 0
 
     wrong = [(replace(hand, handedness="Left"),) for hand in hands]
-    sides = score(dataset, [said(dataset, "it", wrong)])
-    assert value(sides, "left or right") == 50
+    half_wrong = score(dataset, [predicted(dataset, "it", wrong)])
+    assert value(half_wrong, "left or right") == 50
 
     larger = [(replace(hand, world=1.1 * hand.world),) for hand in hands]
-    grown = score(dataset, [said(dataset, "it", larger)])
+    grown = score(dataset, [predicted(dataset, "it", larger)])
     assert value(grown, "MPJPE") > 1 and value(grown, "PA-MPJPE") == pytest.approx(0, abs=1e-3)
 
 
@@ -128,29 +130,30 @@ def test_errors_and_matches_are_computed_once_per_image(monkeypatch: pytest.Monk
             return real(*arguments)
 
         monkeypatch.setattr(metrics, name, counted)
-    score(sliced, [said(sliced, "it", [(hand,) for hand in hands])])
+    score(sliced, [predicted(sliced, "it", [(hand,) for hand in hands])])
     assert calls == dict.fromkeys(("normalised_error", "match", "match_by_score"), len(dataset.shots))
 
 
 def test_hands_in_empty_rooms_are_false_positives_with_an_interval() -> None:
     dataset, hands = stills()
-    alarmed = said(dataset, "it", [*((hand,) for hand in hands), *[(hands[0],)] * 4])
-    found = score(dataset, [alarmed])
+    with_false_positives = predicted(dataset, "it", [*((hand,) for hand in hands), *[(hands[0],)] * 4])
+    found = score(dataset, [with_false_positives])
     figure = row(found, "false positives per 1000 hand-free").figures["it"]
     assert figure.value == 100 and figure.low < 100 < figure.high and figure.count == COUNT
     assert value(found, "hand-free images") == 10
-    none = row(
-        score(dataset, [said(dataset, "it", [(hand,) for hand in hands])]), "false positives per 1000 hand-free"
+    without = row(
+        score(dataset, [predicted(dataset, "it", [(hand,) for hand in hands])]),
+        "false positives per 1000 hand-free",
     ).figures["it"]
-    assert none.value == 0 and none.high > 20, "nothing in 40 images does not prove nothing in 1000"
+    assert without.value == 0 and without.high > 20, "none in 40 images does not prove none in 1000"
 
 
 def test_a_verdict_needs_a_difference_beyond_chance() -> None:
     dataset, hands = stills()
-    good = said(dataset, "good", [(hand,) for hand in hands])
-    worse = said(dataset, "worse", [(moved(hand, 4),) if k % 3 else () for k, hand in enumerate(hands)])
-    one_missed = said(dataset, "unlucky", [(hand,) if k else () for k, hand in enumerate(hands)])
-    hair = said(dataset, "hair", [(moved(hand, 1e-5),) for hand in hands])
+    good = predicted(dataset, "good", [(hand,) for hand in hands])
+    worse = predicted(dataset, "worse", [(moved(hand, 4),) if k % 3 else () for k, hand in enumerate(hands)])
+    one_missed = predicted(dataset, "unlucky", [(hand,) if k else () for k, hand in enumerate(hands)])
+    hair = predicted(dataset, "hair", [(moved(hand, 1e-5),) for hand in hands])
     found = score(dataset, [worse, good, one_missed, hair], {"good": "worse", "unlucky": "good", "hair": "good"})
     assert row(found, "hands found").verdicts == {"good": "better", "unlucky": "same", "hair": "same"}
     assert row(found, "mean error, found").verdicts["good"] == "better"
@@ -162,22 +165,22 @@ def test_five_groups_prove_nothing() -> None:
     for groups, verdict in ((5, "same"), (6, "worse")):
         few = replace(dataset, shots=tuple(replace(s, group=str(k % groups)) for k, s in enumerate(dataset.shots)))
         good, bad = ([(moved(hand, dx),) for hand in hands] for dx in (0, 8))
-        found = score(few, [said(few, "good", good), said(few, "bad", bad)])
+        found = score(few, [predicted(few, "good", good), predicted(few, "bad", bad)])
         assert row(found, "mean error, found").verdicts == {"bad": verdict}
 
 
 def test_a_tracker_without_palms_has_no_figure_for_them() -> None:
     dataset, hands = stills()
-    palms = said(dataset, "palms", [(hand,) for hand in hands])
-    none = said(dataset, "none", [(hand,) for hand in hands], palms=False)
-    found = score(dataset, [palms, none])
+    palms = predicted(dataset, "palms", [(hand,) for hand in hands])
+    without = predicted(dataset, "none", [(hand,) for hand in hands], palms=False)
+    found = score(dataset, [palms, without])
     assert set(row(found, "palm AP").figures) == {"palms"}
     assert row(found, "palm AP").figures["palms"].value == pytest.approx(100)
 
 
 def test_labels_of_mediapipe_are_called_agreement() -> None:
     dataset, hands = stills()
-    agreed = score(replace(dataset, labelled_by="mediapipe"), [said(dataset, "it", [(hand,) for hand in hands])])
+    agreed = score(replace(dataset, labelled_by="mediapipe"), [predicted(dataset, "it", [(hand,) for hand in hands])])
     assert all("agreement" in table.note for table in agreed.tables)
 
 
@@ -187,7 +190,7 @@ def test_unlabelled_points_and_unlabelled_hands_count_for_nothing() -> None:
     points[8] = hand.landmarks[8, :2] + [3, 4]
     tips = Shot("a.jpg", hands=(LabelledHand(box=hand.box, landmarks=points),), complete=False)
     dataset = Dataset("tips", (tips, Shot("b.jpg")))
-    found = score(dataset, [said(dataset, "it", [(hand, other)])])
+    found = score(dataset, [predicted(dataset, "it", [(hand, other)])])
     longest = float((hand.box[2:] - hand.box[:2]).max())
     error = row(found, "mean error, found")
     assert error.figures["it"].value == pytest.approx(100 * 5 / longest, rel=1e-4) and error.figures["it"].count == 1
@@ -270,12 +273,12 @@ def test_a_hand_seen_late_lags_and_a_hand_found_late_costs_time() -> None:
 
 def test_what_cannot_be_scored_is_refused_in_one_line() -> None:
     dataset, hands = stills()
-    whole = said(dataset, "it", [(hand,) for hand in hands])
-    with pytest.raises(InputError, match="name of its own"):
+    whole = predicted(dataset, "it", [(hand,) for hand in hands])
+    with pytest.raises(InputError, match="its own name"):
         score(dataset, [whole, whole])
-    with pytest.raises(InputError, match=r"it lack 0\.jpg"):
+    with pytest.raises(InputError, match=r"have no frame 0 of 0\.jpg"):
         score(dataset, [Predictions("it", {})])
-    with pytest.raises(InputError, match=r"lack the clip c\.mp4"):
+    with pytest.raises(InputError, match=r"have no clip c\.mp4"):
         score(Dataset("film", clips=(Clip("c.mp4"),)), [whole])
 
 

@@ -30,10 +30,10 @@ def some_rotation(random: np.random.Generator) -> FloatArray:
 @quick
 @given(seeds, st.floats(0.1, 50), st.floats(-100, 100))
 def test_error_by_palm_size_is_blind_to_scale_shift_and_mirror(seed: int, scale: float, shift: float) -> None:
-    true, seen = some_hands(seed, d=2), some_hands(seed + 1, d=2)
-    error = metrics.normalised_error(seen, true, metrics.palm_size(true))
-    moved_true, moved_seen = true * [-scale, scale] + shift, seen * [-scale, scale] + shift
-    moved = metrics.normalised_error(moved_seen, moved_true, metrics.palm_size(moved_true))
+    true, predicted = some_hands(seed, d=2), some_hands(seed + 1, d=2)
+    error = metrics.normalised_error(predicted, true, metrics.palm_size(true))
+    moved_true, moved_predicted = true * [-scale, scale] + shift, predicted * [-scale, scale] + shift
+    moved = metrics.normalised_error(moved_predicted, moved_true, metrics.palm_size(moved_true))
     assert np.allclose(moved, error, rtol=1e-6)
 
 
@@ -41,13 +41,13 @@ def test_error_by_palm_size_of_a_known_case() -> None:
     true = np.zeros((1, 21, 2))
     true[0, 9] = [30, 40]
     true[0, 3] = NAN
-    seen = true + np.array([3, 4])
-    seen[0, 5] = NAN
+    predicted = true + np.array([3, 4])
+    predicted[0, 5] = NAN
     assert metrics.palm_size(true).tolist() == [50]
-    error = metrics.normalised_error(seen, true, [50])[0]
+    error = metrics.normalised_error(predicted, true, [50])[0]
     assert error[0] == pytest.approx(0.1) and math.isnan(error[3]) and error[5] == math.inf
     assert metrics.sum_and_count(error) == (pytest.approx(1.9), 19), "20 points are labelled, one was not found"
-    assert np.isnan(metrics.normalised_error(seen, true, [0.0])).all()
+    assert np.isnan(metrics.normalised_error(predicted, true, [0.0])).all()
 
 
 def test_a_missed_hand_worsens_median_and_pck_but_not_the_mean() -> None:
@@ -92,19 +92,19 @@ def test_procrustes_undoes_any_turn_shift_and_scale(seed: int, scale: float) -> 
     true = some_hands(seed)
     moved = scale * true @ some_rotation(random).T + random.normal(size=3)
     assert np.allclose(metrics.procrustes(moved, true), true, atol=1e-8)
-    seen = some_hands(seed + 1)
-    turned = scale * seen @ some_rotation(random).T - 4
-    assert np.allclose(metrics.pa_mpjpe_mm(turned, true), metrics.pa_mpjpe_mm(seen, true))
+    predicted = some_hands(seed + 1)
+    turned = scale * predicted @ some_rotation(random).T - 4
+    assert np.allclose(metrics.pa_mpjpe_mm(turned, true), metrics.pa_mpjpe_mm(predicted, true))
 
 
 def test_procrustes_is_the_least_squares_optimum_that_scipy_finds() -> None:
     transform = pytest.importorskip("scipy.spatial.transform")
-    true, seen = some_hands(3, n=1)[0], some_hands(3, n=1)[0] + 0.3 * some_hands(4, n=1)[0]
-    a, b = true - true.mean(axis=0), seen - seen.mean(axis=0)
+    true, predicted = some_hands(3, n=1)[0], some_hands(3, n=1)[0] + 0.3 * some_hands(4, n=1)[0]
+    a, b = true - true.mean(axis=0), predicted - predicted.mean(axis=0)
     rotation, _ = transform.Rotation.align_vectors(a, b)
     turned = rotation.apply(b)
     expected = turned * (turned * a).sum() / (b**2).sum() + true.mean(axis=0)
-    assert np.allclose(metrics.procrustes(seen[None], true[None])[0], expected)
+    assert np.allclose(metrics.procrustes(predicted[None], true[None])[0], expected)
 
 
 def test_procrustes_makes_no_left_hand_of_a_right_one() -> None:

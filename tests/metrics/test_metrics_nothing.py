@@ -17,14 +17,14 @@ NAN = float("nan")
 
 
 def test_of_nothing_every_share_is_nan_and_nothing_warns() -> None:
-    none: list[float] = []
+    empty: list[float] = []
     shares = [
-        metrics.auroc(none, none),
+        metrics.auroc(empty, empty),
         metrics.per_1000(0, 0),
-        metrics.average_precision(none, none, 0),
-        metrics.median_error(none),
+        metrics.average_precision(empty, empty, 0),
+        metrics.median_error(empty),
         metrics.identity([]).idf1,
-        metrics.lag_ms(none, np.zeros((0, 2)), np.zeros((0, 2))),
+        metrics.lag_ms(empty, np.zeros((0, 2)), np.zeros((0, 2))),
         metrics.wilson(0, 0).value,
         metrics.bootstrap_ratio([], [], []).value,
     ]

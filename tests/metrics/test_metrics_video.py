@@ -60,9 +60,9 @@ def test_lag_of_a_moving_hand_is_found_between_frames(late_ms: float) -> None:
     def path(t: FloatArray) -> FloatArray:
         return np.stack([np.sin(5 * t) + np.sin(2.2 * t), np.cos(3 * t)], axis=1)
 
-    seen = 0.7 * path(times - late_ms / 1000) + 4  # shrunk and shifted: neither is lag
-    seen[50:55] = NAN
-    assert metrics.lag_ms(times, path(times), seen) == pytest.approx(late_ms, abs=1.0)
+    predicted = 0.7 * path(times - late_ms / 1000) + 4  # shrunk and shifted: neither is lag
+    predicted[50:55] = NAN
+    assert metrics.lag_ms(times, path(times), predicted) == pytest.approx(late_ms, abs=1.0)
 
 
 def test_lag_of_uneven_frames() -> None:

@@ -22,7 +22,7 @@ def source_in(shard: Path, member: str) -> str:
 
 
 def file_of(source: str) -> str:
-    """The file on disk that holds a source: the tar file of a member, else the source itself."""
+    """The file on disk of a source: the tar file for a member of a shard, else the source itself."""
     offset = source.find(SHARD_SEPARATOR)
     return source if offset < 0 or os.path.exists(source) else source[: offset + len(SHARD_SEPARATOR) - 1]
 

@@ -21,7 +21,7 @@ PALM_SCALE = 1.04  # fitted to the reference palm detector on photos, see `palm_
 
 
 class Visibility(IntEnum):
-    """Whether a landmark can be seen in the image. Label files have codes of their own, which readers translate."""
+    """Whether a landmark can be seen in the image. Label files have their own codes, which readers translate."""
 
     UNKNOWN = 0
     OUTSIDE = 1  # beyond the edge of the image
@@ -44,7 +44,7 @@ class LabelledHand:
         track_id: identifies this hand through its clip.
         self_occluded: (21,) True for the hidden landmarks that the hand itself hides. Only renders have it.
         centre: (3,) metres in camera space, where the origin of `world` is. Only renders have it.
-        mask_id: value of this hand in the mask image of a render; 0 if it has none.
+        mask_id: value of this hand in the mask image of a render; 0 if it is not in the mask.
         about: pose, skin and the like of a render, for tables and filters.
     """
 
@@ -84,7 +84,7 @@ class Shot:
         time_s: seconds since the beginning of the clip.
         size: (width, height) in pixels; None if the labels do not say.
         hands: the labelled hands. () means that the image was checked and shows no hand; None means not checked.
-        complete: `hands` holds every hand of the image, so a detection elsewhere is a false positive.
+        complete: `hands` lists every hand of the image, so any other detection is a false positive.
         both_hands_box: (4,) one box around all hands together, for sources that label only that.
         group: images of one group are not independent (same person, room or clip); intervals resample whole groups.
         slices: names of subsets to report separately ("small", "glove", ...).

@@ -22,7 +22,7 @@ EXIF_ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF values that s
 
 @contextmanager
 def row_of(path: str | Path, row: object) -> Iterator[None]:
-    """Turn what goes wrong while a row is read into one line that names the file and the row.
+    """Turn an error while a row is read into one line that names the file and the row.
 
     Raises:
         InputError: instead of the error that was raised.
@@ -217,7 +217,7 @@ def load_json(path: Path) -> Any:
         with path.open(encoding="utf-8") as file:
             return json.load(file)
     except FileNotFoundError as error:
-        raise InputError(f"{path} is missing; it belongs to the labels beside it") from error
+        raise InputError(f"{path} is missing; the labels in this folder need it") from error
     except ValueError as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error
 
@@ -281,6 +281,6 @@ def files_of(path: Path, *patterns: str) -> list[Path]:
 
 
 def folder_with(name: str, folders: Iterable[Path]) -> Path:
-    """The first folder that holds a file of this name, else the first folder."""
+    """The first folder with a file of this name, else the first folder."""
     tried: Sequence[Path] = list(folders)
     return next((folder for folder in tried if (folder / name).is_file()), tried[0])

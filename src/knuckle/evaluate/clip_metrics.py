@@ -108,7 +108,7 @@ def follow_clip(clip: Clip, predictions: Predictions, matched: Mapping[tuple[str
     """
     frames = predictions.frames_of(clip.source)
     if not frames:
-        raise InputError(f"predictions of {predictions.model} lack the clip {clip.source}; run it again")
+        raise InputError(f"predictions of {predictions.model} have no clip {clip.source}; run the tracker again")
     linked = link(frames)
     own = [[hand.track_id for hand in frame.hands] for frame in frames]
     ids = linked if any(track_id is None for of_frame in own for track_id in of_frame) else own

@@ -82,7 +82,7 @@ def two_found(one: MatchedImage) -> npt.ArrayLike:
 
 
 def pair_overlap(one: MatchedImage) -> npt.ArrayLike:
-    """IoU of the box around both hands with the box around all predicted hands, 0 if there are none."""
+    """IoU of the box around both hands with the box around all predicted hands, 0 if no hand is predicted."""
     if one.shot.both_hands_box is None:
         return []
     if not one.predicted.hands:

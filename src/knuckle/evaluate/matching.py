@@ -66,7 +66,7 @@ class MatchedImage:
 
     @property
     def labels(self) -> tuple[LabelledHand, ...]:
-        """The labelled hands; () if there are none."""
+        """The labelled hands; () for a hand-free or unchecked image."""
         return self.shot.hands or ()
 
     @property
@@ -182,7 +182,9 @@ def match_image(shot: Shot, predictions: Predictions, photo: bool = True) -> Mat
     """
     predicted = predictions.by_image.get((shot.source, shot.frame))
     if predicted is None:
-        raise InputError(f"predictions of {predictions.model} lack {shot.source} frame {shot.frame}; run it again")
+        raise InputError(
+            f"predictions of {predictions.model} have no frame {shot.frame} of {shot.source}; run the tracker again"
+        )
     extents = [(k, hand.extent) for k, hand in enumerate(shot.hands or ())]
     known = [(k, extent) for k, extent in extents if extent is not None]
     overlap = metrics.iou_matrix([hand.box for hand in predicted.hands], [extent for _, extent in known])

@@ -36,7 +36,7 @@ def predict(
 ) -> Predictions:
     """Run a tracker over all photos and clips of a dataset, or read the file of an earlier run.
 
-    The results are kept part by part in a folder beside `path`, so an interrupted run continues where it stopped.
+    The results are kept in parts in a folder next to `path`, so an interrupted run continues where it stopped.
     `path` is written when everything is done.
 
     Args:
@@ -107,7 +107,7 @@ def track_clip(tracker: TrackerUnderTest, clip: Clip, max_hands: int, advance: A
 
 
 def count_images(dataset: Dataset) -> int:
-    """Number of photos and frames in a dataset, as far as the clips state their length."""
+    """Number of photos and frames in a dataset, not counting clips whose header has no length."""
     count = len({shot.source for shot in dataset.shots})
     for clip in dataset.clips:
         with read(clip.source) as frames:

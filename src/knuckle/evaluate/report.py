@@ -1,7 +1,7 @@
-"""Scores, labels and predictions -> a Markdown file and one HTML page that needs nothing else.
+"""Scores, labels and predictions -> a Markdown file, and an HTML page that needs no other files.
 
 The page shows the figures of all trackers side by side with their intervals, the curves, and the images on which they
-did worst. So a reader sees the failures and not only their number.
+did worst. So a reader sees the failures themselves, not only their number.
 """
 
 from __future__ import annotations

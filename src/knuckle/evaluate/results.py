@@ -17,7 +17,7 @@ class ImagePrediction:
 
     Attributes:
         size: (width, height) in pixels.
-        hands: () if it found none.
+        hands: () if it found no hand.
         palms: the palm detections, None if unknown.
         searched: whether the palm detector ran, None if unknown.
         ms: milliseconds that the tracker took, without decoding the image.
@@ -109,7 +109,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One image on which a model did badly. `badness` ranks the cases, `why` says it in a few words."""
+    """One image on which a model did badly. `badness` ranks the cases, `why` is a short reason."""
 
     model: str
     shot: Shot

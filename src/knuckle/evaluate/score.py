@@ -63,7 +63,7 @@ def score(dataset: Dataset, predictions: Sequence[Predictions], against: Mapping
     """
     names = tuple(prediction.model for prediction in predictions)
     if len(set(names)) < len(names):
-        raise InputError(f"each tracker needs a name of its own, got {', '.join(names)}")
+        raise InputError(f"each tracker needs its own name, got {', '.join(names)}")
     rivals = dict.fromkeys(names[1:], names[0]) if against is None else against
     shots = [(shot, True) for shot in dataset.shots] + [(shot, False) for clip in dataset.clips for shot in clip.shots]
     labelled = [(shot, photo) for shot, photo in shots if shot.hands is not None or shot.both_hands_box is not None]

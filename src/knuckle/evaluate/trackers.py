@@ -95,7 +95,7 @@ def own_tracker(
         networks: of a bundle.
         options: of the tracker.
         functions: other functions for nodes of the tracking graph, by the value that they make: see
-            `Graph.with_function`. Give each set of functions a `name` of its own.
+            `Graph.with_function`. Give each set of functions its own `name`.
     """
     base = options or TrackerOptions()
 
@@ -116,7 +116,7 @@ def own_tracker(
 
 
 def reference_tracker(name: str, python: str | Path | None = None) -> TrackerUnderTest:
-    """The real package in an environment of its own.
+    """The real package in its own environment.
 
     Args:
         name: "mediapipe" or "mediapipe-lite" (model complexity 1 or 0).

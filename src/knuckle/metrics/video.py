@@ -148,7 +148,7 @@ def identity(frames: Iterable[TrackedFrame], min_similarity: float = 0.5) -> Ide
     IDTP + IDFN and IDTP + IDFP are given, so the smallest IDFP + IDFN has the largest IDTP.
 
     Args:
-        frames: of one clip. To join clips, give each clip ids of its own.
+        frames: of one clip. To join clips, give each clip its own ids.
         min_similarity: the similarity (such as IoU) from which a prediction covers a labelled hand.
 
     Raises:

@@ -35,7 +35,7 @@ class Kind:
 
     Attributes:
         looks_for: the files that identify it.
-        find: returns the splits that a path holds in this format, a function per split that reads it. The split ""
+        find: returns the splits at a path in this format, a function per split that reads it. The split ""
             is everything.
     """
 

@@ -57,4 +57,6 @@ def _check_boxes(shot: Shot) -> None:
     for box in (*(hand.box for hand in shot.hands or ()), shot.both_hands_box):
         if box is not None and shot.size is not None and (box[:2] >= shot.size).any():
             edges, (width, height) = np.round(box.astype(float), 1).tolist(), shot.size
-            raise ValueError(f"the box {edges} lies outside of its {width} × {height} image; mend it, or name a split")
+            raise ValueError(
+                f"the box {edges} lies outside of its {width} × {height} image; correct it, or name a split"
+            )

@@ -42,7 +42,7 @@ def _read(file: Path) -> Dataset:
     split = file.stem.removeprefix("anno_")
     rows = load_arrays(file)
     if not isinstance(rows, dict):
-        raise InputError(f"{file} holds a {type(rows).__name__}, expected a dict of annotations by image number")
+        raise InputError(f"{file} contains a {type(rows).__name__}, expected a dict of annotations by image number")
     shots = []
     for number, row in rows.items():
         with row_of(file, number):
@@ -91,7 +91,7 @@ def load_arrays(path: Path) -> Any:
     """The content of a pickle of plain containers and numpy arrays, also of Python 2.
 
     Raises:
-        InputError: it is damaged, or it holds anything else. That is not run.
+        InputError: it is damaged, or it contains anything else, which is never executed.
     """
     try:
         with path.open("rb") as file:

@@ -35,7 +35,7 @@ def find(path: Path) -> dict[str, Callable[[], Dataset]]:
 def _read(path: Path, shards: list[Path]) -> Dataset:
     shots = tuple(shot for shard in shards for shot in _shots_of(shard))
     if not shots:
-        raise InputError(f"{path}: the shards hold no KEY.json beside a KEY.jpg or KEY.png")
+        raise InputError(f"{path}: the shards have no KEY.json with a KEY.jpg or KEY.png")
     return Dataset(path.stem, shots, labelled_by="renderer", note="synthetic images")
 
 

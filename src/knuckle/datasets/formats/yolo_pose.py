@@ -93,7 +93,7 @@ def _images(file: Path, about: Mapping[str, Any], split: str) -> Iterator[Path]:
 
 
 def _label_of(image: Path) -> Path:
-    """The label of an image: the last folder named images becomes labels, as in Ultralytics' code; else beside it."""
+    """The label of an image: the last folder named images becomes labels, as in Ultralytics' code."""
     parts = list(image.parts)
     if "images" in parts[:-1]:
         parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
