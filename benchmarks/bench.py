@@ -53,8 +53,8 @@ TWO = (("asl_please.mkv", 14, 64), ("asl_bird.mkv", 16, 44), ("asl_student.mkv",
 SIGNS = ("bird", "brother", "help", "learn", "night", "please", "sister", "student", "walk", "yes")
 ALL = tuple((f"asl_{sign}.mkv", 0, 90) for sign in SIGNS)
 CASES = (
-    Case("one hand in view, two allowed", "video", ONE, 3.5, back=True),
-    Case("two hands held", "video", TWO, 2.2),
+    Case("one hand visible, `max_hands=2`", "video", ONE, 3.5, back=True),
+    Case("two hands tracked", "video", TWO, 2.2),
     Case("ten clips of signing people", "video", ALL, 1.0),
     Case("photos", "stills", (), 1.8),
 )
@@ -137,7 +137,7 @@ def measure_start(pythons: dict[str, Path], chosen: argparse.Namespace) -> list[
             answer = run(python, system, "start", folder, 1)
             start[system].append(answer["start_s"])
             memory[system].append(answer["peak_mb"])
-    return [row("start: import to first result", "s", start, 2.0), row("peak memory of that", "MB", memory, 2.0)]
+    return [row("start: import to first result", "s", start, 2.0), row("peak memory until then", "MB", memory, 2.0)]
 
 
 def row(name: str, unit: str, values: dict[str, list[float]], target: float) -> dict[str, Any]:

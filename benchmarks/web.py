@@ -61,9 +61,9 @@ class Case:
 
 
 CASES = (
-    Case("one hand in view, two allowed", tuple((f"ti1k_{n}_1.mp4", 0, 50) for n in ("rotation", "scale")), 2),
+    Case("one hand visible, `max_hands=2`", tuple((f"ti1k_{n}_1.mp4", 0, 50) for n in ("rotation", "scale")), 2),
     Case("one hand in view, one allowed", tuple((f"ti1k_{n}_1.mp4", 0, 50) for n in ("rotation", "scale")), 1),
-    Case("two hands held", (("asl_please.mkv", 14, 64), ("asl_bird.mkv", 16, 44)), 2),
+    Case("two hands tracked", (("asl_please.mkv", 14, 64), ("asl_bird.mkv", 16, 44)), 2),
 )
 
 PAGE = """<!doctype html><meta charset="utf-8"><title>benchmark</title><body><script type="module">

@@ -16,7 +16,7 @@ from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import HandTracker, detect, detect_palms, landmarks_in, load
 from knuckle.results import FINGERS, HAND_CONNECTIONS, Frame, Hand, HandLandmark, Palm, Roi
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 moved.install()
 
