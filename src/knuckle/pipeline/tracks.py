@@ -122,7 +122,10 @@ def is_palm_of(palm: Palm, hand: Hand) -> bool:
 
 
 def baseline(hand: Hand) -> float:
-    """The longest side of the triangle wrist, index MCP, pinky MCP, image pixels: a size that survives rotation."""
+    """The longest side of the triangle wrist, index MCP, pinky MCP in image pixels, the tracker's unit of distance.
+
+    It differs from `Hand.palm_size` on purpose: it stays large when the fingers point at the camera.
+    """
     wrist, index, pinky = hand.landmarks_raw[[0, 5, 17], :2].tolist()
     return max(math.dist(wrist, index), math.dist(index, pinky), math.dist(pinky, wrist), 1e-3)
 
