@@ -22,7 +22,7 @@ from knuckle.train.calibrate import (
 )
 from knuckle.train.hand.data import read_source
 from knuckle.train.hand.network import load_hand_network
-from knuckle.train.teacher import side_of
+from knuckle.train.teacher import input_side
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     options.add_argument("--free", required=True, help="labels; their hand-free photos are used")
     chosen = options.parse_args()
     network, _ = load_hand_network(chosen.checkpoint)
-    side = side_of(network)
+    side = input_side(network)
     hands = presence_logits(network, crops_with_hands(track(read_source(chosen.hands).shots, "hands"), side))
     free = presence_logits(network, crops_without_hands(track(read_source(chosen.free).shots, "no hands"), side))
     zero = presence_zero(hands, free)

@@ -47,7 +47,7 @@ def test_a_student_that_predicts_nothing_has_a_loss_of_1() -> None:
     torch.nn.init.zeros_(adapter.widen.bias)
     true = torch.randn(8, 5, 6, 6) * torch.tensor([1.0, 10.0, 0.1, 3.0, 50.0])[:, None, None] + 7
     assert adapter(torch.randn(8, 3, 6, 6), true).item() == pytest.approx(1, abs=0.01)
-    assert losses.unexplained(true, true) == 0
+    assert losses.feature_distillation(true, true) == 0
 
 
 def test_features_that_a_linear_layer_can_predict_have_no_loss() -> None:

@@ -30,7 +30,7 @@ from knuckle.train.nets.reference_hand import load_reference_hand
 from knuckle.train.nets.reference_palm import load_reference_palm
 from knuckle.train.palm import network as palm_network
 from knuckle.train.task_file import write_task
-from knuckle.train.teacher import side_of
+from knuckle.train.teacher import input_side
 
 ROLES = ("palm", "hand")
 HAND_OUTPUTS = ("landmarks", "presence", "handedness", "world", "visibility")
@@ -195,7 +195,7 @@ def _export_network(
 ) -> tuple[dict[str, Any], Exported]:
     """Write the file of one network, and its weights for further training; also the fields of `Bundle` for it."""
     network = fold(trained.network)
-    side = side_of(network)
+    side = input_side(network)
     path = folder / f"{role}{'.onnx' if form == 'onnx' else '.tflite'}"
     shown = sample_pictures(side, real_pictures(pictures, side, role) if pictures else ())
     differences = export(network, path, form, shown)
@@ -244,5 +244,5 @@ def write_task_file(path: Path, parts: Parts) -> None:
     for role in ROLES:
         part = parts.networks[role]
         networks[role] = fold((from_bundle(part, role) if isinstance(part, Bundle) else part).network)
-    pictures = {role: sample_pictures(side_of(network)) for role, network in networks.items()}
+    pictures = {role: sample_pictures(input_side(network)) for role, network in networks.items()}
     write_task(path, networks["palm"], networks["hand"], pictures)

@@ -3,8 +3,8 @@
 Every function returns the mean over the labelled values, and 0 if there are none. So an output learns from its own
 labels only, and its gradient does not shrink when few samples of a batch are labelled.
 
-Several processes (torchrun): gradients are averaged over processes, so each process divides by the total weight of all
-processes over their number. The result is the loss of one process with the whole batch.
+Several processes (torchrun): gradients are averaged over processes, so each process divides by
+(total weight of all processes) / (number of processes). The result is the loss of one process with the whole batch.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ ScoreLoss = Callable[[Tensor, Tensor, Tensor], Tensor]  # logit, true, weight (n
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """sum(w v) / sum(w), or 0 if all weights are 0. Weights broadcast to values; NaN values of weight 0 are ignored."""
     weights = weights.expand_as(values)
-    return (torch.where(weights > 0, values, 0.0) * weights).sum() / _total(weights, least=1e-6)
+    return (torch.where(weights > 0, values, 0.0) * weights).sum() / _total(weights, minimum=1e-6)
 
 
-def _total(weights: Tensor, least: float) -> Tensor:
-    """What a process divides its sum by: the total weight over all processes, by their number."""
-    return distributed.sum_of(weights.sum()).clamp(min=least) / distributed.group_size()
+def _total(weights: Tensor, minimum: float) -> Tensor:
+    """What a process divides its sum by: (total weight of all processes) / (number of processes)."""
+    return distributed.sum_of(weights.sum()).clamp(min=minimum) / distributed.group_size()
 
 
 def bins_cross_entropy(logits: Tensor, true_px: Tensor, weight: Tensor, centres: Tensor, sigma_px: float) -> Tensor:
@@ -72,7 +72,7 @@ def map_cross_entropy(logits: Tensor, true: Tensor, weight: Tensor, ticks: Tenso
     return weighted_mean(entropy, weight * inside)
 
 
-def landmark_nll(seen: Tensor, true: Tensor, log_sigma: Tensor, weight: Tensor, unit: Tensor) -> Tensor:
+def landmark_nll(predicted: Tensor, true: Tensor, log_sigma: Tensor, weight: Tensor, unit: Tensor) -> Tensor:
     """Negative log likelihood of the error under an exponential distribution whose mean the network predicts.
 
     L = e / sigma + log(sigma),  e = (|dx| + |dy|) / unit. The minimum is where sigma equals the mean of e. Outliers and
@@ -80,30 +80,30 @@ def landmark_nll(seen: Tensor, true: Tensor, log_sigma: Tensor, weight: Tensor, 
     error).
 
     Args:
-        seen, true: (n, 21, 2) crop pixels.
+        predicted, true: (n, 21, 2) crop pixels.
         log_sigma: (n, 21) natural log of the expected error in crop pixels.
         weight: (n, 21).
         unit: (n,) palm size in crop pixels.
     """
-    error = (seen - true).abs().sum(-1) / unit[:, None]
+    error = (predicted - true).abs().sum(-1) / unit[:, None]
     log_scale = (log_sigma - torch.log(unit)[:, None]).clamp(-6.0, 2.0)
     return weighted_mean(error * torch.exp(-log_scale) + log_scale, weight)
 
 
-def landmark_l1(seen: Tensor, true: Tensor, weight: Tensor, unit: Tensor) -> Tensor:
-    """L = (|dx| + |dy| + …) / unit. seen, true (n, 21, k) pixels, weight (n, 21), unit (n,) palm size in pixels."""
-    return weighted_mean((seen - true).abs().sum(-1) / unit[:, None], weight)
+def landmark_l1(predicted: Tensor, true: Tensor, weight: Tensor, unit: Tensor) -> Tensor:
+    """L = (|dx| + |dy| + …) / unit. predicted, true (n, 21, k) px, weight (n, 21), unit (n,) palm size in px."""
+    return weighted_mean((predicted - true).abs().sum(-1) / unit[:, None], weight)
 
 
-def world_l1(seen: Tensor, true: Tensor, weight: Tensor) -> Tensor:
-    """L = (|dx| + |dy| + |dz|) / 10 cm. seen, true (n, 21, 3) metres, weight (n,)."""
-    return weighted_mean((seen - true).abs().sum(-1) / 0.1, weight[:, None])
+def world_l1(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
+    """L = (|dx| + |dy| + |dz|) / 10 cm. predicted, true (n, 21, 3) metres, weight (n,)."""
+    return weighted_mean((predicted - true).abs().sum(-1) / 0.1, weight[:, None])
 
 
-def bone_length(seen: Tensor, true: Tensor, weight: Tensor) -> Tensor:
+def bone_length(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
     """L = | |bone| - |true bone| | / 10 cm over the 21 `HAND_CONNECTIONS`. (n, 21, 3) metres, weight (n,)."""
-    start, end = (torch.tensor(column, device=seen.device) for column in zip(*HAND_CONNECTIONS, strict=True))
-    lengths = [torch.linalg.vector_norm(p[:, end] - p[:, start] + 1e-9, dim=-1) for p in (seen, true)]
+    start, end = (torch.tensor(column, device=predicted.device) for column in zip(*HAND_CONNECTIONS, strict=True))
+    lengths = [torch.linalg.vector_norm(p[:, end] - p[:, start] + 1e-9, dim=-1) for p in (predicted, true)]
     return weighted_mean((lengths[0] - lengths[1]).abs() / 0.1, weight[:, None])
 
 
@@ -129,7 +129,7 @@ def focal(logit: Tensor, true: Tensor, weight: Tensor, gamma: float = 2.0, alpha
     entropy = F.binary_cross_entropy_with_logits(logit, true, reduction="none")
     p_t = p * true + (1 - p) * (1 - true)
     a_t = alpha * true + (1 - alpha) * (1 - true)
-    return (a_t * (1 - p_t) ** gamma * entropy * weight).sum() / _total(true * weight, least=1.0)
+    return (a_t * (1 - p_t) ** gamma * entropy * weight).sum() / _total(true * weight, minimum=1.0)
 
 
 def mined_cross_entropy(logit: Tensor, true: Tensor, weight: Tensor, ratio: float = 3.0) -> Tensor:
@@ -144,30 +144,33 @@ def mined_cross_entropy(logit: Tensor, true: Tensor, weight: Tensor, ratio: floa
     positives = true * weight
     negatives = (entropy * (1 - true)).flatten().detach()
     count = min(len(negatives), max(8, int(ratio * float(positives.sum()))))
-    least = torch.topk(negatives, count).values[-1].clamp(min=1e-12)
-    kept = positives + ((entropy.detach() >= least) & (true == 0))
-    return (entropy * kept).sum() / _total(positives, least=1.0)
+    threshold = torch.topk(negatives, count).values[-1].clamp(min=1e-12)
+    kept = positives + ((entropy.detach() >= threshold) & (true == 0))
+    return (entropy * kept).sum() / _total(positives, minimum=1.0)
 
 
-def box_loss(seen: Tensor, true: Tensor, positive: Tensor, unit: Tensor) -> Tensor:
+def box_loss(predicted: Tensor, true: Tensor, positive: Tensor, unit: Tensor) -> Tensor:
     """L = (|dx| + |dy| + |dw| + |dh|) / palm side, so that an error counts relative to the size of its palm.
 
     Args:
-        seen, true: (n, anchors, 4) centre and size in input pixels.
+        predicted, true: (n, anchors, 4) centre and size in input pixels.
         positive: (n, anchors) 0 or 1.
         unit: (n, anchors) palm side in input pixels.
     """
-    return weighted_mean((seen - true).abs().sum(-1) / unit, positive)
+    return weighted_mean((predicted - true).abs().sum(-1) / unit, positive)
 
 
-def keypoint_loss(seen: Tensor, true: Tensor, positive: Tensor, unit: Tensor) -> Tensor:
-    """L = mean |d| / palm side over the seven key points. seen, true (n, anchors, 14); the others as in `box_loss`."""
-    return weighted_mean((seen - true).abs().mean(-1) / unit, positive)
+def keypoint_loss(predicted: Tensor, true: Tensor, positive: Tensor, unit: Tensor) -> Tensor:
+    """L = mean |d| / palm side over the seven key points. predicted, true (n, anchors, 14); rest as in `box_loss`."""
+    return weighted_mean((predicted - true).abs().mean(-1) / unit, positive)
 
 
-def unexplained(seen: Tensor, true: Tensor) -> Tensor:
-    """L = mean (s - t)^2: the share of the variance of a teacher's normalised features that the student misses.
+def feature_distillation(predicted: Tensor, true: Tensor) -> Tensor:
+    """L = mean (s - t)^2: the share of the variance of a teacher's features t that the student's features s miss.
 
-    FitNets (Romero et al. 2015, arXiv 1412.6550, equation 3), in units of the teacher's own spread. Both (n, c, h, w).
+    FitNets (Romero et al. 2015, arXiv 1412.6550, equation 3). The teacher's features are normalised to variance 1.
+
+    Args:
+        predicted, true: (n, c, h, w) features of the student and normalised features of the teacher.
     """
-    return F.mse_loss(seen.float(), true.float())
+    return F.mse_loss(predicted.float(), true.float())

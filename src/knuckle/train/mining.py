@@ -13,7 +13,7 @@ from knuckle.datasets.labels import Shot
 from knuckle.geometry import crop
 from knuckle.images import Image
 from knuckle.train.hand.data import hand_free_region
-from knuckle.train.teacher import side_of
+from knuckle.train.teacher import input_side
 
 WRITTEN_PX = 224  # side of the crops
 
@@ -39,7 +39,7 @@ def hard_negatives(
     rois = [roi for roi in tried if roi is not None]
     if not rois:
         return
-    pictures = np.stack([crop(image, roi, side_of(network)) for roi in rois]).transpose(0, 3, 1, 2)
+    pictures = np.stack([crop(image, roi, input_side(network)) for roi in rois]).transpose(0, 3, 1, 2)
     presence = network(torch.from_numpy(pictures).float() / 255)["presence"][:, 0].numpy()
     for place in np.flatnonzero(presence > min_presence).tolist():
         yield place, crop(image, rois[place], WRITTEN_PX)

@@ -23,7 +23,7 @@ from knuckle.models.bundle import TASK_MEMBERS
 from knuckle.models.tflite import add_buffer, opened, packed
 from knuckle.pipeline.palm import anchors
 from knuckle.train.export import export
-from knuckle.train.teacher import side_of
+from knuckle.train.teacher import input_side
 
 PALM_SIDE, PALM_STRIDES = 192, ((8, 2), (16, 6))  # of the fixed anchors
 NO_PALM = -100.0  # a logit; MediaPipe clips logits at this value
@@ -44,7 +44,7 @@ class TaskPalm(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network, self.side = network, side_of(network)
+        self.network, self.side = network, input_side(network)
         ours = anchors(self.side, getattr(network, "strides")) * (PALM_SIDE / self.side)  # noqa: B009  an nn.Module's attributes have no type
         theirs = anchors(PALM_SIDE, PALM_STRIDES)
         if len(ours) > len(theirs):
@@ -68,7 +68,7 @@ class TaskHand(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network, self.side = network, side_of(network)
+        self.network, self.side = network, input_side(network)
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
         out = self.network(picture)

@@ -1,8 +1,8 @@
 """Feature distillation: a student network also learns to predict the features of a teacher network.
 
-A few thousand labelled photos show where the hands are in these photos. A network that was trained on many more
-photos computes meaningful features for any picture, labelled or not (FitNets, Romero et al. 2015, arXiv 1412.6550).
-The teacher is not exported.
+Labels give a few coordinates per picture. The features of a teacher that was trained on many more photos give the
+student a target at every position and in every channel, for any picture, labelled or not (FitNets, Romero et al. 2015,
+arXiv 1412.6550). The teacher is not exported.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Adapter(nn.Module):
     mean 0 and variance 1, with running statistics over all processes; `eval()` freezes the statistics.
     """
 
-    seen: Tensor
+    seen: Tensor  # number of updates of the statistics; checkpoints store it under this name
     mean: Tensor
     square: Tensor
 
@@ -53,7 +53,7 @@ class Adapter(nn.Module):
             self.mean.lerp_(mean_of(true.mean(dim=(0, 2, 3))), 1 / self.seen)
             self.square.lerp_(mean_of((true**2).mean(dim=(0, 2, 3))), 1 / self.seen)
         spread = torch.sqrt((self.square - self.mean**2).clamp(min=0) + LEAST_VARIANCE)
-        return losses.unexplained(self.widen(own), (true - self.mean[:, None, None]) / spread[:, None, None])
+        return losses.feature_distillation(self.widen(own), (true - self.mean[:, None, None]) / spread[:, None, None])
 
 
 class Teacher:
@@ -77,10 +77,10 @@ class Teacher:
         if not 0 < share <= 1:
             raise InputError(f"the teacher's share must be above 0 and at most 1, got {share}")
         self.network, self.share = network.eval().requires_grad_(False), share
-        self.side = side_of(network)
+        self.side = input_side(network)
         with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(0)  # all processes of a run create the same adapters
-            own = student.eval()(torch.zeros(1, 3, side_of(student), side_of(student)), train_outputs=True)
+            own = student.eval()(torch.zeros(1, 3, input_side(student), input_side(student)), train_outputs=True)
             wanted = network(torch.zeros(1, 3, self.side, self.side), train_outputs=True)
             names = [name for name in wanted if name.startswith("features") and name in own]
             self.adapters = nn.ModuleDict({name: Adapter(own[name].shape[1], wanted[name].shape[1]) for name in names})
@@ -107,6 +107,6 @@ class Teacher:
         return {name: torch.cat([part[name] for part in parts]) for name in self.adapters}
 
 
-def side_of(network: nn.Module) -> int:
+def input_side(network: nn.Module) -> int:
     """The side of a network's square input, pixels. (Attributes of an `nn.Module` have no type of their own.)"""
     return int(getattr(network, "side"))  # noqa: B009

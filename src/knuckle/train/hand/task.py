@@ -18,7 +18,7 @@ from knuckle.train.loop import Batch, Job
 from knuckle.train.nets.hand_net import HandNet, HandNetShape
 from knuckle.train.nets.reference_hand import load_reference_hand
 from knuckle.train.task import TrainingTask
-from knuckle.train.teacher import Teacher, side_of
+from knuckle.train.teacher import Teacher, input_side
 
 BIN_SIGMA = 1.5  # standard deviation of the target distribution, in bins
 
@@ -69,7 +69,7 @@ class HandTask(TrainingTask):
 
     def job(self) -> Job:
         network, config = start_hand_network(self.init, self.shape)
-        side = side_of(network)
+        side = input_side(network)
         samples = HandCrops([read_source(text) for text in self.data], side, self.loop.seed, look=Look(self.look))
         judge = None if self.check is None else HandJudge(read_source(self.check).shots, side)
         config |= {"task": "hand", "data": list(self.data), "look": self.look}
@@ -98,12 +98,12 @@ def hand_losses(
     out = network(picture, train_outputs=True)
     distilled = {} if teacher is None else {"teacher": weights.teacher * teacher.loss(picture, out)}
     out = {name: value.float() for name, value in out.items() if not name.startswith("features")}
-    seen, true = out["landmarks"].reshape(-1, 21, 3), batch["landmarks"]
+    predicted, true = out["landmarks"].reshape(-1, 21, 3), batch["landmarks"]
     unit, weight = batch["palm_size"][:, 0], batch["landmark_weight"]
     world, world_weight = out["world"].reshape(-1, 21, 3), batch["world_weight"][:, 0]
     terms = {
-        "landmarks": weights.landmarks * losses.landmark_l1(seen[..., :2], true[..., :2], weight, unit),
-        "depth": weights.depth * losses.landmark_l1(seen[..., 2:], true[..., 2:], batch["z_weight"], unit),
+        "landmarks": weights.landmarks * losses.landmark_l1(predicted[..., :2], true[..., :2], weight, unit),
+        "depth": weights.depth * losses.landmark_l1(predicted[..., 2:], true[..., 2:], batch["z_weight"], unit),
         "world": weights.world * losses.world_l1(world, batch["world"], world_weight),
         "bones": weights.bones * losses.bone_length(world, batch["world"], world_weight),
     }
@@ -112,7 +112,7 @@ def hand_losses(
             term = losses.binary_cross_entropy(out[f"{name}_logit"], batch[name], batch[f"{name}_weight"])
             terms[name] = getattr(weights, name) * term
     if "log_sigma" in out:
-        term = losses.landmark_nll(seen[..., :2], true[..., :2], out["log_sigma"], weight, unit)
+        term = losses.landmark_nll(predicted[..., :2], true[..., :2], out["log_sigma"], weight, unit)
         terms["likelihood"] = weights.likelihood * term
     net = network.module if hasattr(network, "module") else network
     if "map_logits" in out:

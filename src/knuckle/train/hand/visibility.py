@@ -108,8 +108,8 @@ def train_head(data: Features, options: HeadOptions = HeadOptions()) -> Head:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)
     for _ in range(options.epochs):
         for rows in torch.split(torch.randperm(len(x)), options.batch):
-            seen = head(x[rows] + options.noise * torch.randn(len(rows), x.shape[1]))
-            loss = losses.binary_cross_entropy(seen, true[rows], weight[rows])
+            predicted = head(x[rows] + options.noise * torch.randn(len(rows), x.shape[1]))
+            loss = losses.binary_cross_entropy(predicted, true[rows], weight[rows])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -132,8 +132,8 @@ def folded(head: nn.Sequential, mean: FloatArray, spread: FloatArray) -> Head:
 def predict(head: Head, features: FloatArray) -> FloatArray:
     """(n, 21) probabilities that a landmark is visible, from (n, features)."""
     hidden = np.maximum(0, features @ head.first.T + head.first_bias)
-    seen: FloatArray = 1 / (1 + np.exp(-(hidden @ head.second.T + head.second_bias)))
-    return seen
+    predicted: FloatArray = 1 / (1 + np.exp(-(hidden @ head.second.T + head.second_bias)))
+    return predicted
 
 
 def judge(head: Head, data: Features, joints: Sequence[int] = range(21)) -> dict[str, float]:
@@ -144,13 +144,13 @@ def judge(head: Head, data: Features, joints: Sequence[int] = range(21)) -> dict
         (share right at a threshold of 0.5); visible (share of visible landmarks); count of landmarks.
     """
     labelled = data.weight[:, list(joints)] > 0
-    seen, true = (values[:, list(joints)][labelled] for values in (predict(head, data.features), data.visible))
-    bins = reliability(seen, true, bins=10)
-    gaps = np.abs(bins.probability - bins.frequency) * bins.samples / len(seen)
+    predicted, true = (values[:, list(joints)][labelled] for values in (predict(head, data.features), data.visible))
+    bins = reliability(predicted, true, bins=10)
+    gaps = np.abs(bins.probability - bins.frequency) * bins.samples / len(predicted)
     return {
-        "auroc": auroc(seen, true > 0.5),
+        "auroc": auroc(predicted, true > 0.5),
         "calibration_error": float(np.nansum(gaps)),
-        "right": float(((seen > 0.5) == (true > 0.5)).mean()),
+        "right": float(((predicted > 0.5) == (true > 0.5)).mean()),
         "visible": float(true.mean()),
         "count": float(len(true)),
     }

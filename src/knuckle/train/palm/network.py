@@ -14,7 +14,7 @@ from knuckle.train import checkpoint
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.nets.reference_palm import ReferencePalmNet, load_reference_palm
 from knuckle.train.palm.targets import AnchorGrid
-from knuckle.train.teacher import side_of
+from knuckle.train.teacher import input_side
 
 REFERENCES = {"mediapipe": 4, "mediapipe-lite": 3}  # residual blocks per stage
 
@@ -84,7 +84,7 @@ def resized(network: nn.Module, side: int | None) -> nn.Module:
     Raises:
         InputError: it is MediaPipe's, whose anchors are fixed for 192 px.
     """
-    if side is None or side == side_of(network):
+    if side is None or side == input_side(network):
         return network
     if not isinstance(network, PalmNet):
         raise InputError(f"MediaPipe's palm network takes 192 px; --side {side} needs one of ours")
@@ -94,4 +94,4 @@ def resized(network: nn.Module, side: int | None) -> nn.Module:
 def grid_of(network: nn.Module) -> AnchorGrid:
     """The anchors of a palm network."""
     strides, spans = (getattr(network, name) for name in ("strides", "spans"))
-    return AnchorGrid(side_of(network), strides, spans)
+    return AnchorGrid(input_side(network), strides, spans)
