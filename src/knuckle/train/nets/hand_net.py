@@ -96,8 +96,8 @@ class HandNet(nn.Module):
         widths = shape.widths
         self.stem = ConvNorm(3, shape.stem, 3, 2)  # 24 × 64 × 64
         self.down = nn.ModuleList(
-            ConvNorm(entering, leaving, 3, 2)
-            for entering, leaving in zip((shape.stem, *widths[:-1]), widths, strict=True)
+            ConvNorm(in_channels, out_channels, 3, 2)
+            for in_channels, out_channels in zip((shape.stem, *widths[:-1]), widths, strict=True)
         )
         # 32 × 32 × 32, 64 × 16 × 16, 128 × 8 × 8, 192 × 4 × 4
         self.stages = nn.ModuleList(

@@ -12,21 +12,23 @@ from torch.nn import functional as F
 class Conv(nn.Conv2d):
     """A convolution with TensorFlow's SAME padding: at stride 2 the extra padding is at the bottom and right.
 
-    total = max((ceil(n / stride) - 1) * stride + kernel - n, 0), of which total // 2 is before. For even n that is 1
+    total = max((ceil(n / stride) - 1) * stride + kernel - n, 0), with total // 2 of it before. For even n that is 1
     before and 2 after at kernel 5 and stride 2, and 0 before and 1 after at kernel 3.
     """
 
-    def __init__(self, entering: int, leaving: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = True):
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = True
+    ):
         even = stride == 1
         super().__init__(
-            entering, leaving, kernel, stride, padding=kernel // 2 if even else 0, groups=groups, bias=bias
+            in_channels, out_channels, kernel, stride, padding=kernel // 2 if even else 0, groups=groups, bias=bias
         )
-        self.pad_after = None if even else kernel - stride
+        self.padding_total = None if even else kernel - stride
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.pad_after is not None:
-            before = self.pad_after // 2
-            after = self.pad_after - before
+        if self.padding_total is not None:
+            before = self.padding_total // 2
+            after = self.padding_total - before
             x = F.pad(x, (before, after, before, after))
         return super().forward(x)
 
@@ -39,10 +41,10 @@ def depthwise(channels: int, kernel: int, stride: int = 1) -> Conv:
 class ConvNorm(nn.Module):
     """A convolution and a batch norm; `fold` makes one convolution of them."""
 
-    def __init__(self, entering: int, leaving: int, kernel: int = 3, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
-        self.conv = Conv(entering, leaving, kernel, stride, bias=False)
-        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(leaving)
+        self.conv = Conv(in_channels, out_channels, kernel, stride, bias=False)
+        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.conv(x)

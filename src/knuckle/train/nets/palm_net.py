@@ -84,8 +84,8 @@ class PalmNet(nn.Module):
         widths = shape.widths
         self.stem = ConvNorm(3, shape.stem, 3, 2)  # 16 × 96 × 96
         self.down = nn.ModuleList(
-            ConvNorm(entering, leaving, 3, 2)
-            for entering, leaving in zip((shape.stem, *widths[:-1]), widths, strict=True)
+            ConvNorm(in_channels, out_channels, 3, 2)
+            for in_channels, out_channels in zip((shape.stem, *widths[:-1]), widths, strict=True)
         )
         # 24 × 48 × 48, 64 × 24 × 24, 96 × 12 × 12, 160 × 6 × 6
         self.stages = nn.ModuleList(

@@ -21,14 +21,20 @@ class InvertedResidual(nn.Module):
     """1×1 up to `inner` channels, depthwise, 1×1 down; with a shortcut if the shapes are equal."""
 
     def __init__(
-        self, entering: int, inner: int, leaving: int, kernel: int, stride: int = 1, pooled_shortcut: bool = False
+        self,
+        in_channels: int,
+        inner: int,
+        out_channels: int,
+        kernel: int,
+        stride: int = 1,
+        pooled_shortcut: bool = False,
     ) -> None:
         super().__init__()
-        self.expand = Conv(entering, inner, 1)
+        self.expand = Conv(in_channels, inner, 1)
         self.filter = depthwise(inner, kernel, stride)
-        self.project = Conv(inner, leaving, 1)
+        self.project = Conv(inner, out_channels, 1)
         self.relu6 = nn.ReLU6()
-        self.adds_input = stride == 1 and entering == leaving
+        self.adds_input = stride == 1 and in_channels == out_channels
         self.pool = nn.MaxPool2d(2) if pooled_shortcut else None
 
     def forward(self, x: Tensor) -> Tensor:

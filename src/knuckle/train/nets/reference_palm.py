@@ -28,14 +28,14 @@ SPANS = (
 class Residual(nn.Module):
     """5×5 depthwise, 1×1, shortcut, PReLU. At stride 2 the shortcut is max-pooled and padded with zero channels."""
 
-    def __init__(self, entering: int, leaving: int | None = None, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, out_channels: int | None = None, stride: int = 1) -> None:
         super().__init__()
-        leaving = leaving or entering
-        self.filter = depthwise(entering, 5, stride)
-        self.mix = Conv(entering, leaving, 1)
-        self.prelu = nn.PReLU(leaving)
+        out_channels = out_channels or in_channels
+        self.filter = depthwise(in_channels, 5, stride)
+        self.mix = Conv(in_channels, out_channels, 1)
+        self.prelu = nn.PReLU(out_channels)
         self.pool = nn.MaxPool2d(2) if stride == 2 else nn.Identity()
-        self.new_channels = leaving - entering
+        self.new_channels = out_channels - in_channels
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = F.pad(self.pool(x), (0, 0, 0, 0, 0, self.new_channels)) if self.new_channels else self.pool(x)
@@ -49,13 +49,13 @@ def residuals(channels: int, count: int) -> list[nn.Module]:
 
 
 class Up(nn.Module):
-    """Upsampling by 2, 1×1 to `leaving` channels, PReLU, plus the encoder's map, two residuals."""
+    """Upsampling by 2, 1×1 to `out_channels` channels, PReLU, plus the encoder's map, two residuals."""
 
-    def __init__(self, entering: int, leaving: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.mix = Conv(entering, leaving, 1)
-        self.prelu = nn.PReLU(leaving)
-        self.refine = nn.Sequential(*residuals(leaving, 2))
+        self.mix = Conv(in_channels, out_channels, 1)
+        self.prelu = nn.PReLU(out_channels)
+        self.refine = nn.Sequential(*residuals(out_channels, 2))
 
     def forward(self, x: Tensor, encoded: Tensor) -> Tensor:
         x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
