@@ -23,8 +23,8 @@ from knuckle.media.photos import load_image
 from knuckle.train.compose.cutout import is_within, joined_origin, moved
 from knuckle.train.compose.people import (
     cut_out_person,
-    person_before_place,
-    person_before_wall,
+    person_in_front_of_place,
+    person_in_front_of_wall,
     put_into_room,
     with_other_clothes,
 )
@@ -42,9 +42,9 @@ def main() -> None:
     options.add_argument("--count", type=int, default=2000)
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
-    find: Callable[[Image], Image] = person_before_wall
+    find: Callable[[Image], Image] = person_in_front_of_wall
     if chosen.place:
-        find = partial(person_before_place, load_image(chosen.place))
+        find = partial(person_in_front_of_place, load_image(chosen.place))
     people: list[tuple[LabelledPhoto, Image]] = []
     for photo in track(read_label_file(chosen.people), "people"):
         labelled = photo.complete and any(hand.landmarks is not None for hand in photo.hands)

@@ -58,13 +58,13 @@ def photo() -> tuple[np.ndarray, np.ndarray]:
     return image, head | ((shirt | hand) & (y < 186))
 
 
-def test_a_person_before_a_wall_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_person_in_front_of_a_wall_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, true = photo
-    found = people.person_before_wall(image) > 0
+    found = people.person_in_front_of_wall(image) > 0
     assert (found & true).sum() / (found | true).sum() > 0.97
 
 
-def test_a_person_before_a_known_place_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_person_in_front_of_a_known_place_is_cut_out(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, true = photo
     true[186:, 100:220] = True  # down to the lower edge, as with people in front of a camera
     image[186:, 100:220] = SHIRT
@@ -72,7 +72,7 @@ def test_a_person_before_a_known_place_is_cut_out(photo: tuple[np.ndarray, np.nd
     place[true] = (200, 200, 195)
     board = (slice(20, 120), slice(236, 316))  # the same colour as the shirt, and beside whoever stands there
     image[board] = place[board] = (25, 25, 28)
-    found = people.person_before_place(place, image) > 0
+    found = people.person_in_front_of_place(place, image) > 0
     assert (found & true).sum() / (found | true).sum() > 0.93
 
 

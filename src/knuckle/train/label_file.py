@@ -1,4 +1,4 @@
-"""Label files to train on, one JSON row per photo (docs/formats.md): read with their origin, and written."""
+"""Label files to train on, one JSON row per photo (docs/datasets.md): read with their origin, and written."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def train(
                 trainer.save()
             if last or stopped:
                 break
-        trainer.parallel = trainer.network  # DistributedDataParallel must go before its process group does
+        trainer.parallel = trainer.network  # DistributedDataParallel must be released before the process group
         distributed.leave()
     finally:
         trainer.folder.close()

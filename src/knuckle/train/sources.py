@@ -31,12 +31,12 @@ class Source:
     masked: frozenset[str] = frozenset()
 
 
-def read_shots(text: str, is_usable: Callable[[Shot], bool], otherwise: str) -> Source:
+def read_shots(text: str, is_usable: Callable[[Shot], bool], reason_if_empty: str) -> Source:
     """Read a dataset as a command line names it: PATH, PATH@SPLIT, PATH:WEIGHT or PATH@SPLIT:WEIGHT.
 
     Args:
         is_usable: which images to keep.
-        otherwise: what is wrong with a dataset of which none is kept, for the error message.
+        reason_if_empty: what to say of the dataset in the error message if it has no usable image.
 
     Raises:
         SourceError: the dataset does not exist, or images are missing.
@@ -50,7 +50,7 @@ def read_shots(text: str, is_usable: Callable[[Shot], bool], otherwise: str) -> 
         raise InputError(f"{error}{hint}") from error
     usable = [shot for shot in shots if is_usable(shot)]
     if not usable:
-        raise InputError(f"{path} {otherwise} ({len(shots)} images)")
+        raise InputError(f"{path} {reason_if_empty} ({len(shots)} images)")
     return Source(path, usable, weight)
 
 

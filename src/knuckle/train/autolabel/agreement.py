@@ -135,18 +135,18 @@ def merge_directions(
         max_distance: largest mean distance between the points of two palms that agree, in palm spans.
     """
     known: list[LabelledHand] = []
-    left, alone = list(backwards), []
+    unmatched, alone = list(backwards), []
     for hand in forwards:
-        near = min(left, key=lambda other: palm_distance(hand, other), default=None)
+        near = min(unmatched, key=lambda other: palm_distance(hand, other), default=None)
         if near is None or palm_distance(hand, near) > max_distance:
             alone.append(hand)
             continue
-        left.remove(near)
+        unmatched.remove(near)
         landmarks, world = (hand.landmarks_raw + near.landmarks_raw) / 2, (hand.world + near.world) / 2
         side = hand.handedness if hand.handedness == near.handedness else None
         known.append(LabelledHand(landmarks=landmarks, world=world, handedness=side))
     boxes: list[FloatArray] = []
-    for hand in (*alone, *left):
+    for hand in (*alone, *unmatched):
         if not overlaps(hand.box, boxes):
             boxes.append(hand.box)
     return known + list(map(box_only, boxes))

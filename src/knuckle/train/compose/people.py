@@ -21,7 +21,7 @@ def cut_out_person(photo: LabelledPhoto, find: Callable[[Image], Image]) -> Imag
     """The mask (height, width) of the person, 255 or 0; None if it misses a tenth of a hand's landmarks.
 
     Args:
-        find: photo -> mask: `person_before_wall`, or `person_before_place` of a known place.
+        find: photo -> mask: `person_in_front_of_wall`, or `person_in_front_of_place` of a known place.
     """
     mask = find(photo.open())
     if not mask.any():
@@ -36,7 +36,7 @@ def cut_out_person(photo: LabelledPhoto, find: Callable[[Image], Image]) -> Imag
     return mask
 
 
-def person_before_wall(photo: Image) -> Image:
+def person_in_front_of_wall(photo: Image) -> Image:
     """(height, width) uint8, 255 where the person in the middle is. The wall has a colour that varies smoothly."""
     height, width = photo.shape[:2]
     away = distance_from_wall(photo)
@@ -54,7 +54,7 @@ def person_before_wall(photo: Image) -> Image:
     return _edge(photo, guess)
 
 
-def person_before_place(place: Image, photo: Image) -> Image:
+def person_in_front_of_place(place: Image, photo: Image) -> Image:
     """(height, width) uint8, 255 where the person in the middle is.
 
     Args:

@@ -38,8 +38,8 @@ def read_source(text: str) -> Source:
         SourceError: the dataset does not exist, or images are missing.
         InputError: it cannot be read, or no image is usable.
     """
-    otherwise = "has no image with the landmarks of a hand and no image that certainly shows no hand"
-    source = sources.read_shots(text, _is_usable, otherwise)
+    reason_if_empty = "has no image with the landmarks of a hand and no image that certainly shows no hand"
+    source = sources.read_shots(text, _is_usable, reason_if_empty)
     return replace(source, masked=_with_masks(source.shots))
 
 
@@ -148,7 +148,8 @@ class HandCrops:
         if not hands:
             return self.sample(image, whole_image(*size), None, rng)
         hand = hands[int(rng.integers(len(hands)))]
-        roi = region_of(hand, PIP_JOINTS if rng.random() < 0.5 else MCP_JOINTS)  # the tracker's way, and a slight error
+        joints = PIP_JOINTS if rng.random() < 0.5 else MCP_JOINTS  # half like the tracker, half slightly off
+        roi = region_of(hand, joints)
         mask = None
         if shot.source in source.masked and self.backgrounds and rng.random() < self.other_background:
             mask = open_mask(shot.source)

@@ -15,7 +15,8 @@ from knuckle.train.augment import world_in_crop
 Flags = npt.NDArray[np.bool_]
 
 # A crop holds a hand if it shows at least PRESENT of its landmarks, and no hand below ABSENT. In between, and where
-# fewer than SHOWN of the landmarks in the crop can be seen, presence is not learned. (The back of a fist shows more.)
+# fewer than SHOWN of the landmarks in the crop are visible, presence is not learned. The back of a fist
+# shows more landmarks than that.
 PRESENT, ABSENT, SHOWN = 0.6, 0.2, 0.15
 NEAR = 0.25  # landmarks are learned up to this share of the side outside the crop
 TIPS = list(FINGERTIPS)

@@ -43,8 +43,8 @@ def read_source(text: str) -> Source:
         SourceError: the dataset does not exist, or images are missing.
         InputError: it cannot be read, or no image has all its hands labelled.
     """
-    otherwise = "has no image with all its hands labelled; see docs/training_palm.md"
-    return sources.read_shots(text, lambda shot: shot.hands is not None and shot.complete, otherwise)
+    reason_if_empty = "has no image with all its hands labelled; see docs/training_palm.md"
+    return sources.read_shots(text, lambda shot: shot.hands is not None and shot.complete, reason_if_empty)
 
 
 def has_palm(hand: LabelledHand) -> bool:
