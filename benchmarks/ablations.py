@@ -26,14 +26,14 @@ import numpy as np
 from knuckle.metrics import precision_recall
 from knuckle.train import loop
 from knuckle.train.hand import data as hand_data
-from knuckle.train.hand.judge import HandJudge
+from knuckle.train.hand.evaluator import HandEvaluator
 from knuckle.train.hand.network import load_hand_network
 from knuckle.train.hand.task import HandTask
 from knuckle.train.loop import LoopOptions
 from knuckle.train.nets.hand_net import HandNetShape
 from knuckle.train.nets.palm_net import PalmNetShape
 from knuckle.train.palm import data as palm_data
-from knuckle.train.palm.judge import PalmJudge, palm_figures
+from knuckle.train.palm.evaluator import PalmEvaluator, palm_figures
 from knuckle.train.palm.network import grid_of, load_palm_network
 from knuckle.train.palm.task import PalmTask
 from knuckle.train.task import TrainingTask
@@ -121,12 +121,12 @@ def trained(
 
 
 def evaluate_hands(check: str, network: Any) -> dict[str, float]:
-    return HandJudge(hand_data.read_source(check).shots, network.side)(network)
+    return HandEvaluator(hand_data.read_source(check).shots, network.side)(network)
 
 
 def evaluate_palms(check: str, network: Any) -> dict[str, Any]:
     """Figures, and the precision at each whole percent of recall."""
-    matches = PalmJudge(palm_data.read_source(check).shots, grid_of(network)).matches(network)
+    matches = PalmEvaluator(palm_data.read_source(check).shots, grid_of(network)).matches(network)
     recall, precision, _ = precision_recall(matches.scores, matches.hits, len(matches.truths))
     curve = {f"{r:.2f}": float(precision[recall >= r].max()) for r in np.arange(0, 1.005, 0.01) if (recall >= r).any()}
     return {**palm_figures(matches), "curve": curve}

@@ -37,7 +37,7 @@ from knuckle.models.session import Session
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks, hand_detection, palms_to_try
 from knuckle.results import Palm
-from knuckle.train.palm.judge import LEAST_SCORE, OPERATING_SCORE, SIZES, Matches, match_palms, palm_figures
+from knuckle.train.palm.evaluator import LEAST_SCORE, OPERATING_SCORE, SIZES, Matches, match_palms, palm_figures
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "palms.json"

@@ -18,7 +18,7 @@ import knuckle
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.train.calibrate import calibrate_palms, hand_free_views, palm_zero
 from knuckle.train.palm.data import has_palm, read_source
-from knuckle.train.palm.judge import PalmJudge
+from knuckle.train.palm.evaluator import PalmEvaluator
 from knuckle.train.palm.network import grid_of, load_palm_network
 from knuckle.train.sources import hand_free
 
@@ -40,7 +40,7 @@ def main() -> None:
     )
     if chosen.data:
         labelled = [shot for shot in read_source(chosen.data).shots if shot.hands and all(map(has_palm, shot.hands))]
-        best = PalmJudge(labelled, grid_of(network), count=len(labelled)).matches(network).best
+        best = PalmEvaluator(labelled, grid_of(network), count=len(labelled)).matches(network).best
         print(f"recall at this threshold {100 * np.mean(best > zero.score):.1f} % of {len(best)} labelled palms")
     calibrate_palms(chosen.checkpoint, zero, chosen.checkpoint.with_name("calibrated.pt"))
 

@@ -20,7 +20,7 @@ from knuckle.train.checkpoint import write_weights
 from knuckle.train.label_file import open_label_file, read_label_file
 from knuckle.train.mining import hard_negatives
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
-from knuckle.train.palm.judge import detect_palms
+from knuckle.train.palm.evaluator import detect_palms
 from knuckle.train.palm.network import grid_of, load_palm_network
 
 TINY = PalmNetShape(side=64, stem=8, widths=(8, 16, 24, 32), depths=(0, 1, 1, 0))

@@ -26,7 +26,7 @@ from knuckle.train.augment import Jitter, crop_from_image, warp
 from knuckle.train.checkpoint import shift_biases
 from knuckle.train.hand.data import hand_free_region
 from knuckle.train.hand.labels import is_trainable, region_of
-from knuckle.train.palm.judge import LEAST_SCORE, detect_palms
+from knuckle.train.palm.evaluator import LEAST_SCORE, detect_palms
 from knuckle.train.palm.network import grid_of
 
 TRACKED = Jitter(any_angle=0, lost=0)  # regions with the errors of the tracker's

@@ -21,7 +21,7 @@ from knuckle.train.task import TrainingTask
 logger = logging.getLogger("knuckle")
 console = Console(stderr=True, highlight=False)
 STOPPED = 130  # the exit code that shells expect after Ctrl-C
-# The figures of `HandJudge` and `PalmJudge` in the summary, and what they are called there.
+# The figures of `HandEvaluator` and `PalmEvaluator` in the summary, and what they are called there.
 SUMMARY = {
     "error": "median error, % of palm size",
     "tips": "median error of fingertips, % of palm size",

@@ -28,7 +28,7 @@ from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
 from knuckle.train.nets.reference_palm import load_reference_palm  # noqa: E402
 from knuckle.train.palm.data import KEY_POINTS, PalmPictures, in_view, read_source  # noqa: E402
-from knuckle.train.palm.judge import PalmJudge, detect_palms, match_palms, palm_figures  # noqa: E402
+from knuckle.train.palm.evaluator import PalmEvaluator, detect_palms, match_palms, palm_figures  # noqa: E402
 from knuckle.train.palm.network import (  # noqa: E402
     grid_of,
     load_palm_network,
@@ -217,7 +217,7 @@ def test_a_tiny_run_lowers_the_loss_and_finds_the_drawn_palms(trained: Path, sce
     assert float(first["recall"]) == 0 and float(last["ap"]) > 50
     network, config = load_palm_network(trained)
     assert config["score_loss"] == "cross-entropy" and isinstance(network, PalmNet) and network.shape == TINY
-    again = PalmJudge(read_source(scenes).shots, grid_of(network))(network)
+    again = PalmEvaluator(read_source(scenes).shots, grid_of(network))(network)
     assert again["ap"] == pytest.approx(float(last["ap"]), abs=0.1)
 
 

@@ -12,7 +12,7 @@ from knuckle.models import catalogue
 from knuckle.train import losses
 from knuckle.train.augment import Look
 from knuckle.train.hand.data import HandCrops, read_source
-from knuckle.train.hand.judge import HandJudge
+from knuckle.train.hand.evaluator import HandEvaluator
 from knuckle.train.hand.network import start_hand_network
 from knuckle.train.loop import Batch, Job
 from knuckle.train.nets.hand_net import HandNet, HandNetShape
@@ -71,7 +71,7 @@ class HandTask(TrainingTask):
         network, config = start_hand_network(self.init, self.shape)
         side = input_side(network)
         samples = HandCrops([read_source(text) for text in self.data], side, self.loop.seed, look=Look(self.look))
-        judge = None if self.check is None else HandJudge(read_source(self.check).shots, side)
+        evaluator = None if self.check is None else HandEvaluator(read_source(self.check).shots, side)
         config |= {"task": "hand", "data": list(self.data), "look": self.look}
         config |= {"weights": dataclasses.asdict(self.weights)}
         teacher = None
@@ -82,7 +82,7 @@ class HandTask(TrainingTask):
         def losses_of(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
             return hand_losses(net, batch, self.weights, teacher)
 
-        return Job(network, samples, losses_of, judge, config, teacher.adapters if teacher else nn.Module())
+        return Job(network, samples, losses_of, evaluator, config, teacher.adapters if teacher else nn.Module())
 
 
 def hand_losses(

@@ -17,7 +17,7 @@ from knuckle.train.loop import Batch, Job
 from knuckle.train.nets.palm_net import PalmNetShape
 from knuckle.train.nets.reference_palm import load_reference_palm
 from knuckle.train.palm.data import PalmPictures, read_source
-from knuckle.train.palm.judge import PalmJudge
+from knuckle.train.palm.evaluator import PalmEvaluator
 from knuckle.train.palm.network import grid_of, start_palm_network
 from knuckle.train.task import TrainingTask
 from knuckle.train.teacher import Teacher
@@ -68,7 +68,7 @@ class PalmTask(TrainingTask):
         network, config = start_palm_network(self.init, self.shape, self.resize)
         grid = grid_of(network)
         samples = PalmPictures([read_source(text) for text in self.data], grid, self.loop.seed, Look(self.look))
-        judge = None if self.check is None else PalmJudge(read_source(self.check).shots, grid)
+        evaluator = None if self.check is None else PalmEvaluator(read_source(self.check).shots, grid)
         config |= {"task": "palm", "data": list(self.data), "score_loss": self.score_loss, "look": self.look}
         config |= {"weights": dataclasses.asdict(self.weights)}
         teacher = None
@@ -79,7 +79,7 @@ class PalmTask(TrainingTask):
         def losses_of(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
             return palm_losses(net, batch, self.weights, self.score_loss, teacher)
 
-        return Job(network, samples, losses_of, judge, config, teacher.adapters if teacher else nn.Module())
+        return Job(network, samples, losses_of, evaluator, config, teacher.adapters if teacher else nn.Module())
 
 
 def palm_losses(

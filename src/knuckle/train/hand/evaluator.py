@@ -20,11 +20,11 @@ ERRORS = ("error", "tips")  # figures whose median is reported; the mean of all 
 
 
 @dataclass(frozen=True, eq=False)
-class HandJudge:
+class HandEvaluator:
     """Figures on at most `count` images, spread evenly over a dataset, cropped without augmentation.
 
     A call gives: error and tips (median error of all landmarks and of fingertips, % of palm size), presence and
-    handedness (share right), world_mm (mean error in 3D), and visibility_auroc if the network predicts visibility.
+    handedness (accuracy), world_mm (mean error in 3D), and visibility_auroc if the network predicts visibility.
     Figures for which nothing is labelled are NaN.
     """
 
@@ -34,36 +34,36 @@ class HandJudge:
     batch: int = 32
 
     def __call__(self, network: nn.Module) -> dict[str, float]:
-        numbers = spread(self.shots, self.count)
+        indices = spread(self.shots, self.count)
         device = next(network.parameters()).device
         rows: list[dict[str, float]] = []
         predicted, visible = [], []
-        for start in range(0, len(numbers), self.batch):
+        for start in range(0, len(indices), self.batch):
             samples = [
-                plain_sample(self.shots[number], self.side, np.random.default_rng((0, number)))
-                for number in numbers[start : start + self.batch]
+                plain_sample(self.shots[index], self.side, np.random.default_rng((0, index)))
+                for index in indices[start : start + self.batch]
             ]
             pictures = torch.from_numpy(np.stack([sample["picture"] for sample in samples])).to(device).float() / 255
             with torch.no_grad():
                 out = {name: value.float().cpu().numpy() for name, value in network(pictures).items()}
-            for place, sample in enumerate(samples):
-                rows.append(crop_figures({name: values[place] for name, values in out.items()}, sample))
+            for position, sample in enumerate(samples):
+                rows.append(crop_figures({name: values[position] for name, values in out.items()}, sample))
                 if "visibility" in out:
                     known = sample["visibility_weight"] > 0
-                    predicted.append(out["visibility"][place][known])
+                    predicted.append(out["visibility"][position][known])
                     visible.append(sample["visibility"][known])
         figures = {}
         for name in rows[0]:
             known_values = [row[name] for row in rows if np.isfinite(row[name])]
-            mean = np.median if name in ERRORS else np.mean
-            figures[name] = float(mean(known_values)) if known_values else float("nan")
+            average = np.median if name in ERRORS else np.mean
+            figures[name] = float(average(known_values)) if known_values else float("nan")
         if predicted:
             figures["visibility_auroc"] = auroc(np.concatenate(predicted), np.concatenate(visible) > 0.5)
         return figures
 
 
 def crop_figures(out: dict[str, Any], sample: dict[str, Any]) -> dict[str, float]:
-    """The figures of one crop, see `HandJudge`.
+    """The figures of one crop, see `HandEvaluator`.
 
     Args:
         out: the outputs of the network for this crop.
@@ -74,13 +74,13 @@ def crop_figures(out: dict[str, Any], sample: dict[str, Any]) -> dict[str, float
     percent = 100 * distance / sample["palm_size"][0]
     tips = known & np.isin(np.arange(21), FINGERTIPS)
     world = np.linalg.norm(out["world"].reshape(21, 3) - sample["world"], axis=1)
-    right = {
+    correct = {
         name: float((out[name][0] > 0.5) == (sample[name][0] > 0.5)) if sample[f"{name}_weight"][0] else np.nan
         for name in ("presence", "handedness")
     }
     return {
         "error": float(percent[known].mean()) if known.any() else np.nan,
         "tips": float(percent[tips].mean()) if tips.any() else np.nan,
-        **right,
+        **correct,
         "world_mm": float(1000 * world.mean()) if sample["world_weight"][0] > 0 else np.nan,
     }

@@ -158,7 +158,7 @@ def _recall(best: FloatArray) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class PalmJudge:
+class PalmEvaluator:
     """`palm_figures` on at most `count` photos, spread evenly over a dataset."""
 
     shots: Sequence[Shot]
@@ -172,17 +172,17 @@ class PalmJudge:
 
     def matches(self, network: nn.Module) -> Matches:
         """The palms that a network finds, matched to the labels."""
-        numbers = spread(self.shots, self.count)
+        indices = spread(self.shots, self.count)
         palms: list[list[Palm]] = []
-        for start in range(0, len(numbers), self.batch):
-            pictures = [self._letterboxed(number) for number in numbers[start : start + self.batch]]
+        for start in range(0, len(indices), self.batch):
+            pictures = [self._letterboxed(index) for index in indices[start : start + self.batch]]
             palms += detect_palms(network, pictures, self.grid, LEAST_SCORE)
-        sizes = [self._kept[number][1] for number in numbers]
-        return match_palms(palms, [self.shots[number] for number in numbers], sizes)
+        sizes = [self._kept[index][1] for index in indices]
+        return match_palms(palms, [self.shots[index] for index in indices], sizes)
 
-    def _letterboxed(self, number: int) -> Letterboxed:
+    def _letterboxed(self, index: int) -> Letterboxed:
         """One photo, letterboxed, and kept for the next evaluation: a few hundred kilobytes each."""
-        if number not in self._kept:
-            image = open_image(self.shots[number].source)
-            self._kept[number] = letterbox(image, self.grid.side), (image.shape[1], image.shape[0])
-        return self._kept[number]
+        if index not in self._kept:
+            image = open_image(self.shots[index].source)
+            self._kept[index] = letterbox(image, self.grid.side), (image.shape[1], image.shape[0])
+        return self._kept[index]
