@@ -14,9 +14,9 @@ from pathlib import Path
 from rich.progress import track
 
 from knuckle.train.hand.data import read_source
+from knuckle.train.hand.mining import hard_negatives
 from knuckle.train.hand.network import load_hand_network
 from knuckle.train.label_file import open_label_file
-from knuckle.train.mining import hard_negatives
 
 
 def main() -> None:

@@ -50,6 +50,7 @@ MOVED = {
     "knuckle.train.synth.preview": "knuckle.synth.write.preview",
     "knuckle.train.synth.scene": "knuckle.synth.scene.studio",
     "knuckle.train.synth.write": "knuckle.synth.write.shards",
+    "knuckle.train.task_file": "knuckle.train.mediapipe_task",
     "knuckle.train.targets": "knuckle.train.palm.targets",
     "knuckle.train.visibility": "knuckle.train.hand.visibility",
     "knuckle.views": "knuckle.inspect.formats",

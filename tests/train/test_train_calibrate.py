@@ -17,8 +17,8 @@ from knuckle.geometry import letterbox
 from knuckle.results import Palm
 from knuckle.train.calibrate import calibrate_palms, crops_without_hands, hand_free_views, palm_zero, presence_logits
 from knuckle.train.checkpoint import write_weights
+from knuckle.train.hand.mining import hard_negatives
 from knuckle.train.label_file import open_label_file, read_label_file
-from knuckle.train.mining import hard_negatives
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.palm.evaluator import detect_palms
 from knuckle.train.palm.network import grid_of, load_palm_network

@@ -23,13 +23,13 @@ from knuckle.train.checkpoint import read_checkpoint, task_of, write_weights
 from knuckle.train.export import Format, export, sample_pictures
 from knuckle.train.hand import data as hand_data
 from knuckle.train.hand import network as hand_network
+from knuckle.train.mediapipe_task import write_task
 from knuckle.train.nets.hand_net import HandNet
 from knuckle.train.nets.layers import fold
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.nets.reference_hand import load_reference_hand
 from knuckle.train.nets.reference_palm import load_reference_palm
 from knuckle.train.palm import network as palm_network
-from knuckle.train.task_file import write_task
 from knuckle.train.teacher import input_side
 
 ROLES = ("palm", "hand")

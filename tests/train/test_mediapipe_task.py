@@ -17,8 +17,8 @@ import knuckle  # noqa: E402
 from knuckle.cli import app as cli  # noqa: E402
 from knuckle.errors import InputError  # noqa: E402
 from knuckle.pipeline.palm import PalmModel, decode_palms  # noqa: E402
+from knuckle.train.mediapipe_task import TaskPalm  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
-from knuckle.train.task_file import TaskPalm  # noqa: E402
 
 
 def test_a_task_file_finds_the_same_hands_as_its_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
