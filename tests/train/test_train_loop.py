@@ -22,7 +22,8 @@ torch = pytest.importorskip("torch")
 from knuckle.errors import InputError, SinkError  # noqa: E402
 from knuckle.train import loop  # noqa: E402
 from knuckle.train.flags import field_help  # noqa: E402
-from knuckle.train.hand.task import HandLossWeights, HandTask  # noqa: E402
+from knuckle.train.hand.loss import HandLossWeights  # noqa: E402
+from knuckle.train.hand.task import HandTask  # noqa: E402
 from knuckle.train.loop import Job, LoopOptions, train  # noqa: E402
 from knuckle.train.nets.hand_net import HandNetShape  # noqa: E402
 

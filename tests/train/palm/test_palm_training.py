@@ -29,13 +29,14 @@ from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
 from knuckle.train.nets.reference_palm import load_reference_palm  # noqa: E402
 from knuckle.train.palm.data import KEY_POINTS, PalmPictures, in_view, read_source  # noqa: E402
 from knuckle.train.palm.evaluator import PalmEvaluator, detect_palms, match_palms, palm_figures  # noqa: E402
+from knuckle.train.palm.loss import palm_losses  # noqa: E402
 from knuckle.train.palm.network import (  # noqa: E402
     grid_of,
     load_palm_network,
     new_palm_network,
     start_palm_network,
 )
-from knuckle.train.palm.task import PalmTask, palm_losses  # noqa: E402
+from knuckle.train.palm.task import PalmTask  # noqa: E402
 from knuckle.train.sources import Source  # noqa: E402
 
 TINY = PalmNetShape(side=64, stem=8, widths=(8, 16, 24, 32), depths=(0, 1, 1, 0))

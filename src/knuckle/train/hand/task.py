@@ -1,57 +1,23 @@
-"""The training task of the landmark network: its choices, and its loss."""
+"""The training task of the landmark network: all its choices."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 
 from knuckle.models import catalogue
-from knuckle.train import losses
 from knuckle.train.augment import Look
 from knuckle.train.hand.data import HandCrops, read_source
 from knuckle.train.hand.evaluator import HandEvaluator
+from knuckle.train.hand.loss import HandLossWeights, hand_losses
 from knuckle.train.hand.network import start_hand_network
 from knuckle.train.loop import Batch, Job
-from knuckle.train.nets.hand_net import HandNet, HandNetShape
+from knuckle.train.nets.hand_net import HandNetShape
 from knuckle.train.nets.reference_hand import load_reference_hand
 from knuckle.train.task import TrainingTask
 from knuckle.train.teacher import Teacher, input_side
-
-BIN_SIGMA = 1.5  # standard deviation of the target distribution, in bins
-
-
-@dataclass(frozen=True)
-class HandLossWeights:
-    """The weight of each loss term. Terms for which a network has no output are left out.
-
-    Attributes:
-        bins: weight of the distributions of x and y.
-        maps: weight of the heatmaps of the joints.
-        landmarks: weight of the landmark error in the image.
-        likelihood: weight of the likelihood of the error that the network predicts for itself.
-        depth: weight of the error of the landmarks' z.
-        world: weight of the error of the world landmarks.
-        bones: weight of the error of the bone lengths.
-        presence: weight of whether there is a hand.
-        handedness: weight of left or right.
-        visibility: weight of which landmarks are visible.
-        teacher: weight of the teacher's features, with --teacher.
-    """
-
-    bins: float = 0.25
-    maps: float = 0.25
-    landmarks: float = 1.0
-    likelihood: float = 0.2
-    depth: float = 0.3
-    world: float = 0.3
-    bones: float = 0.3
-    presence: float = 0.5
-    handedness: float = 0.3
-    visibility: float = 0.3
-    teacher: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,45 +49,3 @@ class HandTask(TrainingTask):
             return hand_losses(net, batch, self.weights, teacher)
 
         return Job(network, samples, losses_of, evaluator, config, teacher.adapters if teacher else nn.Module())
-
-
-def hand_losses(
-    network: nn.Module, batch: Batch, weights: HandLossWeights = HandLossWeights(), teacher: Teacher | None = None
-) -> dict[str, Tensor]:
-    """The weighted terms of the landmark network's loss.
-
-    Args:
-        network: may be wrapped in `DistributedDataParallel`.
-        batch: samples of `HandCrops`, stacked.
-    """
-    picture = batch["picture"].to(memory_format=torch.channels_last).float() / 255
-    out = network(picture, train_outputs=True)
-    distilled = {} if teacher is None else {"teacher": weights.teacher * teacher.loss(picture, out)}
-    out = {name: value.float() for name, value in out.items() if not name.startswith("features")}
-    predicted, true = out["landmarks"].reshape(-1, 21, 3), batch["landmarks"]
-    unit, weight = batch["palm_size"][:, 0], batch["landmark_weight"]
-    world, world_weight = out["world"].reshape(-1, 21, 3), batch["world_weight"][:, 0]
-    terms = {
-        "landmarks": weights.landmarks * losses.landmark_l1(predicted[..., :2], true[..., :2], weight, unit),
-        "depth": weights.depth * losses.landmark_l1(predicted[..., 2:], true[..., 2:], batch["z_weight"], unit),
-        "world": weights.world * losses.world_l1(world, batch["world"], world_weight),
-        "bones": weights.bones * losses.bone_length(world, batch["world"], world_weight),
-    }
-    for name in ("presence", "handedness", "visibility"):
-        if f"{name}_logit" in out:
-            term = losses.binary_cross_entropy(out[f"{name}_logit"], batch[name], batch[f"{name}_weight"])
-            terms[name] = getattr(weights, name) * term
-    if "log_sigma" in out:
-        term = losses.landmark_nll(predicted[..., :2], true[..., :2], out["log_sigma"], weight, unit)
-        terms["likelihood"] = weights.likelihood * term
-    net = network.module if hasattr(network, "module") else network
-    if "map_logits" in out:
-        assert isinstance(net, HandNet)
-        terms["maps"] = weights.maps * losses.map_cross_entropy(out["map_logits"], true[..., :2], weight, net.ticks)
-    if "x_logits" in out:
-        assert isinstance(net, HandNet)
-        sigma = BIN_SIGMA * net.shape.bin_px
-        x = losses.bins_cross_entropy(out["x_logits"], true[..., 0], weight, net.centres, sigma)
-        y = losses.bins_cross_entropy(out["y_logits"], true[..., 1], weight, net.centres, sigma)
-        terms["bins"] = weights.bins * (x + y)
-    return terms | distilled
