@@ -35,7 +35,7 @@ from knuckle.models import catalogue
 from knuckle.models.session import Session, default_threads
 from knuckle.pipeline.hand import MCP_JOINTS, HandLandmarker, HandModel
 from knuckle.results import Hand, Roi
-from knuckle.train.augment import Jitter
+from knuckle.train.augment import RegionNoise
 from knuckle.train.hand.data import hand_free_region, read_source
 from knuckle.train.hand.labels import TIPS, is_trainable, region_of
 from knuckle.train.sources import Source
@@ -43,7 +43,7 @@ from knuckle.train.sources import Source
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "networks.json"
 NAMES = ("mediapipe", "mediapipe-lite", "knuckle")
-TRACKED = Jitter(any_angle=0, lost=0, tracked=0)  # errors of regions from palms
+TRACKED = RegionNoise(any_angle=0, lost=0, tracked=0)  # errors of regions from palms
 PER_PHOTO, ROUNDS, RUNS = 200, 15, 20
 FAR_PX = (64, 32)  # sides of the regions of distant hands
 TILE = 200

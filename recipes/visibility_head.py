@@ -19,12 +19,13 @@ import numpy as np
 from rich.progress import Progress
 
 from knuckle.models import catalogue
-from knuckle.train.augment import Jitter, Look
+from knuckle.train.augment import PhotometricAugment, RegionNoise
 from knuckle.train.hand.data import HandCrops, read_source
 from knuckle.train.hand.visibility import Features, HeadOptions, judge, read_features, train_head
 
 SIDE = 224
-TRACKED = partial(HandCrops, seed=1, look=Look(0), jitter=Jitter(any_angle=0, lost=0))  # as the tracker cuts them
+NOISE = RegionNoise(any_angle=0, lost=0)  # as large as the errors of the tracker's regions
+TRACKED = partial(HandCrops, seed=1, look=PhotometricAugment(0), region_noise=NOISE)
 GROUPS = {"wrist and palm": (0, 1, 5, 9, 13, 17), "middle joints": (2, 3, 6, 7, 10, 11, 14, 15, 18, 19)}
 GROUPS["finger tips"] = (4, 8, 12, 16, 20)
 

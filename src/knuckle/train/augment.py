@@ -21,12 +21,12 @@ Random = np.random.Generator
 LUMA = (0.299, 0.587, 0.114)
 HARDER_NEGATIVES = 0.6  # share of hand-free pictures that `harder_negative` changes
 DISTANT_SIDES = (0.18, 0.6)  # side of a distant hand's crop relative to the full crop, from and to
-DISTANT_LOOK = 0.5  # strength of `Look` on distant hands
+DISTANT_LOOK = 0.5  # strength of `PhotometricAugment` on distant hands
 STRETCHED, STRETCH = 0.3, 0.1  # share of pictures that are stretched; standard deviation of the stretch
 
 
 @dataclass(frozen=True)
-class Jitter:
+class RegionNoise:
     """Random errors of a region, as large as the errors of the tracker's own regions.
 
     Compared with the region of the true landmarks (`roi_from_landmarks`), regions of tracked hands have errors with
@@ -114,7 +114,7 @@ def world_in_crop(world: FloatArray, roi: Roi, mirrored: bool) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Look:
+class PhotometricAugment:
     """Random changes of light, colour and sharpness.
 
     Attributes:
@@ -161,7 +161,7 @@ class Look:
         return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
 
 
-def distant(picture: Image, look: Look, rng: Random) -> Image:
+def distant(picture: Image, look: PhotometricAugment, rng: Random) -> Image:
     """Make a crop look like that of a distant hand: shrink it, change its look, and enlarge it again.
 
     The labels stay exact. Nobody could label such a small hand by eye.
@@ -170,7 +170,7 @@ def distant(picture: Image, look: Look, rng: Random) -> Image:
     share = math.exp(rng.uniform(*np.log(DISTANT_SIDES)))
     kind = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR  # the cameras of phones do the latter
     small = cv2.resize(picture, (max(8, round(share * width)), max(8, round(share * height))), interpolation=kind)
-    small = Look(DISTANT_LOOK * look.strength).apply(np.asarray(small, np.uint8), rng)
+    small = PhotometricAugment(DISTANT_LOOK * look.strength).apply(np.asarray(small, np.uint8), rng)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 

@@ -22,14 +22,14 @@ from knuckle.geometry import letterbox
 from knuckle.images import Image
 from knuckle.pipeline.hand import MCP_JOINTS
 from knuckle.results import FloatArray, Palm
-from knuckle.train.augment import Jitter, crop_from_image, warp
+from knuckle.train.augment import RegionNoise, crop_from_image, warp
 from knuckle.train.checkpoint import shift_biases
 from knuckle.train.hand.data import hand_free_region
 from knuckle.train.hand.labels import is_trainable, region_of
 from knuckle.train.palm.evaluator import LEAST_SCORE, detect_palms
 from knuckle.train.palm.network import grid_of
 
-TRACKED = Jitter(any_angle=0, lost=0)  # regions with the errors of the tracker's
+TRACKED = RegionNoise(any_angle=0, lost=0)  # regions with the errors of the tracker's
 CROPS_PER_PHOTO = 8
 HANDS_BELOW, FREE_BELOW = 0.005, 0.999  # quantiles of the logits of hands and of hand-free crops
 TOWARDS_HANDS = 0.6  # position of the new zero, from the second quantile (0) to the first (1)

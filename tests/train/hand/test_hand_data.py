@@ -25,13 +25,13 @@ from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS, HandLandmarker, HandMo
 from knuckle.results import Roi
 from knuckle.testing import FakeNetwork
 from knuckle.train import augment
-from knuckle.train.augment import Jitter, Look, crop_from_image, warp
+from knuckle.train.augment import PhotometricAugment, RegionNoise, crop_from_image, warp
 from knuckle.train.hand.data import HandCrops, read_source
 from knuckle.train.hand.labels import labels_in_crop, region_of
 from knuckle.train.pictures import PictureCache, available_memory
 
 SIDE = 160
-STILL = Jitter(0, 0, 0, 0, 0)
+STILL = RegionNoise(0, 0, 0, 0, 0)
 
 
 def dotted(x: float, y: float, sigma: float) -> np.ndarray:
@@ -86,7 +86,7 @@ def test_decoded_labels_equal_the_ground_truth(seed: int, mirrored: bool) -> Non
     rng = np.random.default_rng(seed)
     image, hand = drawn_hand(rng)
     assert hand.landmarks is not None and hand.world is not None
-    roi = Jitter().apply(region_of(hand, (6, 10, 14)), rng)
+    roi = RegionNoise().apply(region_of(hand, (6, 10, 14)), rng)
     labels = labels_in_crop(hand, roi, crop_from_image(roi, SIDE, mirrored), SIDE, mirrored)
     names = ("landmarks", "presence", "handedness", "world", "visibility")
     said = FakeNetwork(SIDE, {name: [labels[name].reshape(-1)] for name in names})
@@ -181,7 +181,7 @@ def test_a_masked_hand_gets_another_background(tmp_path: Path) -> None:
     image = np.where(mask[..., None] > 0, np.uint8([250, 0, 0]), np.uint8([0, 0, 250]))
     source = read_source(str(shard(tmp_path / "shards", [hand], image, mask)))
     assert len(source.masked) == 1
-    crops = HandCrops([source], SIDE, 0, STILL, Look(0), empty=0, other_background=1.0)
+    crops = HandCrops([source], SIDE, 0, STILL, PhotometricAugment(0), empty=0, other_background=1.0)
     with_hand = [s for s in map(crops, range(12)) if s["presence"][0] == 1]
     assert with_hand
     for sample in with_hand:
@@ -207,7 +207,7 @@ def test_only_hand_free_crops_become_harder_negatives(tmp_path: Path, monkeypatc
     looks = {}
     for share in (0.0, 1.0):
         monkeypatch.setattr(augment, "HARDER_NEGATIVES", share)
-        crops = HandCrops(sources, SIDE, 0, STILL, Look(1), empty=0)
+        crops = HandCrops(sources, SIDE, 0, STILL, PhotometricAugment(1), empty=0)
         looks[share] = [crops.sample(image, region_of(hand, MCP_JOINTS), hand, np.random.default_rng(1))]
         looks[share] += [crops.sample(room, Roi(120, 120, 150), None, np.random.default_rng(1))]
     same = [np.array_equal(plain["picture"], other["picture"]) for plain, other in zip(*looks.values(), strict=True)]
@@ -230,10 +230,10 @@ def test_a_distant_crop_keeps_position_and_brightness_and_loses_detail(seed: int
     rng = np.random.default_rng(seed)
     picture = dotted(70.0, 90.0, 12)[:SIDE, :SIDE]
     noisy = np.clip(picture + rng.normal(0, 30, picture.shape), 0, 255).astype(np.uint8)
-    far = augment.distant(picture, Look(0), np.random.default_rng(seed))
+    far = augment.distant(picture, PhotometricAugment(0), np.random.default_rng(seed))
     assert far.shape == picture.shape and np.abs(found_dot(far) - [70, 90]).max() < 1
     assert far.mean() == pytest.approx(picture.mean(), abs=1)
-    rough = augment.distant(noisy, Look(0), np.random.default_rng(seed))
+    rough = augment.distant(noisy, PhotometricAugment(0), np.random.default_rng(seed))
     assert (
         np.abs(np.diff(rough.astype(float), axis=0)).mean() < 0.6 * np.abs(np.diff(noisy.astype(float), axis=0)).mean()
     )
@@ -254,19 +254,19 @@ def test_backlight_darkens_the_hand_and_brightens_the_background(seed: int) -> N
 
 def test_half_of_the_regions_have_the_errors_of_tracked_hands() -> None:
     rng, roi = np.random.default_rng(0), Roi(0, 0, 1)
-    far, near = (Jitter(any_angle=0, lost=0, tracked=share) for share in (0.0, 1.0))
-    spread = [np.std([r.x for r in (jitter.apply(roi, rng) for _ in range(3000))]) for jitter in (far, near)]
+    far, near = (RegionNoise(any_angle=0, lost=0, tracked=share) for share in (0.0, 1.0))
+    spread = [np.std([r.x for r in (noise.apply(roi, rng) for _ in range(3000))]) for noise in (far, near)]
     assert spread[0] == pytest.approx(0.07, rel=0.1) and spread[1] == pytest.approx(0.55 * 0.07, rel=0.1)
 
 
 def test_absence_has_no_weight_if_another_hand_may_be_in_the_crop(tmp_path: Path) -> None:
     _, hand = drawn_hand(np.random.default_rng(4))
     other = replace(hand, landmarks=hand.landmarks + np.array([60, 0, 0]))
-    away = Jitter(2.0, 0, 0, 0, 0)
+    away = RegionNoise(2.0, 0, 0, 0, 0)
     image = np.zeros((240, 320, 3), np.uint8)
     for hands, taught in (([hand], True), ([hand, other], False)):
         source = read_source(str(shard(tmp_path / f"{len(hands)}", hands, image)))
-        samples = map(HandCrops([source], SIDE, 0, away, Look(0), empty=0), range(60))
+        samples = map(HandCrops([source], SIDE, 0, away, PhotometricAugment(0), empty=0), range(60))
         absent = [s["presence_weight"][0] for s in samples if s["presence"][0] == 0 and not s["picture"][1].max()]
         assert absent and (max(absent) > 0) == taught
 
@@ -297,8 +297,8 @@ def test_a_landmark_behind_a_patch_is_hidden(tmp_path: Path, monkeypatch: pytest
     hand = replace(hand, visibility=np.full(21, float(Visibility.VISIBLE)))
     rows, columns = slice(20, 60), slice(30, 70)
     monkeypatch.setattr(augment, "occluder", lambda side, rng: (rows, columns))
-    monkeypatch.setattr(augment.Look, "apply", lambda self, picture, rng: picture)
-    crops = HandCrops([], SIDE, look=Look(1 / 0.15))  # always a patch
+    monkeypatch.setattr(augment.PhotometricAugment, "apply", lambda self, picture, rng: picture)
+    crops = HandCrops([], SIDE, look=PhotometricAugment(1 / 0.15))  # always a patch
     sample = crops.sample(image, region_of(hand, (6, 10, 14)), hand, np.random.default_rng(0))
     x, y = sample["landmarks"][:, :2].T
     behind = (x >= 30) & (x < 70) & (y >= 20) & (y < 60)

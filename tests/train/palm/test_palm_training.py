@@ -23,7 +23,7 @@ from knuckle.models import catalogue  # noqa: E402
 from knuckle.pipeline.palm import PalmDetector, PalmModel, decode_palms, suppress  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
 from knuckle.testing import FakeNetwork  # noqa: E402
-from knuckle.train.augment import Look  # noqa: E402
+from knuckle.train.augment import PhotometricAugment  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
 from knuckle.train.nets.reference_palm import load_reference_palm  # noqa: E402
@@ -100,7 +100,7 @@ def test_labels_move_with_pictures(tmp_path: Path) -> None:
     pillow.fromarray(image).save(tmp_path / "a.png")
     shot = Shot(str(tmp_path / "a.png"), hands=(LabelledHand(landmarks=landmarks),))
     grid = grid_of(PalmNet())
-    samples = PalmPictures([Source("dots", [shot])], grid, look=Look(NO_LOOK))
+    samples = PalmPictures([Source("dots", [shot])], grid, look=PhotometricAugment(NO_LOOK))
     model = PalmModel(grid.strides, "boxes", "scores")
     checked = 0
     for number in range(60):
@@ -147,7 +147,7 @@ def test_incomplete_photos_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("score_loss", ["focal", "cross-entropy"])
 def test_losses_are_small_for_predictions_equal_to_the_targets(scenes: str, score_loss: str) -> None:
     network = PalmNet(TINY)
-    sample = PalmPictures([read_source(scenes)], grid_of(network), look=Look(NO_LOOK))(1)
+    sample = PalmPictures([read_source(scenes)], grid_of(network), look=PhotometricAugment(NO_LOOK))(1)
     batch = {name: torch.from_numpy(np.stack([value])) for name, value in sample.items()}
     assert batch["score"].sum() > 0
 

@@ -19,7 +19,7 @@ from knuckle.images import Image
 from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS
 from knuckle.results import FloatArray, Roi
 from knuckle.train import augment, sources
-from knuckle.train.augment import Jitter, Look, Random, crop_from_image, warp
+from knuckle.train.augment import PhotometricAugment, Random, RegionNoise, crop_from_image, warp
 from knuckle.train.hand.labels import is_trainable, labels_in_crop, labels_without_hand, region_of, scalar
 from knuckle.train.pictures import open_cached
 from knuckle.train.sources import Source
@@ -116,7 +116,7 @@ class HandCrops:
         sources: the images.
         side: side of the crop, pixels.
         seed: of all random choices.
-        jitter, look: see `knuckle.train.augment`.
+        region_noise, look: see `knuckle.train.augment`.
         empty: share of crops without a hand, if the image has room for one.
         other_background: share of images with a mask whose hands get another background.
         backgrounds: the hand-free images of all sources.
@@ -125,8 +125,8 @@ class HandCrops:
     sources: Sequence[Source]
     side: int
     seed: int = 0
-    jitter: Jitter = field(default_factory=Jitter)
-    look: Look = field(default_factory=Look)
+    region_noise: RegionNoise = field(default_factory=RegionNoise)
+    look: PhotometricAugment = field(default_factory=PhotometricAugment)
     empty: float = 0.15
     other_background: float = 0.3
     backgrounds: Sequence[Shot] = field(init=False)
@@ -153,7 +153,7 @@ class HandCrops:
         mask = None
         if shot.source in source.masked and self.backgrounds and rng.random() < self.other_background:
             mask = open_mask(shot.source)
-        sample = self.sample(image, self.jitter.apply(roi, rng), hand, rng, mask)
+        sample = self.sample(image, self.region_noise.apply(roi, rng), hand, rng, mask)
         if len(shot.hands or ()) > 1 or not shot.complete:
             sample["presence_weight"] *= sample["presence"]  # a crop that lost this hand may show another one
         return sample

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from knuckle.models import catalogue
-from knuckle.train.augment import Look
+from knuckle.train.augment import PhotometricAugment
 from knuckle.train.hand.data import HandCrops, read_source
 from knuckle.train.hand.evaluator import HandEvaluator
 from knuckle.train.hand.loss import HandLossWeights, hand_losses
@@ -36,7 +36,8 @@ class HandTask(TrainingTask):
     def job(self) -> Job:
         network, config = start_hand_network(self.init, self.shape)
         side = input_side(network)
-        samples = HandCrops([read_source(text) for text in self.data], side, self.loop.seed, look=Look(self.look))
+        data, look = [read_source(text) for text in self.data], PhotometricAugment(self.look)
+        samples = HandCrops(data, side, self.loop.seed, look=look)
         evaluator = None if self.check is None else HandEvaluator(read_source(self.check).shots, side)
         config |= {"task": "hand", "data": list(self.data), "look": self.look}
         config |= {"weights": dataclasses.asdict(self.weights)}

@@ -15,7 +15,7 @@ from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import PALM_LANDMARKS, FloatArray
 from knuckle.train import augment, sources
-from knuckle.train.augment import Look, Random
+from knuckle.train.augment import PhotometricAugment, Random
 from knuckle.train.palm.targets import AnchorGrid, AnchorTargets, targets
 from knuckle.train.pictures import open_cached
 from knuckle.train.sources import Source
@@ -121,7 +121,7 @@ class PalmPictures:
     sources: Sequence[Source]
     grid: AnchorGrid
     seed: int = 0
-    look: Look = field(default_factory=Look)
+    look: PhotometricAugment = field(default_factory=PhotometricAugment)
     free: Sequence[Shot] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,7 +131,7 @@ class PalmPictures:
         rng = np.random.default_rng((self.seed, number))
         picture, hands = self._picture(rng)
         far = any(hand.points is not None and hand.side < FAR_PALM * self.grid.side for hand in hands)
-        picture = Look(self.look.strength * FAR_LOOK if far else self.look.strength).apply(picture, rng)
+        picture = PhotometricAugment(self.look.strength * FAR_LOOK if far else self.look.strength).apply(picture, rng)
         found = picture_targets(hands, self.grid)
         labels = {"score": found.score, "weight": found.weight, "values": found.values, "unit": found.unit}
         return {"picture": np.ascontiguousarray(picture.transpose(2, 0, 1)), **labels}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from knuckle.models import catalogue
-from knuckle.train.augment import Look
+from knuckle.train.augment import PhotometricAugment
 from knuckle.train.loop import Batch, Job
 from knuckle.train.nets.palm_net import PalmNetShape
 from knuckle.train.nets.reference_palm import load_reference_palm
@@ -41,7 +41,8 @@ class PalmTask(TrainingTask):
     def job(self) -> Job:
         network, config = start_palm_network(self.init, self.shape, self.resize)
         grid = grid_of(network)
-        samples = PalmPictures([read_source(text) for text in self.data], grid, self.loop.seed, Look(self.look))
+        data, look = [read_source(text) for text in self.data], PhotometricAugment(self.look)
+        samples = PalmPictures(data, grid, self.loop.seed, look)
         evaluator = None if self.check is None else PalmEvaluator(read_source(self.check).shots, grid)
         config |= {"task": "palm", "data": list(self.data), "score_loss": self.score_loss, "look": self.look}
         config |= {"weights": dataclasses.asdict(self.weights)}
