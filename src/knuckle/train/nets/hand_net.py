@@ -51,7 +51,7 @@ class HandNetShape:
 
     def __post_init__(self) -> None:
         if self.side < 64 or self.side % 32:
-            raise InputError(f"side must be a multiple of 32 from 64 up, got {self.side}")
+            raise InputError(f"side must be a multiple of 32 and at least 64, got {self.side}")
         if min(self.stem, *self.widths, self.token) < 1 or min(self.depths) < 0 or not self.bin_px > 0:
             raise InputError(f"widths and bins must be above 0, got {self}")
 

@@ -52,7 +52,7 @@ class PalmNetShape:
 
     def __post_init__(self) -> None:
         if self.side < 64 or self.side % 32:
-            raise InputError(f"side must be a multiple of 32 from 64 up, got {self.side}")
+            raise InputError(f"side must be a multiple of 32 and at least 64, got {self.side}")
         if min(self.stem, *self.widths) < 1 or min(*self.depths, self.refine) < 0:
             raise InputError(f"widths must be above 0 and depths 0 or more, got {self}")
 
@@ -125,7 +125,7 @@ class PalmNet(nn.Module):
         """The same weights for an input of another side. Palms of the same size in pixels give the same output.
 
         Raises:
-            InputError: side is not a multiple of 32 from 64 up.
+            InputError: side is not a multiple of 32, or below 64.
         """
         other = PalmNet(replace(self.shape, side=side))
         other.load_state_dict(self.state_dict())
