@@ -82,7 +82,7 @@ def names_in(shard: Path) -> list[str]:
     return list(members(str(shard), _stamp(shard)))
 
 
-@functools.cache  # keeps all shards: to find the members of a shard again, the whole file must be read
+@functools.cache  # unbounded: listing the members of a shard means scanning the whole file
 def members(shard: str, stamp: tuple[int, int]) -> Mapping[str, tuple[int, int]]:
     """The start and the number of bytes of each member. A changed file has another `stamp` and is read again."""
     try:

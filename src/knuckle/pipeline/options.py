@@ -21,8 +21,9 @@ class TrackerOptions:
         min_presence: confidence threshold of the landmark network, 0..1. A crop whose presence is not above it holds
             no hand. None: the bundle's own threshold.
         mirrored: the image is a mirror image, as selfie cameras show it; swaps left and right.
-        search_every: while fewer than `max_hands` hands are tracked, run the palm detector every `search_every`
-            frames (MediaPipe: 1). None: about 5 times a second, and on every frame just after a hand came or went.
+        search_every: while some but fewer than `max_hands` hands are tracked, run the palm detector every
+            `search_every` frames (MediaPipe: 1). None: about 5 times a second, and on every frame just after a hand
+            came or went. With no hand tracked, or one just lost, every frame is searched.
         smooth: filter landmarks and world landmarks in video (One-Euro filter).
         predict_motion: move the region of each tracked hand on by the hand's last motion.
         vote_handedness: decide left or right from the whole track instead of from each frame alone.

@@ -100,7 +100,7 @@ def decode_palms(
 ) -> list[Palm]:
     """Raw outputs to palms in image pixels, in anchor order and not yet suppressed.
 
-    Only anchors that score at least `min_score` are decoded: most of the time goes into the others.
+    Only anchors that score at least `min_score` are decoded: decoding the rest would take most of the time.
 
     Args:
         raw: the network's outputs for one letterboxed image: boxes (1, anchors, 18), scores (1, anchors, 1).

@@ -19,8 +19,8 @@ from knuckle.pipeline.smooth import CENTRE_BETA_HZ_PER_SPEED, Smoothed, Smoothed
 from knuckle.results import PALM_LANDMARKS, FloatArray, Hand, Palm
 
 # A hand is matched to a track within this many palm baselines of where it was expected, plus `MATCH_DISTANCE_PER_S` for
-# each second unseen: a hand raised fast moved 8 baselines in a quarter of a second. A hand of the other handedness gets
-# only the first.
+# each second unseen: a hand raised fast moved 8 baselines in a quarter of a second. A hand of the other handedness may
+# be at most `MATCH_DISTANCE` away.
 MATCH_DISTANCE = 2.0
 MATCH_DISTANCE_PER_S = 30.0
 # A hand of the other handedness counts as this many baselines further away.

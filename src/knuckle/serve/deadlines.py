@@ -59,7 +59,7 @@ class HeaderDeadlines:
                 timer.start()
 
     def connected(self, client: Client, transport: asyncio.Transport) -> None:
-        """Start the timer of a connection; it flushes what is being sent before it closes."""
+        """Start the timer of a connection. When it runs out, pending data is sent and the connection closed."""
         if client not in self.timers:
             self.timers[client] = Timer(self.seconds, transport.close)
         self.timers[client].start()

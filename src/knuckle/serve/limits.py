@@ -103,7 +103,7 @@ class RateLimiter:
             Refused: 429, the address sent too many.
         """
         now_s = time.monotonic()
-        if len(self.buckets) >= 1024:  # forget addresses that may send a full burst again, as new ones may
+        if len(self.buckets) >= 1024:  # drop full buckets: they behave like new ones
             self.buckets = {known: bucket for known, bucket in self.buckets.items() if not bucket.is_full(now_s)}
         bucket = self.buckets.setdefault(client, TokenBucket(self.rate, self.burst, now_s))
         if wait_s := bucket.wait_s(now_s):

@@ -13,12 +13,12 @@ from knuckle.train.compose.cutout import LONGEST_PX, Random, grab_cut, largest_p
 from knuckle.train.label_file import LabelledPhoto
 
 NOT_WALL = 18.0  # difference of colour in Lab from which a pixel is not the wall; at half of it it may be either
-DARK = 38.0  # lightness below which clothes and hair lie
+DARK = 38.0  # darker pixels are taken as clothes or hair
 LEAST_IN_MASK = 0.9  # share of a hand's landmarks that must lie inside the cut-out
 
 
 def cut_out_person(photo: LabelledPhoto, find: Callable[[Image], Image]) -> Image | None:
-    """The mask (height, width) of the person, 255 or 0; None if it misses a tenth of a hand's landmarks.
+    """The mask (height, width) of the person, 255 or 0; None if it misses more than a tenth of a hand's landmarks.
 
     Args:
         find: photo -> mask: `person_in_front_of_wall`, or `person_in_front_of_place` of a known place.
@@ -40,7 +40,7 @@ def person_in_front_of_wall(photo: Image) -> Image:
     """(height, width) uint8, 255 where the person in the middle is. The wall has a colour that varies smoothly."""
     height, width = photo.shape[:2]
     away = distance_from_wall(photo)
-    away[int(0.93 * height) :] = 0  # videos have a desk, a shadow or a bar here
+    away[int(0.93 * height) :] = 0  # the bottom often shows a desk, a shadow or a player's bar
     _, parts = cv2.connectedComponents((away > NOT_WALL).astype(np.uint8))
     middle = parts[int(0.6 * height) :, int(0.35 * width) : int(0.65 * width)]
     if not middle.any():
@@ -58,8 +58,8 @@ def person_in_front_of_place(place: Image, photo: Image) -> Image:
     """(height, width) uint8, 255 where the person in the middle is.
 
     Args:
-        place: a picture of the background, of the same size. People who always stand there are in it too, so pixels
-            with the colour of the wall beside their heads count as background.
+        place: a picture of the background, of the same size. It may contain people, so pixels with the colour
+            of the wall are treated as background too.
     """
     height, width = photo.shape[:2]
     left, right = int(0.16 * width), int(0.72 * width)  # nobody stands outside these columns
