@@ -1,7 +1,7 @@
 """Compare the speed of Knuckle and mediapipe 0.10.21 on the same decoded frames: `make bench`.
 
 It installs mediapipe in a scratch environment, decodes the videos once, runs both systems alternately, and writes
-benchmarks/results/speed.json, from which docs/make_tables.py makes the table of README.md. Times are milliseconds per
+benchmarks/results/speed.json. docs/make_tables.py turns it into the table of README.md. Times are milliseconds per
 frame without decoding. Ratios are taken within a round, so that a machine that slows down affects both systems.
 """
 

@@ -2,7 +2,7 @@
 
     python benchmarks/graph_overhead.py [CALLS]
 
-Writes benchmarks/results/graph_overhead.json, from which docs/make_tables.py makes the table of docs/graph.md.
+Writes benchmarks/results/graph_overhead.json. docs/make_tables.py turns it into the table of docs/graph.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Knuckle runs with the bundles `mediapipe` and `knuckle`. The benchmark needs `web/dist` (`make web`), node, npm and
 Chromium. It installs @mediapipe/tasks-vision into benchmarks/scratch, reads videos and photos from FOLDER, runs all
-systems alternately on the same canvas, and writes benchmarks/results/web.json, from which docs/make_tables.py makes a
+systems alternately on the same canvas, and writes benchmarks/results/web.json. docs/make_tables.py turns it into a
 table. Ratios are taken within a round, so that a machine that slows down affects all systems.
 """
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 
 from knuckle import BundleError
 from knuckle.models import cache, catalogue
-from knuckle.models.package_index import PYPI, configured_indexes, download_wheel, without_password
+from knuckle.models.package_index import configured_indexes, download_wheel, without_password
 
 WHEEL = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
 OTHERS = ("mediapipe-0.10.21-cp311-cp311-win_amd64.whl", "mediapipe-0.10.2-cp311-cp311-manylinux_2_28_x86_64.whl")
@@ -129,6 +130,15 @@ def test_the_index_is_the_one_that_pip_or_uv_is_configured_for(tmp_path: Path) -
     both = of("extra-index-url =\n    https://one.example\n    https://two.example\n")
     assert both == ["https://conf.example/simple", "https://one.example", "https://two.example"]
     assert of(PIP_NO_INDEX="1") == of("no-index = true\n") == []
-    assert configured_indexes({"PIP_CONFIG_FILE": os.devnull}) == [PYPI]
+    (default,) = configured_indexes({"PIP_CONFIG_FILE": os.devnull})
+    assert default.startswith("https://") and default.endswith("/simple")
     with pytest.raises(BundleError, match="no-index is set"):
         download_wheel("mediapipe==0.10.21", tmp_path, {"PIP_NO_INDEX": "1"})
+
+
+def test_without_pip_and_configuration_the_error_says_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pip._internal.models.index", None)
+    with pytest.raises(BundleError, match="no package index is configured: set PIP_INDEX_URL or UV_INDEX_URL"):
+        download_wheel("mediapipe==0.10.21", tmp_path, {"PIP_CONFIG_FILE": os.devnull})

@@ -46,8 +46,8 @@ def evaluate(
 ) -> None:
     """Score trackers on the labelled photos or clips in DATASET and write a report.
 
-    All models are compared with the --reference, or with the first of --models if there is none. Predictions are kept
-    beside the report: an interrupted run continues where it stopped, and a second run only computes the scores.
+    All models are compared with the --reference, by default the first of --models. Predictions are kept beside the
+    report: an interrupted run continues where it stopped, and a second run only computes the scores.
 
     \b
     knuckle evaluate freihand/ --models mediapipe --models my_bundle/

@@ -1,4 +1,4 @@
-"""A wheel from the Python package index that pip or uv is configured for. pip and uv need not be installed.
+"""A wheel from the Python package index that pip or uv is configured for. A configured index needs neither of them.
 
 Reads the simple index (PEP 503 and PEP 691).
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import configparser
 import hashlib
+import importlib
 import json
 import logging
 import os
@@ -30,7 +31,6 @@ from rich.progress import wrap_file
 from knuckle.errors import BundleError
 
 logger = logging.getLogger("knuckle")
-PYPI = "https://pypi.org/simple"
 FORMATS = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 TIMEOUT_S = 15.0
 
@@ -70,17 +70,34 @@ def download_wheel(requirement: str, folder: Path, environment: Mapping[str, str
 def configured_indexes(environment: Mapping[str, str] = os.environ) -> list[str]:
     """Addresses of the package indexes to ask, in order of priority; empty if pip is configured to use none.
 
-    From PIP_INDEX_URL, UV_DEFAULT_INDEX or UV_INDEX_URL, else from pip's configuration files, else PyPI; then the
-    extra indexes of all of these.
+    From PIP_INDEX_URL, UV_DEFAULT_INDEX or UV_INDEX_URL, else from pip's configuration files, else the one that
+    pip asks by default; then the extra indexes of all of these.
+
+    Raises:
+        BundleError: no index is configured and pip, which knows a default, is not installed.
     """
     section = pip_configuration(environment)
     if environment.get("PIP_NO_INDEX", section.get("no-index", "")).lower() in ("1", "true", "yes", "on"):
         return []
     variables = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
-    first = next((environment[name] for name in variables if environment.get(name)), section.get("index-url", PYPI))
+    chosen = next((environment[name] for name in variables if environment.get(name)), section.get("index-url"))
+    first = chosen or default_index()
     extra = [environment.get(name, "") for name in ("PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL")]
     extra.append(section.get("extra-index-url", ""))
     return list(dict.fromkeys([first.strip(), *" ".join(extra).split()]))
+
+
+def default_index() -> str:
+    """The index that pip asks if none is configured, as the installed pip says.
+
+    Raises:
+        BundleError: pip is not installed.
+    """
+    try:
+        address: str = importlib.import_module("pip._internal.models.index").PyPI.simple_url
+    except (ImportError, AttributeError) as error:
+        raise BundleError("no package index is configured: set PIP_INDEX_URL or UV_INDEX_URL") from error
+    return address
 
 
 def pip_configuration(environment: Mapping[str, str] = os.environ) -> Mapping[str, str]:

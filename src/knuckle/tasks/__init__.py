@@ -1,40 +1,7 @@
 """MediaPipe's Tasks HandLandmarker on Knuckle's networks: `knuckle.tasks` instead of `mediapipe.tasks.python`.
 
-Names, arguments, results and errors are those of MediaPipe 1.2.2; see docs/migrate.md. New code should use
-`knuckle.HandTracker`.
+The public path of `knuckle.mediapipe.tasks`; see docs/migrate.md. New code should use `knuckle.HandTracker`.
 """
 
-from knuckle.mediapipe.tasks import vision
-from knuckle.mediapipe.tasks.containers import (
-    BaseOptions,
-    Category,
-    ImageProcessingOptions,
-    Landmark,
-    NormalizedLandmark,
-)
-from knuckle.mediapipe.tasks.image import Image, ImageFormat
-from knuckle.mediapipe.tasks.vision import (
-    HandLandmark,
-    HandLandmarker,
-    HandLandmarkerOptions,
-    HandLandmarkerResult,
-    HandLandmarksConnections,
-    RunningMode,
-)
-
-__all__ = [
-    "BaseOptions",
-    "Category",
-    "HandLandmark",
-    "HandLandmarker",
-    "HandLandmarkerOptions",
-    "HandLandmarkerResult",
-    "HandLandmarksConnections",
-    "Image",
-    "ImageFormat",
-    "ImageProcessingOptions",
-    "Landmark",
-    "NormalizedLandmark",
-    "RunningMode",
-    "vision",
-]
+from knuckle.mediapipe.tasks import *  # noqa: F403
+from knuckle.mediapipe.tasks import __all__ as __all__

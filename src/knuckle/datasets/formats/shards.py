@@ -60,7 +60,7 @@ def _shots_of(shard: Path) -> Iterator[Shot]:
 
 
 def _slices(scene: Mapping[str, Any], shown: Sequence[LabelledHand], size: tuple[int, int] | None) -> Iterator[str]:
-    """Names of the subsets that an image belongs to, from what the renderer says about its scene and visible hands.
+    """The subsets that an image belongs to. The renderer's description of the scene and the visible hands decide.
 
     An image with two hands may be in several subsets of a kind. Skin under a glove has no tone.
     """
