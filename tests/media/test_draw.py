@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -33,8 +34,8 @@ def test_images_of_any_size_and_hands_anywhere_can_be_drawn(shape: tuple[int, in
 
 
 def test_the_renderer_draws_in_steps_and_skips_invalid_hands() -> None:
-    image, broken = blank(320, 240), make_hand(80, 180)
-    broken.landmarks[3] = np.nan
+    image, whole = blank(320, 240), make_hand(80, 180)
+    broken = replace(whole, landmarks=np.where(np.arange(21)[:, None] == 3, np.nan, whole.landmarks))
     assert (knuckle.draw_hands(image, [broken]) == image).all()
     hands = [make_hand(80, 180), make_hand(220, 180, side="Right")]
     steps: dict[str, Any] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -15,22 +14,9 @@ import numpy.typing as npt
 from knuckle.geometry import corners
 from knuckle.graph import Graph, Node
 from knuckle.images import Image, as_rgb
-from knuckle.results import FINGERS, PALM_CONNECTIONS, FloatArray, Hand, Palm, Roi
+from knuckle.results import BONES, FINGER_COLOURS, PALM_COLOUR, Colour, FloatArray, Hand, Palm, Roi
 
-Colour = tuple[int, int, int]
-
-FINGER_COLOURS: dict[str, Colour] = {
-    "thumb": (255, 138, 76),
-    "index": (255, 205, 60),
-    "middle": (96, 214, 120),
-    "ring": (64, 190, 246),
-    "pinky": (178, 132, 255),
-}
-PALM_COLOUR: Colour = (226, 230, 236)
 JOINT_COLOURS = [PALM_COLOUR] + [colour for colour in FINGER_COLOURS.values() for _ in range(4)]
-BONES = [(list(pair), PALM_COLOUR) for pair in PALM_CONNECTIONS] + [
-    (list(pair), FINGER_COLOURS[name]) for name, points in FINGERS.items() for pair in pairwise(points)
-]
 SIDE_COLOURS: dict[str, Colour] = {"Left": (37, 99, 235), "Right": (219, 39, 119)}
 DETECTION_COLOUR: Colour = (250, 204, 21)
 OUTLINE: Colour = (24, 24, 27)

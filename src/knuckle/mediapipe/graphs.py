@@ -178,12 +178,6 @@ def tasks_tracking(
     )
 
 
-def landmarks_unit(hand: Hand, width: int, height: int) -> list[list[float]]:
-    """21 × (x, y, z) in MediaPipe's units: x and z in image widths, y in image heights, single precision."""
-    scaled: list[list[float]] = (hand.landmarks / np.array([width, height, width], np.float32)).tolist()
-    return scaled
-
-
 def _turned_palm_detection(networks: Networks, min_palm_score: float) -> Graph:
     palm_detector = replace(networks.palm_detector(TrackerOptions()), min_score=min_palm_score)
     return Graph(

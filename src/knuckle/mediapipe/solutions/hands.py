@@ -17,7 +17,6 @@ from knuckle.mediapipe.graphs import (
     PALM_CONNECTIONS,
     HandLandmark,
     RefusedError,
-    landmarks_unit,
     legacy_tracking,
 )
 from knuckle.mediapipe.solutions.messages import (
@@ -146,7 +145,7 @@ def _outputs(hands: list[Hand], width: int, height: int) -> SolutionOutputs:
         return SolutionOutputs(None, None, None)
     landmarks, world, handedness = [], [], []
     for hand in hands:
-        units = landmarks_unit(hand, width, height)
+        units = hand.normalized(width, height).tolist()
         landmarks.append(NormalizedLandmarkList(landmark=[NormalizedLandmark(x=x, y=y, z=z) for x, y, z in units]))
         world.append(LandmarkList(landmark=[Landmark(x=x, y=y, z=z) for x, y, z in hand.world.tolist()]))
         side = Classification(index=_LABELS.index(hand.handedness), score=hand.handedness_score, label=hand.handedness)

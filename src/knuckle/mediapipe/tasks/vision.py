@@ -25,7 +25,6 @@ from knuckle.mediapipe.graphs import (
     TASKS_UPRIGHT_RAD,
     HandLandmark,
     RefusedError,
-    landmarks_unit,
     tasks_detection,
     tasks_tracking,
 )
@@ -249,7 +248,7 @@ class HandLandmarker:
         for hand in hands:
             side = Category(_LABELS.index(hand.handedness), hand.handedness_score, hand.handedness, hand.handedness)
             result.handedness.append([side])
-            units = landmarks_unit(hand, width, height)
+            units = hand.normalized(width, height).tolist()
             result.hand_landmarks.append([NormalizedLandmark(x, y, z) for x, y, z in units])
             result.hand_world_landmarks.append([Landmark(x, y, z) for x, y, z in hand.world.tolist()])
         return result

@@ -12,8 +12,8 @@ import numpy as np
 from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.errors import InputError, SinkError
 from knuckle.images import Image
-from knuckle.media.draw import DETECTION_COLOUR, FINGER_COLOURS, OUTLINE, PALM_COLOUR
-from knuckle.results import FINGERS, PALM_CONNECTIONS, FloatArray
+from knuckle.media.draw import DETECTION_COLOUR, OUTLINE
+from knuckle.results import FINGER_COLOURS, FINGERS, PALM_COLOUR, PALM_CONNECTIONS, FloatArray
 
 GAP = 2  # pixels between the images of a sheet
 SELF_OCCLUDED_COLOUR, HIDDEN_COLOUR = (235, 87, 87), (40, 40, 46)

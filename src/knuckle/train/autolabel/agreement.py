@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from knuckle.images import Image
 from knuckle.metrics import palm_size
 from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.pipeline.tracker import HandTracker
-from knuckle.results import PALM_LANDMARKS, FloatArray, Frame, Hand, Roi
+from knuckle.results import PALM_LANDMARKS, FloatArray, Frame, Hand, Handedness, Roi
 
 ANGLES_DEG, SCALES = (-25, 0, 25), (0.85, 1.0, 1.2, 1.4)  # of the twelve views
 SHIFT = 0.06  # of a view, at most; share of the side of the region
@@ -69,7 +70,7 @@ def read_with_agreement(image: Image, roi: Roi, landmarker: HandLandmarker, rule
     if np.median(away) > rule.typical * unit or np.median(away, axis=0).max() > rule.worst * unit:
         return None
     world = np.median(np.stack([hand.world for hand in found]), axis=0).astype(np.float32)
-    side = sides.pop() if len(sides) == 1 else ""
+    side = cast(Handedness, sides.pop() if len(sides) == 1 else "")  # "": the views disagree; see `label_of`
     hand: Hand = replace(hands[0], landmarks=median, landmarks_raw=median, world=world, roi=roi, handedness=side)
     return hand
 

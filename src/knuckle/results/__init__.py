@@ -1,0 +1,37 @@
+"""The vocabulary: the data that passes between modules and that users get."""
+
+from knuckle.results.hand import Hand, Handedness
+from knuckle.results.regions import FloatArray, Frame, Palm, Roi
+from knuckle.results.skeleton import (
+    BONES,
+    FINGER_COLOURS,
+    FINGERS,
+    FINGERTIPS,
+    HAND_CONNECTIONS,
+    PALM_COLOUR,
+    PALM_CONNECTIONS,
+    PALM_KEYPOINTS,
+    PALM_LANDMARKS,
+    Colour,
+    HandLandmark,
+)
+
+__all__ = [
+    "BONES",
+    "FINGERS",
+    "FINGERTIPS",
+    "FINGER_COLOURS",
+    "HAND_CONNECTIONS",
+    "PALM_COLOUR",
+    "PALM_CONNECTIONS",
+    "PALM_KEYPOINTS",
+    "PALM_LANDMARKS",
+    "Colour",
+    "FloatArray",
+    "Frame",
+    "Hand",
+    "HandLandmark",
+    "Handedness",
+    "Palm",
+    "Roi",
+]

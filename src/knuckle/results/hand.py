@@ -1,0 +1,210 @@
+"""`Hand`: one hand in one image, and what its landmarks say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeAlias, cast
+
+import numpy as np
+
+from knuckle.errors import Error
+from knuckle.images import Image
+from knuckle.results.measures import AngleUnit, LengthUnit, distance_between, is_finger_extended, joint_angle
+from knuckle.results.notebook import hand_html
+from knuckle.results.regions import FloatArray, Roi, rounded, same_values
+
+Handedness: TypeAlias = Literal["Left", "Right"]
+ARRAYS = ("landmarks", "world", "visibility", "landmarks_raw", "landmark_std")
+
+
+class _Point:
+    """`hand.index_tip` is `hand.landmarks[HandLandmark.INDEX_TIP]`."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __get__(self, hand: Hand | None, owner: type[Hand]) -> FloatArray:
+        if hand is None:
+            raise AttributeError("a named landmark belongs to a Hand, not to the class")
+        point: FloatArray = hand.landmarks[self.index]
+        return point
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Hand:
+    """One hand in one image. It cannot be changed, its arrays neither; two hands with the same values are equal.
+
+    Attributes:
+        landmarks: (21, 3) float32: x, y in image pixels (pixel centres at integers), z in pixels relative
+            to the wrist, smaller is nearer. Smoothed in video unless smoothing is off.
+        world: (21, 3) float32 metres; x right, y down, z away, origin near the hand's centre.
+        handedness: "Left" or "Right" hand of the person; in video the vote of the track so far.
+        handedness_score: confidence in the handedness, 0.5..1.
+        presence: confidence that the crop holds a hand, 0..1.
+        roi: the region of the image that the landmarks were read from.
+        palm_score: score of the palm from which this hand was found; None if the caller gave the region.
+        track_id: 1, 2, 3, …: the number of the same hand throughout a video; None for single images.
+        visibility: (21,) probability that each landmark is visible, or None if the network has no such output.
+        landmarks_raw: `landmarks` before smoothing; the same array if nothing was smoothed.
+        landmark_std: (21,) standard deviation of the error of x and of y that the network expects, image pixels; None
+            if it has no such output (see docs/model_hand.md).
+        picture: gives the image that the hand was found in, or None once the caller has dropped it; for notebooks. Not
+            compared and not pickled.
+    """
+
+    landmarks: FloatArray
+    world: FloatArray
+    handedness: Handedness
+    handedness_score: float
+    presence: float
+    roi: Roi
+    palm_score: float | None = None
+    track_id: int | None = None
+    visibility: FloatArray | None = None
+    landmarks_raw: FloatArray = None  # type: ignore[assignment]  # __post_init__ makes it an array
+    landmark_std: FloatArray | None = None
+    picture: Callable[[], Image | None] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        unsmoothed = self.landmarks_raw is None or self.landmarks_raw is self.landmarks
+        for name in ARRAYS:
+            values = getattr(self, name)
+            if values is not None and not (isinstance(values, np.ndarray) and not values.flags.writeable):
+                values = np.array(values)  # a copy, so that changes of the caller's array do not arrive here
+                values.flags.writeable = False
+                object.__setattr__(self, name, values)
+        if unsmoothed:
+            object.__setattr__(self, "landmarks_raw", self.landmarks)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Hand):
+            return NotImplemented
+        return same_values(self, other)
+
+    def __hash__(self) -> int:
+        return hash((self.handedness, self.handedness_score, self.presence, self.roi, self.track_id))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Hand, tuple(getattr(self, one.name) for one in fields(self) if one.compare)
+
+    def __repr__(self) -> str:
+        track = "" if self.track_id is None else f", track_id={self.track_id}"
+        box = ", ".join(f"{edge:.0f}" for edge in self.box)
+        return f"Hand({self.handedness}, presence={self.presence:.2f}, box=({box}){track})"
+
+    def _repr_html_(self) -> str:
+        """The hand as notebooks show it: its skeleton, on its part of the image if that is still at hand."""
+        try:
+            image = self.picture() if self.picture else None
+        except Error:  # the photo's file is gone
+            image = None
+        return hand_html(repr(self), self.landmarks, image)
+
+    @property
+    def box(self) -> FloatArray:
+        """(4,) x0, y0, x1, y1 of the smallest upright box around the landmarks, image pixels."""
+        points = self.landmarks[:, :2]
+        return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+    @property
+    def palm_size(self) -> float:
+        """Distance from the wrist to the middle finger's MCP, image pixels: the unit of the paper's error."""
+        return float(np.hypot(*(self.landmarks[9, :2] - self.landmarks[0, :2])))
+
+    def normalized(self, width: int, height: int) -> FloatArray:
+        """(21, 3) landmarks as MediaPipe gives them: x as a share of the width, y of the height, z of the width.
+
+        Args:
+            width, height: size of the image in pixels.
+        """
+        return cast(FloatArray, self.landmarks / np.array([width, height, width], np.float32))
+
+    def angle(self, joint: str | int, unit: AngleUnit = "rad") -> float:
+        """The angle between the two bones that meet at a joint, in space: pi when straight, smaller when bent.
+
+        Args:
+            joint: a landmark between two others of its finger: "index_mcp", "index_pip", "thumb_ip", ….
+            unit: "rad" or "deg".
+
+        Raises:
+            InputError: there is no such joint. The wrist and the tips are none.
+        """
+        return joint_angle(self.world, joint, unit)
+
+    def distance(self, start: str | int, end: str | int, unit: LengthUnit = "palm") -> float:
+        """The distance between two landmarks, such as "thumb_tip" and "index_tip".
+
+        Args:
+            start, end: names, numbers or `HandLandmark`s.
+            unit: "palm" in space, in palm lengths (wrist to the middle finger's MCP), the same for large and small,
+                near and distant hands; "px" in the image; "m" in metres of an average hand.
+
+        Raises:
+            InputError: a landmark or the unit does not exist.
+        """
+        return distance_between(self.landmarks, self.world, start, end, unit)
+
+    def is_extended(self, finger: str) -> bool:
+        """Whether a finger is stretched out rather than bent into the palm.
+
+        Args:
+            finger: "thumb", "index", "middle", "ring" or "pinky".
+
+        Raises:
+            InputError: there is no such finger.
+        """
+        return is_finger_extended(self.world, finger)
+
+    wrist = _Point(0)
+    thumb_cmc = _Point(1)
+    thumb_mcp = _Point(2)
+    thumb_ip = _Point(3)
+    thumb_tip = _Point(4)
+    index_mcp = _Point(5)
+    index_pip = _Point(6)
+    index_dip = _Point(7)
+    index_tip = _Point(8)
+    middle_mcp = _Point(9)
+    middle_pip = _Point(10)
+    middle_dip = _Point(11)
+    middle_tip = _Point(12)
+    ring_mcp = _Point(13)
+    ring_pip = _Point(14)
+    ring_dip = _Point(15)
+    ring_tip = _Point(16)
+    pinky_mcp = _Point(17)
+    pinky_pip = _Point(18)
+    pinky_dip = _Point(19)
+    pinky_tip = _Point(20)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and floats, ready for JSON: the `hands` entries of a JSONL line (docs/formats.md)."""
+        return {
+            "track_id": self.track_id,
+            "handedness": self.handedness,
+            "handedness_score": round(self.handedness_score, 4),
+            "presence": round(self.presence, 4),
+            "palm_score": None if self.palm_score is None else round(self.palm_score, 4),
+            "landmarks": rounded(self.landmarks, 3),
+            "world": rounded(self.world, 6),
+            "visibility": None if self.visibility is None else rounded(self.visibility, 4),
+        }
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Hand:
+        """The inverse of `to_dict`, up to its rounding; `roi`, which is not written, is drawn around the landmarks."""
+        visibility = row.get("visibility")
+        landmarks = np.asarray(row["landmarks"], np.float32)
+        box = [*landmarks[:, :2].min(axis=0).tolist(), *landmarks[:, :2].max(axis=0).tolist()]
+        return cls(
+            landmarks=landmarks,
+            world=np.asarray(row["world"], np.float32),
+            handedness=row["handedness"],
+            handedness_score=row["handedness_score"],
+            presence=row["presence"],
+            roi=Roi.around(box),
+            palm_score=row.get("palm_score"),
+            track_id=row.get("track_id"),
+            visibility=None if visibility is None else np.asarray(visibility, np.float32),
+        )
