@@ -16,7 +16,7 @@ from typing import Any
 from knuckle import results
 from knuckle.media import columns as tables
 from knuckle.models import bundle, catalogue
-from knuckle.pipeline import hand, options, palm, smooth, tracker, tracks
+from knuckle.pipeline import clock, hand, options, palm, smooth, tracker, tracks
 
 WEB = Path(__file__).resolve().parents[1] / "web"
 TARGET = WEB / "src" / "constants.ts"
@@ -41,7 +41,14 @@ SHARED = (
     (smooth, "CENTRE_BETA_HZ_PER_SPEED", "The same for the centre of a hand."),
     (smooth, "SPEED_CUTOFF_HZ", "One-Euro filter: cutoff for the speed."),
     (tracker, "SEARCHES_PER_S", "Searches per second while fewer than `maxHands` hands are tracked."),
-    (tracker, "FRAME_S", "Time between frames if the caller gives none."),
+    (clock, "FRAME_S", "Usual time between frames, until their stamps show another."),
+    (clock, "USUAL_STEPS", "The usual step of time stamps is the mean over about this many."),
+    (clock, "BELIEVED_PART", "Steps below this part of the usual step are not believed."),
+    (clock, "GUESSED_PART", "The part of the usual step that is taken instead."),
+    (clock, "MIN_USUAL_S", "The usual step is at least this."),
+    (clock, "MAX_USUAL_S", "A longer step counts as this in the usual step."),
+    (clock, "MAX_AHEAD_S", "Time stamps that are further behind the clock have gone back for good."),
+    (clock, "MAX_REPEATS", "A time stamp that is repeated this often in a row is reported."),
     (tracker, "EAGER_S", "Every frame is searched for this long after a hand came or went."),
     (tracker, "TRIED_PALMS_PER_SLOT", "With faint palms: palms tried per hand below `maxHands`."),
     (tracker, "FAINT_PRESENCE", "A hand found from a faint palm needs a presence above this."),

@@ -51,8 +51,29 @@ export const SPEED_CUTOFF_HZ = 1.0;
 /** Searches per second while fewer than `maxHands` hands are tracked. */
 export const SEARCHES_PER_S = 5;
 
-/** Time between frames if the caller gives none. */
+/** Usual time between frames, until their stamps show another. */
 export const FRAME_S = 0.03333333333333333;
+
+/** The usual step of time stamps is the mean over about this many. */
+export const USUAL_STEPS = 30;
+
+/** Steps below this part of the usual step are not believed. */
+export const BELIEVED_PART = 0.5;
+
+/** The part of the usual step that is taken instead. */
+export const GUESSED_PART = 0.9;
+
+/** The usual step is at least this. */
+export const MIN_USUAL_S = 0.004166666666666667;
+
+/** A longer step counts as this in the usual step. */
+export const MAX_USUAL_S = 1.0;
+
+/** Time stamps that are further behind the clock have gone back for good. */
+export const MAX_AHEAD_S = 2.0;
+
+/** A time stamp that is repeated this often in a row is reported. */
+export const MAX_REPEATS = 10;
 
 /** Every frame is searched for this long after a hand came or went. */
 export const EAGER_S = 0.2;

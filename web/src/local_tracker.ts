@@ -1,6 +1,6 @@
 /** The tracker itself, as `HandTracker` runs it: in a worker, or in the page's own thread. */
 import { loadBundle, type Models } from "./bundle.js";
-import { FRAME_S } from "./constants.js";
+import { type Clock, usualStep } from "./clock.js";
 import { type Device, devicesOf, type Engine, openLiteRt, unload } from "./engine.js";
 import { BundleError, EngineError, InputError } from "./errors.js";
 import { type Frame, FrameReader, type Picture } from "./frame.js";
@@ -51,7 +51,6 @@ interface Networks {
 export class LocalTracker {
   private readonly reader = new FrameReader();
   private turn: Promise<unknown> = Promise.resolve();
-  private timeS = -Infinity;
   private landmarker!: HandLandmarker;
   private tracking!: Graph;
   private detection!: Graph;
@@ -119,7 +118,6 @@ export class LocalTracker {
   private async answer(request: Request, observe: Observer | null): Promise<Answer> {
     switch (request.kind) {
       case "reset":
-        this.timeS = -Infinity;
         this.tracking.reset();
         return undefined;
       case "setOptions":
@@ -143,12 +141,8 @@ export class LocalTracker {
     observe: Observer | null,
   ): Promise<Answer> {
     switch (request.kind) {
-      case "track": {
-        const timeS = this.nextTime(request.timeS);
-        const hands = await this.tracking.run([picture, timeS], observe);
-        this.timeS = timeS;
-        return hands as Hand[];
-      }
+      case "track":
+        return this.follow(picture, request.timeS, observe);
       case "detect":
         return (await this.detection.run([picture], observe)) as Hand[];
       case "detectPalms":
@@ -166,13 +160,15 @@ export class LocalTracker {
     return hands.map((hand) => (this.landmarker.accepts(hand) ? hand : null));
   }
 
-  private nextTime(timeS: number | null): number {
-    if (timeS === null) return this.timeS === -Infinity ? 0 : this.timeS + FRAME_S;
-    if (!Number.isFinite(timeS) || timeS <= this.timeS)
-      throw new InputError(
-        `timeS must be finite and later than the previous frame's ${this.timeS}, got ${timeS}; ` +
-          "call reset() before another video",
-      );
-    return timeS;
+  private async follow(picture: Picture, timeS: number | null, observe: Observer | null): Promise<Hand[]> {
+    const before = this.tracking.memory.clock as Clock;
+    const stampS = timeS ?? (before.stampS === -Infinity ? 0 : before.stampS + usualStep(before));
+    if (!Number.isFinite(stampS))
+      throw new InputError(`timeS must be a finite number of seconds or null, got ${timeS}`);
+    const hands = await this.tracking.run([picture, stampS], observe);
+    const { trouble } = this.tracking.memory.clock as Clock;
+    if (trouble && !before.trouble)
+      console.warn(`${trouble}; tracking goes on as if its steps were even. Call reset() before another video`);
+    return hands as Hand[];
   }
 }

@@ -1,4 +1,5 @@
 /** The pipeline written out: the graph that tracks hands through a video, and the one for single images. */
+import { NEW_CLOCK, tick, trackerTime } from "./clock.js";
 import { EAGER_S, FAINT_PRESENCE, FRAME_S, SEARCHES_PER_S, TRIED_PALMS_PER_SLOT } from "./constants.js";
 import { Graph } from "./graph.js";
 import { type Candidate, type HandLandmarker, roiFromLandmarks } from "./hand.js";
@@ -32,8 +33,14 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
     inputs: ["image", "time_s"],
     nodes: [
       {
+        run: tick,
+        inputs: ["clock", "time_s"],
+        output: "next_clock",
+      },
+      { run: trackerTime, inputs: ["next_clock"], output: "now_s" },
+      {
         run: (memory: Memory, timeS: number) => trackedCandidates(memory, timeS, options.predictMotion),
-        inputs: ["memory", "time_s"],
+        inputs: ["memory", "now_s"],
         output: "tracked_candidates",
       },
       {
@@ -50,7 +57,7 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
       },
       {
         run: (memory: Memory, kept: Hands, timeS: number) => shouldSearch(memory, kept, timeS, options),
-        inputs: ["memory", "kept_hands", "time_s"],
+        inputs: ["memory", "kept_hands", "now_s"],
         output: "search",
       },
       { run: palmsToTry(detector, options), inputs: ["image"], output: "palms", when: "search" },
@@ -75,7 +82,7 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
       {
         run: (memory: Memory, hands: Hands, searched: boolean, timeS: number) =>
           updateTracks(memory, hands, searched, timeS, options.rememberS),
-        inputs: ["memory", "unique_hands", "search", "time_s"],
+        inputs: ["memory", "unique_hands", "search", "now_s"],
         output: "next_memory",
       },
       {
@@ -85,7 +92,7 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
       },
     ],
     output: "hands",
-    feedback: { memory: ["next_memory", NO_MEMORY] },
+    feedback: { memory: ["next_memory", NO_MEMORY], clock: ["next_clock", NEW_CLOCK] },
   });
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
@@ -12,6 +13,7 @@ from knuckle.errors import InputError
 from knuckle.graph import Graph, Node, Observer
 from knuckle.images import as_rgb
 from knuckle.models import catalogue
+from knuckle.pipeline.clock import FRAME_S, Clock, tick, tracker_time
 from knuckle.pipeline.hand import Candidate, roi_from_landmarks
 from knuckle.pipeline.networks import Models, Networks, load
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
@@ -39,7 +41,7 @@ __all__ = [
 ]
 
 SEARCHES_PER_S = 5  # while fewer than `max_hands` hands are tracked
-FRAME_S = 1 / 30  # time between frames if the caller gives none
+CLOCK_ADVICE = "For photos use knuckle.detect(image), for another video call reset() first"
 EAGER_S = 0.2  # every frame is searched for this long after a hand came or went
 TRIED_PALMS_PER_SLOT = 2  # with faint palms: palms tried per free slot, that is per hand below `max_hands`
 FAINT_PRESENCE = 0.9  # a hand found from a faint palm needs a presence above this
@@ -75,44 +77,43 @@ class HandTracker:
         self.networks = load(models, threads, device)
         self.graph = hand_tracking(self.networks, self.options)
         self.observe: Observer | None = None
-        self._time_s = -math.inf
 
     def __call__(self, image: Any, time_s: float | None = None) -> list[Hand]:
         """The hands of this frame, by track id, with landmarks in pixels of this image.
 
         Args:
             image: RGB uint8 (height, width, 3); gray, RGBA, 16-bit and PIL images are converted.
-            time_s: time of the frame in seconds; must increase from call to call. None: 30 frames per second.
+            time_s: time of the frame in seconds, by a clock that runs forwards. Equal times, bursts and single steps
+                back are put right (`knuckle.pipeline.clock`). None: one usual step after the previous frame; the usual
+                step is 1/30 s until the times show another.
 
         Raises:
-            InputError: the image cannot be used, or the time does not increase. The tracker stays usable.
+            InputError: the image cannot be used, or the time is not a finite number. The tracker stays usable.
+
+        Warns:
+            UserWarning: once, when the times go back for good or stand still.
         """
-        now = self._next_time(time_s)
-        hands: list[Hand] = self.graph.run([as_rgb(image), now], self.observe)
-        self._time_s = now
+        clock: Clock = self.graph.state["clock"]
+        if time_s is None:
+            time_s = 0.0 if math.isinf(clock.stamp_s) else clock.stamp_s + clock.usual_s
+        if isinstance(time_s, str) or not math.isfinite(time_s):
+            raise InputError(f"time_s must be a finite number of seconds or None, got {time_s!r}")
+        hands: list[Hand] = self.graph.run([as_rgb(image), float(time_s)], self.observe)
+        trouble = self.graph.state["clock"].trouble
+        if trouble and not clock.trouble:
+            warnings.warn(f"{trouble}; tracking goes on as if its steps were even. {CLOCK_ADVICE}", stacklevel=2)
         return hands
 
     def reset(self) -> None:
         """Forget all hands and the time; ids start at 1 again."""
         self.graph.reset()
-        self._time_s = -math.inf
-
-    def _next_time(self, time_s: float | None) -> float:
-        if time_s is None:
-            return 0.0 if math.isinf(self._time_s) else self._time_s + FRAME_S
-        if isinstance(time_s, str) or not (math.isfinite(time_s) and time_s > self._time_s):
-            raise InputError(
-                f"time_s must be finite and later than the previous frame's {self._time_s:g}, got {time_s!r}; "
-                "for photos use knuckle.detect(image), for another video call reset() first"
-            )
-        return float(time_s)
 
     def __getstate__(self) -> dict[str, Any]:
         """Options, networks and memory; the observer is not pickled."""
-        return {"options": self.options, "networks": self.networks, "memory": self.graph.state, "time_s": self._time_s}
+        return {"options": self.options, "networks": self.networks, "memory": self.graph.state}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.options, self.networks, self._time_s = state["options"], state["networks"], state["time_s"]
+        self.options, self.networks = state["options"], state["networks"]
         self.graph, self.observe = hand_tracking(self.networks, self.options), None
         self.graph.state = state["memory"]
 
@@ -129,14 +130,16 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
         "hand_tracking",
         inputs=["image", "time_s"],
         nodes=[
+            Node(tick, ("clock", "time_s"), "next_clock"),
+            Node(tracker_time, ("next_clock",), "now_s"),
             Node(
                 partial(tracked_candidates, predict_motion=options.predict_motion),
-                ("memory", "time_s"),
+                ("memory", "now_s"),
                 "tracked_candidates",
             ),
             Node(hand_landmarks, ("image", "tracked_candidates"), "tracked_hands", when="tracked_candidates"),
             Node(partial(unique, options=options), ("tracked_hands",), "kept_hands", when="tracked_hands"),
-            Node(partial(should_search, options=options), ("memory", "kept_hands", "time_s"), "search"),
+            Node(partial(should_search, options=options), ("memory", "kept_hands", "now_s"), "search"),
             Node(palms_to_try(networks, options), ("image",), "palms", when="search"),
             Node(partial(new_candidates, options=options), ("palms", "kept_hands"), "candidates", when="palms"),
             Node(hand_landmarks, ("image", "candidates"), "found_hands", when="candidates"),
@@ -144,7 +147,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
             Node(partial(unique, options=options), ("kept_hands", "verified_hands"), "unique_hands"),
             Node(
                 partial(update_tracks, remember_s=options.remember_s),
-                ("memory", "unique_hands", "search", "time_s"),
+                ("memory", "unique_hands", "search", "now_s"),
                 "next_memory",
             ),
             Node(
@@ -152,7 +155,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
             ),
         ],
         output="hands",
-        feedback={"memory": ("next_memory", Memory())},
+        feedback={"memory": ("next_memory", Memory()), "clock": ("next_clock", Clock())},
     )
 
 
