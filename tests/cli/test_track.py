@@ -79,7 +79,7 @@ def test_detecting_only_gives_palms(tmp_path: Path, clip: Path) -> None:
 
 def test_options_reach_the_tracker(tmp_path: Path, clip: Path) -> None:
     def track(*options: str) -> list[dict[str, object]]:
-        assert run("track", clip, "--save", tmp_path / "x.parquet", *options).returncode == 0
+        assert run("track", clip, "--save", tmp_path / "x.parquet", "--overwrite", *options).returncode == 0
         return parquet.read_table(tmp_path / "x.parquet").to_pylist()
 
     assert len(track("--max-hands", "1")) == 30
@@ -112,7 +112,7 @@ def test_ctrl_c_finishes_the_files(tmp_path: Path, clip_frames: list[Image]) -> 
     hears = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hears)
     deadline = time.monotonic() + 60
-    while (not (tmp_path / "o.mp4").exists() or (tmp_path / "o.mp4").stat().st_size < 2_000) and running.poll() is None:
+    while not any(part.stat().st_size > 2_000 for part in tmp_path.glob("o.mp4.*.part")) and running.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
@@ -183,7 +183,7 @@ def test_a_full_disk_is_one_line_and_exit_code_1(tmp_path: Path, clip_frames: li
         (("{clip}", "--models", "mediapype"), "mediapipe-lite"),
         (("{clip}", "--device", "cuda"), "cuda"),
         (("{clip}", "--save", "hands.xlsx"), ".parquet"),
-        (("{clip}", "--out", "hands.gif"), ".mp4"),
+        (("{clip}", "--out", "hands.xyz"), ".mp4"),
         (("{clip}", "--out", "{clip}"), "source itself"),
         (("{clip}", "--save", "{clip}/hands.csv"), "hands.csv"),
         (("{clip}", "--min-presence", "2"), "min_presence"),
@@ -206,7 +206,7 @@ def test_files_with_a_colon_and_tiny_videos(tmp_path: Path, clip: Path) -> None:
     pictures = [pillow.fromarray(np.full((1, 1, 3), 90 * k, np.uint8)) for k in range(3)]
     pictures[0].save(tmp_path / "dot.gif", save_all=True, append_images=pictures[1:], duration=40)
     done = run("track", tmp_path / "dot.gif", "--out", tmp_path / "dot.mp4")
-    assert done.returncode and "2 × 2" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 0 and len(list(read(tmp_path / "dot.mp4"))) == 3
 
 
 def test_a_folder_is_not_written_into_itself(tmp_path: Path) -> None:

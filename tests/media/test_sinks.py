@@ -14,7 +14,8 @@ from pyarrow import csv, parquet
 
 from knuckle import InputError, SinkError
 from knuckle.media.columns import HAND_COLUMNS, HANDS_FORMAT, hand_schema
-from knuckle.media.sinks import ImageSink, InBackground, VideoSink, data_sink
+from knuckle.media.output_names import OutputNames
+from knuckle.media.sinks import ImageSink, InBackground, Origin, VideoSink, data_sink
 from knuckle.media.sources import read
 from knuckle.results import Frame, Hand, HandLandmark, Palm
 
@@ -95,7 +96,7 @@ def test_palms_are_written_in_their_own_format(tmp_path: Path, suffix: str) -> N
 
 def test_video_keeps_frames_rate_sound_and_pictures(tmp_path: Path, clip: Path) -> None:
     out = tmp_path / "out.mp4"
-    with VideoSink(out, 15.0, audio_from=str(clip)) as sink:
+    with VideoSink(out, 15.0, Origin(str(clip))) as sink:
         for frame in read(clip):
             sink.write(frame, [])
     with av.open(str(out)) as written, av.open(str(clip)) as source:
@@ -118,15 +119,15 @@ def test_uneven_times_are_kept_in_video(tmp_path: Path) -> None:
     assert np.allclose([frame.time_s for frame in read(tmp_path / "uneven.mp4")], times, atol=1e-3)
 
 
-def test_odd_sizes_lose_one_row_and_column_at_most(tmp_path: Path) -> None:
+def test_odd_sizes_gain_one_row_and_column_at_most(tmp_path: Path) -> None:
     with VideoSink(tmp_path / "odd.mp4", 30.0) as sink:
         sink.write(Frame(IMAGE[:47, :63]), [])
     (frame,) = read(tmp_path / "odd.mp4")
-    assert frame.image.shape == (46, 62, 3)
+    assert frame.image.shape == (48, 64, 3)
 
 
 def test_images_are_named_after_their_sources(tmp_path: Path) -> None:
-    with ImageSink(tmp_path / "out", root=tmp_path / "in") as sink:
+    with ImageSink(tmp_path / "out", OutputNames(), tmp_path / "in") as sink:
         for name in ("a.jpg", "deeper/a.png"):
             sink.write(Frame(IMAGE, source=str(tmp_path / "in" / name)), [make_hand()])
     names = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.jpg"))
@@ -136,7 +137,7 @@ def test_images_are_named_after_their_sources(tmp_path: Path) -> None:
 
 
 def test_photos_that_differ_in_suffix_only_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    with ImageSink(tmp_path) as sink:
+    with ImageSink(tmp_path, OutputNames()) as sink:
         for name in ("a.jpg", "a.png"):
             sink.write(Frame(IMAGE, source=name), [])
     assert len(list(tmp_path.glob("*.jpg"))) == 2
@@ -151,7 +152,7 @@ def test_paths_that_cannot_be_written_fail_before_any_work(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"\.parquet"):
         data_sink(tmp_path / "hands.xlsx")
     with pytest.raises(InputError, match=r"\.mp4"):
-        VideoSink(tmp_path / "out.gif")
+        VideoSink(tmp_path / "out.xyz")
 
 
 def test_a_background_sink_writes_everything_and_raises_errors(tmp_path: Path) -> None:

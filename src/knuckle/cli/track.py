@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from knuckle.cli.app import STOPPED, complain, console
+from knuckle.cli.output_flags import output_flags, output_options
 from knuckle.errors import Error
-from knuckle.media.sinks import InBackground, open_outputs
+from knuckle.media.output_names import STDOUT
+from knuckle.media.outputs import Outputs
+from knuckle.media.sinks import InBackground
 from knuckle.media.sources import in_background, read
 from knuckle.media.window import Window
 from knuckle.models import catalogue
@@ -27,8 +29,9 @@ DEFAULTS = TrackerOptions()
 
 @click.command()
 @click.argument("source")
-@click.option("--out", type=click.Path(path_type=Path), help="Annotated .mp4 or .jpg, or a folder.")
-@click.option("--save", type=click.Path(path_type=Path), help="Data: .parquet, .csv or .jsonl; in a folder, Parquet.")
+@click.option("--out", type=click.Path(), help="Annotated video, animation or photo, or a folder/.")
+@click.option("--save", type=click.Path(), help="Data: .parquet, .csv or .jsonl; a folder/; - streams JSON lines.")
+@output_flags
 @click.option("--show", is_flag=True, help="Show the result in a window: q quits, space pauses, m mirrors.")
 @click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Maximum number of hands.")
 @click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file.")
@@ -41,9 +44,7 @@ DEFAULTS = TrackerOptions()
 @click.option("--min-palm-score", type=float, help="Minimum palm score.  [default: the bundle's]")
 @click.option("--min-presence", type=float, help="Minimum hand presence.  [default: the bundle's]")
 @click.pass_context
-def track(
-    context: click.Context, /, source: str, out: Path | None, save: Path | None, show: bool, **flags: Any
-) -> None:
+def track(context: click.Context, /, source: str, out: str | None, save: str | None, show: bool, **flags: Any) -> None:
     """Track hands in SOURCE and write annotated images and data.
 
     SOURCE is a photo, a folder of photos, a 'glob*', a video, a camera number, or an http:// or rtsp:// address.
@@ -55,33 +56,33 @@ def track(
     """
     palms_only, smooth = flags.pop("detect_only"), not flags.pop("no_smooth")
     bundle, threads, device = flags.pop("models"), flags.pop("threads"), flags.pop("device")
+    outputs = Outputs(out, save, output_options(flags), palms=palms_only)
     options = TrackerOptions(**flags, smooth=smooth)
-    with read(source) as reader:
+    with read(source) as reader, outputs:
         run = Run(reader, load(bundle, threads, device), options, palms_only, draws=show or out is not None)
         try:
-            track_into(run, out, save, show)
+            track_into(run, outputs, show)
         except Error as error:
             if not run.frames:
                 raise
             run.errors.append(error)
-    report(run)
+    report(run, to_stderr=save == STDOUT)
     context.exit(STOPPED if run.stopped else int(run.failed))
 
 
-def track_into(run: Run, out: Path | None, save: Path | None, show: bool) -> None:
+def track_into(run: Run, outputs: Outputs, show: bool) -> None:
     """Open the outputs of a run, track to the end of its source, and finish the outputs.
 
     Args:
         run: the run.
-        out: annotated video or image, or a folder for them; None for none.
-        save: data file, or a folder for one; None for none.
+        outputs: the files of the run.
         show: open a window.
     """
     live = run.reader.kind == "live"
     frames = iter(run.reader) if live else in_background(iter(run.reader))
     first = list(islice(frames, 1))  # fails here if the source is unreadable, before any output is overwritten
     with ExitStack() as stack:
-        for sink in open_outputs(run.reader, out, save, run.palms_only) if first else ():
+        for sink in outputs.open(run.reader) if first else ():
             run.sinks.append(stack.enter_context(InBackground(sink)))
         if show and first:
             run.window = stack.enter_context(Window(mirrored=live and not run.options.mirrored))
@@ -97,24 +98,25 @@ def with_progress(run: Run, frames: Iterator[Frame]) -> None:
         run.run(frames, lambda: progress.update(bar, advance=1, rate=f"{run.frames / run.wall_s:.0f} frames/s"))
 
 
-def report(run: Run) -> None:
-    """Print what was found, where the files are, and what went wrong."""
+def report(run: Run, to_stderr: bool = False) -> None:
+    """Print what was found, where the files are, and what went wrong; to stderr if stdout carries the results."""
     speed = f", {1000 * run.inference_s / run.frames:.1f} ms a frame" if run.frames else ""
     ids = f", ids {ranges(run.ids)}" if run.ids else ""
     lines = [
         ("source", run.reader.name),
         ("frames", f"{run.frames} in {run.wall_s:.1f} s{speed}, {run.frames_with} with {run.what}"),
         (run.what, f"{run.found}{ids}"),
-        *(("written", str(sink.path)) for sink in run.sinks),
+        *(("written", str(sink.path)) for sink in run.sinks if sink.written),
     ]
     for title, text in lines:
-        click.echo(f"{title:<8} {text}")
+        click.echo(f"{title:<8} {text}", err=to_stderr)
     if run.stopped:
         complain("stopped; the files contain all frames until now")
-    for problem in (*run.reader.problems, *run.errors):
+    for problem in (*run.reader.problems, *run.sink_problems, *run.errors):
         complain(problem)
-    if run.errors and run.sinks:
-        complain(f"the frames before the error are saved: {', '.join(str(sink.path) for sink in run.sinks)}")
+    saved = [str(sink.path) for sink in run.sinks if sink.written]
+    if run.errors and saved:
+        complain(f"the frames before the error are saved: {', '.join(saved)}")
 
 
 def ranges(ids: set[int]) -> str:

@@ -41,7 +41,7 @@ def read_clip(address: str) -> Reader:
     def frames(reader: Reader) -> Iterator[Frame]:
         container, stream = waiting.pop() if waiting else _open(address)
         with container:
-            yield from _decode(container, stream, address, rate)
+            yield from _decode(container, stream, reader, rate)
 
     def release() -> None:
         while waiting:
@@ -82,15 +82,17 @@ def _reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def _decode(container: Any, stream: Any, address: str, rate: float) -> Iterator[Frame]:
+def _decode(container: Any, stream: Any, reader: Reader, rate: float) -> Iterator[Frame]:
     """The frames, with times that start at 0 and always rise; then an error if the video ended early."""
     from av.error import FFmpegError
 
+    address = reader.name
     index, last_s, first_s, trouble = 0, -math.inf, None, None
     try:
         for decoded in container.decode(stream):
             time_s = float(decoded.time) if decoded.time is not None else index / rate
-            first_s = time_s if first_s is None else first_s
+            if first_s is None:
+                first_s = reader.start_s = time_s
             time_s = max(time_s - first_s, last_s + MIN_STEP_S)
             yield Frame(_upright(decoded), index, time_s, address)
             index, last_s = index + 1, time_s

@@ -26,6 +26,8 @@ class Reader:
         frame_count: expected number of frames; None if unknown.
         rate: frames per second; None for photos.
         duration_s: length in seconds; None if unknown.
+        start_s: the source's own time stamp of its first frame, which is time 0 of the frames; set when the first
+            frame was read.
         release: releases what was opened before the first iteration.
         problems: files of a folder that could not be read and were skipped by the last iteration.
     """
@@ -36,6 +38,7 @@ class Reader:
     frame_count: int | None = None
     rate: float | None = None
     duration_s: float | None = None
+    start_s: float = field(default=0.0, init=False)
     release: Callable[[], None] | None = None
     problems: list[Error] = field(default_factory=list)
     _running: WeakSet[Iterator[Frame]] = field(default_factory=WeakSet, init=False, repr=False)

@@ -73,7 +73,8 @@ class InBackground(Sink):
     """
 
     def __init__(self, sink: Sink, depth: int = 8) -> None:
-        self.sink, self.path = sink, sink.path
+        self.sink, self.path, self.problems = sink, sink.path, sink.problems
+        self.written = False
         self.waiting: queue.Queue[tuple[Frame, Any] | None] = queue.Queue(depth)
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._work, name="knuckle-writer", daemon=True)
@@ -96,8 +97,10 @@ class InBackground(Sink):
         if self.thread.is_alive():
             self.waiting.put(None)
             self.thread.join()
-        self.sink.close()
-        self.path = self.sink.path
+        try:
+            self.sink.close()
+        finally:
+            self.path, self.written = self.sink.path, self.sink.written
         if self.error:
             error, self.error = self.error, None
             raise error

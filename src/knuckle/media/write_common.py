@@ -1,17 +1,53 @@
-"""What the writers of results share: the `Sink` protocol, and errors that name the file."""
+"""What the writers of results share: the `Sink` protocol, files that appear once complete, errors that name files."""
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from knuckle.errors import SinkError
+from knuckle.errors import Error, InputError, SinkError
 from knuckle.results import Frame, Hand, Palm
 
 Results = Sequence[Hand] | Sequence[Palm]
+Stills = Literal["jpg", "png"]
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """How pictures are written.
+
+    Attributes:
+        overwrite: replace files that exist.
+        size: (width, height) in pixels, the picture is fitted into it with black bars; or the length of the longer
+            side in pixels. None: the picture's own size.
+        fps: frames per second of written video, which repeats or leaves out frames. None: the frames' own times.
+        crf: quality of video, 0 (best) to 51 (H.264's scale). None: 23.
+        stills: format of the pictures that are written into a folder.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    overwrite: bool = False
+    size: tuple[int, int] | int | None = None
+    fps: float | None = None
+    crf: int | None = None
+    stills: Stills = "jpg"
+
+    def __post_init__(self) -> None:
+        sides = self.size if isinstance(self.size, tuple) else (2 if self.size is None else self.size,)
+        if min(sides) < 2 or max(sides) > 16384:
+            raise InputError(f"size must be 2 to 16384 pixels a side, got {self.size}")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise InputError(f"fps must be above 0 and at most 1000, got {self.fps}")
+        if self.crf is not None and not 0 <= self.crf <= 51:
+            raise InputError(f"crf must be 0 to 51, got {self.crf}")
 
 
 class Sink(AbstractContextManager["Sink"], Protocol):
@@ -21,9 +57,13 @@ class Sink(AbstractContextManager["Sink"], Protocol):
 
     Attributes:
         path: the file, or the folder of several files.
+        written: whether `path` holds results; after `close`.
+        problems: files that were not written, although the run went on.
     """
 
     path: Path
+    written: bool
+    problems: list[Error]
 
     def write(self, frame: Frame, results: Any) -> None:
         """Write one frame and its hands or palms.
@@ -41,6 +81,116 @@ class Sink(AbstractContextManager["Sink"], Protocol):
         self.close()
 
 
+class PartFile:
+    """A file that appears under its name when it is complete. Until then it has a temporary name in the same folder.
+
+    Attributes:
+        path: the name that was asked for.
+        part: the file to write to. A device or pipe cannot be renamed, so there it is the path itself.
+
+    Raises:
+        SinkError: the folder or the file cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.is_special = path.exists() and not path.is_file()
+        target = Path(os.path.realpath(path))  # a link stays a link
+        part = target.with_name(f"{target.name[:40]}.{secrets.token_hex(4)}.part")
+        self.part, self._target = (path, path) if self.is_special else (part, target)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self.part.open("ab"):
+                pass
+
+    def keep(self) -> None:
+        """Give the complete file its name."""
+        if not self.is_special:
+            with writing(self.path):
+                os.replace(self.part, self._target)
+
+    def discard(self) -> None:
+        """Remove the incomplete file."""
+        if not self.is_special:
+            with suppress(OSError):
+                self.part.unlink(missing_ok=True)
+
+
+class FileSink(Sink):
+    """A sink with one file, which appears under its name when it is complete and not at all if writing fails.
+
+    Subclasses write to `file.part` in `write_frame` and finish it in `finish`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.file = path, PartFile(path)
+        self.problems: list[Error] = []
+        self.written = self._failed = self._closed = False
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
+        """Leave no temporary file behind if the file cannot be opened."""
+        try:
+            with writing(self.path):
+                yield
+        except BaseException:
+            self.file.discard()
+            raise
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Note a failure, so that an unreadable file is not kept."""
+        try:
+            with writing(self.path):
+                yield
+        except BaseException:
+            self._failed = True
+            raise
+
+    def write(self, frame: Frame, results: Results) -> None:
+        with self._guarded():
+            self.write_frame(frame, results)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with self._guarded():
+                self.finish()
+        finally:
+            self.written = not self._failed or self.rescue()
+            if self.written and self.has_content():
+                self.file.keep()
+            else:
+                self.file.discard()
+                self.written = False
+
+    def write_frame(self, frame: Frame, results: Results) -> None:
+        """Write one frame."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Complete the file and release it, also after a failed write."""
+        raise NotImplementedError
+
+    def rescue(self) -> bool:
+        """Make the file readable after a failed write; False if that is impossible."""
+        return False
+
+    def has_content(self) -> bool:
+        """Whether the complete file is worth keeping."""
+        return True
+
+
+def keep_whole_lines(part: Path) -> bool:
+    """Cut a text file after its last complete line; False if there is none."""
+    text = part.read_bytes()
+    end = text.rfind(b"\n") + 1
+    os.truncate(part, end)
+    return end > 0
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn any failure to write into a SinkError that names the file."""
@@ -52,10 +202,6 @@ def writing(path: Path) -> Iterator[None]:
         raise SinkError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def prepare(path: Path) -> Path:
-    """Create the folder and the file, so that a path that cannot be written fails before any work is done."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab"):
-            pass
-    return path
+def exists_already(path: Path) -> InputError:
+    """The error for a file that would be overwritten."""
+    return InputError(f"{path} exists; give --overwrite to replace it, or choose another name")

@@ -1,12 +1,24 @@
-"""Image files of the frames: one file, or a folder with one JPEG per frame."""
+"""Still images of the frames: one file, or a folder with one file per frame."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from knuckle.errors import SinkError
-from knuckle.media.write_common import Results, Sink, writing
+from knuckle.errors import Error, InputError, SinkError
+from knuckle.images import Image
+from knuckle.media.fit import fit
+from knuckle.media.output_names import OutputNames
+from knuckle.media.write_common import OutputOptions, PartFile, Results, Sink, exists_already, writing
 from knuckle.results import Frame
+
+STILL_OUTPUTS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+JPEG_QUALITY = 95
+# Pillow's arguments, by the name of its format. Colour at full resolution keeps thin coloured lines clean.
+ENCODERS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": JPEG_QUALITY, "subsampling": 0},
+    "WEBP": {"quality": JPEG_QUALITY},
+}
 
 
 class ImageSink(Sink):
@@ -14,40 +26,65 @@ class ImageSink(Sink):
 
     Args:
         path: an image file for a single photo; otherwise a folder, where `photo.png` becomes `photo_hands.jpg`.
-        root: the folder of the source. Its subfolders are kept.
+        names: the names that are free in the folder; None for a single file.
+        root: the folder of the source; its subfolders are kept.
+        options: size, format of the files in a folder, and whether files may be replaced.
+
+    Raises:
+        SinkError: the folder cannot be created.
     """
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
-        self.path, self.root = path, root
-        self.one_file = bool(path.suffix) and not path.is_dir()
-        self.written: set[Path] = set()
+    def __init__(
+        self,
+        path: Path,
+        names: OutputNames | None = None,
+        root: Path | None = None,
+        options: OutputOptions | None = None,
+    ) -> None:
+        self.path, self.names, self.root, self.options = path, names, root, options or OutputOptions()
+        self.written = False
+        self.problems: list[Error] = []
+        self.files: list[Path] = []
         with writing(path):
-            (path.parent if self.one_file else path).mkdir(parents=True, exist_ok=True)
+            (path.parent if names is None else path).mkdir(parents=True, exist_ok=True)
 
     def write(self, frame: Frame, results: Results) -> None:
-        from PIL import Image as pillow
-
-        target = self.path if self.one_file else self.path / self._name(frame)
-        with writing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
+        target = self.path
+        if self.names is not None:
             try:
-                pillow.fromarray(frame.image).save(target, quality=92)
-            except ValueError as error:  # a suffix that Pillow does not know
-                raise SinkError(f"{target} cannot be written: {error}") from error
-
-    def _name(self, frame: Frame) -> Path:
-        """The file below `path`; different for `a.jpg` and `a.png` of one folder."""
-        source = Path(frame.source or "image")
-        folder = Path()
-        if self.root is not None and source.is_relative_to(self.root):
-            folder = source.parent.relative_to(self.root)
-        name = folder / f"{source.stem}_hands.jpg"
-        if name in self.written:
-            name = folder / f"{source.name.replace('.', '_')}_hands.jpg"
-        self.written.add(name)
-        return name
+                ending = f"_hands.{self.options.stills}"
+                target = self.names.in_folder(self.path, frame.source or "image", ending, self.root)
+            except InputError as error:  # the other photos of the folder are still written
+                self.problems.append(error)
+                return
+        elif self.files:
+            raise exists_already(target)
+        save_image(fit(frame.image, self.options.size), target)
+        self.files.append(target)
 
     def close(self) -> None:
         """Nothing is open between frames. If the folder got a single image, `path` becomes its name."""
-        if len(self.written) == 1:
-            self.path = self.path / self.written.pop()
+        self.written = bool(self.files)
+        if len(self.files) == 1:
+            self.path = self.files[0]
+
+
+def save_image(image: Image, target: Path) -> None:
+    """Write an RGB uint8 (height, width, 3) image in the format of the suffix.
+
+    Raises:
+        SinkError: the file cannot be written, or the format cannot hold the image. No file appears then.
+    """
+    from PIL import Image as pillow
+
+    form = pillow.registered_extensions()[target.suffix.lower()]
+    file = PartFile(target)
+    try:
+        with writing(target):
+            pillow.fromarray(image).save(file.part, form, **ENCODERS.get(form, {}))
+    except ValueError as error:  # such as a side that the format cannot hold
+        raise SinkError(f"{target} cannot be written: {error}") from error
+    else:
+        file.keep()
+    finally:
+        file.discard()

@@ -3,65 +3,101 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from knuckle.errors import Error, SinkError
 from knuckle.media.columns import frame_columns, hand_row, hand_schema, palm_row, palm_schema
-from knuckle.media.write_common import Results, Sink, prepare, writing
+from knuckle.media.write_common import FileSink, Results, Sink, keep_whole_lines
 from knuckle.results import Frame
 
 ROWS_PER_BLOCK = 2000
 
 
-class JsonlSink(Sink):
+class JsonlSink(FileSink):
     """JSON lines: one object per frame, including frames without hands."""
 
     def __init__(self, path: Path, palms: bool = False) -> None:
-        self.path, self.palms = prepare(path), palms
-        self.file = path.open("w", encoding="utf-8")
+        super().__init__(path)
+        self.palms = palms
+        with self._opening():
+            self.lines = self.file.part.open("w", encoding="utf-8")
+
+    def write_frame(self, frame: Frame, results: Results) -> None:
+        self.lines.write(json_line(frame, results, self.palms))
+
+    def finish(self) -> None:
+        self.lines.close()
+
+    def rescue(self) -> bool:
+        return keep_whole_lines(self.file.part)
+
+
+class JsonlStream(Sink):
+    """JSON lines on standard output, each flushed when its frame is done, for another program to read."""
+
+    path = Path("-")
+
+    def __init__(self, palms: bool = False) -> None:
+        self.palms, self.written = palms, True
+        self.problems: list[Error] = []
 
     def write(self, frame: Frame, results: Results) -> None:
-        row: dict[str, object] = {
-            "frame": frame.index,
-            "time_s": round(frame.time_s, 6),
-            "source": frame.source,
-            "width": frame.width,
-            "height": frame.height,
-            "palms" if self.palms else "hands": [result.to_dict() for result in results],
-        }
-        with writing(self.path):
-            self.file.write(json.dumps(row) + "\n")
+        try:
+            sys.stdout.write(json_line(frame, results, self.palms))
+            sys.stdout.flush()
+        except OSError as error:
+            with suppress(OSError, ValueError):  # otherwise Python fails once more when it flushes at exit
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            reason = "the program that read it has ended" if isinstance(error, BrokenPipeError) else error.strerror
+            raise SinkError(f"standard output cannot be written: {reason}") from error
 
     def close(self) -> None:
-        with writing(self.path):
-            self.file.close()
+        """Standard output stays open."""
 
 
-class TableSink(Sink):
+def json_line(frame: Frame, results: Results, palms: bool) -> str:
+    """One frame as a line of JSON, with its line end."""
+    row: dict[str, object] = {
+        "frame": frame.index,
+        "time_s": round(frame.time_s, 6),
+        "source": frame.source,
+        "width": frame.width,
+        "height": frame.height,
+        "palms" if palms else "hands": [result.to_dict() for result in results],
+    }
+    return json.dumps(row) + "\n"
+
+
+class TableSink(FileSink):
     """Parquet or CSV, by the suffix: one row per hand (or palm) per frame, in the columns of `columns`.
 
     Rows are written in blocks, so that memory does not grow with the length of the video.
     """
 
     def __init__(self, path: Path, palms: bool = False) -> None:
-        self.path = prepare(path)
+        super().__init__(path)
         self.rows: list[dict[str, Any]] = []
         self.schema = palm_schema() if palms else hand_schema()
         self.row: Callable[[int, Any], dict[str, Any]] = palm_row if palms else hand_row
-        self.writer: Any = self._open()
+        self.is_csv = path.suffix.lower() == ".csv"
+        with self._opening():
+            self.writer: Any = self._open(str(self.file.part))
 
-    def _open(self) -> Any:
-        with writing(self.path):
-            if self.path.suffix.lower() == ".csv":
-                from pyarrow import csv
+    def _open(self, part: str) -> Any:
+        if self.is_csv:
+            from pyarrow import csv
 
-                return csv.CSVWriter(str(self.path), self.schema)
-            from pyarrow import parquet
+            return csv.CSVWriter(part, self.schema)
+        from pyarrow import parquet
 
-            return parquet.ParquetWriter(str(self.path), self.schema, compression="zstd")
+        return parquet.ParquetWriter(part, self.schema, compression="zstd")
 
-    def write(self, frame: Frame, results: Results) -> None:
+    def write_frame(self, frame: Frame, results: Results) -> None:
         shared = frame_columns(frame)
         self.rows += [shared | self.row(index, result) for index, result in enumerate(results)]
         if len(self.rows) >= ROWS_PER_BLOCK:
@@ -71,16 +107,14 @@ class TableSink(Sink):
         import pyarrow
 
         rows, self.rows = self.rows, []
-        with writing(self.path):
-            self.writer.write_table(pyarrow.Table.from_pylist(rows, self.schema))
+        self.writer.write_table(pyarrow.Table.from_pylist(rows, self.schema))
 
-    def close(self) -> None:
-        if self.writer is None:
-            return
+    def finish(self) -> None:
         try:
             if self.rows:
                 self._write_block()
         finally:
-            writer, self.writer = self.writer, None
-            with writing(self.path):
-                writer.close()
+            self.writer.close()
+
+    def rescue(self) -> bool:
+        return self.is_csv and keep_whole_lines(self.file.part)

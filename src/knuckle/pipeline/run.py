@@ -66,7 +66,12 @@ class Run:
     @property
     def failed(self) -> bool:
         """Whether the run ended early, or part of the source could not be read."""
-        return bool(self.errors or self.reader.problems)
+        return bool(self.errors or self.reader.problems or self.sink_problems)
+
+    @property
+    def sink_problems(self) -> list[Error]:
+        """Output files that were not written, although the run went on."""
+        return [problem for sink in self.sinks for problem in sink.problems]
 
     def graph(self, frames: Iterator[Frame]) -> Graph:
         """The main graph of this run over `frames`."""

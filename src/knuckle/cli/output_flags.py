@@ -1,0 +1,56 @@
+"""Flags of `knuckle track` about the files that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from knuckle.media.sinks import OutputOptions
+
+
+class Size(click.ParamType[Any]):
+    """`1280x720`, or the length of the longer side."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[int, int] | int:
+        sides = str(value).lower().replace("×", "x").split("x")
+        if not all(side.isdecimal() for side in sides) or len(sides) > 2:
+            self.fail(f"{value!r} is neither WIDTHxHEIGHT nor the length of the longer side", param, context)
+        return (int(sides[0]), int(sides[1])) if len(sides) == 2 else int(sides[0])
+
+
+OUTPUT_FLAGS = (
+    click.option("--overwrite", is_flag=True, help="Replace output files that exist."),
+    click.option(
+        "--size",
+        type=Size(),
+        metavar="WxH|N",
+        help="Picture size: WIDTHxHEIGHT, or the longer side.  [default: own]",
+    ),
+    click.option("--fps", type=float, help="Constant frame rate of written video.  [default: own times]"),
+    click.option("--crf", type=int, help="Quality of video: 0 is best, 51 is smallest.  [default: 23]"),
+    click.option(
+        "--stills", type=click.Choice(["jpg", "png"]), default="jpg", show_default=True, help="Photos in a folder."
+    ),
+)
+
+
+def output_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the flags of `OutputOptions` to a command."""
+    for flag in reversed(OUTPUT_FLAGS):
+        command = flag(command)
+    return command
+
+
+def output_options(flags: dict[str, Any]) -> OutputOptions:
+    """Take the values of `output_flags` out of a command's flags.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+    return OutputOptions(**{name: flags.pop(name) for name in ("overwrite", "size", "fps", "crf", "stills")})

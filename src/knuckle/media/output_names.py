@@ -1,0 +1,90 @@
+"""Which files a run may write: names that do not collide, nothing overwritten, never a source."""
+
+from __future__ import annotations
+
+import os
+from itertools import chain, count
+from pathlib import Path
+
+from knuckle.errors import InputError
+from knuckle.media.write_common import exists_already
+
+STDOUT = "-"
+
+
+class OutputNames:
+    """The output files of one run. A name is given once, so files of several sources never collide.
+
+    Args:
+        overwrite: replace files that exist.
+    """
+
+    def __init__(self, overwrite: bool = False) -> None:
+        self.overwrite = overwrite
+        self._taken: set[str] = set()
+
+    def in_folder(self, folder: Path, source: str, ending: str, root: Path | None = None) -> Path:
+        """A free name in an output folder: `clip_hands.mp4` for `clip.mov`.
+
+        A second source of the same name becomes `clip_mov_hands.mp4`, further ones `clip_2_hands.mp4` and so on.
+
+        Args:
+            folder: the output folder.
+            source: the source's path or address.
+            ending: what follows the source's name, such as `_hands.mp4`.
+            root: the folder that was given as the source; subfolders below it are kept below `folder`.
+
+        Raises:
+            InputError: the file exists and must not be replaced, or it is the source itself.
+        """
+        parent = Path(source).resolve().parent
+        if root is not None and parent.is_relative_to(root.resolve()):
+            folder = folder / parent.relative_to(root.resolve())
+        name = stem(source)
+        suffix = Path(source).suffix.lstrip(".")
+        numbered = (f"{name}_{number}" for number in count(2))
+        candidates = chain([name], [f"{name}_{suffix}"] if suffix.isalnum() else [], numbered)
+        paths = (folder / f"{candidate}{ending}" for candidate in candidates)
+        return self.claim(next(path for path in paths if self._key(path) not in self._taken), source)
+
+    def claim(self, path: Path, source: str) -> Path:
+        """Reserve a file.
+
+        Raises:
+            InputError: the file exists and must not be replaced, it is the source itself, or another source of this
+                run has the same output.
+        """
+        if path.is_file() and os.path.exists(source) and path.samefile(source):
+            raise InputError(f"{path} is the source itself; choose another file")
+        if self._key(path) in self._taken:
+            raise InputError(f"{path} already holds the results of another source; give a folder")
+        if path.is_file() and not self.overwrite:
+            raise exists_already(path)
+        self._taken.add(self._key(path))
+        return path
+
+    @staticmethod
+    def _key(path: Path) -> str:
+        """File systems of Windows and macOS do not tell `A.jpg` from `a.jpg`."""
+        return os.path.abspath(path).casefold()
+
+
+def is_folder(text: str) -> bool:
+    """Whether an output means a folder: it exists as one, ends with a slash, or has no suffix.
+
+    Raises:
+        InputError: a file without a suffix is in the way.
+    """
+    path = Path(text)
+    if path.is_dir() or text.endswith(("/", os.sep)):
+        return True
+    if path.is_file() and not path.suffix:
+        raise InputError(f"{path} is a file without a suffix; give a folder, or a file with a known suffix")
+    return not path.suffix and not path.exists()
+
+
+def stem(source: str) -> str:
+    """The start of an output file's name: the source's own name, or an address reduced to safe characters."""
+    if os.path.exists(source):
+        return Path(source).resolve().stem
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(source).stem).strip("_") or "hands"
