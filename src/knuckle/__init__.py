@@ -12,8 +12,9 @@ from knuckle.errors import (
 )
 from knuckle.media.draw import draw_hands, draw_palms, draw_rois
 from knuckle.media.sources import read
+from knuckle.pipeline.detect import detect, detect_palms, landmarks_in
 from knuckle.pipeline.options import TrackerOptions
-from knuckle.pipeline.tracker import HandTracker, detect, detect_palms, landmarks_in, load
+from knuckle.pipeline.tracker import HandTracker, load
 from knuckle.results import FINGERS, HAND_CONNECTIONS, Frame, Hand, HandLandmark, Palm, Roi
 
 __version__ = "0.2.0.dev0"

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+import os
+from typing import Any, Literal, TypeAlias, cast
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
 
 Image = npt.NDArray[np.uint8]
+Order: TypeAlias = Literal["rgb", "bgr"]
 
 EXPECTED = "expected RGB uint8 (height, width, 3)"
 
 
-def as_rgb(image: Any) -> Image:
+def as_rgb(image: Any, order: Order = "rgb") -> Image:
     """The image as RGB uint8 (height, width, 3); an array that already is one is returned without a copy.
 
     Accepts NumPy arrays of 8 or 16 bits with shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), and PIL images. Alpha is
-    dropped; 16 bits become 8 by keeping the high byte. Three channels are taken as RGB: convert BGR images first.
+    dropped; 16 bits become 8 by keeping the high byte.
+
+    Args:
+        image: an array or a PIL image.
+        order: order of the channels of an array: "rgb", or "bgr" as OpenCV delivers them. A PIL image knows its own.
 
     Raises:
-        InputError: `image` is something else; the message names what arrived.
+        InputError: `image` is something else; the message names what arrived and what to do.
     """
+    if order not in ("rgb", "bgr"):
+        raise InputError(f"order must be 'rgb' or 'bgr', got {order!r}")
     if not isinstance(image, np.ndarray):
-        image = _from_pil(image)
+        image, order = _from_pil(image), "rgb"
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
-        raise InputError(f"{EXPECTED}, gray or RGBA, got an array of shape {image.shape}")
+        raise InputError(f"{EXPECTED}, gray or RGBA, got an array of shape {image.shape}{_shape_advice(image)}")
     if image.shape[0] == 0 or image.shape[1] == 0:
-        raise InputError(f"{EXPECTED}, got an empty image of shape {image.shape}")
+        raise InputError(f"{EXPECTED}, got an empty image of shape {image.shape}; check how it was cut out or read")
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
     if image.dtype != np.uint8:
-        raise InputError(f"{EXPECTED}, got {image.dtype} {image.shape}{_advice(image)}")
+        raise InputError(f"{EXPECTED}, got {image.dtype} {image.shape}{_dtype_advice(image)}")
     if image.ndim == 2 or image.shape[2] == 1:
         return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+    if order == "bgr":
+        code = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGB
+        return cast(Image, cv2.cvtColor(image, code))
     return cast(Image, image[..., :3] if image.shape[2] == 4 else image)
 
 
 def _from_pil(image: Any) -> npt.NDArray[Any]:
     if not (hasattr(image, "convert") and hasattr(image, "getbands")):
-        raise InputError(f"{EXPECTED} or a PIL image, got {type(image).__name__}")
+        raise InputError(f"{EXPECTED} or a PIL image, got {_kind_advice(image)}")
     if image.mode.startswith("I;16"):
         return np.asarray(image, dtype=np.uint16)
     if image.mode == "I":  # 16-bit PNG files open as 32-bit integers in some Pillow versions
@@ -48,11 +60,49 @@ def _from_pil(image: Any) -> npt.NDArray[Any]:
     return np.asarray(image.convert("RGB"))
 
 
-def _advice(image: npt.NDArray[Any]) -> str:
+def _kind_advice(image: Any) -> str:
+    """What arrived in place of an array, and what to pass instead."""
+    kind = type(image).__name__
+    if image is None:
+        return (
+            "None; cv2.imread returns None for a file that it cannot read, VideoCapture.read at the end of a video: "
+            "check the path, or call knuckle.detect(path), which says what is wrong with the file"
+        )
+    if isinstance(image, (str, os.PathLike)):
+        return (
+            f"the path {os.fspath(image)!r} ({kind}); knuckle.detect(path) takes the path of a photo, "
+            "and HandTracker().track(path) that of a video"
+        )
+    if isinstance(image, tuple) and len(image) == 2 and isinstance(image[0], bool):
+        return "a tuple as VideoCapture.read returns it; write ok, image = capture.read() and pass image"
+    if isinstance(image, (list, tuple)):
+        return f"a {kind} of {len(image)}, and one image is taken here; knuckle.detect takes a list of images"
+    if isinstance(getattr(image, "image", None), np.ndarray):
+        return f"a {kind}; pass its .image"
+    if hasattr(image, "detach") or hasattr(image, "numpy"):
+        return f"a {kind}; pass a NumPy array: tensor.permute(1, 2, 0).cpu().numpy() if the channels come first"
+    return kind
+
+
+def _shape_advice(image: npt.NDArray[Any]) -> str:
+    if image.ndim == 0:
+        return f" that holds {type(image.item()).__name__}; check how the image was read"
+    if image.ndim == 4:
+        return ", a batch; pass one image, or list(batch) to knuckle.detect"
+    if image.ndim == 3 and image.shape[0] in (1, 3, 4):
+        return ", with the channels first; convert with image.transpose(1, 2, 0)"
+    return ""
+
+
+def _dtype_advice(image: npt.NDArray[Any]) -> str:
+    if image.dtype == bool:
+        return "; convert with image.astype(np.uint8) * 255"
     if not np.issubdtype(image.dtype, np.floating):
-        return "; convert with .astype(np.uint8)"
+        return "; convert values of 0..255 with image.astype(np.uint8)"
     if not np.isfinite(image).all():
-        return " that holds NaN or infinity; clean it, then convert with .astype(np.uint8)"
+        return " that holds NaN or infinity; clean it, then convert with image.astype(np.uint8)"
+    if image.min() < 0:
+        return " with negative values, as normalised for another network; pass the image as it was before"
     if image.max() <= 1:
         return " within 0..1; convert with (image * 255).astype(np.uint8)"
-    return "; convert with .clip(0, 255).astype(np.uint8)"
+    return "; convert with image.clip(0, 255).astype(np.uint8)"

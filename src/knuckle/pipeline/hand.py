@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import numpy as np
 
@@ -83,6 +84,14 @@ class HandLandmarker:
             ],
             output="hands",
         )
+
+    def in_images(self, images: Sequence[Image], candidates: Sequence[Sequence[Candidate]]) -> list[list[Hand]]:
+        """What `graph` gives for each of several images and its candidates; the network is called once."""
+        crops = [self.prepare(image, these) for image, these in zip(images, candidates, strict=True) if these]
+        if not crops:
+            return [[] for _ in images]
+        hands = iter(self.decode(self.network(np.concatenate(crops)), list(chain.from_iterable(candidates))))
+        return [self.gate(list(islice(hands, len(these)))) for these in candidates]
 
     def read(self, image: Image, rois: Sequence[Roi]) -> list[Hand]:
         """Landmarks in regions of the caller's own: one hand per region, regardless of presence."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 from knuckle.errors import InputError
 from knuckle.pipeline.palm import UPRIGHT_RAD
@@ -68,7 +69,7 @@ class TrackerOptions:
         _require_within("upright_rad", self.upright_rad, -math.inf, math.inf)
 
     @classmethod
-    def of(cls, options: TrackerOptions | None, changes: dict[str, Any]) -> TrackerOptions:
+    def of(cls, options: TrackerOptions | None, changes: OptionKeywords | Mapping[str, object]) -> TrackerOptions:
         """`options` (default: all defaults) with the keyword changes.
 
         Raises:
@@ -77,7 +78,27 @@ class TrackerOptions:
         if unknown := set(changes) - set(cls.__dataclass_fields__):
             known = ", ".join(cls.__dataclass_fields__)
             raise InputError(f"no option called {', '.join(sorted(unknown))}; options are: {known}")
+        if options is not None and not isinstance(options, TrackerOptions):
+            raise InputError(f"options must be a TrackerOptions, got {options!r}; write single options as keywords")
         return replace(options or cls(), **changes)
+
+
+class OptionKeywords(TypedDict, total=False):
+    """The fields of `TrackerOptions` as keywords, so that editors complete and type checkers check them."""
+
+    max_hands: int
+    min_palm_score: float | None
+    min_presence: float | None
+    mirrored: bool
+    search_every: int | None
+    smooth: bool
+    predict_motion: bool
+    vote_handedness: bool
+    remove_duplicates: bool
+    remember_s: float
+    upright_rad: float
+    second_look: bool | None
+    faint_palms: float | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +109,11 @@ class CompleteOptions(TrackerOptions):
     min_presence: float = 0.5
     second_look: bool = False
     faint_palms: float = 1.0
+
+    @property
+    def min_tried_score(self) -> float:
+        """Score of the faintest palms that the landmark network looks at."""
+        return self.faint_palms * self.min_palm_score
 
 
 def _require_within(name: str, value: object, low: float, high: float) -> None:

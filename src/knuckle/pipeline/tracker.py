@@ -1,23 +1,27 @@
-"""The pipeline written out: `HandTracker` follows hands through a video, `detect` looks at one image."""
+"""The pipeline written out: `HandTracker` follows hands through a video; the graphs of videos and of single images."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from knuckle.errors import InputError
 from knuckle.graph import Graph, Node, Observer
-from knuckle.images import as_rgb
+from knuckle.images import Image, Order, as_rgb
+from knuckle.media.inputs import shown_in
 from knuckle.models import catalogue
 from knuckle.pipeline.clock import FRAME_S, Clock, tick, tracker_time
 from knuckle.pipeline.hand import Candidate, roi_from_landmarks
 from knuckle.pipeline.networks import Models, Networks, load
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
 from knuckle.pipeline.palm import roi_from_palm
+from knuckle.pipeline.tracked import Tracked
 from knuckle.pipeline.tracks import (
     Memory,
     current_hands,
@@ -26,17 +30,19 @@ from knuckle.pipeline.tracks import (
     update_tracks,
     without_duplicates,
 )
-from knuckle.results import Hand, Palm, Roi
+from knuckle.results import Frame, Hand, Palm
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from knuckle.pipeline.options import OptionKeywords
 
 __all__ = [
     "HandTracker",
     "Models",
     "Networks",
-    "detect",
-    "detect_palms",
     "hand_detection",
     "hand_tracking",
-    "landmarks_in",
     "load",
 ]
 
@@ -51,13 +57,15 @@ class HandTracker:
     """Tracks hands through one video or camera stream; call it with one frame after the other.
 
     Use one tracker per stream, because it remembers hands, and use it from one thread at a time. Trackers share their
-    networks and do not affect each other. A tracker can be pickled with its memory.
+    networks and do not affect each other. A tracker can be pickled with its memory. `close`, or leaving a `with` block,
+    ends its work; the networks stay loaded for other trackers.
 
     Args:
         models: a bundle's name, folder or `.task` file, or loaded `Networks`.
         options: a TrackerOptions; its fields can also be given as keywords.
         threads: see `load`.
         device: see `load`.
+        order: order of the channels of arrays: "rgb", or "bgr" as OpenCV delivers them.
 
     Raises:
         InputError: an option does not exist or is out of range.
@@ -71,12 +79,17 @@ class HandTracker:
         *,
         threads: int | None = None,
         device: str = "cpu",
-        **changes: Any,
+        order: Order = "rgb",
+        **changes: Unpack[OptionKeywords],
     ) -> None:
-        self.options = TrackerOptions.of(options, changes)
+        if order not in ("rgb", "bgr"):
+            raise InputError(f"order must be 'rgb' or 'bgr', got {order!r}")
+        self.options, self.order = TrackerOptions.of(options, changes), order
         self.networks = load(models, threads, device)
         self.graph = hand_tracking(self.networks, self.options)
         self.observe: Observer | None = None
+        self._closed = False
+        self._running: Callable[[], Tracked | None] = lambda: None
 
     def __call__(self, image: Any, time_s: float | None = None) -> list[Hand]:
         """The hands of this frame, by track id, with landmarks in pixels of this image.
@@ -93,27 +106,82 @@ class HandTracker:
         Warns:
             UserWarning: once, when the times go back for good or stand still.
         """
+        return shown_in(self._next_hands(as_rgb(image, self.order), time_s), image, self.order)
+
+    def track(self, source: Any, *, live: bool | None = None) -> Tracked:
+        """Go through a video or camera from its start: `for frame, hands in tracker.track("clip.mp4")`.
+
+        The tracker forgets earlier hands, and an earlier `track` that is not finished ends.
+
+        Args:
+            source: anything that `knuckle.read` opens, or a `Reader`. Photos are looked at one by one, without ids.
+            live: see `knuckle.read`.
+
+        Returns:
+            An iterator of (Frame, list of Hand) that also works in `async for`. The source is opened at its first step.
+
+        Raises:
+            SourceError: from the first step, if the source cannot be opened; later, if it breaks off.
+        """
+        self._end_running()
+        self.reset()
+        tracked = Tracked(source, live, self._hands_of)
+        self._running = weakref.ref(tracked)
+        return tracked
+
+    def _hands_of(self, frame: Frame) -> list[Hand]:
+        """The hands of a frame that `track` read, which is RGB whatever `order` says."""
+        return shown_in(self._next_hands(frame.image, frame.time_s), frame.image)
+
+    def _next_hands(self, image: Image, time_s: float | None) -> list[Hand]:
+        if self._closed:
+            raise InputError("this tracker is closed; make a new HandTracker, which shares the loaded networks")
         clock: Clock = self.graph.state["clock"]
         if time_s is None:
             time_s = 0.0 if math.isinf(clock.stamp_s) else clock.stamp_s + clock.usual_s
         if isinstance(time_s, str) or not math.isfinite(time_s):
             raise InputError(f"time_s must be a finite number of seconds or None, got {time_s!r}")
-        hands: list[Hand] = self.graph.run([as_rgb(image), float(time_s)], self.observe)
+        hands: list[Hand] = self.graph.run([image, float(time_s)], self.observe)
         trouble = self.graph.state["clock"].trouble
         if trouble and not clock.trouble:
-            warnings.warn(f"{trouble}; tracking goes on as if its steps were even. {CLOCK_ADVICE}", stacklevel=2)
+            warnings.warn(f"{trouble}; tracking goes on as if its steps were even. {CLOCK_ADVICE}", stacklevel=3)
         return hands
+
+    def close(self) -> None:
+        """Forget all hands and end a `track` that is not finished. The tracker cannot be used afterwards."""
+        self._end_running()
+        self.reset()
+        self._closed = True
+
+    def _end_running(self) -> None:
+        if running := self._running():
+            running.close()
+
+    def __enter__(self) -> HandTracker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def reset(self) -> None:
         """Forget all hands and the time; ids start at 1 again."""
         self.graph.reset()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Options, networks and memory; the observer is not pickled."""
-        return {"options": self.options, "networks": self.networks, "memory": self.graph.state}
+        """Options, networks and memory; the observer and a `track` under way are not pickled."""
+        return {
+            "options": self.options,
+            "networks": self.networks,
+            "order": self.order,
+            "memory": self.graph.state,
+            "closed": self._closed,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.options, self.networks = state["options"], state["networks"]
+        self.options, self.networks, self.order = state["options"], state["networks"], state["order"]
+        self._closed, self._running = state["closed"], lambda: None
         self.graph, self.observe = hand_tracking(self.networks, self.options), None
         self.graph.state = state["memory"]
 
@@ -182,7 +250,7 @@ def palms_to_try(networks: Networks, options: CompleteOptions) -> Graph:
     The landmark network has fewer false positives than the palm network, so faint palms are worth a try: see
     "Faint palms" in docs/pipeline.md for what that gains and costs.
     """
-    return networks.palm_detector(options, min_score=options.faint_palms * options.min_palm_score).graph()
+    return networks.palm_detector(options, options.min_tried_score).graph()
 
 
 def verify(networks: Networks, options: CompleteOptions) -> Graph:
@@ -254,71 +322,3 @@ def unique(*hands: Sequence[Hand], options: CompleteOptions) -> list[Hand]:
     if options.remove_duplicates:
         together = without_duplicates(together, options.min_palm_score)
     return together[: options.max_hands]
-
-
-def detect(
-    image: Any,
-    models: Models = catalogue.DEFAULT,
-    options: TrackerOptions | None = None,
-    *,
-    threads: int | None = None,
-    device: str = "cpu",
-    **changes: Any,
-) -> list[Hand]:
-    """The hands of one image, the best palm's first. Nothing is remembered or smoothed.
-
-    Args:
-        image: RGB uint8 (height, width, 3); gray, RGBA, 16-bit and PIL images are converted.
-        models: a bundle's name, folder or `.task` file, or loaded `Networks`.
-        options: a TrackerOptions; its fields can also be given as keywords. Options about video have no effect.
-        threads: see `load`.
-        device: see `load`.
-
-    Raises:
-        InputError: the image or an option cannot be used.
-        BundleError: the models are unknown or damaged, or cannot be fetched.
-    """
-    options = TrackerOptions.of(options, changes)
-    hands: list[Hand] = hand_detection(load(models, threads, device), options)(as_rgb(image))
-    return hands
-
-
-def detect_palms(
-    image: Any,
-    models: Models = catalogue.DEFAULT,
-    options: TrackerOptions | None = None,
-    *,
-    threads: int | None = None,
-    device: str = "cpu",
-    **changes: Any,
-) -> list[Palm]:
-    """All palms of one image, best first, without landmarks. `max_hands` does not limit them.
-
-    Arguments and errors are those of `detect`.
-    """
-    options = TrackerOptions.of(options, changes)
-    palms: list[Palm] = load(models, threads, device).palm_detector(options).graph()(as_rgb(image))
-    return palms
-
-
-def landmarks_in(
-    image: Any,
-    rois: Sequence[Roi],
-    models: Models = catalogue.DEFAULT,
-    options: TrackerOptions | None = None,
-    *,
-    threads: int | None = None,
-    device: str = "cpu",
-    **changes: Any,
-) -> list[Hand | None]:
-    """Landmarks in regions of your own: for each region its hand, or None if the network sees no hand there.
-
-    A region should be about twice as large as palm and knuckles, and rotated so that the fingers point up in it.
-    `Roi.around(box)` makes one from the box of an upright hand. Other arguments and errors are those of `detect`.
-    """
-    options = TrackerOptions.of(options, changes)
-    picture = as_rgb(image)
-    if isinstance(rois, Roi) or not all(isinstance(roi, Roi) for roi in rois):
-        raise InputError(f"rois must be a list of Roi; Roi.around(box) makes one from a box; got {rois!r}")
-    landmarker = load(models, threads, device).hand_landmarker(options)
-    return [hand if landmarker.gate([hand]) else None for hand in landmarker.read(picture, rois)]

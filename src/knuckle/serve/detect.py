@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from knuckle.errors import InputError
-from knuckle.pipeline.tracker import detect, detect_palms
+from knuckle.pipeline.detect import detect, detect_palms
 from knuckle.serve.decode import FORMATS, decode_image
 from knuckle.serve.limits import Refused
 from knuckle.serve.service import Service, client_options, error_response

@@ -1,0 +1,202 @@
+"""Single images: `detect` finds the hands of one image or of many, `detect_palms` and `landmarks_in` do parts of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from knuckle.errors import Error, InputError
+from knuckle.images import Image, Order
+from knuckle.media.inputs import check_path, is_list, open_image, shown_in
+from knuckle.models import catalogue
+from knuckle.models.session import default_threads
+from knuckle.pipeline.networks import Models, Networks, load
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.tracker import accept, hand_detection, new_candidates, second_look, unique
+from knuckle.results import Hand, Palm, Roi
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from knuckle.media.inputs import ImageLike, ImageList
+    from knuckle.pipeline.options import OptionKeywords
+
+# Images of a list that are opened and searched together. More gain nothing and need more memory
+# (`python benchmarks/batches.py`).
+BATCH = 8
+T = TypeVar("T")
+
+
+@overload
+def detect(
+    image: ImageLike,
+    models: Models = ...,
+    options: TrackerOptions | None = ...,
+    *,
+    threads: int | None = ...,
+    device: str = ...,
+    order: Order = ...,
+    **changes: Unpack[OptionKeywords],
+) -> list[Hand]: ...
+@overload
+def detect(
+    image: ImageList,
+    models: Models = ...,
+    options: TrackerOptions | None = ...,
+    *,
+    threads: int | None = ...,
+    device: str = ...,
+    order: Order = ...,
+    **changes: Unpack[OptionKeywords],
+) -> list[list[Hand]]: ...
+def detect(
+    image: Any,
+    models: Models = catalogue.DEFAULT,
+    options: TrackerOptions | None = None,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    order: Order = "rgb",
+    **changes: Unpack[OptionKeywords],
+) -> list[Hand] | list[list[Hand]]:
+    """The hands of one image, the best palm's first; or of each image of a list. Nothing is remembered or smoothed.
+
+    A list is faster than a loop: several images run side by side, opened `BATCH` at a time.
+
+    Args:
+        image: the path of a photo, a NumPy array (RGB uint8 (height, width, 3); gray, RGBA and 16-bit are converted), a
+            PIL image, or a list, tuple or iterator of them.
+        models: a bundle's name, folder or `.task` file, or loaded `Networks`.
+        options: a TrackerOptions; its fields can also be given as keywords. Options about video have no effect.
+        threads: see `load`.
+        device: see `load`.
+        order: order of the channels of arrays: "rgb", or "bgr" as OpenCV reads them.
+
+    Returns:
+        A list of hands; for a list of images a list of such lists, in the same order.
+
+    Raises:
+        InputError: an image or an option cannot be used.
+        SourceError: a file does not exist or cannot be read.
+        BundleError: the models are unknown or damaged, or cannot be fetched.
+    """
+    options, networks = TrackerOptions.of(options, changes), load(models, threads, device)
+    if is_list(image):
+        return _in_batches(image, order, lambda images: hands_in_images(images, networks, options), shown_in)
+    return shown_in(hand_detection(networks, options)(open_image(image, order)), image, order)
+
+
+@overload
+def detect_palms(
+    image: ImageLike,
+    models: Models = ...,
+    options: TrackerOptions | None = ...,
+    *,
+    threads: int | None = ...,
+    device: str = ...,
+    order: Order = ...,
+    **changes: Unpack[OptionKeywords],
+) -> list[Palm]: ...
+@overload
+def detect_palms(
+    image: ImageList,
+    models: Models = ...,
+    options: TrackerOptions | None = ...,
+    *,
+    threads: int | None = ...,
+    device: str = ...,
+    order: Order = ...,
+    **changes: Unpack[OptionKeywords],
+) -> list[list[Palm]]: ...
+def detect_palms(
+    image: Any,
+    models: Models = catalogue.DEFAULT,
+    options: TrackerOptions | None = None,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    order: Order = "rgb",
+    **changes: Unpack[OptionKeywords],
+) -> list[Palm] | list[list[Palm]]:
+    """All palms of one image, best first, without landmarks; or of each image of a list. `max_hands` has no effect.
+
+    Arguments and errors are those of `detect`.
+    """
+    options = TrackerOptions.of(options, changes)
+    detector = load(models, threads, device).palm_detector(options)
+    if is_list(image):
+        return _in_batches(image, order, detector.in_images)
+    palms: list[Palm] = detector.graph()(open_image(image, order))
+    return palms
+
+
+def landmarks_in(
+    image: ImageLike,
+    rois: Sequence[Roi],
+    models: Models = catalogue.DEFAULT,
+    options: TrackerOptions | None = None,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    order: Order = "rgb",
+    **changes: Unpack[OptionKeywords],
+) -> list[Hand | None]:
+    """Landmarks in regions of your own: for each region its hand, or None if the network sees no hand there.
+
+    A region should be about twice as large as palm and knuckles, and rotated so that the fingers point up in it.
+    `Roi.around(box)` makes one from the box of an upright hand. Other arguments and errors are those of `detect`.
+    """
+    options = TrackerOptions.of(options, changes)
+    picture = open_image(image, order)
+    if isinstance(rois, Roi) or not all(isinstance(roi, Roi) for roi in rois):
+        raise InputError(f"rois must be a list of Roi; Roi.around(box) makes one from a box; got {rois!r}")
+    landmarker = load(models, threads, device).hand_landmarker(options)
+    hands = shown_in(landmarker.read(picture, rois), image, order)
+    return [hand if landmarker.gate([hand]) else None for hand in hands]
+
+
+def hands_in_images(images: Sequence[Image], networks: Networks, options: TrackerOptions) -> list[list[Hand]]:
+    """What the graph `hand_detection` gives for each of several images; each step runs on all of them.
+
+    The palm network is called once, the landmark network once, and once more for the second look.
+    """
+    complete = networks.completed(options)
+    landmarker = networks.hand_landmarker(complete)
+    palms = networks.palm_detector(complete, complete.min_tried_score).in_images(images)
+    found = landmarker.in_images(images, [new_candidates(these, (), complete) for these in palms])
+    again = landmarker.in_images(images, [second_look(hands, complete.second_look) for hands in found])
+    pairs = zip(found, again, strict=True)
+    return [unique(accept(first, second, complete), options=complete) for first, second in pairs]
+
+
+def _in_batches(
+    images: Iterable[Any],
+    order: Order,
+    find: Callable[[Sequence[Image]], list[list[T]]],
+    finish: Callable[[list[T], Any, Order], list[T]] = lambda found, given, order: found,
+) -> list[list[T]]:
+    """Open and search images `BATCH` at a time, so that a long list of paths needs little memory."""
+    if isinstance(images, (list, tuple)):
+        for number, given in enumerate(images):
+            if isinstance(given, (str, os.PathLike)):
+                _named(number, check_path, given)
+    results: list[list[T]] = []
+    with ThreadPoolExecutor(default_threads(), thread_name_prefix="knuckle-open") as pool:
+        rest: Iterator[Any] = iter(images)
+        while batch := list(islice(rest, BATCH)):
+            first = len(results)
+            jobs = [pool.submit(_named, first + k, open_image, given, order) for k, given in enumerate(batch)]
+            found = find([job.result() for job in jobs])
+            results += [finish(these, given, order) for these, given in zip(found, batch, strict=True)]
+    return results
+
+
+def _named(number: int, run: Callable[..., T], *arguments: Any) -> T:
+    """Run a function; its error says which image of the list it is about."""
+    try:
+        return run(*arguments)
+    except Error as error:
+        raise type(error)(f"image {number} of the list: {error}") from error
