@@ -137,11 +137,11 @@ def test_fields_of_messages_have_single_precision_and_can_be_unset() -> None:
     point.presence = 0.25
     assert point.HasField("presence") and point.presence == 0.25
     for wrong in (lambda: point.HasField("w"), lambda: messages.LandmarkList().HasField("landmark")):
-        with pytest.raises(ValueError, match="singular"):
+        with pytest.raises(ValueError, match=r'no "w" field|does not have presence'):
             wrong()
     with pytest.raises(AttributeError):
         _ = point.w
-    with pytest.raises(AttributeError, match="has no field"):
+    with pytest.raises(AttributeError, match=r"has no .w. field"):
         point.w = 1
     assert messages.Classification().label == "" and messages.Classification().index == 0
 

@@ -62,7 +62,7 @@ def legacy(video: bool, max_hands: int, argument: str = "1 0.1") -> Callable[[An
 
 def palm_detector(complexity: int, min_score: float) -> Callable[[Any], Any]:
     """The palm detector alone: all palms, also those that score too low for the landmark network."""
-    from google.protobuf import text_format  # type: ignore[import-untyped]
+    from google.protobuf import text_format
     from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig  # type: ignore[import-not-found]
     from mediapipe.python.solution_base import SolutionBase
 

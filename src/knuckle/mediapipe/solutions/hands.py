@@ -19,14 +19,7 @@ from knuckle.mediapipe.graphs import (
     RefusedError,
     legacy_tracking,
 )
-from knuckle.mediapipe.solutions.messages import (
-    Classification,
-    ClassificationList,
-    Landmark,
-    LandmarkList,
-    NormalizedLandmark,
-    NormalizedLandmarkList,
-)
+from knuckle.mediapipe.solutions.messages import ClassificationList, LandmarkList, NormalizedLandmarkList
 from knuckle.pipeline.tracker import load
 from knuckle.results import Hand
 
@@ -145,9 +138,13 @@ def _outputs(hands: list[Hand], width: int, height: int) -> SolutionOutputs:
         return SolutionOutputs(None, None, None)
     landmarks, world, handedness = [], [], []
     for hand in hands:
-        units = hand.normalized(width, height).tolist()
-        landmarks.append(NormalizedLandmarkList(landmark=[NormalizedLandmark(x=x, y=y, z=z) for x, y, z in units]))
-        world.append(LandmarkList(landmark=[Landmark(x=x, y=y, z=z) for x, y, z in hand.world.tolist()]))
-        side = Classification(index=_LABELS.index(hand.handedness), score=hand.handedness_score, label=hand.handedness)
-        handedness.append(ClassificationList(classification=[side]))
+        landmarks.append(NormalizedLandmarkList())
+        for x, y, z in hand.normalized(width, height).tolist():
+            landmarks[-1].landmark.add(x=x, y=y, z=z)
+        world.append(LandmarkList())
+        for x, y, z in hand.world.tolist():
+            world[-1].landmark.add(x=x, y=y, z=z)
+        handedness.append(ClassificationList())
+        index = _LABELS.index(hand.handedness)
+        handedness[-1].classification.add(index=index, score=hand.handedness_score, label=hand.handedness)
     return SolutionOutputs(landmarks, world, handedness)
