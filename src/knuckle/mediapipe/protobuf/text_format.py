@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from knuckle.mediapipe.protobuf.values import single
-
-if TYPE_CHECKING:
-    from knuckle.mediapipe.protobuf.light import Message
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def MessageToString(message: Message, as_utf8: bool = True, as_one_line: bool = False) -> str:
+def MessageToString(message: Any, as_utf8: bool = True, as_one_line: bool = False) -> str:
     """A message as text, on several lines or on one. Text is always UTF-8."""
     lines = text_lines(message)
     return " ".join(line.strip() for line in lines) if as_one_line else "".join(f"{line}\n" for line in lines)
 
 
-def text_lines(message: Message) -> list[str]:
+def text_lines(message: Any) -> list[str]:
     """The lines of the text."""
     lines = []
     for field, value in message.ListFields():

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knuckle.errors import InputError
 from knuckle.mediapipe.protobuf.schema import FieldDescriptor, Type
-
-if TYPE_CHECKING:
-    from knuckle.mediapipe.protobuf.light import Message
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _WIRE_TYPES = {Type.FLOAT: _FOUR_BYTES, Type.INT32: _VARINT, Type.STRING: _LENGTH, Type.MESSAGE: _LENGTH}
@@ -21,7 +18,7 @@ class DecodeError(InputError):
     """Bytes that are not a message."""
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Any) -> bytes:
     """The bytes of a message."""
     data = bytearray()
     for field, value in message.ListFields():
@@ -36,7 +33,7 @@ def encode(message: Message) -> bytes:
     return bytes(data)
 
 
-def decode(data: bytes, message: Message) -> None:
+def decode(data: bytes, message: Any) -> None:
     """Add the fields in `data` to a message. Fields that it does not have are skipped.
 
     Raises:
@@ -58,7 +55,7 @@ def decode(data: bytes, message: Message) -> None:
         at += size
 
 
-def _set(message: Message, field: FieldDescriptor, content: Any) -> None:
+def _set(message: Any, field: FieldDescriptor, content: Any) -> None:
     """Set a field from its bytes, or from its number."""
     if field.type == Type.MESSAGE:
         decode(content, getattr(message, field.name).add())
