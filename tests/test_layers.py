@@ -46,6 +46,7 @@ HEAVY = (
     "pyarrow",
     "av",
     "PIL",
+    "pillow_heif",
     "rich",
     "click",
     "onnxruntime",

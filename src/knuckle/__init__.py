@@ -11,6 +11,7 @@ from knuckle.errors import (
     SourceError,
 )
 from knuckle.media.draw import draw_hands, draw_palms, draw_rois
+from knuckle.media.find import find_sources
 from knuckle.media.sources import read
 from knuckle.pipeline.detect import detect, detect_palms, landmarks_in
 from knuckle.pipeline.options import TrackerOptions
@@ -43,6 +44,7 @@ __all__ = [
     "draw_hands",
     "draw_palms",
     "draw_rois",
+    "find_sources",
     "landmarks_in",
     "load",
     "read",

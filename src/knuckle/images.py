@@ -57,6 +57,11 @@ def _from_pil(image: Any) -> npt.NDArray[Any]:
         return np.asarray(image, dtype=np.uint16)
     if image.mode == "I":  # 16-bit PNG files open as 32-bit integers in some Pillow versions
         return np.asarray(image).clip(0, 65535).astype(np.uint16)
+    if image.mode == "F":  # TIFF files of floating point numbers: 0 to 1, or 0 to 255
+        gray: npt.NDArray[np.float32] = np.nan_to_num(np.asarray(image))
+        return (gray * 255 if gray.max() <= 1 else gray).clip(0, 255).astype(np.uint8)
+    if image.mode in ("P", "PA") and "transparency" in image.info:  # Pillow warns about the direct way
+        image = image.convert("RGBA")
     return np.asarray(image.convert("RGB"))
 
 

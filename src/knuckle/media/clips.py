@@ -1,4 +1,4 @@
-"""Video: files and network streams through FFmpeg, animated GIF and WebP through Pillow."""
+"""Video: files and network streams, through FFmpeg."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from knuckle.errors import SourceError
-from knuckle.images import Image, as_rgb
-from knuckle.media.photos import first_bytes
+from knuckle.images import Image
+from knuckle.media.kinds import VIDEO_SUFFIXES
+from knuckle.media.photo_files import first_bytes
 from knuckle.media.reader import Reader
 from knuckle.results import Frame
 
 RTSP = ("rtsp://", "rtsps://")  # addresses of cameras in a network
-VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp"}
-ANIMATION_SUFFIXES = {".gif", ".webp", ".png"}
 DEFAULT_RATE = 30.0  # for streams that do not state one
 MIN_STEP_S = 1e-4  # equal or falling time stamps of a damaged file become rising ones, this far apart
 
@@ -128,30 +127,3 @@ def _upright(decoded: Any) -> Image:
     image: Image = decoded.to_ndarray(format="rgb24")
     quarter_turns = round((decoded.rotation or 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
-
-
-def read_animation(path: Path) -> Reader | None:
-    """Read an animated GIF, WebP or PNG with its own pauses; None if the file holds one picture or is not an image."""
-    from PIL import Image as pillow
-
-    try:
-        with pillow.open(path) as opened:
-            count = int(getattr(opened, "n_frames", 1))
-    except (OSError, SyntaxError, ValueError):
-        return None  # load_image reports what is wrong
-    if count < 2 or path.suffix.lower() not in ANIMATION_SUFFIXES:
-        return None
-
-    def frames(reader: Reader) -> Iterator[Frame]:
-        time_s = 0.0
-        with pillow.open(path) as opened:
-            for index in range(count):
-                try:
-                    opened.seek(index)
-                    image = as_rgb(opened)
-                except (OSError, EOFError, SyntaxError) as error:
-                    raise SourceError(f"{path} breaks off after {index} of {count} frames: {error}") from error
-                yield Frame(image, index, time_s, str(path))
-                time_s += max(float(opened.info.get("duration", 100)), 10.0) / 1000
-
-    return Reader(str(path), "video", frames, count, 10.0)

@@ -15,8 +15,8 @@ import numpy as np
 
 from knuckle.errors import SourceError
 from knuckle.images import Image, Order, as_rgb
-from knuckle.media.clips import VIDEO_SUFFIXES
-from knuckle.media.photos import load_image
+from knuckle.media.kinds import VIDEO_SUFFIXES
+from knuckle.media.photo_files import load_image
 from knuckle.results import Hand
 
 if TYPE_CHECKING:

@@ -1,47 +1,19 @@
-"""Still images: files, folders of files, and images in memory."""
+"""Still images as readers: files, images in memory, and animations, which are clips."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from knuckle.errors import Error, SourceError
-from knuckle.images import Image, as_rgb
-from knuckle.media.reader import Reader
+from knuckle.images import as_rgb
+from knuckle.media.photo_files import File, Picture, explained, open_pillow, read_pictures
+from knuckle.media.reader import STILL, Reader
 from knuckle.results import Frame
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-
-
-def load_image(path: str | os.PathLike[str]) -> Image:
-    """Load an image file as RGB uint8 (height, width, 3), rotated upright by its EXIF orientation.
-
-    Raises:
-        SourceError: the file does not exist, is not an image, or is damaged.
-    """
-    from PIL import Image as pillow
-    from PIL import ImageOps, UnidentifiedImageError
-
-    try:
-        with pillow.open(path) as opened:
-            return as_rgb(ImageOps.exif_transpose(opened))
-    except FileNotFoundError as error:
-        raise SourceError(f"there is no file {path}") from error
-    except UnidentifiedImageError as error:
-        raise SourceError(f"{path} is not an image file ({first_bytes(path)})") from error
-    except pillow.DecompressionBombError as error:
-        raise SourceError(f"{path} is too large: {error}") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise SourceError(f"{path} cannot be read, it may be cut off or damaged: {error}") from error
-
-
-def first_bytes(path: str | os.PathLike[str]) -> str:
-    """The start of a file for an error message: it shows a text or HTML page saved under the wrong name."""
-    with open(path, "rb") as file:
-        start = file.read(12)
-    return f"it begins with {start!r}" if start else "it is empty"
+MIN_PAUSE_S = 0.01
+DEFAULT_PAUSE_MS = 100  # of animations that state none
 
 
 def read_image(image: Any) -> Reader:
@@ -50,25 +22,79 @@ def read_image(image: Any) -> Reader:
     Raises:
         InputError: the image has an unsupported type or shape.
     """
-    frame = Frame(as_rgb(image), source="image")
+    frame = Frame(as_rgb(image), 0, STILL, "image")
     return Reader("image", "image", lambda _: iter([frame]), 1)
 
 
 def read_photos(name: str, paths: Sequence[Path]) -> Reader:
     """Read image files. A bad file among several is skipped and noted in `Reader.problems`.
 
-    Every frame has the time 0: the photos are independent of each other.
+    The time of every frame is `STILL`: the photos are independent of each other. Each page of a TIFF or HEIC file is a
+    frame.
     """
 
     def frames(reader: Reader) -> Iterator[Frame]:
-        for index, path in enumerate(paths):
+        index = 0
+        for path in paths:
             try:
-                image = load_image(path)
+                for picture in read_pictures(path, str(path)):
+                    yield _frame(reader, picture, index, str(path))
+                    index += 1
             except Error as error:
                 if len(paths) == 1:
                     raise
                 reader.problems.append(error)
-                continue
-            yield Frame(image, index, 0.0, str(path))
+                index += 1
 
     return Reader(name, "image", frames, len(paths))
+
+
+def read_photo_data(name: str, open_file: Callable[[], File]) -> Reader:
+    """Read a photo that is in memory as the bytes of a file. `name` is what frames and errors call it."""
+
+    def frames(reader: Reader) -> Iterator[Frame]:
+        for index, picture in enumerate(read_pictures(open_file(), name)):
+            yield _frame(reader, picture, index, name)
+
+    return Reader(name, "image", frames, 1)
+
+
+def _frame(reader: Reader, picture: Picture, index: int, source: str) -> Frame:
+    frame = Frame(picture.image, index, STILL, source)
+    if (frame.width, frame.height) != picture.full_size:
+        width, height = picture.full_size
+        reader.note(f"{source}: {width} × {height} pixels, read and measured at {frame.width} × {frame.height}")
+    return frame
+
+
+def read_animation(name: str, open_file: Callable[[], File]) -> Reader:
+    """Read an animated GIF, WebP, PNG or AVIF as a clip with its own pauses.
+
+    Raises:
+        SourceError: it cannot be opened. The iteration raises it after the last good picture of a damaged file.
+    """
+    file = open_file()
+    with open_pillow(file, name) as opened, explained(file, name):
+        first = int(bool(getattr(opened, "default_image", False)))  # of PNG, shown where animations are not supported
+        numbers = range(first, opened.n_frames)
+        opened.seek(first)
+        opened.load()
+        rate = 1 / _pause_s(opened)
+
+    def frames(reader: Reader) -> Iterator[Frame]:
+        time_s = 0.0
+        with open_pillow(open_file(), name) as opened:
+            for index, number in enumerate(numbers):
+                try:
+                    opened.seek(number)
+                    image = as_rgb(opened)
+                except Exception as error:  # decoders raise errors of any type on damaged files
+                    raise SourceError(f"{name} breaks off after {index} of {len(numbers)} frames: {error}") from error
+                yield Frame(image, index, time_s, name)
+                time_s += _pause_s(opened)
+
+    return Reader(name, "video", frames, len(numbers), rate)
+
+
+def _pause_s(opened: Any) -> float:
+    return max(float(opened.info.get("duration") or DEFAULT_PAUSE_MS) / 1000, MIN_PAUSE_S)

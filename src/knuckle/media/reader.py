@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from weakref import WeakSet
 
 from knuckle.errors import Error
 from knuckle.results import Frame
+
+
+class Still(float):
+    """The type of `STILL`."""
+
+
+STILL = Still(0)
+"""The time of a photo: the number 0, of a type that tells a `HandTracker` to look at the photo alone."""
 
 
 @dataclass(eq=False)
@@ -30,6 +39,8 @@ class Reader:
             frame was read.
         release: releases what was opened before the first iteration.
         problems: files of a folder that could not be read and were skipped by the last iteration.
+        notes: one line each for what was passed over or read in another way, and is no error.
+        root: the folder that holds the files of this source; outputs keep the subfolders below it. None for none.
     """
 
     name: str
@@ -41,6 +52,8 @@ class Reader:
     start_s: float = field(default=0.0, init=False)
     release: Callable[[], None] | None = None
     problems: list[Error] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    root: Path | None = None
     _running: WeakSet[Iterator[Frame]] = field(default_factory=WeakSet, init=False, repr=False)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -51,6 +64,11 @@ class Reader:
     def _iterate(self) -> Iterator[Frame]:
         self.problems.clear()
         yield from self.open_frames(self)
+
+    def note(self, text: str) -> None:
+        """Add a line to `notes`, unless it is there already."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def close(self) -> None:
         """End open iterations and release the source. The reader can be iterated again, which opens it again."""

@@ -1,36 +1,45 @@
 """`read`: one entry for photos, folders, videos, cameras and streams.
 
-To add a kind of source, write a function that returns a `Reader` beside `photos`, `clips` and `cameras`, and choose it
-in `read`.
+To add a kind of source, write a function that returns a `Reader` beside `photos`, `clips` and `cameras`, give it a kind
+in `find`, and open it in `Source.open`.
 """
 
 from __future__ import annotations
 
-import glob
-import os
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from knuckle.errors import SourceError
-from knuckle.media.cameras import read_camera
-from knuckle.media.clips import VIDEO_SUFFIXES, read_animation, read_clip
-from knuckle.media.photos import IMAGE_SUFFIXES, load_image, read_image, read_photos
+from knuckle.media.find import Source, find_sources
+from knuckle.media.kinds import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from knuckle.media.photo_files import load_image
+from knuckle.media.photos import read_image
 from knuckle.media.reader import Reader
 from knuckle.media.threads import in_background
 
-__all__ = ["IMAGE_SUFFIXES", "VIDEO_SUFFIXES", "Reader", "in_background", "load_image", "read"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "Reader",
+    "Source",
+    "find_sources",
+    "in_background",
+    "load_image",
+    "read",
+]
 
 
-def read(source: Any, *, live: bool | None = None) -> Reader:
+def read(source: Any, *, live: bool | None = None, recursive: bool = False) -> Reader:
     """Open a source of frames.
 
     Args:
-        source: an image or video file, a folder of images, a glob pattern, a camera number (also as text), an
-            `http(s)://` or `rtsp://` address, a NumPy array or a PIL image.
+        source: an image or video file, a folder or glob pattern of images, a camera number (also as text), an
+            `http(s)://` or `rtsp://` address, a NumPy array, a PIL image, or a `Source` of `find_sources`.
         live: skip frames that arrive while the caller is busy, so that the next one is always the newest. By default
             True for cameras and rtsp, False for everything else.
+        recursive: also read the folders inside of a folder.
 
     Returns:
         A Reader. Iterate over it for `Frame`s: RGB uint8 images, upright, with times in seconds. Each iteration starts
@@ -38,41 +47,31 @@ def read(source: Any, *, live: bool | None = None) -> Reader:
 
     Raises:
         InputError: an array or PIL image has an unsupported type or shape.
-        SourceError: the source does not exist or cannot be read. A video that ends early raises it from the
-            iteration, after its last good frame.
+        SourceError: the source does not exist or cannot be read, or it is more than one: several clips, or photos and
+            clips. A video that ends early raises it from the iteration, after its last good frame.
     """
     if isinstance(source, np.ndarray) or hasattr(source, "getbands"):
         return read_image(source)
-    if isinstance(source, int) or (isinstance(source, str) and source.isdigit() and not os.path.exists(source)):
-        reader = read_camera(int(source))
-    elif not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
-        raise SourceError(f"a source is a file, folder, glob, camera number, address or image, got {source!r}")
-    elif "://" in os.fspath(source):
-        reader = read_clip(os.fspath(source))
-    else:
-        reader = _read_files(os.fspath(source))
+    reader = (source if isinstance(source, Source) else _single(source, recursive)).open()
     if live is None:
         live = reader.kind == "live"
     return newest_only(reader) if live else reader
 
 
-def _read_files(text: str) -> Reader:
-    """A file, a folder of images, or a glob pattern."""
-    path = Path(text)
-    if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-        if not found:
-            raise SourceError(f"folder {path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        return read_photos(text, found)
-    if not path.exists():
-        matches = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())
-        if not matches:
-            what = "no file matches" if glob.has_magic(text) else "there is no file or folder"
-            raise SourceError(f"{what} {text}")
-        return read_photos(text, matches)
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        return read_clip(text)
-    return read_animation(path) or read_photos(text, [path])
+def _single(given: Any, recursive: bool) -> Source:
+    """The source that `given` stands for, which must be one."""
+    found = find_sources(given, recursive=recursive)
+    for source in found:
+        if source.problem is not None:
+            raise source.problem
+    if len(found) > 1:
+        photos = sum(len(source.files) for source in found if source.kind == "photos")
+        what = f"{len(found) - bool(photos)} clips" + (f" and {photos} photos" if photos else "")
+        raise SourceError(
+            f"{given} holds {what}, which are separate sources: for source in knuckle.find_sources({str(given)!r}): "
+            "reader = knuckle.read(source)"
+        )
+    return found[0]
 
 
 def newest_only(reader: Reader) -> Reader:
@@ -81,4 +80,4 @@ def newest_only(reader: Reader) -> Reader:
     def frames(_: Reader) -> Any:
         return in_background(iter(reader), keep="newest")
 
-    return Reader(reader.name, "live", frames, rate=reader.rate, release=reader.close, problems=reader.problems)
+    return replace(reader, kind="live", open_frames=frames, frame_count=None, duration_s=None, release=reader.close)

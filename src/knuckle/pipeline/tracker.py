@@ -6,7 +6,7 @@ import math
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from knuckle.errors import InputError
 from knuckle.graph import Graph, Node, Observer
 from knuckle.images import Image, Order, as_rgb
 from knuckle.media.inputs import shown_in
+from knuckle.media.reader import Still
 from knuckle.models import catalogue
 from knuckle.pipeline.clock import FRAME_S, Clock, tick, tracker_time
 from knuckle.pipeline.hand import Candidate, roi_from_landmarks
@@ -98,7 +99,8 @@ class HandTracker:
             image: RGB uint8 (height, width, 3); gray, RGBA, 16-bit and PIL images are converted.
             time_s: time of the frame in seconds, by a clock that runs forwards. Equal times, bursts and single steps
                 back are put right (`knuckle.pipeline.clock`). None: one usual step after the previous frame; the usual
-                step is 1/30 s until the times show another.
+                step is 1/30 s until the times show another. `STILL`, the time of photos from `knuckle.read`: this image
+                alone, like `detect`.
 
         Raises:
             InputError: the image cannot be used, or the time is not a finite number. The tracker stays usable.
@@ -136,6 +138,9 @@ class HandTracker:
     def _next_hands(self, image: Image, time_s: float | None) -> list[Hand]:
         if self._closed:
             raise InputError("this tracker is closed; make a new HandTracker, which shares the loaded networks")
+        if isinstance(time_s, Still):
+            photo_hands: list[Hand] = self._detection.run([image], self.observe)
+            return photo_hands
         clock: Clock = self.graph.state["clock"]
         if time_s is None:
             time_s = 0.0 if math.isinf(clock.stamp_s) else clock.stamp_s + clock.usual_s
@@ -146,6 +151,10 @@ class HandTracker:
         if trouble and not clock.trouble:
             warnings.warn(f"{trouble}; tracking goes on as if its steps were even. {CLOCK_ADVICE}", stacklevel=3)
         return hands
+
+    @cached_property
+    def _detection(self) -> Graph:
+        return hand_detection(self.networks, self.options)
 
     def close(self) -> None:
         """Forget all hands and end a `track` that is not finished. The tracker cannot be used afterwards."""
