@@ -35,9 +35,8 @@ bench-accuracy: $(VENV)/dev
 web: web/node_modules/.package-lock.json
 	cd web && npm run --silent build
 
-# `npm ci` refuses a lock file that lacks other platforms' optional packages; this installs what the lock says and leaves it be.
 web/node_modules/.package-lock.json: web/package-lock.json
-	cd web && npm install --no-save --no-audit --no-fund --silent
+	cd web && npm ci --no-audit --no-fund --silent
 	touch $@
 
 # Writes the generated parts of the documents: tables, command line help, pictures.
@@ -57,7 +56,7 @@ $(VENV)/bin/python:
 	$(INSTALL) --upgrade "pip>=25.1"
 
 $(VENV)/user: $(VENV)/bin/python pyproject.toml
-	$(INSTALL) --editable .
+	$(INSTALL) --editable '.[parquet]'
 	touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml

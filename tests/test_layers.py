@@ -14,6 +14,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "knuckle"
 # What stands in one row may import what stands in earlier rows (docs/architecture.md draws this).
 ROWS = (
     {"errors", "moved"},
+    {"extras"},
     {"images"},
     {"results"},
     {"geometry", "graph"},
@@ -53,6 +54,8 @@ HEAVY = (
     "scipy",
     "jinja2",
     "urllib.request",
+    "cv2",
+    "tkinter",
 )
 
 

@@ -11,11 +11,11 @@ import math
 from functools import lru_cache
 from typing import Any, cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
+from knuckle.extras import cv2
 from knuckle.images import Image
 from knuckle.results import FloatArray, Roi
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any, Literal, TypeAlias, cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
+from knuckle.extras import cv2
 
 Image = npt.NDArray[np.uint8]
 Order: TypeAlias = Literal["rgb", "bgr"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +12,18 @@ import numpy as np
 
 from knuckle.errors import SourceError
 from knuckle.evaluate.results import ImagePrediction, Predictions
+from knuckle.extras import required
 from knuckle.media import columns
 from knuckle.results import Hand, Palm, Roi
+
+
+def arrow() -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet.
+
+    Raises:
+        MissingExtraError: PyArrow is not installed.
+    """
+    return required("pyarrow", "evaluate", "files of predictions"), importlib.import_module("pyarrow.parquet")
 
 
 def prediction_schema() -> Any:
@@ -22,8 +33,7 @@ def prediction_schema() -> Any:
     `palms`, 19 numbers per palm: score, box and seven key points. In each row: `raw_px`, 63 numbers, the landmarks
     before smoothing; `roi`, x, y, size and angle of the region that the landmarks were read from.
     """
-    import pyarrow as pa
-
+    pa, _ = arrow()
     numbers = pa.list_(pa.float32())
     more = {"ms": pa.float32(), "searched": pa.bool_(), "palms": pa.list_(numbers), "raw_px": numbers, "roi": numbers}
     return pa.schema([*columns.hand_schema(), *(pa.field(name, kind) for name, kind in more.items())])
@@ -56,9 +66,7 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         SourceError: there is no such file, or `predict` did not write it.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = arrow()
     try:
         table = pq.read_table(path, partitioning=None)
     except (OSError, pa.ArrowInvalid) as error:
@@ -113,17 +121,14 @@ def _points(row: dict[str, Any], unit: str, space: str = "") -> Any:
 
 def write_predictions(path: Path, images: Iterable[ImagePrediction]) -> None:
     """Write the predictions for some images. The file is complete or absent, even after a crash."""
-    import pyarrow as pa
-
+    pa, _ = arrow()
     rows = [row for image in images for row in _rows(image)]
     _write_whole(path, pa.Table.from_pylist(rows, prediction_schema()))
 
 
 def merge_parts(path: Path, parts: Iterable[Path], metadata: dict[str, str]) -> None:
     """Join several predictions files; `metadata` has the tracker's "model" and the "key" of what it depends on."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = arrow()
     schema = prediction_schema()
     tables = [pq.read_table(part, schema=schema, partitioning=None) for part in parts]
     _write_whole(path, pa.concat_tables([schema.empty_table(), *tables]).replace_schema_metadata(metadata))
@@ -131,24 +136,21 @@ def merge_parts(path: Path, parts: Iterable[Path], metadata: dict[str, str]) -> 
 
 def count_in(path: Path) -> int:
     """The number of images in a file."""
-    import pyarrow.parquet as pq
-
+    _, pq = arrow()
     table = pq.read_table(path, columns=["source", "frame"], partitioning=None)
     return len(set(zip(table["source"].to_pylist(), table["frame"].to_pylist(), strict=True)))
 
 
 def file_key(path: Path) -> str | None:
     """The key of what a file's predictions depend on; None if there is no file."""
-    import pyarrow.parquet as pq
-
+    _, pq = arrow()
     if not path.exists():
         return None
     return str((pq.read_schema(path).metadata or {}).get(b"key", b"").decode())
 
 
 def _write_whole(path: Path, table: Any) -> None:
-    import pyarrow.parquet as pq
-
+    _, pq = arrow()
     unfinished = path.with_suffix(".unfinished")
     pq.write_table(table, unfinished)
     os.replace(unfinished, path)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from knuckle.datasets.labels import Dataset, Shot
 from knuckle.errors import Error
 from knuckle.evaluate.results import Case, ImagePrediction, Predictions
+from knuckle.extras import cv2
 from knuckle.images import Image
 from knuckle.media.draw import draw_hands
 from knuckle.results import HAND_CONNECTIONS, FloatArray, Hand

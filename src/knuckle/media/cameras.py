@@ -19,7 +19,7 @@ def read_camera(number: int) -> Reader:
     Raises:
         SourceError: the camera cannot be opened. The iteration raises it when the camera stops.
     """
-    import cv2
+    from knuckle.extras import cv2
 
     waiting = [_open(number)]  # opened here to fail early and to ask for the rate; the first iteration takes it
     rate = waiting[0].get(cv2.CAP_PROP_FPS) or DEFAULT_RATE
@@ -46,7 +46,7 @@ def read_camera(number: int) -> Reader:
 
 
 def _open(number: int) -> Any:
-    import cv2
+    from knuckle.extras import cv2
 
     capture = cv2.VideoCapture(number)
     if not capture.isOpened():

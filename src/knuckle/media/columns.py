@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from knuckle.extras import required
 from knuckle.results import PALM_KEYPOINTS, Frame, Hand, HandLandmark, Palm
 
 HANDS_FORMAT, PALMS_FORMAT = "knuckle-hands-1", "knuckle-palms-1"
@@ -47,8 +48,7 @@ def palm_schema() -> Any:
 
 
 def _schema(name: str, columns: dict[str, str]) -> Any:
-    import pyarrow as pa
-
+    pa = required("pyarrow", "parquet", "Parquet files", ".csv and .jsonl files need nothing")
     fields = [pa.field(column, pa.type_for_alias(kind)) for column, kind in columns.items()]
     return pa.schema(fields, metadata={"format": name, "documentation": "docs/formats.md"})
 

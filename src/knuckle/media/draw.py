@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.extras import cv2
 from knuckle.geometry import corners
 from knuckle.graph import Graph, Node
 from knuckle.images import Image, as_rgb

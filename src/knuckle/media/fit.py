@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
+from knuckle.extras import cv2
 from knuckle.images import Image
 
 

@@ -14,25 +14,26 @@ from knuckle.errors import InputError
 from knuckle.media.threads import InBackground
 from knuckle.media.write_common import OutputOptions, Sink
 from knuckle.media.write_images import ImageSink
-from knuckle.media.write_tables import JsonlSink, JsonlStream, TableSink
+from knuckle.media.write_tables import CsvSink, JsonlSink, JsonlStream, ParquetSink
 from knuckle.media.write_video import Origin, VideoSink
 
 __all__ = [
     "DATA_SINKS",
+    "CsvSink",
     "ImageSink",
     "InBackground",
     "JsonlSink",
     "JsonlStream",
     "Origin",
     "OutputOptions",
+    "ParquetSink",
     "Sink",
-    "TableSink",
     "VideoSink",
     "data_sink",
 ]
 
 # Suffix -> sink; called with the path and whether the results are palms instead of hands.
-DATA_SINKS: Mapping[str, Callable[[Path, bool], Sink]] = {".parquet": TableSink, ".csv": TableSink, ".jsonl": JsonlSink}
+DATA_SINKS: Mapping[str, Callable[[Path, bool], Sink]] = {".parquet": ParquetSink, ".csv": CsvSink, ".jsonl": JsonlSink}
 
 
 def data_sink(path: str | os.PathLike[str], palms: bool = False) -> Sink:
@@ -42,6 +43,7 @@ def data_sink(path: str | os.PathLike[str], palms: bool = False) -> Sink:
 
     Raises:
         InputError: an unknown suffix.
+        MissingExtraError: a Parquet file needs `knuckle[parquet]`.
         SinkError: the file cannot be written.
     """
     target = Path(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -10,8 +11,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from knuckle.errors import Error, SinkError
-from knuckle.media.columns import frame_columns, hand_row, hand_schema, palm_row, palm_schema
+from knuckle.media.columns import (
+    HAND_COLUMNS,
+    PALM_COLUMNS,
+    frame_columns,
+    hand_row,
+    hand_schema,
+    palm_row,
+    palm_schema,
+)
 from knuckle.media.write_common import FileSink, Results, Sink, keep_whole_lines
 from knuckle.results import Frame
 
@@ -73,29 +84,54 @@ def json_line(frame: Frame, results: Results, palms: bool) -> str:
     return json.dumps(row) + "\n"
 
 
-class TableSink(FileSink):
-    """Parquet or CSV, by the suffix: one row per hand (or palm) per frame, in the columns of `columns`.
-
-    Rows are written in blocks, so that memory does not grow with the length of the video.
-    """
+class CsvSink(FileSink):
+    """CSV: one row per hand (or palm) per frame, in the columns of `columns`. Fields without a value are empty."""
 
     def __init__(self, path: Path, palms: bool = False) -> None:
         super().__init__(path)
-        self.rows: list[dict[str, Any]] = []
-        self.schema = palm_schema() if palms else hand_schema()
+        self.columns = PALM_COLUMNS if palms else HAND_COLUMNS
         self.row: Callable[[int, Any], dict[str, Any]] = palm_row if palms else hand_row
-        self.is_csv = path.suffix.lower() == ".csv"
         with self._opening():
-            self.writer: Any = self._open(str(self.file.part))
+            self.lines = self.file.part.open("w", encoding="utf-8", newline="")
+            self.writer = csv.writer(self.lines, lineterminator="\n")
+            self.writer.writerow(self.columns)
 
-    def _open(self, part: str) -> Any:
-        if self.is_csv:
-            from pyarrow import csv
+    def write_frame(self, frame: Frame, results: Results) -> None:
+        shared = frame_columns(frame)
+        for index, result in enumerate(results):
+            row = shared | self.row(index, result)
+            self.writer.writerow([as_text(row[column], kind) for column, kind in self.columns.items()])
 
-            return csv.CSVWriter(part, self.schema)
-        from pyarrow import parquet
+    def finish(self) -> None:
+        self.lines.close()
 
-        return parquet.ParquetWriter(part, self.schema, compression="zstd")
+    def rescue(self) -> bool:
+        return keep_whole_lines(self.file.part)
+
+
+def as_text(value: Any, kind: str) -> Any:
+    """A field of a CSV file. Numbers in single precision get the digits that they need: 0.1, not 0.10000000149."""
+    return np.float32(value) if kind == "float" and value is not None else value
+
+
+class ParquetSink(FileSink):
+    """Parquet: the same rows as in CSV.
+
+    Rows are written in blocks, so that memory does not grow with the length of the video.
+
+    Raises:
+        MissingExtraError: PyArrow is not installed.
+    """
+
+    def __init__(self, path: Path, palms: bool = False) -> None:
+        self.schema = palm_schema() if palms else hand_schema()  # fails here without PyArrow, before there is a file
+        super().__init__(path)
+        self.rows: list[dict[str, Any]] = []
+        self.row: Callable[[int, Any], dict[str, Any]] = palm_row if palms else hand_row
+        with self._opening():
+            from pyarrow import parquet
+
+            self.writer: Any = parquet.ParquetWriter(str(self.file.part), self.schema, compression="zstd")
 
     def write_frame(self, frame: Frame, results: Results) -> None:
         shared = frame_columns(frame)
@@ -115,6 +151,3 @@ class TableSink(FileSink):
                 self._write_block()
         finally:
             self.writer.close()
-
-    def rescue(self) -> bool:
-        return self.is_csv and keep_whole_lines(self.file.part)

@@ -9,8 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
-
+from knuckle.extras import cv2
 from knuckle.images import Image
 from knuckle.media.containers import Container, container_of
 from knuckle.media.fit import fit_into, target_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.extras import required
 from knuckle.geometry import iou
 from knuckle.results import FloatArray
 
@@ -52,8 +53,7 @@ def match(similarity: npt.ArrayLike, min_similarity: float) -> IntArray:
     Args:
         similarity: (n, m), such as IoU; NaN and −inf never match.
     """
-    from scipy.optimize import linear_sum_assignment
-
+    optimize = required("scipy.optimize", "evaluate", "the metrics of matches")
     alike = np.atleast_2d(np.asarray(similarity, np.float64))
     allowed = np.isfinite(alike) & (alike >= min_similarity)
     if not allowed.any():
@@ -62,7 +62,7 @@ def match(similarity: npt.ArrayLike, min_similarity: float) -> IntArray:
     # 1, so one pair more always outweighs them.
     above = np.where(allowed, alike, min_similarity) - min_similarity
     gain = np.where(allowed, 1 + above / (1 + above.sum()), 0)
-    rows, columns = linear_sum_assignment(gain, maximize=True)
+    rows, columns = optimize.linear_sum_assignment(gain, maximize=True)
     kept = allowed[rows, columns]
     return np.stack([rows[kept], columns[kept]], axis=1)
 

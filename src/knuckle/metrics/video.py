@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
+from knuckle.extras import required
 from knuckle.metrics.detection import iou_matrix, match
 from knuckle.results import FloatArray
 
@@ -154,8 +155,7 @@ def identity(frames: Iterable[TrackedFrame], min_similarity: float = 0.5) -> Ide
     Raises:
         InputError: an id occurs twice in one frame.
     """
-    from scipy.optimize import linear_sum_assignment
-
+    optimize = required("scipy.optimize", "evaluate", "the metrics of tracks")
     together: Counter[tuple[int, int]] = Counter()
     true_count: Counter[int] = Counter()
     seen_count: Counter[int] = Counter()
@@ -164,7 +164,7 @@ def identity(frames: Iterable[TrackedFrame], min_similarity: float = 0.5) -> Ide
         seen_count.update(seen_ids)
         together.update((true_ids[i], seen_ids[j]) for i, j in np.argwhere(similarity >= min_similarity))
     gain = np.array([[together[t, s] for s in seen_count] for t in true_count], np.float64)
-    hits = int(gain[linear_sum_assignment(gain, maximize=True)].sum()) if gain.size else 0
+    hits = int(gain[optimize.linear_sum_assignment(gain, maximize=True)].sum()) if gain.size else 0
     truths, predictions = sum(true_count.values()), sum(seen_count.values())
     return Identity(
         _share(2 * hits, truths + predictions),

@@ -6,9 +6,9 @@ import base64
 from html import escape
 from typing import cast
 
-import cv2
 import numpy as np
 
+from knuckle.extras import cv2
 from knuckle.images import Image
 from knuckle.results.regions import FloatArray
 from knuckle.results.skeleton import BONES

@@ -10,9 +10,9 @@ import functools
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from knuckle.extras import cv2
 from knuckle.geometry import image_from_crop, invert, turn
 from knuckle.images import Image
 from knuckle.results import FloatArray, Roi

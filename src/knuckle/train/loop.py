@@ -283,7 +283,7 @@ class _Samples(torch.utils.data.Dataset[Sample]):
 
 def _prepare_worker(_: int) -> None:
     """One thread per process; Ctrl-C is handled by the main process."""
-    import cv2
+    from knuckle.extras import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError, MissingExtraError
+from knuckle.extras import cv2
 
 Color = tuple[int, int, int]
 Pixel = tuple[int, int]

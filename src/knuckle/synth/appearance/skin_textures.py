@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.extras import cv2
 from knuckle.synth.render.primitives import Bytes, Floats, SkinTextures
 
 Points = tuple[tuple[float, float], ...]

@@ -10,10 +10,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.extras import cv2
 from knuckle.synth.render.primitives import Camera, Picture
 
 WIDEST_RAD = math.radians(72)  # rays further off the axis are not drawn: a pinhole cannot show 90 degrees

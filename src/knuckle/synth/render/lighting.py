@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.extras import cv2
 from knuckle.synth.render.primitives import Floats, Light, Surroundings
 
 HEIGHT = 32  # rows of a panorama

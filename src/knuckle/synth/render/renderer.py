@@ -20,10 +20,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from knuckle.errors import InputError
+from knuckle.extras import cv2
 from knuckle.synth.render import lighting, materials
 from knuckle.synth.render.buffers import Loaded, Targets, read_box, scissor_of, static_records
 from knuckle.synth.render.opengl import open_context, shader_source

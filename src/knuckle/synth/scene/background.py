@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from knuckle.errors import InputError, SourceError
+from knuckle.extras import cv2
 from knuckle.synth.render import materials
 from knuckle.synth.render.primitives import Camera, Floats, Surroundings
 from knuckle.synth.scene.background_outdoors import outdoors

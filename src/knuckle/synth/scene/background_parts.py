@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.extras import cv2
 from knuckle.synth.appearance.random_materials import any_colour
 from knuckle.synth.render import lighting
 from knuckle.synth.render.primitives import Camera, Floats, Surroundings

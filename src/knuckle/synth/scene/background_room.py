@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.extras import cv2
 from knuckle.synth.render.primitives import Camera, Floats, Surroundings
 from knuckle.synth.scene.background_parts import calm_colour, irradiance_of, noise_fields, rays_of
 

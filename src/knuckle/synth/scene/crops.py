@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 
 from knuckle.datasets.labels import palm_of
+from knuckle.extras import cv2
 from knuckle.geometry import apply, image_from_crop, invert, turn
 from knuckle.pipeline.hand import roi_from_landmarks
 from knuckle.pipeline.palm import roi_from_palm

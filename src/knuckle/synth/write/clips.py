@@ -16,11 +16,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from knuckle.datasets.hand_json import hand_to_json
 from knuckle.errors import InputError, SinkError
+from knuckle.extras import cv2
 from knuckle.images import Image
 from knuckle.synth.camera import effects, labels
 from knuckle.synth.render.primitives import Camera, Floats

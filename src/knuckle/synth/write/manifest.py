@@ -13,10 +13,11 @@ from typing import Any
 
 import knuckle
 from knuckle.errors import InputError, SinkError
+from knuckle.extras import cv2
 from knuckle.synth.write.recipe import DEPTH_UNIT_M, Recipe
 
 FORMAT = "knuckle-synth-1"
-PACKAGES = ("numpy", "opencv-contrib-python", "moderngl", "anny")  # the manifest lists their versions
+PACKAGES = ("numpy", "moderngl", "anny")  # the manifest lists their versions
 
 
 def manifest_of(folder: Path, recipe: Recipe) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def manifest_of(folder: Path, recipe: Recipe) -> dict[str, Any]:
     Raises:
         InputError: the folder holds another recipe's shards, or tar files without a manifest.
     """
-    versions = {"knuckle": knuckle.__version__, "python": platform.python_version()}
+    versions = {"knuckle": knuckle.__version__, "python": platform.python_version(), "opencv": cv2.__version__}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.errors import InputError, SinkError
+from knuckle.extras import cv2
 from knuckle.images import Image
 from knuckle.media.draw import DETECTION_COLOUR, OUTLINE
 from knuckle.results import FINGER_COLOURS, FINGERS, PALM_COLOUR, PALM_CONNECTIONS, FloatArray

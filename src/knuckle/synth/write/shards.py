@@ -20,12 +20,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 import knuckle
 from knuckle.datasets.hand_json import hand_to_json
 from knuckle.errors import EngineError, InputError, SinkError
+from knuckle.extras import cv2
 from knuckle.synth.scene.random_hands import SceneMix
 from knuckle.synth.scene.studio import Sample, Studio
 from knuckle.synth.write.manifest import manifest_of, write_manifest

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand
+from knuckle.extras import cv2
 from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import FloatArray

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand
+from knuckle.extras import cv2
 from knuckle.images import Image
 from knuckle.results import HAND_CONNECTIONS, FloatArray
 from knuckle.train.augment import backlit

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
+from knuckle.extras import cv2
 from knuckle.images import Image
 from knuckle.results import FloatArray
 from knuckle.train.compose.cutout import LONGEST_PX, Random, grab_cut, largest_part, warp_cutout

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from knuckle.datasets import file_of
 from knuckle.datasets.image_source import names_in, read_member, source_in
 from knuckle.datasets.labels import LabelledHand, Shot
 from knuckle.errors import InputError
+from knuckle.extras import cv2
 from knuckle.geometry import apply, iou, whole_image
 from knuckle.images import Image
 from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 
 from knuckle.datasets.labels import LabelledHand, Shot, Visibility, palm_of
+from knuckle.extras import cv2
 from knuckle.geometry import apply
 from knuckle.images import Image
 from knuckle.results import PALM_LANDMARKS, FloatArray
