@@ -51,7 +51,6 @@ SHARED = (
     (clock, "MAX_REPEATS", "A time stamp that is repeated this often in a row is reported."),
     (tracker, "EAGER_S", "Every frame is searched for this long after a hand came or went."),
     (tracker, "TRIED_PALMS_PER_SLOT", "With faint palms: palms tried per hand below `maxHands`."),
-    (tracker, "FAINT_PRESENCE", "A hand found from a faint palm needs a presence above this."),
     (bundle, "TASK_MEMBERS", "The networks inside a `.task` file."),
     (results, "PALM_KEYPOINTS", "The palm detector's seven key points in order."),
     (results, "PALM_CONNECTIONS", "Lines of the palm as pairs of landmarks."),
@@ -102,9 +101,9 @@ def default_options() -> dict[str, Any]:
 
 
 def default_bundle() -> dict[str, Any]:
-    """The description of the default bundle, which also holds for `.task` files."""
-    default = catalogue.BUNDLES[catalogue.DEFAULT]
-    unused = ("name", "palm", "hand", "licence", "source", "handedness", "folder")
+    """The description of MediaPipe's networks, which also holds for `.task` files."""
+    default = catalogue.BUNDLES["mediapipe"]
+    unused = ("name", "palm", "hand", "palm_int8", "hand_int8", "licence", "source", "handedness", "folder")
     names = [field.name for field in fields(bundle.Bundle) if field.name not in unused]
     return {camel(name): getattr(default, name) for name in names}
 

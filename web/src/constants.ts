@@ -81,9 +81,6 @@ export const EAGER_S = 0.2;
 /** With faint palms: palms tried per hand below `maxHands`. */
 export const TRIED_PALMS_PER_SLOT = 2;
 
-/** A hand found from a faint palm needs a presence above this. */
-export const FAINT_PRESENCE = 0.9;
-
 /** The networks inside a `.task` file. */
 export const TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"} as const;
 
@@ -109,4 +106,4 @@ export const FINGERS = {"thumb": [1, 2, 3, 4], "index": [5, 6, 7, 8], "middle": 
 export const DEFAULT_OPTIONS = {"maxHands": 2, "minPalmScore": null, "minPresence": null, "mirrored": false, "searchEvery": null, "smooth": true, "predictMotion": true, "voteHandedness": true, "removeDuplicates": true, "rememberS": 1.0, "uprightRad": 1.5707963267948966, "secondLook": null, "faintPalms": null} as const;
 
 /** Description of the networks in a `.task` file, and of bundles that leave something out. */
-export const DEFAULT_BUNDLE = {"palmSide": 192, "handSide": 224, "palmStrides": [[8, 2], [16, 6]], "palmOutputs": {"boxes": "Identity", "scores": "Identity_1"}, "handOutputs": {"landmarks": "Identity", "presence": "Identity_1", "handedness": "Identity_2", "world": "Identity_3"}, "minPalmScore": 0.5, "minPresence": 0.5, "secondLook": false, "faintPalms": 1.0} as const;
+export const DEFAULT_BUNDLE = {"palmSide": 192, "handSide": 224, "palmStrides": [[8, 2], [16, 6]], "palmOutputs": {"boxes": "Identity", "scores": "Identity_1"}, "handOutputs": {"landmarks": "Identity", "presence": "Identity_1", "handedness": "Identity_2", "world": "Identity_3"}, "minPalmScore": 0.5, "minPresence": 0.5, "minNewPresence": 0.5, "minFaintPresence": 0.9, "secondLook": false, "faintPalms": 1.0} as const;

@@ -26,8 +26,8 @@ export class HandLandmarker {
     private readonly options: Pick<CompleteOptions, "minPresence" | "mirrored">,
   ) {}
 
-  /** The subgraph: image, candidates -> hands, in the order of the candidates; those without a hand left out. */
-  graph(): Graph {
+  /** The subgraph: image, candidates -> hands with a presence above `minPresence`, in the order of the candidates. */
+  graph(minPresence = this.options.minPresence): Graph {
     return new Graph({
       name: "hand_landmarks",
       inputs: ["image", "candidates"],
@@ -44,7 +44,7 @@ export class HandLandmarker {
           output: "read_hands",
         },
         {
-          run: (hands: readonly Hand[]) => hands.filter((hand) => this.accepts(hand)),
+          run: (hands: readonly Hand[]) => hands.filter((hand) => hand.presence > minPresence),
           inputs: ["read_hands"],
           output: "hands",
         },

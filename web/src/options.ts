@@ -8,7 +8,10 @@ export interface TrackerOptions {
   maxHands: number;
   /** Palms with a lower score are discarded, 0..1; see also `faintPalms`. null: the bundle's own threshold. */
   minPalmScore: number | null;
-  /** A crop whose presence is not above this holds no hand, 0..1. null: the bundle's own threshold. */
+  /**
+   * A crop whose presence is not above this holds no hand, 0..1. null: the bundle's own thresholds, which ask more of
+   * newly found hands than of tracked ones.
+   */
   minPresence: number | null;
   /** The image is a mirror image, as selfie cameras show it; swaps left and right. */
   mirrored: boolean;
@@ -42,14 +45,19 @@ export interface TrackerOptions {
 type BundleOptions = Pick<Bundle, "minPalmScore" | "minPresence" | "secondLook" | "faintPalms">;
 
 /** Options in which the bundle has filled in what the user left open. */
-export type CompleteOptions = Readonly<Omit<TrackerOptions, keyof BundleOptions> & BundleOptions>;
+export type CompleteOptions = Readonly<
+  Omit<TrackerOptions, keyof BundleOptions> & BundleOptions & Pick<Bundle, "minNewPresence" | "minFaintPresence">
+>;
 
-/** The options, with the bundle's values where they are null. */
+/** The options, with the bundle's values where they are null. A `minPresence` of the user holds for new hands too. */
 export function completed(options: Readonly<TrackerOptions>, bundle: Bundle): CompleteOptions {
+  const minNewPresence = options.minPresence ?? Math.max(bundle.minPresence, bundle.minNewPresence);
   return {
     ...options,
     minPalmScore: options.minPalmScore ?? bundle.minPalmScore,
     minPresence: options.minPresence ?? bundle.minPresence,
+    minNewPresence,
+    minFaintPresence: Math.max(minNewPresence, bundle.minFaintPresence),
     secondLook: options.secondLook ?? bundle.secondLook,
     faintPalms: options.faintPalms ?? bundle.faintPalms,
   };

@@ -1,6 +1,6 @@
 /** The pipeline written out: the graph that tracks hands through a video, and the one for single images. */
 import { NEW_CLOCK, tick, trackerTime } from "./clock.js";
-import { EAGER_S, FAINT_PRESENCE, FRAME_S, SEARCHES_PER_S, TRIED_PALMS_PER_SLOT } from "./constants.js";
+import { EAGER_S, FRAME_S, SEARCHES_PER_S, TRIED_PALMS_PER_SLOT } from "./constants.js";
 import { Graph } from "./graph.js";
 import { type Candidate, type HandLandmarker, roiFromLandmarks } from "./hand.js";
 import type { CompleteOptions } from "./options.js";
@@ -28,6 +28,7 @@ type Palms = readonly Palm[];
  */
 export function handTracking(detector: PalmDetector, landmarker: HandLandmarker, options: CompleteOptions): Graph {
   const handLandmarks = landmarker.graph();
+  const newLandmarks = landmarker.graph(options.minNewPresence);
   return new Graph({
     name: "hand_tracking",
     inputs: ["image", "time_s"],
@@ -67,7 +68,7 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
         output: "candidates",
         when: "palms",
       },
-      { run: handLandmarks, inputs: ["image", "candidates"], output: "found_hands", when: "candidates" },
+      { run: newLandmarks, inputs: ["image", "candidates"], output: "found_hands", when: "candidates" },
       {
         run: verify(landmarker, options),
         inputs: ["image", "found_hands"],
@@ -109,7 +110,12 @@ export function handDetection(detector: PalmDetector, landmarker: HandLandmarker
         output: "candidates",
         when: "palms",
       },
-      { run: landmarker.graph(), inputs: ["image", "candidates"], output: "found_hands", when: "candidates" },
+      {
+        run: landmarker.graph(options.minNewPresence),
+        inputs: ["image", "candidates"],
+        output: "found_hands",
+        when: "candidates",
+      },
       {
         run: verify(landmarker, options),
         inputs: ["image", "found_hands"],
@@ -131,7 +137,8 @@ function palmsToTry(detector: PalmDetector, options: CompleteOptions): Graph {
  * The subgraph that decides which newly found hands to keep: image, found_hands -> hands.
  *
  * With `secondLook` each hand is read again, in the region of its own landmarks, which fits better than the region of its
- * palm. A hand whose palm scored less than `minPalmScore` needs a presence above `FAINT_PRESENCE`.
+ * palm. A hand needs a presence above `minNewPresence` each time, and above `minFaintPresence` in the end if its palm
+ * scored less than `minPalmScore`.
  */
 export function verify(landmarker: HandLandmarker, options: CompleteOptions): Graph {
   return new Graph({
@@ -143,7 +150,12 @@ export function verify(landmarker: HandLandmarker, options: CompleteOptions): Gr
         inputs: ["found_hands"],
         output: "candidates",
       },
-      { run: landmarker.graph(), inputs: ["image", "candidates"], output: "read_again", when: "candidates" },
+      {
+        run: landmarker.graph(options.minNewPresence),
+        inputs: ["image", "candidates"],
+        output: "read_again",
+        when: "candidates",
+      },
       {
         run: (found: Hands, again: Hands) => accept(options.secondLook ? again : found, options),
         inputs: ["found_hands", "read_again"],
@@ -162,7 +174,8 @@ function secondLook(found: Hands): Candidate[] {
 /** The hands, without those that came from a faint palm and have a low presence. */
 function accept(hands: Hands, options: CompleteOptions): Hand[] {
   return hands.filter(
-    (hand) => hand.presence > FAINT_PRESENCE || hand.palmScore === null || hand.palmScore >= options.minPalmScore,
+    ({ presence, palmScore }) =>
+      presence > options.minFaintPresence || palmScore === null || palmScore >= options.minPalmScore,
   );
 }
 

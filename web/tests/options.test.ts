@@ -13,15 +13,25 @@ describe("options", () => {
   });
 
   it("take the thresholds of the bundle unless the user sets them", () => {
-    const bundle = { ...DEFAULT_BUNDLE, minPalmScore: 0.3, minPresence: 0.7, secondLook: true, faintPalms: 0.6 };
-    expect(completed(withChanges(), bundle)).toMatchObject({
+    const bundle = {
+      ...DEFAULT_BUNDLE,
       minPalmScore: 0.3,
       minPresence: 0.7,
       secondLook: true,
       faintPalms: 0.6,
+      minNewPresence: 0.8,
+    };
+    expect(completed(withChanges(), bundle)).toMatchObject({
+      minPalmScore: 0.3,
+      minPresence: 0.7,
+      minNewPresence: 0.8,
+      minFaintPresence: 0.9,
+      secondLook: true,
+      faintPalms: 0.6,
     });
     const chosen = { minPalmScore: 0.9, minPresence: 0, secondLook: false, faintPalms: 1 };
-    expect(completed(withChanges(undefined, chosen), bundle)).toMatchObject(chosen);
+    const whole = completed(withChanges(undefined, chosen), bundle);
+    expect(whole).toMatchObject({ ...chosen, minNewPresence: 0, minFaintPresence: 0.9 });
   });
 
   it.each([

@@ -1,6 +1,6 @@
 """What a model bundle is: a palm network, a landmark network, and `bundle.json`, which says how to use them.
 
-A bundle on disk is a folder with these three files. Both networks are verified by sha256 whenever a bundle is opened.
+A bundle on disk is a folder with these files. The networks are verified by sha256 whenever a bundle is opened.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from knuckle.errors import BundleError
 DESCRIPTION = "bundle.json"
 # A `.task` file is a zip with these two networks, by role.
 TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"}
-THRESHOLDS = ("min_palm_score", "min_presence", "faint_palms")
+THRESHOLDS = ("min_palm_score", "min_presence", "min_new_presence", "min_faint_presence", "faint_palms")
+PRECISIONS = ("float", "int8")  # of the networks that a bundle may hold
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Bundle:
     Attributes:
         name: name of the bundle.
         palm, hand: the two networks.
+        palm_int8, hand_int8: the same networks with 8-bit arithmetic, or None. `knuckle.load` runs them where they are
+            faster.
         licence: SPDX name of the licence of the weights.
         source: where the weights come from.
         palm_side, hand_side: side of the square input of each network, pixels.
@@ -47,6 +50,9 @@ class Bundle:
         palm_outputs, hand_outputs: names of the outputs by role; see `PalmModel` and `HandModel`.
         min_palm_score, min_presence, second_look, faint_palms: values for the options of these names, used where the
             caller sets none; see `TrackerOptions`.
+        min_new_presence: presence that a newly found hand needs, where the caller sets no `min_presence`. It is higher
+            than `min_presence`, because a tracked hand is more probable than a new one.
+        min_faint_presence: presence that a newly found hand needs if its palm scored less than `min_palm_score`.
         handedness: meaning of the handedness output.
         folder: where the networks are; not part of `bundle.json`.
     """
@@ -70,9 +76,13 @@ class Bundle:
     )
     min_palm_score: float = 0.5
     min_presence: float = 0.5
+    min_new_presence: float = 0.5
+    min_faint_presence: float = 0.9
     handedness: str = "probability of 'Left' in a mirrored image"
     second_look: bool = False
     faint_palms: float = 1.0
+    palm_int8: NetworkFile | None = None
+    hand_int8: NetworkFile | None = None
     folder: Path = field(default=Path(), compare=False)
 
     @property
@@ -85,6 +95,10 @@ class Bundle:
         """The file of the landmark network."""
         return self.folder / self.hand.file
 
+    def files(self) -> list[NetworkFile]:
+        """All networks of the bundle."""
+        return [file for file in (self.palm, self.hand, self.palm_int8, self.hand_int8) if file is not None]
+
     def to_json(self) -> str:
         """The text of `bundle.json`."""
         fields = asdict(self)
@@ -93,7 +107,7 @@ class Bundle:
 
 
 def open_folder(folder: Path) -> Bundle:
-    """Read `bundle.json` of a folder and verify both networks.
+    """Read `bundle.json` of a folder and verify the networks.
 
     Raises:
         BundleError: a file is missing or unreadable, or a network is not the one that `bundle.json` names.
@@ -106,7 +120,9 @@ def open_description(path: Path) -> Bundle:
     folder = path.parent
     try:
         fields = json.loads(path.read_text())
-        fields["palm"], fields["hand"] = NetworkFile(**fields["palm"]), NetworkFile(**fields["hand"])
+        for role in ("palm", "hand", "palm_int8", "hand_int8"):
+            if role in ("palm", "hand") or fields.get(role) is not None:
+                fields[role] = NetworkFile(**fields[role])
         fields["palm_strides"] = tuple((int(s), int(n)) for s, n in fields["palm_strides"])
         bundle = Bundle(**fields, folder=folder.resolve())
         if not isinstance(bundle.second_look, bool):
@@ -119,7 +135,7 @@ def open_description(path: Path) -> Bundle:
         raise BundleError(f"{folder} is not a bundle: it has no {path.name}") from error
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise BundleError(f"{path} cannot be read: {error}") from error
-    for network in (bundle.palm, bundle.hand):
+    for network in bundle.files():
         if not (folder / network.file).is_file():
             raise BundleError(f"bundle {folder} is incomplete: {network.file} is missing")
         if sha256_of(folder / network.file) != network.sha256:

@@ -46,12 +46,23 @@ class Networks:
         return Networks, held
 
     def completed(self, options: TrackerOptions) -> CompleteOptions:
-        """The options, with the bundle's values where they are None."""
+        """The options, with the bundle's values where they are None.
+
+        A `min_presence` of the caller holds for newly found hands too.
+        """
+        if isinstance(options, CompleteOptions):
+            return options
         values = {option.name: getattr(options, option.name) for option in fields(options)}
+        bundle = self.bundle
+        new = options.min_presence
+        if new is None:
+            new = max(bundle.min_presence, bundle.min_new_presence)
         for name in ("min_palm_score", "min_presence", "second_look", "faint_palms"):
             if values[name] is None:
-                values[name] = getattr(self.bundle, name)
-        return CompleteOptions(**values)
+                values[name] = getattr(bundle, name)
+        return CompleteOptions(
+            **values, min_new_presence=new, min_faint_presence=max(new, bundle.min_faint_presence)
+        )
 
     def palm_detector(self, options: TrackerOptions, min_score: float | None = None) -> PalmDetector:
         """The palm detector; its threshold is `min_score`, or `min_palm_score` of the options."""
@@ -59,10 +70,11 @@ class Networks:
             min_score = self.completed(options).min_palm_score
         return PalmDetector(self.palm, PalmModel(self.bundle.palm_strides, **self.bundle.palm_outputs), min_score)
 
-    def hand_landmarker(self, options: TrackerOptions) -> HandLandmarker:
-        """The landmark network, with `min_presence` and `mirrored` of the options."""
-        model = HandModel(**self.bundle.hand_outputs)
-        return HandLandmarker(self.hand, model, self.completed(options).min_presence, options.mirrored)
+    def hand_landmarker(self, options: TrackerOptions, min_presence: float | None = None) -> HandLandmarker:
+        """The landmark network; its threshold is `min_presence`, or `min_presence` of the options."""
+        if min_presence is None:
+            min_presence = self.completed(options).min_presence
+        return HandLandmarker(self.hand, HandModel(**self.bundle.hand_outputs), min_presence, options.mirrored)
 
 
 Models = str | os.PathLike[str] | Networks

@@ -20,7 +20,7 @@ class TrackerOptions:
         min_palm_score: confidence threshold of the palm detector, 0..1. Palms with a lower score are discarded; see
             also `faint_palms`. None: the bundle's own threshold.
         min_presence: confidence threshold of the landmark network, 0..1. A crop whose presence is not above it holds
-            no hand. None: the bundle's own threshold.
+            no hand. None: the bundle's own thresholds, which ask more of newly found hands than of tracked ones.
         mirrored: the image is a mirror image, as selfie cameras show it; swaps left and right.
         search_every: while some but fewer than `max_hands` hands are tracked, run the palm detector every
             `search_every` frames (MediaPipe: 1). None: about 5 times a second, and on every frame just after a hand
@@ -103,10 +103,17 @@ class OptionKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class CompleteOptions(TrackerOptions):
-    """Options in which the bundle has filled in what the user left open (`Networks.completed`)."""
+    """Options in which the bundle has filled in what the user left open (`Networks.completed`).
+
+    Attributes:
+        min_new_presence: the `min_presence` of newly found hands.
+        min_faint_presence: the same for hands whose palm scored less than `min_palm_score`.
+    """
 
     min_palm_score: float = 0.5
     min_presence: float = 0.5
+    min_new_presence: float = 0.5
+    min_faint_presence: float = 0.9
     second_look: bool = False
     faint_palms: float = 1.0
 

@@ -51,7 +51,6 @@ SEARCHES_PER_S = 5  # while fewer than `max_hands` hands are tracked
 CLOCK_ADVICE = "For photos use knuckle.detect(image), for another video call reset() first"
 EAGER_S = 0.2  # every frame is searched for this long after a hand came or went
 TRIED_PALMS_PER_SLOT = 2  # with faint palms: palms tried per free slot, that is per hand below `max_hands`
-FAINT_PRESENCE = 0.9  # a hand found from a faint palm needs a presence above this
 
 
 class HandTracker:
@@ -203,6 +202,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
     """
     options = networks.completed(options)
     hand_landmarks = networks.hand_landmarker(options).graph()
+    new_landmarks = networks.hand_landmarker(options, options.min_new_presence).graph()
     return Graph(
         "hand_tracking",
         inputs=["image", "time_s"],
@@ -219,7 +219,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
             Node(partial(should_search, options=options), ("memory", "kept_hands", "now_s"), "search"),
             Node(palms_to_try(networks, options), ("image",), "palms", when="search"),
             Node(partial(new_candidates, options=options), ("palms", "kept_hands"), "candidates", when="palms"),
-            Node(hand_landmarks, ("image", "candidates"), "found_hands", when="candidates"),
+            Node(new_landmarks, ("image", "candidates"), "found_hands", when="candidates"),
             Node(verify(networks, options), ("image", "found_hands"), "verified_hands", when="found_hands"),
             Node(partial(unique, options=options), ("kept_hands", "verified_hands"), "unique_hands"),
             Node(
@@ -239,13 +239,14 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
 def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
     """The graph for single images: image -> hands, the best palm's first. It remembers nothing."""
     options = networks.completed(options)
+    new_landmarks = networks.hand_landmarker(options, options.min_new_presence).graph()
     return Graph(
         "hand_detection",
         inputs=["image"],
         nodes=[
             Node(palms_to_try(networks, options), ("image",), "palms"),
             Node(partial(new_candidates, kept_hands=(), options=options), ("palms",), "candidates", when="palms"),
-            Node(networks.hand_landmarker(options).graph(), ("image", "candidates"), "found_hands", when="candidates"),
+            Node(new_landmarks, ("image", "candidates"), "found_hands", when="candidates"),
             Node(verify(networks, options), ("image", "found_hands"), "verified_hands", when="found_hands"),
             Node(partial(unique, options=options), ("verified_hands",), "hands"),
         ],
@@ -266,15 +267,16 @@ def verify(networks: Networks, options: CompleteOptions) -> Graph:
     """The subgraph that decides which newly found hands to keep: image, found_hands -> hands.
 
     With `second_look` the landmark network runs again on each hand, in the region of the hand's own landmarks, which
-    fits better than the region of its palm. A hand whose palm scored less than `min_palm_score` needs a presence above
-    `FAINT_PRESENCE`.
+    fits better than the region of its palm. A hand needs a presence above `min_new_presence` each time, and above
+    `min_faint_presence` in the end if its palm scored less than `min_palm_score`.
     """
+    new_landmarks = networks.hand_landmarker(options, options.min_new_presence).graph()
     return Graph(
         "verify",
         inputs=["image", "found_hands"],
         nodes=[
             Node(partial(second_look, enabled=options.second_look), ("found_hands",), "candidates"),
-            Node(networks.hand_landmarker(options).graph(), ("image", "candidates"), "read_again", when="candidates"),
+            Node(new_landmarks, ("image", "candidates"), "read_again", when="candidates"),
             Node(partial(accept, options=options), ("found_hands", "read_again"), "hands"),
         ],
         output="hands",
@@ -293,7 +295,7 @@ def accept(found_hands: Sequence[Hand], read_again: Sequence[Hand], options: Com
     return [
         hand
         for hand in (read_again if options.second_look else found_hands)
-        if hand.presence > FAINT_PRESENCE or hand.palm_score is None or hand.palm_score >= options.min_palm_score
+        if hand.presence > options.min_faint_presence or hand.palm_score is None or hand.palm_score >= options.min_palm_score
     ]
 
 
