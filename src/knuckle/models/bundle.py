@@ -18,7 +18,6 @@ DESCRIPTION = "bundle.json"
 # A `.task` file is a zip with these two networks, by role.
 TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"}
 THRESHOLDS = ("min_palm_score", "min_presence", "min_new_presence", "min_faint_presence", "faint_palms")
-PRECISIONS = ("float", "int8")  # of the networks that a bundle may hold
 
 
 @dataclass(frozen=True)

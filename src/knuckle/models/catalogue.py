@@ -167,8 +167,8 @@ def import_folder(folder: Path, name: str) -> Bundle:
     require_free(name)
     bundle = open_folder(folder)
     with cache.workshop() as workshop:
-        for path in (bundle.palm_path, bundle.hand_path):
-            shutil.copy(path, workshop)
+        for network in bundle.files():
+            shutil.copy(bundle.folder / network.file, workshop)
         return cache.install(bundle, Path(workshop), name, overwrite=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from knuckle.errors import BundleError, InputError
 from knuckle.models import catalogue
 from knuckle.models.bundle import DESCRIPTION, Bundle
+from knuckle.models.precision import PRECISIONS, ROLES, Precision, open_network
 from knuckle.models.session import Network, Session, fork_only_when_free
 from knuckle.pipeline.hand import HandLandmarker, HandModel
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
@@ -29,14 +30,14 @@ class Networks:
     Attributes:
         palm, hand: the networks.
         bundle: what is known about them.
-        arguments: models, threads and device that `load` was called with.
+        arguments: models, threads, device and precision that `load` was called with.
         loaded: palm, hand and bundle as `load` made them.
     """
 
     palm: Network
     hand: Network
     bundle: Bundle
-    arguments: tuple[str | os.PathLike[str], int | None, str] | None = None
+    arguments: tuple[str | os.PathLike[str], int | None, str, Precision] | None = None
     loaded: tuple[Network, Network, Bundle] | None = field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -60,9 +61,7 @@ class Networks:
         for name in ("min_palm_score", "min_presence", "second_look", "faint_palms"):
             if values[name] is None:
                 values[name] = getattr(bundle, name)
-        return CompleteOptions(
-            **values, min_new_presence=new, min_faint_presence=max(new, bundle.min_faint_presence)
-        )
+        return CompleteOptions(**values, min_new_presence=new, min_faint_presence=max(new, bundle.min_faint_presence))
 
     def palm_detector(self, options: TrackerOptions, min_score: float | None = None) -> PalmDetector:
         """The palm detector; its threshold is `min_score`, or `min_palm_score` of the options."""
@@ -84,7 +83,12 @@ _lock = threading.RLock()
 fork_only_when_free(_lock)
 
 
-def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device: str = "cpu") -> Networks:
+def load(
+    models: Models = catalogue.DEFAULT,
+    threads: int | None = None,
+    device: str = "cpu",
+    precision: Precision = "auto",
+) -> Networks:
     """Load a bundle. The same arguments give the same networks, as long as the bundle's files do not change.
 
     Args:
@@ -92,6 +96,8 @@ def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device:
             returned as they are.
         threads: threads of the inference engine; None: one per CPU core, at most 4.
         device: "cpu", "gpu", or a device of ONNX Runtime for bundles of ONNX files.
+        precision: "float", "int8", or "auto": where the bundle has both forms of a network and runs on the CPU, the one
+            that is faster on this machine. It is measured once per machine (see `knuckle.models.precision`).
 
     Raises:
         BundleError: there is no such bundle, it is damaged, or it cannot be fetched.
@@ -102,7 +108,9 @@ def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device:
         return models
     if not isinstance(models, (str, os.PathLike)):
         raise InputError(f"models must be a bundle's name, a folder or a .task file, got {models!r}")
-    key = (isinstance(models, str), os.fspath(models), threads, device)
+    if precision not in PRECISIONS:
+        raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    key = (isinstance(models, str), os.fspath(models), threads, device, precision)
     with _lock:
         if key in _kept:
             stamp, networks = _kept[key]
@@ -110,11 +118,14 @@ def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device:
                 return networks
         bundle = catalogue.find(models)
         stamp = _stamp(models, bundle)
-        palm, hand = Session(bundle.palm_path, threads, device), Session(bundle.hand_path, threads, device)
+        if device == "cpu":
+            palm, hand = (open_network(bundle, role, threads, precision) for role in ROLES)
+        else:
+            palm, hand = Session(bundle.palm_path, threads, device), Session(bundle.hand_path, threads, device)
         for session, side in ((palm, bundle.palm_side), (hand, bundle.hand_side)):
             if session.side != side:
                 raise BundleError(f"{session.model} takes {session.side} pixels, {DESCRIPTION} says {side}")
-        networks = Networks(palm, hand, bundle, (models, threads, device), (palm, hand, bundle))
+        networks = Networks(palm, hand, bundle, (models, threads, device, precision), (palm, hand, bundle))
         _kept.pop(key, None)
         _kept[key] = stamp, networks
         if len(_kept) > MAX_CACHED_BUNDLES:
@@ -124,7 +135,7 @@ def load(models: Models = catalogue.DEFAULT, threads: int | None = None, device:
 
 def _stamp(models: str | os.PathLike[str], bundle: Bundle) -> Stamp:
     """Changes when a file of the bundle, or the `.task` file that it came from, is written again."""
-    paths = [bundle.folder / DESCRIPTION, bundle.palm_path, bundle.hand_path]
+    paths = [bundle.folder / DESCRIPTION, *(bundle.folder / network.file for network in bundle.files())]
     if Path(models).is_file():
         paths.append(Path(models))
     stamp: list[tuple[int, int, int] | None] = []

@@ -295,7 +295,9 @@ def accept(found_hands: Sequence[Hand], read_again: Sequence[Hand], options: Com
     return [
         hand
         for hand in (read_again if options.second_look else found_hands)
-        if hand.presence > options.min_faint_presence or hand.palm_score is None or hand.palm_score >= options.min_palm_score
+        if hand.presence > options.min_faint_presence
+        or hand.palm_score is None
+        or hand.palm_score >= options.min_palm_score
     ]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from starlette.responses import JSONResponse
 
 from knuckle.models import catalogue
+from knuckle.models.precision import ROLES, open_network
 from knuckle.models.session import Outputs, Pictures, Session, default_threads
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import Networks
@@ -58,9 +59,7 @@ class NetworkPool:
 def load_copies(models: str, copies: int) -> Networks:
     """Load the networks of a bundle, each `copies` times."""
     bundle = catalogue.find(models)
-    palm, hand = (
-        NetworkPool([Session(path, threads=1) for _ in range(copies)]) for path in (bundle.palm_path, bundle.hand_path)
-    )
+    palm, hand = (NetworkPool([open_network(bundle, role, 1) for _ in range(copies)]) for role in ROLES)
     return Networks(palm, hand, bundle)
 
 
