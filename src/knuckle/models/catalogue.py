@@ -1,6 +1,7 @@
 """The bundles that have a name: those of this package, those that can be fetched, and those in the cache.
 
-Ours are part of the package. MediaPipe's are fetched once into the user's cache (`knuckle.models.cache`).
+Ours are part of the package, once for LiteRT and once for ONNX Runtime, which is used where LiteRT is missing.
+MediaPipe's are fetched once into the user's cache (`knuckle.models.cache`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import os
 import shutil
 from pathlib import Path
 
-from knuckle.errors import BundleError
+from knuckle.errors import BundleError, EngineError, Error
 from knuckle.models import cache
 from knuckle.models.bundle import TASK_MEMBERS, Bundle, NetworkFile, open_description, open_folder, sha256_of
 from knuckle.models.cache import cache_folder
+from knuckle.models.tflite import WITHOUT_LITERT, has_litert
 from knuckle.models.visibility_head import HAND_FULL, HAND_LITE
 
 __all__ = [
@@ -33,9 +35,10 @@ __all__ = [
 
 logger = logging.getLogger("knuckle")
 
-DEFAULT = "mediapipe"
 OWN = Path(__file__).resolve().parent / "networks"  # NAME.json of each of our bundles, and their networks
+ONNX = OWN / "onnx"  # the same for ONNX Runtime; recipes/onnx_networks.py writes it
 PACKAGED = ("knuckle", "knuckle-far")
+DEFAULT = "mediapipe" if has_litert() else PACKAGED[0]  # MediaPipe's networks are tflite files
 
 _PALM_FULL = "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54"
 _PALM_LITE = "e9a4aaddf90dda56a87235303cf00e4c2d3fb28725f68fd88772997dac905c18"
@@ -67,6 +70,7 @@ def find(models: str | os.PathLike[str]) -> Bundle:
 
     Raises:
         BundleError: there is no such bundle, it is damaged, or it cannot be fetched.
+        EngineError: it is one of MediaPipe's, and LiteRT is not installed.
     """
     name, path = os.fspath(models), Path(models)
     is_name = isinstance(models, str) and path.name == name
@@ -86,7 +90,9 @@ def find(models: str | os.PathLike[str]) -> Bundle:
 def _named(name: str) -> Bundle | None:
     """The bundle of that name, fetched if it is a known one and missing or damaged; None for other names."""
     if name in PACKAGED:
-        return open_description(OWN / f"{name}.json")
+        return open_description((OWN if has_litert() else ONNX) / f"{name}.json")
+    if name in BUNDLES and not has_litert():
+        raise EngineError(f"bundle {name!r} cannot run: {WITHOUT_LITERT}")
     if cache.is_cached(name):
         try:
             return cache.open_cached(name)
@@ -107,7 +113,7 @@ def available() -> dict[str, Bundle | None]:
             continue
         try:
             found[name] = cache.open_cached(name)
-        except BundleError as error:
+        except Error as error:
             logger.warning("%s", error)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import math
 import os
@@ -19,7 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.errors import EngineError, InputError, MissingExtraError
+from knuckle.errors import EngineError, InputError
+from knuckle.extras import required
+from knuckle.models.tflite import litert
 from knuckle.results import FloatArray
 
 logger = logging.getLogger("knuckle")
@@ -66,7 +67,7 @@ class Session:
         device: "cpu", "gpu" (LiteRT's accelerator) or, for ONNX files, a key of `ONNX_PROVIDERS`.
 
     Raises:
-        EngineError: the file is not a network, or the device is missing.
+        EngineError: the file is not a network, or the device or LiteRT is missing.
         MissingExtraError: an ONNX file needs `knuckle[onnx]`.
     """
 
@@ -171,7 +172,7 @@ class _Interpreter:
     """One LiteRT interpreter for one picture at a time."""
 
     def __init__(self, model: Path, threads: int) -> None:
-        interpreter_type = importlib.import_module("ai_edge_litert.interpreter").Interpreter
+        interpreter_type = litert("interpreter").Interpreter
         with quiet_stderr("INFO: Created TensorFlow Lite XNNPACK delegate"):
             try:
                 self.interpreter = interpreter_type(model_path=str(model), num_threads=threads)
@@ -194,8 +195,8 @@ class LiteRtAccelerator:
 
     def __init__(self, model: Path, accelerator: str = "GPU") -> None:
         with quiet_stderr(""):
-            compiled = importlib.import_module("ai_edge_litert.compiled_model")
-            options = importlib.import_module("ai_edge_litert.options")
+            compiled = litert("compiled_model")
+            options = litert("options")
             chosen = options.Options(hardware_accelerators=getattr(options.HardwareAccelerator, accelerator))
             try:
                 self.compiled = compiled.CompiledModel.from_file(str(model), options=chosen)
@@ -223,10 +224,7 @@ class OnnxRuntime:
     """ONNX Runtime, for bundles of ONNX files: CPU, NVIDIA, DirectML, Apple and OpenVINO devices."""
 
     def __init__(self, model: Path, threads: int, device: str) -> None:
-        try:
-            ort = importlib.import_module("onnxruntime")
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(f"{model.name} needs ONNX Runtime: pip install 'knuckle[onnx]'") from error
+        ort = required("onnxruntime", "onnx", "ONNX networks")
         provider, available = ONNX_PROVIDERS.get(device), ort.get_available_providers()
         if provider not in available:
             there = [name for name, value in ONNX_PROVIDERS.items() if value in available]
@@ -245,10 +243,9 @@ class OnnxRuntime:
     def run(self, pictures: Pictures) -> Outputs:
         batch = pictures * TO_UNIT
         parts = [batch] if self.batched else [batch[i : i + 1] for i in range(len(batch))]
-        return _joined([self._run_batch(part) for part in parts])
-
-    def _run_batch(self, batch: FloatArray) -> Outputs:
-        return dict(zip(self.names, self.session.run(self.names, {self.input: batch}), strict=True))
+        return _joined(
+            [dict(zip(self.names, self.session.run(self.names, {self.input: part}), strict=True)) for part in parts]
+        )
 
 
 def _joined(rows: list[Outputs]) -> Outputs:

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.errors import BundleError
+from knuckle.errors import BundleError, EngineError
 from knuckle.results import FloatArray
 
+WITHOUT_LITERT = (
+    "LiteRT, which runs tflite networks, is not installed; not all systems have it. Where it is missing, ONNX Runtime "
+    "runs models='knuckle' and 'knuckle-far', and what `knuckle export BUNDLE --format onnx` writes elsewhere"
+)
 LAYER_KINDS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "PRELU"})
+
+
+def has_litert() -> bool:
+    """Whether LiteRT is installed."""
+    return importlib.util.find_spec("ai_edge_litert") is not None
+
+
+def litert(module: str) -> Any:
+    """A module of LiteRT.
+
+    Raises:
+        EngineError: LiteRT is not installed.
+    """
+    try:
+        return importlib.import_module(f"ai_edge_litert.{module}")
+    except ModuleNotFoundError as error:
+        raise EngineError(WITHOUT_LITERT) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +89,9 @@ def opened(network: bytes) -> tuple[Any, Any]:
 
     Raises:
         BundleError: the bytes are not a tflite file.
+        EngineError: LiteRT is not installed.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
+    schema = litert("schema_py_generated")
     if network[4:8] != b"TFL3":
         raise BundleError("this is not a tflite file")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(network, 0))
