@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what follows `knuckle`; None takes it from `sys.argv`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # no file name and no locale can make printing fail
+            stream.reconfigure(errors="backslashreplace")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about the inside of damaged files, which are named anyway
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("knuckle").setLevel(logging.INFO)
     try:
@@ -42,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def complain(error: object) -> None:
     """Print an error to stderr as one red line."""
     console.print(" ".join(str(error).split()), style="red", markup=False, soft_wrap=True)
+
+
+def remark(text: str) -> None:
+    """Print what a user should know and what is no error, to stderr."""
+    console.print(" ".join(text.split()), style="yellow", markup=False, soft_wrap=True)
 
 
 class LazyCommand(click.Command):

@@ -10,25 +10,27 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from knuckle.cli.app import STOPPED, complain, console
+from knuckle.cli.app import console
 from knuckle.cli.output_flags import output_flags, output_options
+from knuckle.cli.summary import Summary
 from knuckle.errors import Error
 from knuckle.media.output_names import STDOUT
 from knuckle.media.outputs import Outputs
 from knuckle.media.sinks import InBackground
-from knuckle.media.sources import in_background, read
+from knuckle.media.sources import find_sources, in_background, read
 from knuckle.media.window import Window
 from knuckle.models import catalogue
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.run import Run
-from knuckle.pipeline.tracker import load
+from knuckle.pipeline.tracker import Networks, load
 from knuckle.results import Frame
 
 DEFAULTS = TrackerOptions()
 
 
 @click.command()
-@click.argument("source")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--recursive", is_flag=True, help="Also read the folders inside of a folder.")
 @click.option("--out", type=click.Path(), help="Annotated video, animation or photo, or a folder/.")
 @click.option("--save", type=click.Path(), help="Data: .parquet, .csv or .jsonl; a folder/; - streams JSON lines.")
 @output_flags
@@ -44,39 +46,71 @@ DEFAULTS = TrackerOptions()
 @click.option("--min-palm-score", type=float, help="Minimum palm score.  [default: the bundle's]")
 @click.option("--min-presence", type=float, help="Minimum hand presence.  [default: the bundle's]")
 @click.pass_context
-def track(context: click.Context, /, source: str, out: str | None, save: str | None, show: bool, **flags: Any) -> None:
-    """Track hands in SOURCE and write annotated images and data.
+def track(
+    context: click.Context,
+    /,
+    sources: tuple[str, ...],
+    recursive: bool,
+    out: str | None,
+    save: str | None,
+    show: bool,
+    **flags: Any,
+) -> None:
+    """Track hands in each SOURCE and write annotated images and data.
 
-    SOURCE is a photo, a folder of photos, a 'glob*', a video, a camera number, or an http:// or rtsp:// address.
+    SOURCE is a photo, a video, a folder of them, a 'glob*', a list.txt with one source per line, a camera number, or an
+    http:// or rtsp:// address. Photos are looked at one by one; hands keep their ids within a video. Several sources
+    share the file of --save, whose column `source` tells them apart, and need a folder for --out.
 
     \b
     knuckle track clip.mp4 --out hands.mp4 --save hands.parquet
-    knuckle track photos/ --out out/ --save out/hands.csv
+    knuckle track photos/ 'clips/*.mov' --out out/ --save out/hands.csv
     knuckle track 0 --show
+
+    \b
+    Exit status: 0 everything was done; 1 something was not, and is named at the end; 2 nothing was done;
+    130 stopped with Ctrl-C. What was done until then is in the files.
     """
     palms_only, smooth = flags.pop("detect_only"), not flags.pop("no_smooth")
     bundle, threads, device = flags.pop("models"), flags.pop("threads"), flags.pop("device")
-    outputs = Outputs(out, save, output_options(flags), palms=palms_only)
+    how = output_options(flags)
     options = TrackerOptions(**flags, smooth=smooth)
-    with read(source) as reader, outputs:
-        run = Run(reader, load(bundle, threads, device), options, palms_only, draws=show or out is not None)
+    found = find_sources(sources, recursive=recursive)
+    outputs = Outputs(out, save, how, palms=palms_only, many=len(found) > 1, given=sources)
+    networks: Networks | None = None
+    summary = Summary(len(found), to_stderr=save == STDOUT)
+    for number, source in enumerate(found, 1):
         try:
-            track_into(run, outputs, show)
+            reader = read(source)
         except Error as error:
-            if not run.frames:
-                raise
-            run.errors.append(error)
-    report(run, to_stderr=save == STDOUT)
-    context.exit(STOPPED if run.stopped else int(run.failed))
+            summary.add_failure(source.name, error)
+            continue
+        with reader:
+            networks = networks or load(bundle, threads, device)  # not before a source can be opened
+            run = Run(reader, networks, options, palms_only, draws=show or out is not None)
+            try:
+                track_into(run, outputs, show, f"{number} of {len(found)}: " if len(found) > 1 else "")
+            except Error as error:
+                run.errors.append(error)
+        summary.add(run)
+        if run.stopped or (run.errors and outputs.is_broken):
+            break
+    try:
+        outputs.close()
+    except Error as error:
+        summary.add_failure(str(save), error)
+    summary.end(outputs)
+    context.exit(summary.exit_status)
 
 
-def track_into(run: Run, outputs: Outputs, show: bool) -> None:
+def track_into(run: Run, outputs: Outputs, show: bool, position: str = "") -> None:
     """Open the outputs of a run, track to the end of its source, and finish the outputs.
 
     Args:
         run: the run.
         outputs: the files of the run.
         show: open a window.
+        position: which source of several it is, for the progress bar: "2 of 5: ".
     """
     live = run.reader.kind == "live"
     frames = iter(run.reader) if live else in_background(iter(run.reader))
@@ -86,45 +120,13 @@ def track_into(run: Run, outputs: Outputs, show: bool) -> None:
             run.sinks.append(stack.enter_context(InBackground(sink)))
         if show and first:
             run.window = stack.enter_context(Window(mirrored=live and not run.options.mirrored))
-        with_progress(run, chain(first, frames))
+        with_progress(run, chain(first, frames), position)
 
 
-def with_progress(run: Run, frames: Iterator[Frame]) -> None:
+def with_progress(run: Run, frames: Iterator[Frame], position: str) -> None:
     """Run to the end of the source, with a progress bar on a terminal."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    shown = console.is_terminal
-    with Progress(TextColumn(run.what), *columns, console=console, transient=True, disable=not shown) as progress:
+    title = TextColumn(f"{position}{run.what}", markup=False)
+    with Progress(title, *columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=run.reader.frame_count, rate="")
         run.run(frames, lambda: progress.update(bar, advance=1, rate=f"{run.frames / run.wall_s:.0f} frames/s"))
-
-
-def report(run: Run, to_stderr: bool = False) -> None:
-    """Print what was found, where the files are, and what went wrong; to stderr if stdout carries the results."""
-    speed = f", {1000 * run.inference_s / run.frames:.1f} ms a frame" if run.frames else ""
-    ids = f", ids {ranges(run.ids)}" if run.ids else ""
-    lines = [
-        ("source", run.reader.name),
-        ("frames", f"{run.frames} in {run.wall_s:.1f} s{speed}, {run.frames_with} with {run.what}"),
-        (run.what, f"{run.found}{ids}"),
-        *(("written", str(sink.path)) for sink in run.sinks if sink.written),
-    ]
-    for title, text in lines:
-        click.echo(f"{title:<8} {text}", err=to_stderr)
-    if run.stopped:
-        complain("stopped; the files contain all frames until now")
-    for problem in (*run.reader.problems, *run.sink_problems, *run.errors):
-        complain(problem)
-    saved = [str(sink.path) for sink in run.sinks if sink.written]
-    if run.errors and saved:
-        complain(f"the frames before the error are saved: {', '.join(saved)}")
-
-
-def ranges(ids: set[int]) -> str:
-    """Numbers as ranges: {1, 2, 3, 7} -> "1-3, 7"."""
-    runs: list[list[int]] = []
-    for number in sorted(ids):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs)

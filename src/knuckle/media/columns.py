@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from knuckle.extras import required
+from knuckle.media.names import readable
 from knuckle.results import PALM_KEYPOINTS, Frame, Hand, HandLandmark, Palm
 
 HANDS_FORMAT, PALMS_FORMAT = "knuckle-hands-1", "knuckle-palms-1"
@@ -56,7 +57,7 @@ def _schema(name: str, columns: dict[str, str]) -> Any:
 def frame_columns(frame: Frame) -> dict[str, Any]:
     """The columns that rows of hands and of palms share, without `format`."""
     return {
-        "source": frame.source,
+        "source": readable(frame.source),
         "frame": frame.index,
         "time_s": frame.time_s,
         "width_px": frame.width,

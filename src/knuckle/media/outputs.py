@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from knuckle.errors import InputError
 from knuckle.media.output_names import STDOUT, OutputNames, is_folder
 from knuckle.media.reader import Reader
-from knuckle.media.sinks import data_sink
+from knuckle.media.sinks import check_data_suffix, data_sink
 from knuckle.media.write_common import OutputOptions, Results, Sink
 from knuckle.media.write_images import STILL_OUTPUTS, ImageSink
 from knuckle.media.write_tables import JsonlStream
@@ -26,9 +27,10 @@ class Outputs:
         options: how pictures are written, and whether files are replaced.
         palms: the results are palms and not hands.
         many: there are several sources, so `out` must be a folder.
+        given: what the user gave as sources; `out` must not be inside of a folder among them.
 
     Raises:
-        InputError: `out` is "-", or one file for several sources.
+        InputError: `out` is "-", one file for several sources, or inside of a source; `save` has an unknown suffix.
     """
 
     def __init__(
@@ -39,15 +41,25 @@ class Outputs:
         *,
         palms: bool = False,
         many: bool = False,
+        given: Sequence[str] = (),
     ) -> None:
         if out == STDOUT:
             raise InputError("--out - is not possible: pictures and video need a file; --save - streams JSON lines")
         if out is not None and many and not is_folder(out):
             raise InputError(f"--out must be a folder for several sources, got {out}; end its name with a slash")
+        for folder in map(Path, given if out is not None else ()):
+            if folder.is_dir() and Path(str(out)).resolve().is_relative_to(folder.resolve()):
+                raise InputError(
+                    f"--out {out} is inside the source {folder}, so the next run would read it; choose another"
+                )
+        self.one_data_file = save is not None and (save == STDOUT or not is_folder(save))
+        if save is not None and save != STDOUT and self.one_data_file:
+            check_data_suffix(Path(save))
         self.out, self.save, self.palms = out, save, palms
         self.options = options or OutputOptions()
         self.names = OutputNames(self.options.overwrite)
         self._shared: Sink | None = None
+        self._last: Shared | None = None
 
     def open(self, reader: Reader) -> list[Sink]:
         """Open the output files of one source; the data file first.
@@ -67,33 +79,31 @@ class Outputs:
 
     def _data(self, reader: Reader, save: str) -> Sink:
         if save != STDOUT and is_folder(save):
-            path = self.names.in_folder(Path(save), reader.name, "_hands.parquet")
+            path = self.names.in_folder(Path(save), reader.name, "_hands.parquet", reader.root)
             return data_sink(path, self.palms)
         if self._shared is None:
             if save == STDOUT:
                 self._shared = JsonlStream(self.palms)
             else:
                 self._shared = data_sink(self.names.claim(Path(save), reader.name), self.palms)
-        return Shared(self._shared)
+        self._last = Shared(self._shared)
+        return self._last
 
     def _pictures(self, reader: Reader, out: str) -> Sink:
         folder, path = is_folder(out), Path(out)
         if reader.kind == "image":
             return self._stills(reader, path, folder)
         if folder:
-            path = self.names.in_folder(path, reader.name, "_hands.mp4")
+            path = self.names.in_folder(path, reader.name, "_hands.mp4", reader.root)
         else:
             self.names.claim(path, reader.name)
         origin = Origin(reader.name, reader.start_s) if os.path.isfile(reader.name) else None
         return VideoSink(path, reader.rate, origin, self.options)
 
     def _stills(self, reader: Reader, path: Path, folder: bool) -> Sink:
-        """The annotated photos of a source, which must not be written into the source's own folder."""
-        root = Path(reader.name)
-        if root.is_dir() and path.resolve().is_relative_to(root.resolve()):
-            raise InputError(f"--out {path} is inside the source {root}, so the next run would read it; choose another")
+        """The annotated photos of a source."""
         if folder:
-            return ImageSink(path, self.names, root if root.is_dir() else None, self.options)
+            return ImageSink(path, self.names, reader.root, self.options)
         if reader.frame_count != 1:
             raise InputError(f"--out must be a folder for several photos, got {path}; end its name with a slash")
         if path.suffix.lower() not in STILL_OUTPUTS:
@@ -106,9 +116,14 @@ class Outputs:
             self._shared.close()
 
     @property
-    def shared(self) -> Sink | None:
-        """The data file that the sources share; None until one was opened."""
-        return self._shared
+    def is_broken(self) -> bool:
+        """Whether the data file that the sources share could not be opened, or cannot take more."""
+        return self.one_data_file and (self._last is None or self._last.broken)
+
+    @property
+    def lost(self) -> Path | None:
+        """The data file that the sources share, if it was opened and holds nothing; after `close`."""
+        return self._shared.path if self._shared is not None and not self._shared.written else None
 
     def __enter__(self) -> Outputs:
         return self
@@ -122,12 +137,12 @@ class Shared(Sink):
 
     def __init__(self, sink: Sink) -> None:
         self.sink, self.path, self.problems = sink, sink.path, sink.problems
-        self.written = False
+        self.written = self.broken = False
 
     def write(self, frame: Frame, results: Results) -> None:
-        self.written = False
+        self.written, self.broken = False, True
         self.sink.write(frame, results)
-        self.written = True
+        self.written, self.broken = True, False
 
     def close(self) -> None:
         """Left to `Outputs.close`."""

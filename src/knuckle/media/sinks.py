@@ -47,9 +47,13 @@ def data_sink(path: str | os.PathLike[str], palms: bool = False) -> Sink:
         SinkError: the file cannot be written.
     """
     target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix not in DATA_SINKS:
+    check_data_suffix(target)
+    return DATA_SINKS[target.suffix.lower()](target, palms)
+
+
+def check_data_suffix(path: Path) -> None:
+    """Raise InputError if no data file has this suffix."""
+    if path.suffix.lower() not in DATA_SINKS:
         raise InputError(
-            f"data is saved as {', '.join(DATA_SINKS)}, got {target.name!r}; end the name of a folder with a slash"
+            f"data is saved as {', '.join(DATA_SINKS)}, got {path.name!r}; end the name of a folder with a slash"
         )
-    return DATA_SINKS[suffix](target, palms)

@@ -23,6 +23,7 @@ from knuckle.media.columns import (
     palm_row,
     palm_schema,
 )
+from knuckle.media.names import as_json
 from knuckle.media.write_common import FileSink, Results, Sink, keep_whole_lines
 from knuckle.results import Frame
 
@@ -76,7 +77,7 @@ def json_line(frame: Frame, results: Results, palms: bool) -> str:
     row: dict[str, object] = {
         "frame": frame.index,
         "time_s": round(frame.time_s, 6),
-        "source": frame.source,
+        "source": as_json(frame.source),
         "width": frame.width,
         "height": frame.height,
         "palms" if palms else "hands": [result.to_dict() for result in results],
@@ -129,9 +130,10 @@ class ParquetSink(FileSink):
         self.rows: list[dict[str, Any]] = []
         self.row: Callable[[int, Any], dict[str, Any]] = palm_row if palms else hand_row
         with self._opening():
-            from pyarrow import parquet
+            from pyarrow import OSFile, parquet
 
-            self.writer: Any = parquet.ParquetWriter(str(self.file.part), self.schema, compression="zstd")
+            self.bytes = OSFile(os.fsencode(self.file.part), "wb")  # as text, a name would have to be UTF-8
+            self.writer: Any = parquet.ParquetWriter(self.bytes, self.schema, compression="zstd")
 
     def write_frame(self, frame: Frame, results: Results) -> None:
         shared = frame_columns(frame)
@@ -150,4 +152,7 @@ class ParquetSink(FileSink):
             if self.rows:
                 self._write_block()
         finally:
-            self.writer.close()
+            try:
+                self.writer.close()
+            finally:
+                self.bytes.close()
