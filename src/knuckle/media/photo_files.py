@@ -2,7 +2,7 @@
 
 Memory: a photo of up to `FULL_PIXELS` is read as it is. A larger one, or one with a side above `MAX_SIDE`, is read at a
 half, a third, … of its size. JPEG and JPEG 2000 are decoded at a reduced size. Other formats must be decoded whole, so
-they may have `MAX_PIXELS` at most. Reading takes below 2.5 GB at these limits, and below 0.8 GB for JPEG.
+they may have `MAX_PIXELS` at most. docs/formats.md lists the memory that this takes.
 """
 
 from __future__ import annotations
