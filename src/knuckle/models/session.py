@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -137,7 +138,8 @@ def _open_engine(model: Path, threads: int, device: str) -> LiteRt | LiteRtAccel
 class LiteRt:
     """LiteRT with XNNPACK on the CPU: one picture uses all threads, several pictures run side by side on one each.
 
-    `python benchmarks/engines.py` compares this with other ways to share the threads.
+    Resizing the input to a batch is no alternative: our networks and MediaPipe's palm network hold shapes of one
+    picture. `python benchmarks/engines.py` and `python benchmarks/batches.py` compare the ways that work.
     """
 
     def __init__(self, model: Path, threads: int) -> None:
@@ -148,24 +150,32 @@ class LiteRt:
         self.workers = ThreadPoolExecutor(threads, thread_name_prefix="knuckle-engine")
 
     def run(self, pictures: Pictures) -> Outputs:
-        rows: list[Outputs] = []
-        for start in range(0, len(pictures), self.threads):
-            rows += self._run_together(pictures[start : start + self.threads])
-        return rows[0] if len(rows) == 1 else _joined(rows)
-
-    def _run_together(self, pictures: Pictures) -> list[Outputs]:
-        """Run on at most `threads` pictures at the same time."""
         if len(pictures) == 1:
-            return [self.all_threads.run(pictures[0])]
-        while len(self.single_threaded) < len(pictures):
+            return self.all_threads.run(pictures[0])
+        side_by_side = min(self.threads, len(pictures))
+        while len(self.single_threaded) < side_by_side:
             self.single_threaded.append(_Interpreter(self.model, 1))
-        # This thread takes the first picture itself.
-        jobs = [self.workers.submit(self.single_threaded[i].run, pictures[i]) for i in range(1, len(pictures))]
+        waiting, rows = deque(range(len(pictures))), dict[int, Outputs]()
+
+        def work(interpreter: _Interpreter) -> None:
+            """Take pictures until none is left, so that no thread waits for a slower one."""
+            while True:
+                try:
+                    number = waiting.popleft()
+                except IndexError:
+                    return
+                rows[number] = interpreter.run(pictures[number])
+
+        jobs = [self.workers.submit(work, interpreter) for interpreter in self.single_threaded[1:side_by_side]]
         try:
-            return [self.single_threaded[0].run(pictures[0]), *(job.result() for job in jobs)]
+            work(self.single_threaded[0])  # this thread takes its share
+            for job in jobs:
+                job.result()
         except BaseException:
+            waiting.clear()
             wait(jobs)  # the next call uses the same interpreters
             raise
+        return _joined([rows[number] for number in range(len(pictures))])
 
 
 class _Interpreter:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from knuckle.errors import Error, InputError
@@ -85,7 +85,11 @@ def detect(
     """
     options, networks = TrackerOptions.of(options, changes), load(models, threads, device)
     if is_list(image):
-        return _in_batches(image, order, lambda images: hands_in_images(images, networks, options), shown_in)
+        results = []
+        for given, opened in _batches(image, order):
+            found = hands_in_images(opened, networks, options)
+            results += [shown_in(hands, one, order) for hands, one in zip(found, given, strict=True)]
+        return results
     return shown_in(hand_detection(networks, options)(open_image(image, order)), image, order)
 
 
@@ -128,7 +132,7 @@ def detect_palms(
     options = TrackerOptions.of(options, changes)
     detector = load(models, threads, device).palm_detector(options)
     if is_list(image):
-        return _in_batches(image, order, detector.in_images)
+        return list(chain.from_iterable(detector.in_images(opened) for _, opened in _batches(image, order)))
     palms: list[Palm] = detector.graph()(open_image(image, order))
     return palms
 
@@ -172,26 +176,30 @@ def hands_in_images(images: Sequence[Image], networks: Networks, options: Tracke
     return [unique(accept(first, second, complete), options=complete) for first, second in pairs]
 
 
-def _in_batches(
-    images: Iterable[Any],
-    order: Order,
-    find: Callable[[Sequence[Image]], list[list[T]]],
-    finish: Callable[[list[T], Any, Order], list[T]] = lambda found, given, order: found,
-) -> list[list[T]]:
-    """Open and search images `BATCH` at a time, so that a long list of paths needs little memory."""
+def _batches(images: Iterable[Any], order: Order) -> Iterator[tuple[list[Any], list[Image]]]:
+    """Open images `BATCH` at a time; threads open the next batch while the caller is busy with one.
+
+    So at most two batches are in memory, however long a list of paths is.
+
+    Yields:
+        What the caller gave, and the opened images.
+    """
     if isinstance(images, (list, tuple)):
         for number, given in enumerate(images):
             if isinstance(given, (str, os.PathLike)):
                 _named(number, check_path, given)
-    results: list[list[T]] = []
+    rest = enumerate(images)
     with ThreadPoolExecutor(default_threads(), thread_name_prefix="knuckle-open") as pool:
-        rest: Iterator[Any] = iter(images)
-        while batch := list(islice(rest, BATCH)):
-            first = len(results)
-            jobs = [pool.submit(_named, first + k, open_image, given, order) for k, given in enumerate(batch)]
-            found = find([job.result() for job in jobs])
-            results += [finish(these, given, order) for these, given in zip(found, batch, strict=True)]
-    return results
+
+        def start() -> list[tuple[Any, Future[Image]]]:
+            batch = islice(rest, BATCH)
+            return [(given, pool.submit(_named, number, open_image, given, order)) for number, given in batch]
+
+        opening = start()
+        while opening:
+            given, opened = [one for one, _ in opening], [job.result() for _, job in opening]
+            opening = start()
+            yield given, opened
 
 
 def _named(number: int, run: Callable[..., T], *arguments: Any) -> T:
