@@ -52,6 +52,7 @@ HEAVY = (
     "click",
     "onnxruntime",
     "scipy",
+    "pandas",
     "jinja2",
     "urllib.request",
     "cv2",

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-USER_FILE = '''
+USER_FILE = """
 import asyncio
 from pathlib import Path
 from typing import Literal
@@ -57,7 +57,7 @@ one[0].mood  # error: has no attribute "mood"
 side = "left"  # error: Incompatible types in assignment
 one = knuckle.detect(["hand.jpg"])  # error: Incompatible types in assignment
 tracker.track("clip.mp4", speed=2)  # error: Unexpected keyword argument "speed"
-'''
+"""
 
 
 def test_mypy_accepts_what_is_right_and_reports_each_mistake(tmp_path: Path) -> None:

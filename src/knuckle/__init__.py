@@ -10,6 +10,7 @@ from knuckle.errors import (
     SinkError,
     SourceError,
 )
+from knuckle.media.dataframe import to_pandas
 from knuckle.media.draw import draw_hands, draw_palms, draw_rois
 from knuckle.media.find import find_sources
 from knuckle.media.sources import read
@@ -48,4 +49,5 @@ __all__ = [
     "landmarks_in",
     "load",
     "read",
+    "to_pandas",
 ]

@@ -61,3 +61,14 @@ def test_calibration_of_known_cases() -> None:
     assert np.isnan(bins.probability[1:9]).all()
     with pytest.raises(InputError, match="sigmoid"):
         metrics.reliability([1.2], [1])
+
+
+@quick
+@given(seeds, st.floats(0.2, 5))
+def test_std_factor_finds_by_how_much_expected_errors_are_too_small(seed: int, factor: float) -> None:
+    random = np.random.default_rng(seed)
+    expected = random.uniform(0.5, 9, 4000)
+    found = metrics.std_factor(random.normal(0, factor * expected), expected)
+    assert found == pytest.approx(factor, rel=0.08)
+    assert metrics.std_factor([*([1.0] * 9), 1e9], [1.0] * 10) == 1  # a gross error changes nothing
+    assert math.isnan(metrics.std_factor([], []))

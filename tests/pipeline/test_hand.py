@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_hand
+from conftest import make_hand, two_hands
 from hypothesis import given
 from hypothesis import strategies as st
 
+import knuckle
 from knuckle import Roi
-from knuckle.pipeline.hand import Candidate, HandLandmarker, roi_from_landmarks
+from knuckle.pipeline.hand import Candidate, HandLandmarker, HandModel, roi_from_landmarks
 from knuckle.results import Hand, HandLandmark
 from knuckle.testing import FakeNetwork
 
@@ -82,3 +85,41 @@ def test_a_hand_goes_to_json_and_back() -> None:
     assert np.allclose(again.landmarks, hand.landmarks, atol=1e-3)
     assert np.allclose(again.world, hand.world, atol=1e-6)
     assert again.to_dict() == hand.to_dict()
+
+
+def test_the_network_s_own_error_becomes_a_standard_deviation_in_image_pixels() -> None:
+    said = {**outputs(), "log_sigma": [np.log(np.arange(1, 22, dtype=np.float32))]}
+    landmarker = HandLandmarker(FakeNetwork(224, said), HandModel(log_sigma="log_sigma"), std_per_sigma=0.5)
+    (hand,) = landmarker.read(IMAGE, [Roi(60, 40, 56)])
+    assert hand.landmark_std is not None
+    assert np.allclose(hand.landmark_std, np.arange(1, 22) * 0.5 * 56 / 224)
+    (silent,) = HandLandmarker(FakeNetwork(224, said)).read(IMAGE, [Roi(60, 40, 56)])
+    assert silent.landmark_std is None
+
+
+def test_only_our_landmark_network_tells_its_error_and_it_grows_with_the_image() -> None:
+    image = two_hands(0.4)
+    assert all(hand.landmark_std is None for hand in knuckle.detect(image, "mediapipe"))
+    twice = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
+    for small, large in zip(knuckle.detect(image, "knuckle"), knuckle.detect(twice, "knuckle"), strict=True):
+        assert small.landmark_std is not None and large.landmark_std is not None
+        assert small.landmark_std.shape == (21,) and (small.landmark_std > 0.1).all()
+        assert np.median(large.landmark_std / small.landmark_std) == pytest.approx(2, rel=0.15)
+    tracked = knuckle.HandTracker("knuckle")(image)
+    assert all(hand.landmark_std is not None for hand in tracked)
+
+
+def test_the_error_that_the_network_tells_is_true_on_held_out_photos(shared: Path) -> None:
+    """About 68 % of the errors of people's fingertip labels are within one standard deviation, and 95 within two."""
+    errors, expected = [], []
+    rows = map(json.loads, (shared / "data" / "index.jsonl").read_text().splitlines())
+    photos = [row for row in rows if row["source"] == "ti1k"][::2]
+    found = knuckle.detect([shared / "data" / row["image"] for row in photos], "knuckle", max_hands=1)
+    for row, hands in zip(photos, found, strict=True):
+        for hand in hands:
+            for name in ("thumb_tip", "index_tip"):
+                errors.append(getattr(hand, name)[:2] - row["tips"][name])
+                expected.append(hand.landmark_std[HandLandmark[name.upper()]])
+    ratios = np.abs(np.array(errors)) / np.array(expected)[:, None]
+    assert len(ratios) > 60
+    assert 0.58 < (ratios < 1).mean() < 0.8 and (ratios < 2).mean() > 0.88

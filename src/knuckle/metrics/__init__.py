@@ -7,7 +7,7 @@ Many functions give one value per sample (a point, a hand, a frame). The figure 
 over all samples that count, see `sum_and_count`. What cannot be measured is NaN, never 0 or 1.
 """
 
-from knuckle.metrics.calibration import Reliability, accuracy, auroc, brier, reliability
+from knuckle.metrics.calibration import Reliability, accuracy, auroc, brier, reliability, std_factor
 from knuckle.metrics.detection import (
     average_precision,
     centredness,
@@ -79,6 +79,7 @@ __all__ = [
     "precision_recall",
     "procrustes",
     "reliability",
+    "std_factor",
     "steps",
     "sum_and_count",
     "time_lost_s",

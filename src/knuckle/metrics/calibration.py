@@ -51,6 +51,22 @@ def brier(probabilities: npt.ArrayLike, outcomes: npt.ArrayLike) -> FloatArray:
     return squared
 
 
+def std_factor(errors: npt.ArrayLike, expected: npt.ArrayLike, share: float = 0.683) -> float:
+    """The factor that turns expected errors into standard deviations, so that `share` of the errors are below them.
+
+    The `share` quantile of |e| / expected. 68.3 % of a normal distribution lie within one standard deviation. A few
+    gross errors would decide a root mean square, but not a quantile. Kuleshov et al. (2018), "Accurate uncertainties
+    for deep learning using calibrated regression".
+
+    Args:
+        errors: (n,) signed errors. expected: (n,) in the same unit, above 0.
+        share: 0..1.
+    """
+    ratios = np.abs(np.asarray(errors, np.float64)) / np.asarray(expected, np.float64)
+    ratios = ratios[np.isfinite(ratios)]
+    return float(np.quantile(ratios, share)) if len(ratios) else float("nan")
+
+
 class Reliability(NamedTuple):
     """Per bin of probability: mean probability and frequency of the outcome (NaN in empty bins), number of samples."""
 

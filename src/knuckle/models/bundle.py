@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -17,6 +18,9 @@ from knuckle.errors import BundleError
 DESCRIPTION = "bundle.json"
 # A `.task` file is a zip with these two networks, by role.
 TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"}
+# Standard deviation of x for an expected |dx| + |dy| of 1, if errors follow a Laplace distribution, as the loss of
+# training (`knuckle.train.losses.landmark_nll`) supposes.
+STD_PER_SIGMA = 0.5**0.5
 THRESHOLDS = ("min_palm_score", "min_presence", "min_new_presence", "min_faint_presence", "faint_palms")
 
 
@@ -52,6 +56,8 @@ class Bundle:
         min_new_presence: presence that a newly found hand needs, where the caller sets no `min_presence`. It is higher
             than `min_presence`, because a tracked hand is more probable than a new one.
         min_faint_presence: presence that a newly found hand needs if its palm scored less than `min_palm_score`.
+        std_per_sigma: factor from the output `log_sigma`, if the landmark network has it, to `Hand.landmark_std`:
+            calibrated so that 68 % of the errors of x and of y on held-out photos are below it.
         handedness: meaning of the handedness output.
         folder: where the networks are; not part of `bundle.json`.
     """
@@ -80,6 +86,7 @@ class Bundle:
     handedness: str = "probability of 'Left' in a mirrored image"
     second_look: bool = False
     faint_palms: float = 1.0
+    std_per_sigma: float = STD_PER_SIGMA
     palm_int8: NetworkFile | None = None
     hand_int8: NetworkFile | None = None
     folder: Path = field(default=Path(), compare=False)
@@ -130,6 +137,8 @@ def open_description(path: Path) -> Bundle:
             value = getattr(bundle, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
                 raise ValueError(f"{name} must be a number from 0 to 1, got {value!r}")
+        if isinstance(bundle.std_per_sigma, bool) or not (0 < float(bundle.std_per_sigma) < math.inf):
+            raise ValueError(f"std_per_sigma must be a number above 0, got {bundle.std_per_sigma!r}")
     except FileNotFoundError as error:
         raise BundleError(f"{folder} is not a bundle: it has no {path.name}") from error
     except (ValueError, TypeError, KeyError, OSError) as error:

@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from typing import cast
 
 import numpy as np
 
 from knuckle.geometry import apply, crop, image_from_crop, turn, wrap_angle
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
+from knuckle.models.bundle import STD_PER_SIGMA
 from knuckle.models.session import Network, Outputs, Pictures
 from knuckle.results import FloatArray, Hand, Roi
 
@@ -46,6 +48,8 @@ class HandModel:
         handedness: (n, 1) probability of "Left" in a mirrored image.
         world: (n, 63) metres.
         visibility: (n, 21) probabilities, or None if the network has no such output.
+        log_sigma: (n, 21) natural log of the expected |dx| + |dy| of each landmark, crop pixels; None if the network
+            has no such output.
     """
 
     landmarks: str = "Identity"
@@ -53,6 +57,7 @@ class HandModel:
     handedness: str = "Identity_2"
     world: str = "Identity_3"
     visibility: str | None = None
+    log_sigma: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,14 @@ class HandLandmarker:
         model: the names of its outputs.
         min_presence: crops whose presence is not above it hold no hand.
         mirrored: the image is a mirror image, as selfie cameras show it.
+        std_per_sigma: standard deviation of x and of y for an expected |dx| + |dy| of 1; see `Bundle`.
     """
 
     network: Network
     model: HandModel = field(default_factory=HandModel)
     min_presence: float = 0.5
     mirrored: bool = False
+    std_per_sigma: float = STD_PER_SIGMA
 
     def graph(self) -> Graph:
         """The subgraph: image, candidates -> hands, in the order of the candidates; those without a hand left out."""
@@ -123,9 +130,15 @@ class HandLandmarker:
                 roi=roi,
                 palm_score=candidate.palm_score,
                 visibility=raw[model.visibility][row].reshape(21) if model.visibility else None,
+                landmark_std=self._std_of(raw, row, roi) if model.log_sigma else None,
             )
             hands.append(hand)
         return hands
+
+    def _std_of(self, raw: Outputs, row: int, roi: Roi) -> FloatArray:
+        """(21,) the standard deviation of each landmark's x and y that the network expects, image pixels."""
+        sigma = np.exp(raw[self.model.log_sigma or ""][row].reshape(21))
+        return cast(FloatArray, sigma * np.float32(self.std_per_sigma * roi.size / self.network.side))
 
     def gate(self, hands: Sequence[Hand]) -> list[Hand]:
         """The hands whose presence is above `min_presence`."""

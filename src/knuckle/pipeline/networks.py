@@ -73,7 +73,8 @@ class Networks:
         """The landmark network; its threshold is `min_presence`, or `min_presence` of the options."""
         if min_presence is None:
             min_presence = self.completed(options).min_presence
-        return HandLandmarker(self.hand, HandModel(**self.bundle.hand_outputs), min_presence, options.mirrored)
+        model = HandModel(**self.bundle.hand_outputs)
+        return HandLandmarker(self.hand, model, min_presence, options.mirrored, self.bundle.std_per_sigma)
 
 
 Models = str | os.PathLike[str] | Networks

@@ -33,10 +33,11 @@ from knuckle.train.palm import network as palm_network
 from knuckle.train.teacher import input_side
 
 ROLES = ("palm", "hand")
-HAND_OUTPUTS = ("landmarks", "presence", "handedness", "world", "visibility")
+HAND_OUTPUTS = ("landmarks", "presence", "handedness", "world", "visibility", "log_sigma")
 PALM_OUTPUTS = ("boxes", "scores")
 FAINT_PALMS = 0.6  # of our palm networks, see `knuckle.pipeline.options.TrackerOptions`
-OPTIONS = {"palm": ("min_palm_score", "faint_palms"), "hand": ("min_presence", "second_look")}  # of a bundle
+# Fields of a bundle that belong to one of its networks.
+OPTIONS = {"palm": ("min_palm_score", "faint_palms"), "hand": ("min_presence", "second_look", "std_per_sigma")}
 CALIBRATION = 64  # pictures on which the ranges of int8 are measured
 
 

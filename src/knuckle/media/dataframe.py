@@ -1,0 +1,47 @@
+"""Hands as a pandas table, with the columns of our files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from knuckle.errors import InputError, MissingExtraError
+from knuckle.media.columns import HAND_COLUMNS, frame_columns, hand_row
+from knuckle.results import Frame, Hand
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def to_pandas(hands: Iterable[Any]) -> pandas.DataFrame:
+    """A table with a row for each hand and the columns of docs/formats.md.
+
+    Args:
+        hands: the hands of one image; or a list of hands for each image of a list, as `detect` gives them; or pairs of
+            (Frame, list of hands), as `HandTracker.track` gives them. With lists the column `frame` has their number,
+            with pairs also time, source and size are filled in.
+
+    Raises:
+        InputError: `hands` holds something else.
+        MissingExtraError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("to_pandas needs pandas: pip install 'knuckle[pandas]'") from error
+    rows: list[dict[str, Any]] = []
+    for number, item in enumerate(hands):
+        if isinstance(item, Hand):
+            rows.append(hand_row(number, item))
+            continue
+        is_pair = isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], Frame)
+        found = item[1] if is_pair else item
+        about = frame_columns(item[0]) if is_pair else {"frame": number}
+        if not isinstance(found, (list, tuple)) or not all(isinstance(hand, Hand) for hand in found):
+            raise InputError(
+                f"to_pandas takes hands, lists of hands or (Frame, hands) pairs, got {type(item).__name__}"
+            )
+        rows += [about | hand_row(index, hand) for index, hand in enumerate(found)]
+    kinds = {"string": "string", "int64": "Int64", "int32": "Int32", "float": "float32", "double": "float64"}
+    table = pd.DataFrame(rows, columns=list(HAND_COLUMNS))
+    return table.astype({name: kinds[kind] for name, kind in HAND_COLUMNS.items()})
