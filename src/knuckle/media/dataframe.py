@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from knuckle.errors import InputError, MissingExtraError
+from knuckle.errors import InputError
+from knuckle.extras import required
 from knuckle.media.columns import HAND_COLUMNS, frame_columns, hand_row
 from knuckle.results import Frame, Hand
 
@@ -25,10 +26,7 @@ def to_pandas(hands: Iterable[Any]) -> pandas.DataFrame:
         InputError: `hands` holds something else.
         MissingExtraError: pandas is not installed.
     """
-    try:
-        import pandas as pd
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("to_pandas needs pandas: pip install 'knuckle[pandas]'") from error
+    pd = required("pandas", "pandas", "tables of hands")
     rows: list[dict[str, Any]] = []
     for number, item in enumerate(hands):
         if isinstance(item, Hand):
@@ -44,4 +42,5 @@ def to_pandas(hands: Iterable[Any]) -> pandas.DataFrame:
         rows += [about | hand_row(index, hand) for index, hand in enumerate(found)]
     kinds = {"string": "string", "int64": "Int64", "int32": "Int32", "float": "float32", "double": "float64"}
     table = pd.DataFrame(rows, columns=list(HAND_COLUMNS))
-    return table.astype({name: kinds[kind] for name, kind in HAND_COLUMNS.items()})
+    typed: pandas.DataFrame = table.astype({name: kinds[kind] for name, kind in HAND_COLUMNS.items()})
+    return typed

@@ -168,7 +168,7 @@ def hands_in_images(images: Sequence[Image], networks: Networks, options: Tracke
     The palm network is called once, the landmark network once, and once more for the second look.
     """
     complete = networks.completed(options)
-    landmarker = networks.hand_landmarker(complete)
+    landmarker = networks.hand_landmarker(complete, complete.min_new_presence)
     palms = networks.palm_detector(complete, complete.min_tried_score).in_images(images)
     found = landmarker.in_images(images, [new_candidates(these, (), complete) for these in palms])
     again = landmarker.in_images(images, [second_look(hands, complete.second_look) for hands in found])
