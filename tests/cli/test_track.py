@@ -154,7 +154,7 @@ def test_ctrl_c_waits_until_a_frame_is_in_all_files_and_counted(networks: Networ
 def test_the_source_is_released_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     released: list[str] = []
     camera = Reader("camera 0", "live", lambda reader: iter(()), release=lambda: released.append("camera 0"))
-    monkeypatch.setattr(knuckle.cli.track, "read", lambda source: camera)
+    monkeypatch.setattr(knuckle.cli.track, "read", lambda source, live=None: camera)
     with pytest.raises(BundleError):
         knuckle.cli.track.track.main(["0", "--models", "missing"], standalone_mode=False)
     assert released == ["camera 0"]

@@ -34,6 +34,7 @@ DEFAULTS = TrackerOptions()
 @click.option("--out", type=click.Path(), help="Annotated video, animation or photo, or a folder/.")
 @click.option("--save", type=click.Path(), help="Data: .parquet, .csv or .jsonl; a folder/; - streams JSON lines.")
 @output_flags
+@click.option("--live/--no-live", default=None, help="Newest frame only.  [default: for cameras and endless streams]")
 @click.option("--show", is_flag=True, help="Show the result in a window: q quits, space pauses, m mirrors.")
 @click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Maximum number of hands.")
 @click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file.")
@@ -71,6 +72,7 @@ def track(
     Exit status: 0 everything was done; 1 something was not, and is named at the end; 2 nothing was done;
     130 stopped with Ctrl-C. What was done until then is in the files.
     """
+    live = flags.pop("live")
     palms_only, smooth = flags.pop("detect_only"), not flags.pop("no_smooth")
     bundle, threads, device = flags.pop("models"), flags.pop("threads"), flags.pop("device")
     how = output_options(flags)
@@ -81,7 +83,7 @@ def track(
     summary = Summary(len(found), to_stderr=save == STDOUT)
     for number, source in enumerate(found, 1):
         try:
-            reader = read(source)
+            reader = read(source, live=live)
         except Error as error:
             summary.add_failure(source.name, error)
             continue

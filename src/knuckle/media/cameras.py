@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import glob
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from knuckle.errors import SourceError
 from knuckle.media.reader import Reader
+from knuckle.media.threads import in_background
 from knuckle.results import Frame
 
 DEFAULT_RATE = 30.0  # for cameras that do not state one
+TRIES = 3  # a camera that gives no frame so often in a row has stopped
 
 
-def read_camera(number: int) -> Reader:
-    """Read a camera: live frames with the time in seconds since the iteration started.
+def read_camera(number: int, live: bool | None = None) -> Reader:
+    """Read a camera: frames with the time in seconds since the iteration started.
+
+    Args:
+        number: the number of the camera.
+        live: give the newest frame, and drop those that arrive while the caller is busy. None: True.
 
     Raises:
         SourceError: the camera cannot be opened. The iteration raises it when the camera stops.
@@ -25,18 +36,9 @@ def read_camera(number: int) -> Reader:
     rate = waiting[0].get(cv2.CAP_PROP_FPS) or DEFAULT_RATE
 
     def frames(reader: Reader) -> Iterator[Frame]:
-        capture = waiting.pop() if waiting else _open(number)
-        start_s, index = time.monotonic(), 0
-        try:
-            while True:
-                ok, image = capture.read()
-                if not ok:
-                    raise SourceError(f"camera {number} stopped after {index} frames: unplugged?")
-                rgb: Any = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-                yield Frame(rgb, index, time.monotonic() - start_s, reader.name)
-                index += 1
-        finally:
-            capture.release()
+        pictures = _pictures(waiting.pop() if waiting else _open(number), reader.name)
+        for index, time_s, bgr in pictures if live is False else in_background(pictures, keep="newest"):
+            yield Frame(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8), index, time_s, reader.name)
 
     def release() -> None:
         while waiting:
@@ -45,10 +47,51 @@ def read_camera(number: int) -> Reader:
     return Reader(f"camera {number}", "live", frames, rate=rate, release=release)
 
 
+def _pictures(capture: Any, name: str) -> Iterator[tuple[int, float, Any]]:
+    """Index, time and BGR image of each frame."""
+    # Not time.monotonic(), which moves in steps of 15.6 ms on Windows up to Python 3.12.
+    start_s, index, failed = time.perf_counter(), 0, 0
+    try:
+        while failed < TRIES:
+            with _quiet():
+                ok, image = capture.read()
+            if ok:
+                yield index, time.perf_counter() - start_s, image
+                index, failed = index + 1, 0
+            else:
+                failed += 1
+        raise SourceError(f"{name} stopped after {index} frames: unplugged?")
+    finally:
+        capture.release()
+
+
 def _open(number: int) -> Any:
     from knuckle.extras import cv2
 
-    capture = cv2.VideoCapture(number)
+    with _quiet():
+        capture = cv2.VideoCapture(number)
     if not capture.isOpened():
-        raise SourceError(f"camera {number} cannot be opened: not plugged in, in use, or not allowed")
+        raise SourceError(f"camera {number} cannot be opened: not plugged in, in use, or not allowed{_others()}")
     return capture
+
+
+def _others() -> str:
+    """Which cameras there are, where the system says so."""
+    if not sys.platform.startswith("linux"):
+        return ""
+    numbers = sorted(int(path.removeprefix("/dev/video")) for path in glob.glob("/dev/video[0-9]*"))
+    return f"; this computer has {', '.join(map(str, numbers))}" if numbers else "; this computer has no camera"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep OpenCV from writing about cameras to stderr; what is wrong is said in a SourceError."""
+    import cv2
+
+    log: Any = cv2.utils.logging
+    level = log.getLogLevel()
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)

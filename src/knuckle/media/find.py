@@ -45,8 +45,11 @@ class Source:
     problem: Error | None = None
     notes: tuple[str, ...] = ()
 
-    def open(self) -> Reader:
+    def open(self, live: bool | None = None) -> Reader:
         """Open the source.
+
+        Args:
+            live: see `knuckle.read`.
 
         Raises:
             SourceError: it does not exist or cannot be read.
@@ -54,15 +57,15 @@ class Source:
         if self.problem is not None:
             raise self.problem
         if self.kind == "camera":
-            reader = read_camera(int(self.name))
+            reader = read_camera(int(self.name), live)
         elif self.kind == "address":
-            reader = read_clip(self.name)
+            reader = read_clip(self.name, live)
         elif self.kind == "photos":
             reader = read_photos(self.name, self.files)
         elif self.kind == "animation":
             reader = read_animation(self.name, lambda: self.name)
         else:
-            reader = read_clip(self.name)
+            reader = read_clip(self.name, live)
         reader.root = self.root
         reader.notes[:0] = self.notes
         return reader

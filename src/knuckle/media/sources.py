@@ -38,7 +38,7 @@ def read(source: Any, *, live: bool | None = None, recursive: bool = False) -> R
         source: an image or video file, a folder or glob pattern of images, a camera number (also as text), an
             `http(s)://` or `rtsp://` address, a NumPy array, a PIL image, or a `Source` of `find_sources`.
         live: skip frames that arrive while the caller is busy, so that the next one is always the newest. By default
-            True for cameras and rtsp, False for everything else.
+            True for cameras and for network streams without an end. Has no meaning for photos.
         recursive: also read the folders inside of a folder.
 
     Returns:
@@ -52,10 +52,8 @@ def read(source: Any, *, live: bool | None = None, recursive: bool = False) -> R
     """
     if isinstance(source, np.ndarray) or hasattr(source, "getbands"):
         return read_image(source)
-    reader = (source if isinstance(source, Source) else _single(source, recursive)).open()
-    if live is None:
-        live = reader.kind == "live"
-    return newest_only(reader) if live else reader
+    reader = (source if isinstance(source, Source) else _single(source, recursive)).open(live)
+    return newest_only(reader) if live and reader.kind == "video" else reader
 
 
 def _single(given: Any, recursive: bool) -> Source:
@@ -75,7 +73,7 @@ def _single(given: Any, recursive: bool) -> Source:
 
 
 def newest_only(reader: Reader) -> Reader:
-    """A live reader: a thread keeps reading, and the caller gets the newest frame."""
+    """A live reader of an animation: a thread keeps reading, and the caller gets the newest frame."""
 
     def frames(_: Reader) -> Any:
         return in_background(iter(reader), keep="newest")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,7 @@ from knuckle.results import Frame
 _END = object()
 
 
-def in_background(items: Iterator[Any], keep: str = "all", depth: int = 8) -> Iterator[Any]:
+def in_background(items: Iterator[Any], keep: str = "all", depth: int = 8, settle_s: float = 0.0) -> Iterator[Any]:
     """Run an iterator in its own thread and yield its items. Leaving the loop early stops the thread.
 
     Args:
@@ -22,6 +23,7 @@ def in_background(items: Iterator[Any], keep: str = "all", depth: int = 8) -> It
         keep: "all" yields every item and lets the thread wait while `depth` items are ready; "newest" drops older
             items while the caller is busy.
         depth: how many items may be ready at once with "all".
+        settle_s: wait so long before the first item, so that "newest" drops what has piled up in a connection.
 
     Raises:
         Exception: an error of the iterator, after the items before it.
@@ -55,6 +57,7 @@ def in_background(items: Iterator[Any], keep: str = "all", depth: int = 8) -> It
 
     thread = threading.Thread(target=work, daemon=True, name="knuckle-reader")
     thread.start()
+    time.sleep(settle_s)
     try:
         while (item := ready.get()) is not _END:
             if isinstance(item, BaseException):
