@@ -12,6 +12,8 @@ from knuckle.errors import (
 )
 from knuckle.media.dataframe import to_pandas
 from knuckle.media.draw import draw_hands, draw_palms, draw_rois
+from knuckle.media.draw_style import DrawStyle
+from knuckle.media.drawer import HandDrawer
 from knuckle.media.find import find_sources
 from knuckle.media.sources import read
 from knuckle.pipeline.detect import detect, detect_palms, landmarks_in
@@ -27,10 +29,12 @@ __all__ = [
     "FINGERS",
     "HAND_CONNECTIONS",
     "BundleError",
+    "DrawStyle",
     "EngineError",
     "Error",
     "Frame",
     "Hand",
+    "HandDrawer",
     "HandLandmark",
     "HandTracker",
     "InputError",

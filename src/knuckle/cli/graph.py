@@ -67,7 +67,7 @@ def running_graphs(networks: Networks) -> dict[str, Diagram]:
 def profiled(networks: Networks, source: str, profile: Profile) -> dict[str, Diagram]:
     """Run on a source and return its graphs by name, with what each node cost."""
     with read(source) as reader:
-        built = Run(reader, networks, TrackerOptions()).graph(iter(reader))
+        built = Run(reader, networks, TrackerOptions()).graph(iter(reader), draws=True)
         with suppress(KeyboardInterrupt):
             while built.run([], profile):
                 pass

@@ -11,14 +11,18 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from knuckle.cli.app import console
+from knuckle.cli.draw_flags import draw_flags, draw_style
 from knuckle.cli.output_flags import output_flags, output_options
 from knuckle.cli.summary import Summary
 from knuckle.errors import Error
+from knuckle.media.draw_style import DrawStyle
+from knuckle.media.drawer import HandDrawer
 from knuckle.media.output_names import STDOUT
 from knuckle.media.outputs import Outputs
+from knuckle.media.playback import Playback
 from knuckle.media.sinks import InBackground
 from knuckle.media.sources import find_sources, in_background, read
-from knuckle.media.window import Window
+from knuckle.media.window import KEYS, Window
 from knuckle.models import catalogue
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.run import Run
@@ -35,7 +39,8 @@ DEFAULTS = TrackerOptions()
 @click.option("--save", type=click.Path(), help="Data: .parquet, .csv or .jsonl; a folder/; - streams JSON lines.")
 @output_flags
 @click.option("--live/--no-live", default=None, help="Newest frame only.  [default: for cameras and endless streams]")
-@click.option("--show", is_flag=True, help="Show the result in a window: q quits, space pauses, m mirrors.")
+@click.option("--show", is_flag=True, help=f"Play the result in a window. Keys: {KEYS}.")
+@draw_flags
 @click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Maximum number of hands.")
 @click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file.")
 @click.option("--detect-only", is_flag=True, help="Detect palms only: no landmarks, no track ids.")
@@ -75,10 +80,10 @@ def track(
     live = flags.pop("live")
     palms_only, smooth = flags.pop("detect_only"), not flags.pop("no_smooth")
     bundle, threads, device = flags.pop("models"), flags.pop("threads"), flags.pop("device")
-    how = output_options(flags)
+    how, style = output_options(flags), draw_style(flags)
     options = TrackerOptions(**flags, smooth=smooth)
     found = find_sources(sources, recursive=recursive)
-    outputs = Outputs(out, save, how, palms=palms_only, many=len(found) > 1, given=sources)
+    outputs = Outputs(out, save, how, style, palms=palms_only, many=len(found) > 1, given=sources)
     networks: Networks | None = None
     summary = Summary(len(found), to_stderr=save == STDOUT)
     for number, source in enumerate(found, 1):
@@ -89,13 +94,15 @@ def track(
             continue
         with reader:
             networks = networks or load(bundle, threads, device)  # not before a source can be opened
-            run = Run(reader, networks, options, palms_only, draws=show or out is not None)
+            run = Run(reader, networks, options, palms_only)
             try:
-                track_into(run, outputs, show, f"{number} of {len(found)}: " if len(found) > 1 else "")
+                track_into(
+                    run, outputs, style if show else None, f"{number} of {len(found)}: " if len(found) > 1 else ""
+                )
             except Error as error:
                 run.errors.append(error)
         summary.add(run)
-        if run.stopped or (run.errors and outputs.is_broken):
+        if run.stopped or run.closed or (run.errors and outputs.is_broken):
             break
     try:
         outputs.close()
@@ -105,24 +112,36 @@ def track(
     context.exit(summary.exit_status)
 
 
-def track_into(run: Run, outputs: Outputs, show: bool, position: str = "") -> None:
+def track_into(run: Run, outputs: Outputs, shown: DrawStyle | None, position: str = "") -> None:
     """Open the outputs of a run, track to the end of its source, and finish the outputs.
 
     Args:
         run: the run.
         outputs: the files of the run.
-        show: open a window.
+        shown: open a window and draw in this style; None opens none.
         position: which source of several it is, for the progress bar: "2 of 5: ".
     """
-    live = run.reader.kind == "live"
-    frames = iter(run.reader) if live else in_background(iter(run.reader))
+    kind = run.reader.kind
+    playback = Playback(run.reader) if kind == "video" else None
+    frames = playback or (iter(run.reader) if kind == "live" else in_background(iter(run.reader)))
+
+    def seek(time_s: float) -> None:
+        if playback:
+            playback.seek(time_s)
+        run.start_again()
+
     first = list(islice(frames, 1))  # fails here if the source is unreadable, before any output is overwritten
     with ExitStack() as stack:
         for sink in outputs.open(run.reader) if first else ():
             run.sinks.append(stack.enter_context(InBackground(sink)))
-        if show and first:
-            run.window = stack.enter_context(Window(mirrored=live and not run.options.mirrored))
+        if shown and first:
+            mirrored = kind == "live" and not run.options.mirrored
+            can_seek = playback is not None and not run.sinks  # files hold every frame once
+            window = Window(HandDrawer(shown), kind, mirrored, seek if can_seek else None)
+            run.window = stack.enter_context(window)
         with_progress(run, chain(first, frames), position)
+        while run.window and not (run.closed or run.stopped) and run.window.hold():
+            with_progress(run, frames, position)
 
 
 def with_progress(run: Run, frames: Iterator[Frame], position: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from itertools import chain, count
 from pathlib import Path
 
@@ -37,6 +38,14 @@ class OutputNames:
         Raises:
             InputError: the file exists and must not be replaced, or it is the source itself.
         """
+        return self.claim(next(self._candidates(folder, source, ending, root)), source)
+
+    def free(self, folder: Path, source: str, ending: str) -> Path:
+        """The first such name that no file has, for files that must never replace another one."""
+        return self.claim(next(path for path in self._candidates(folder, source, ending) if not path.exists()), source)
+
+    def _candidates(self, folder: Path, source: str, ending: str, root: Path | None = None) -> Iterator[Path]:
+        """Names that this run has not given yet."""
         parent = Path(source).resolve().parent
         if root is not None and parent.is_relative_to(root.resolve()):
             folder = folder / parent.relative_to(root.resolve())
@@ -45,7 +54,7 @@ class OutputNames:
         numbered = (f"{name}_{number}" for number in count(2))
         candidates = chain([name], [f"{name}_{suffix}"] if suffix.isalnum() else [], numbered)
         paths = (folder / f"{candidate}{ending}" for candidate in candidates)
-        return self.claim(next(path for path in paths if self._key(path) not in self._taken), source)
+        return (path for path in paths if self._key(path) not in self._taken)
 
     def claim(self, path: Path, source: str) -> Path:
         """Reserve a file.

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from knuckle.errors import InputError
+from knuckle.media.draw_style import DrawStyle
+from knuckle.media.drawer import HandDrawer
+from knuckle.media.drawn import Drawn
 from knuckle.media.output_names import STDOUT, OutputNames, is_folder
 from knuckle.media.reader import Reader
 from knuckle.media.sinks import check_data_suffix, data_sink
@@ -25,6 +28,7 @@ class Outputs:
         save: data file, which all sources share, or a folder for one file per source, or "-" for standard output;
             None for none.
         options: how pictures are written, and whether files are replaced.
+        style: what is drawn on pictures.
         palms: the results are palms and not hands.
         many: there are several sources, so `out` must be a folder.
         given: what the user gave as sources; `out` must not be inside of a folder among them.
@@ -38,6 +42,7 @@ class Outputs:
         out: str | None,
         save: str | None,
         options: OutputOptions | None = None,
+        style: DrawStyle | None = None,
         *,
         palms: bool = False,
         many: bool = False,
@@ -56,13 +61,13 @@ class Outputs:
         if save is not None and save != STDOUT and self.one_data_file:
             check_data_suffix(Path(save))
         self.out, self.save, self.palms = out, save, palms
-        self.options = options or OutputOptions()
+        self.options, self.style = options or OutputOptions(), style
         self.names = OutputNames(self.options.overwrite)
         self._shared: Sink | None = None
         self._last: Shared | None = None
 
     def open(self, reader: Reader) -> list[Sink]:
-        """Open the output files of one source; the data file first.
+        """Open the output files of one source; the data file first. The others draw the results on the frames.
 
         Raises:
             InputError: a path does not suit the source, would overwrite it, or exists and must not be replaced.
@@ -75,7 +80,7 @@ class Outputs:
             if pictures:
                 pictures.close()
             raise
-        return data + ([pictures] if pictures else [])
+        return data + ([Drawn(pictures, HandDrawer(self.style))] if pictures else [])
 
     def _data(self, reader: Reader, save: str) -> Sink:
         if save != STDOUT and is_folder(save):

@@ -1,59 +1,62 @@
-"""A window that shows images as they come: q or Esc quits, space pauses, m mirrors.
-
-It is a window of Tk, which comes with Python, because OpenCV has windows in only some of its packages. One frame of
-1280 × 720 takes as long as in OpenCV's (`python benchmarks/opencv.py`).
-"""
+"""A window that plays annotated frames at their own speed: pause, step, seek, mirror, snapshots."""
 
 from __future__ import annotations
 
-import importlib
+import logging
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from knuckle.errors import EngineError
-from knuckle.extras import cv2
-from knuckle.images import Image
+from knuckle.media.drawer import HandDrawer
+from knuckle.media.output_names import OutputNames
+from knuckle.media.screen import Screen
+from knuckle.media.write_images import save_image
+from knuckle.results import Frame
 
-KEYS = "q quit, space pause, m mirror"
-SHARE_OF_SCREEN = 0.9  # a new window is at most this large
-PAUSE_S = 0.05  # how often a paused window looks for keys
+log = logging.getLogger(__name__)
+
+SEEK_S = 5.0
+LATE_S = 0.1  # a frame that is later than this moves the schedule, so that the next ones do not rush
+MAX_STEPS_BACK = 10_000
+POLL_S = 0.02  # how often a window that waits looks for keys
+KEYS = "q quit, space pause, comma and period step, arrows seek 5 s, m mirror, s snapshot"
+# Tk's names of keys.
+QUIT, PAUSE, MIRROR, SNAPSHOT = {"q", "Escape"}, {"space", "k"}, {"m"}, {"s"}
+FORWARD, BACK, LATER, EARLIER = {"period", "n"}, {"comma", "p"}, {"Right"}, {"Left"}
 
 
 class Window:
-    """Use it as a context manager and call `show` for each frame, from the thread that created it.
+    """Use it as a context manager and call `show` for each frame.
 
     Args:
-        title: the title of the window.
+        drawer: draws the results; None: `HandDrawer()`.
+        kind: of the source, see `Reader.kind`. A video is played at its own speed, a photo waits for a key, and a live
+            source is shown as it comes.
         mirrored: start with mirror images, as people expect of their own camera; the key m switches.
+        seek: goes to a time of the video, in seconds; None where that is not possible.
 
     Raises:
         EngineError: there is no screen, or this Python has no Tk.
     """
 
-    def __init__(self, title: str = "Knuckle", mirrored: bool = False) -> None:
-        try:
-            tkinter = importlib.import_module("tkinter")
-        except ImportError as error:
-            raise EngineError(
-                f"--show needs Tk, which this Python lacks ({error}): apt install python3-tk, "
-                "brew install python-tk, or dnf install python3-tkinter"
-            ) from error
-        try:
-            self.root: Any = tkinter.Tk(className="knuckle")
-        except tkinter.TclError as error:
-            raise EngineError(f"--show needs a screen ({error})") from error
-        self.mirrored, self.paused, self.closed = mirrored, False, False
-        self.keys: list[str] = []
-        self.root.title(f"{title} ({KEYS})")
-        self.root.configure(background="black")
-        self.root.bind("<Key>", lambda event: self.keys.append(event.keysym))
-        self.root.protocol("WM_DELETE_WINDOW", lambda: setattr(self, "closed", True))
-        self.picture = tkinter.PhotoImage(master=self.root)
-        self.label = tkinter.Label(self.root, image=self.picture, borderwidth=0, background="black")
-        self.label.pack(fill="both", expand=True)
-        self._sized = False
+    def __init__(
+        self,
+        drawer: HandDrawer | None = None,
+        kind: str = "live",
+        mirrored: bool = False,
+        seek: Callable[[float], None] | None = None,
+    ) -> None:
+        self.mirrored = mirrored
+        self.drawer, self.kind, self.seek = drawer or HandDrawer(), kind, seek
+        self.paused = self._stepping = self._sought = False
+        self._shown_s: deque[float] = deque(maxlen=MAX_STEPS_BACK)  # times of the frames up to the current one
+        self._anchor: tuple[float, float] | None = None  # clock and time of the frame that the schedule starts from
+        self._last: tuple[Frame, Sequence[Any]] | None = None
+        self._names = OutputNames()
+        self.screen = Screen(f"Knuckle ({KEYS})")
 
     def __enter__(self) -> Window:
         return self
@@ -61,54 +64,99 @@ class Window:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.root.destroy()
+        self.screen.close()
 
-    def show(self, picture: Image, draw_mirrored: Callable[[], Image] | None = None) -> bool:
-        """Show one frame, and wait while the user pauses.
+    def show(self, frame: Frame, results: Sequence[Any]) -> bool:
+        """Show one frame when it is due, and wait while the user pauses.
 
         Args:
-            picture: RGB uint8 (height, width, 3), with the results drawn on it.
-            draw_mirrored: draws the results on the mirror image, so that text stays readable. Without it the picture
-                itself is flipped.
+            frame: the frame, without anything drawn on it.
+            results: its hands or palms.
 
         Returns:
             False if the user quits.
         """
-        while True:
-            shown = picture
-            if self.mirrored:
-                shown = draw_mirrored() if draw_mirrored else picture[:, ::-1]
-            self._put(shown)
-            if self.closed or not self._obey():
+        due = self._due(frame) if self.kind == "video" else 0.0
+        if due and self._last is not None and not self._stepping:
+            if not self._wait(until=due):
                 return False
-            if not self.paused:
+            if self._sought:  # the user went elsewhere before this frame was due
+                self._sought = False
                 return True
-            time.sleep(PAUSE_S)
+        self._last, self._stepping = (frame, results), False
+        self._shown_s.append(frame.time_s)
+        self._display(frame, results)
+        more = self._wait(hold=self.kind == "image")
+        self._sought = False
+        return more
 
-    def _obey(self) -> bool:
-        """Do what the pressed keys say; False if one of them quits."""
-        while self.keys:
-            key = self.keys.pop(0)
-            if key in ("q", "Escape"):
+    def hold(self) -> bool:
+        """Keep the last frame of a video on the screen. Returns True if the user goes back, False if they quit."""
+        return self.seek is not None and self._last is not None and self._wait(hold=True, at_end=True)
+
+    def _due(self, frame: Frame) -> float:
+        """The clock at which a frame of a video is shown."""
+        now = time.perf_counter()
+        if self._anchor is None or now - self._anchor[0] - (frame.time_s - self._anchor[1]) > LATE_S:
+            self._anchor = now, frame.time_s
+        return self._anchor[0] + frame.time_s - self._anchor[1]
+
+    def _display(self, frame: Frame, results: Sequence[Any]) -> None:
+        self._picture = self.drawer(frame.image, results, frame.time_s, mirrored=self.mirrored)
+        self.screen.put(self._picture)
+
+    def _wait(self, until: float = 0.0, hold: bool = False, at_end: bool = False) -> bool:
+        """Handle keys until the clock reaches `until`, and while paused or `hold`. False if the user quits."""
+        while True:
+            self.screen.update()
+            while self.screen.keys:
+                key = self.screen.keys.pop(0)
+                if key in QUIT:
+                    return False
+                if self._goes_on(key, hold, at_end):
+                    return True
+            if self.screen.closed:
                 return False
-            self.mirrored ^= key == "m"
-            self.paused ^= key == "space"
+            rest_s = until - time.perf_counter()
+            if not (self.paused or hold) and rest_s <= 0:
+                return True
+            time.sleep(POLL_S if self.paused or hold else min(POLL_S, rest_s))
+
+    def _goes_on(self, key: str, hold: bool, at_end: bool) -> bool:
+        """Do what a key asks for. True if another frame should follow at once."""
+        assert self._last is not None
+        frame, results = self._last
+        if key in MIRROR:
+            self.mirrored = not self.mirrored
+            self._display(frame, results)
+        elif key in SNAPSHOT:
+            self._snapshot(frame)
+        elif key in PAUSE and not hold:
+            self.paused, self._anchor = not self.paused, None
+        elif hold and key in FORWARD | LATER | PAUSE and not at_end:
+            return True
+        elif key in FORWARD and not at_end:
+            self.paused, self._stepping, self._anchor = True, True, None
+            return True
+        elif key in BACK and len(self._shown_s) > 1:
+            self.paused = True
+            self._shown_s.pop()
+            return self._go_to(self._shown_s.pop())
+        elif key in EARLIER | LATER and not (at_end and key in LATER):
+            self._shown_s.clear()
+            return self._go_to(max(0.0, frame.time_s + (SEEK_S if key in LATER else -SEEK_S)))
+        return False
+
+    def _go_to(self, time_s: float) -> bool:
+        if self.seek is None:
+            return False
+        self._anchor, self._sought, self._stepping = None, True, True
+        self.drawer.reset()
+        self.seek(time_s)
         return True
 
-    def _put(self, picture: Image) -> None:
-        """Draw the picture as large as the window allows, and let Tk handle what the user did."""
-        height, width = picture.shape[:2]
-        if not self._sized:
-            space = self.root.winfo_screenwidth(), self.root.winfo_screenheight()
-            fit = min(1, SHARE_OF_SCREEN * space[0] / width, SHARE_OF_SCREEN * space[1] / height)
-            self.root.geometry(f"{round(fit * width)}x{round(fit * height)}")
-            self.root.update()
-            self.root.focus_force()  # without a window manager, nobody else gives it the keyboard
-            self._sized = True
-        fit = min(self.label.winfo_width() / width, self.label.winfo_height() / height)
-        size = max(1, round(fit * width)), max(1, round(fit * height))
-        if size != (width, height):
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if fit < 1 else cv2.INTER_LINEAR)  # type: ignore[assignment]
-        data = b"P6 %d %d 255 " % size + picture.tobytes()
-        self.picture.configure(data=data, format="PPM", width=size[0], height=size[1])
-        self.root.update()
+    def _snapshot(self, frame: Frame) -> None:
+        """Save what is shown as PNG in the working directory."""
+        target = self._names.free(Path(), frame.source or "snapshot", f"_{frame.time_s:.3f}s.png")
+        save_image(self._picture, target)
+        log.info("snapshot %s", target)

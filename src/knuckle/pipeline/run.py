@@ -6,13 +6,12 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from knuckle.errors import Error
 from knuckle.graph import Graph, Step
 from knuckle.images import Image
-from knuckle.media.draw import draw_mirrored
 from knuckle.media.sinks import Sink
 from knuckle.media.sources import Reader
 from knuckle.media.window import Window
@@ -31,7 +30,6 @@ class Run:
         networks: the networks to run.
         options: options of the tracker.
         palms_only: run the palm detector only.
-        draws: draw the results on the images, for annotated files and the window.
         sinks: output files; each receives every frame, in this order.
         window: shows each frame; None for no window.
         frames, found, frames_with: frames processed, results in all of them, frames with at least one result.
@@ -40,13 +38,13 @@ class Run:
         wall_s: seconds since the run began.
         errors: errors that ended the run.
         stopped: whether the user interrupted the run.
+        closed: whether the user closed the window.
     """
 
     reader: Reader
     networks: Networks
     options: TrackerOptions
     palms_only: bool = False
-    draws: bool = True
     sinks: list[Sink] = field(default_factory=list)
     window: Window | None = None
     frames: int = 0
@@ -57,6 +55,8 @@ class Run:
     wall_s: float = 0.0
     errors: list[Error] = field(default_factory=list)
     stopped: bool = False
+    closed: bool = False
+    _running: Graph | None = field(default=None, init=False, repr=False)
 
     @property
     def what(self) -> str:
@@ -73,12 +73,20 @@ class Run:
         """Output files that were not written, although the run went on."""
         return [problem for sink in self.sinks for problem in sink.problems]
 
-    def graph(self, frames: Iterator[Frame]) -> Graph:
-        """The main graph of this run over `frames`."""
+    def graph(self, frames: Iterator[Frame], draws: bool = False) -> Graph:
+        """The main graph of this run over `frames`.
+
+        It does not draw unless `draws` is set: the sinks of annotated files draw in their own threads, so that drawing
+        overlaps with tracking.
+        """
         stills = self.reader.kind == "image"
-        return main_graph(
-            frames, self.networks, self.options, self.write, stills=stills, palms_only=self.palms_only, draws=self.draws
-        )
+        settings = {"stills": stills, "palms_only": self.palms_only, "draws": draws}
+        return main_graph(frames, self.networks, self.options, self.write, **settings)
+
+    def start_again(self) -> None:
+        """Forget the tracked hands, when the user goes to another place of the video."""
+        if self._running:
+            self._running.reset()
 
     def run(self, frames: Iterator[Frame], after_frame: Callable[[], None]) -> None:
         """Process frames until the source ends, fails, or the user stops the run; Ctrl-C stops it too.
@@ -87,10 +95,10 @@ class Run:
             frames: the frames of the source.
             after_frame: called after each frame, to show progress.
         """
-        start = time.perf_counter()
+        start = time.perf_counter() - self.wall_s
         try:
-            graph = self.graph(frames)
-            while graph.run([], self.observe):
+            self._running = self.graph(frames)
+            while self._running.run([], self.observe):
                 self.wall_s = time.perf_counter() - start
                 after_frame()
         except KeyboardInterrupt:
@@ -104,20 +112,20 @@ class Run:
         Args:
             frame: the frame.
             found: its hands or palms.
-            picture: the frame with the results drawn on it, if drawn.
+            picture: the frame with the results drawn on it; not used, as sinks and window draw.
 
         Returns:
             False once the user closes the window.
         """
-        drawn = frame if picture is None else replace(frame, image=picture)
         with uninterrupted():
             for sink in self.sinks:
-                sink.write(drawn, found)
+                sink.write(frame, found)
             self.frames += 1
             self.found += len(found)
             self.frames_with += bool(found)
             self.ids |= {hand.track_id for hand in found if isinstance(hand, Hand) and hand.track_id is not None}
-        return self.window is None or self.window.show(drawn.image, lambda: draw_mirrored(frame.image, found))
+        self.closed = self.window is not None and not self.window.show(frame, found)
+        return not self.closed
 
     def observe(self, step: Step) -> None:
         """Add up the time that finding hands takes."""

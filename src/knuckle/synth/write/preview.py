@@ -12,7 +12,7 @@ from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.errors import InputError, SinkError
 from knuckle.extras import cv2
 from knuckle.images import Image
-from knuckle.media.draw import DETECTION_COLOUR, OUTLINE
+from knuckle.media.draw_style import DETECTION_COLOUR, OUTLINE
 from knuckle.results import FINGER_COLOURS, FINGERS, PALM_COLOUR, PALM_CONNECTIONS, FloatArray
 
 GAP = 2  # pixels between the images of a sheet
