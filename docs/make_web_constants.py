@@ -35,6 +35,7 @@ SHARED = (
     (tracks, "NOISE_SPEED_PER_S", "Motion below this many palm baselines per second is noise."),
     (tracks, "EXTRAPOLATE_S", "A lost hand is expected to keep moving for this long."),
     (tracks, "MIN_MATCH_S", "A hand of the previous frame can be matched for at least this long."),
+    (tracks, "SAME_SHAPE", "Images whose ratio of width to height differs by less than this have the same shape."),
     (results, "PALM_LANDMARKS", "The hand landmarks that are the palm detector's key points."),
     (smooth, "MIN_CUTOFF_HZ", "One-Euro filter: cutoff for a still hand."),
     (smooth, "BETA_HZ_PER_SPEED", "One-Euro filter: rise of the cutoff with speed, in hand sizes per second."),

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from conftest import two_hands
 from hypothesis import given
 from hypothesis import strategies as st
 from make_clock import FILE, patterns, times
@@ -70,3 +71,11 @@ def test_a_frame_without_a_time_comes_one_usual_step_later(networks: Networks) -
     assert tracker.graph.state["clock"].stamp_s == pytest.approx(3.9, abs=0.01)
     with pytest.raises(InputError, match="time_s must be a finite number of seconds or None, got nan"):
         tracker(blank(), float("nan"))
+
+
+def test_hands_keep_their_ids_when_the_video_changes_its_size(networks: Networks) -> None:
+    tracker, ids = HandTracker(networks), set()
+    for k in range(24):
+        width = 640 if k // 6 % 2 == 0 else 320
+        ids |= {hand.track_id for hand in tracker(two_hands(k / 30, width, width * 3 // 4))}
+    assert ids == {1, 2}

@@ -11,6 +11,7 @@ from knuckle.pipeline.tracks import (
     NOISE_SPEED_PER_S,
     PALM_LANDMARKS,
     Memory,
+    at_size,
     baseline,
     current_hands,
     is_palm_of,
@@ -143,3 +144,21 @@ def test_smoothing_leaves_the_raw_landmarks() -> None:
     (hand,) = current_hands(memory, smooth=True, vote=True)
     assert np.array_equal(hand.landmarks_raw, make_hand(100).landmarks)
     assert not np.array_equal(hand.landmarks, hand.landmarks_raw)
+
+
+def test_a_video_that_changes_its_size_keeps_its_tracks() -> None:
+    large, small = np.zeros((480, 640, 3), np.uint8), np.zeros((240, 320, 3), np.uint8)
+    memory = Memory()
+    for k in range(4):
+        memory = update_tracks(at_size(memory, large), [make_hand(100 + 9 * k)], True, k / FPS, 1.0)
+    halved = at_size(memory, small)
+    (track,), (before,) = halved.tracks, memory.tracks
+    assert np.allclose(track.hand.landmarks_raw[:, :2], (before.hand.landmarks_raw[:, :2] + 0.5) / 2 - 0.5)
+    assert np.allclose(track.velocity, before.velocity / 2) and halved.size == (320, 240)
+    centre, shape = track.landmarks.centre.value, track.landmarks.shape.value
+    assert np.allclose(centre + shape, track.landmarks.value, atol=1e-3)
+    back = at_size(halved, large).tracks[0]
+    assert np.allclose(back.landmarks.value, before.landmarks.value, atol=1e-3)
+    assert at_size(memory, large) is memory
+    other = at_size(memory, np.zeros((640, 480, 3), np.uint8))
+    assert other.tracks == memory.tracks and other.size == (480, 640)

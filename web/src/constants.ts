@@ -33,6 +33,9 @@ export const EXTRAPOLATE_S = 0.1;
 /** A hand of the previous frame can be matched for at least this long. */
 export const MIN_MATCH_S = 1.0;
 
+/** Images whose ratio of width to height differs by less than this have the same shape. */
+export const SAME_SHAPE = 0.02;
+
 /** The hand landmarks that are the palm detector's key points. */
 export const PALM_LANDMARKS = [0, 5, 9, 13, 17, 1, 2] as const;
 

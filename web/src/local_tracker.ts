@@ -63,7 +63,7 @@ export class LocalTracker {
     private options: TrackerOptions,
     nextId: number,
   ) {
-    this.build({ memory: { ...NO_MEMORY, nextId } });
+    this.build({ previous: { ...NO_MEMORY, nextId } });
   }
 
   /** @throws BundleError, EngineError */

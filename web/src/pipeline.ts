@@ -7,6 +7,7 @@ import type { CompleteOptions } from "./options.js";
 import { type PalmDetector, roiFromPalm } from "./palm.js";
 import type { Hand, Palm } from "./results.js";
 import {
+  atSize,
   currentHands,
   held,
   isPalmOf,
@@ -39,6 +40,7 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
         output: "next_clock",
       },
       { run: trackerTime, inputs: ["next_clock"], output: "now_s" },
+      { run: atSize, inputs: ["previous", "image"], output: "memory" },
       {
         run: (memory: Memory, timeS: number) => trackedCandidates(memory, timeS, options.predictMotion),
         inputs: ["memory", "now_s"],
@@ -93,7 +95,7 @@ export function handTracking(detector: PalmDetector, landmarker: HandLandmarker,
       },
     ],
     output: "hands",
-    feedback: { memory: ["next_memory", NO_MEMORY], clock: ["next_clock", NEW_CLOCK] },
+    feedback: { previous: ["next_memory", NO_MEMORY], clock: ["next_clock", NEW_CLOCK] },
   });
 }
 

@@ -10,6 +10,7 @@ import {
   NOISE_SPEED_PER_S,
   OTHER_HANDEDNESS_PENALTY,
   PALM_LANDMARKS,
+  SAME_SHAPE,
   STEADY,
   VOTES,
 } from "./constants.js";
@@ -49,6 +50,8 @@ export interface Memory {
   readonly searchedS: number;
   /** Time when a hand last came or went. */
   readonly changedS: number;
+  /** Width and height of the previous frame, pixels; null before the first. */
+  readonly size: readonly [number, number] | null;
 }
 
 export const NO_MEMORY: Memory = {
@@ -58,11 +61,43 @@ export const NO_MEMORY: Memory = {
   sinceSearch: 0,
   searchedS: -Infinity,
   changedS: -Infinity,
+  size: null,
 };
 
 /** Tracks that were found in the previous frame. */
 export function held(memory: Memory): Track[] {
   return memory.tracks.filter((track) => track.seenS === memory.timeS);
+}
+
+/**
+ * The memory in pixels of this image. A video that changes its size midway shows the same view in other pixels. If the
+ * shape changes too, the view is another one: tracks stay where they are, and may not be matched.
+ */
+export function atSize(memory: Memory, { width, height }: { width: number; height: number }): Memory {
+  const before = memory.size;
+  if (before && before[0] === width && before[1] === height) return memory;
+  const scale = before ? width / before[0] : 1;
+  const isSameShape = before !== null && Math.abs(height / before[1] / scale - 1) < SAME_SHAPE;
+  const tracks = isSameShape ? memory.tracks.map((track) => scaled(track, scale)) : memory.tracks;
+  return { ...memory, tracks, size: [width, height] };
+}
+
+/** A track in an image that is `scale` times as large. Pixel centres are whole numbers, so places shift as well. */
+function scaled(track: Track, scale: number): Track {
+  const placed = (points: Float32Array) => points.map((value, i) => value * scale + (i % 3 < 2 ? (scale - 1) / 2 : 0));
+  const times = (values: Float32Array) => values.map((value) => value * scale);
+  const { hand, velocity, landmarks } = track;
+  const { centre, shape } = landmarks;
+  return {
+    ...track,
+    hand: { ...hand, landmarks: placed(hand.landmarks), landmarksRaw: placed(hand.landmarksRaw) },
+    velocity: [velocity[0] * scale, velocity[1] * scale],
+    landmarks: {
+      value: placed(landmarks.value),
+      centre: { ...centre, value: placed(centre.value), speed: times(centre.speed) },
+      shape: { ...shape, value: times(shape.value), speed: times(shape.speed) },
+    },
+  };
 }
 
 /** Where the tracked hands should be now: the region of each one's landmarks, moved on by its last motion. */
@@ -160,6 +195,7 @@ export function updateTracks(
     sinceSearch: searched ? 1 : memory.sinceSearch + 1,
     searchedS: searched ? timeS : memory.searchedS,
     changedS: changed ? timeS : memory.changedS,
+    size: memory.size,
   };
 }
 

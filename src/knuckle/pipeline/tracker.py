@@ -25,6 +25,7 @@ from knuckle.pipeline.palm import roi_from_palm
 from knuckle.pipeline.tracked import Tracked
 from knuckle.pipeline.tracks import (
     Memory,
+    at_size,
     current_hands,
     is_palm_of,
     tracked_candidates,
@@ -209,6 +210,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
         nodes=[
             Node(tick, ("clock", "time_s"), "next_clock"),
             Node(tracker_time, ("next_clock",), "now_s"),
+            Node(at_size, ("previous", "image"), "memory"),
             Node(
                 partial(tracked_candidates, predict_motion=options.predict_motion),
                 ("memory", "now_s"),
@@ -232,7 +234,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
             ),
         ],
         output="hands",
-        feedback={"memory": ("next_memory", Memory()), "clock": ("next_clock", Clock())},
+        feedback={"previous": ("next_memory", Memory()), "clock": ("next_clock", Clock())},
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from knuckle.geometry import iou
+from knuckle.images import Image
 from knuckle.pipeline.hand import MCP_JOINTS, STEADY, Candidate, roi_from_landmarks
 from knuckle.pipeline.smooth import CENTRE_BETA_HZ_PER_SPEED, Smoothed, SmoothedHand, one_euro, smooth_hand
 from knuckle.results import PALM_LANDMARKS, FloatArray, Hand, Palm
@@ -34,6 +35,8 @@ NOISE_SPEED_PER_S = 1.5
 EXTRAPOLATE_S = 0.1
 # A hand of the previous frame can be matched for at least this long, even if `remember_s` is shorter.
 MIN_MATCH_S = 1.0
+# Images whose ratio of width to height differs by less than this have the same shape.
+SAME_SHAPE = 0.02
 PALM_POINTS = np.array(PALM_LANDMARKS)
 
 
@@ -72,6 +75,7 @@ class Memory:
         since_search: frames since the palm detector last ran.
         searched_s: time when it last ran.
         changed_s: time when a hand last came or went.
+        size: (width, height) of the previous frame, pixels; None before the first.
     """
 
     tracks: tuple[Track, ...] = ()
@@ -80,11 +84,54 @@ class Memory:
     since_search: int = 0
     searched_s: float = -math.inf
     changed_s: float = -math.inf
+    size: tuple[int, int] | None = None
 
     @property
     def held(self) -> list[Track]:
         """Tracks that were found in the previous frame."""
         return [track for track in self.tracks if track.seen_s == self.time_s]
+
+
+def at_size(memory: Memory, image: Image) -> Memory:
+    """The memory in pixels of this image. A video that changes its size midway shows the same view in other pixels.
+
+    If the shape changes too, the view is another one: tracks stay where they are, and may not be matched.
+    """
+    height, width = image.shape[:2]
+    if memory.size == (width, height):
+        return memory
+    tracks = memory.tracks
+    if memory.size is not None:
+        scale = width / memory.size[0]
+        if abs(height / memory.size[1] / scale - 1) < SAME_SHAPE:
+            tracks = tuple(_scaled(track, scale) for track in tracks)
+    return replace(memory, tracks=tracks, size=(width, height))
+
+
+def _scaled(track: Track, scale: float) -> Track:
+    """A track in an image that is `scale` times as large. Pixel centres are whole numbers, so places shift as well."""
+    shift = np.array([scale - 1, scale - 1, 0], np.float32) / 2
+
+    def placed(points: FloatArray) -> FloatArray:
+        return (points * scale + shift).astype(points.dtype)
+
+    def filtered(state: Smoothed, value: FloatArray) -> Smoothed:
+        return replace(state, value=value.astype(state.value.dtype), speed=state.speed * scale)
+
+    hand, before = track.hand, track.landmarks
+    std = None if hand.landmark_std is None else hand.landmark_std * scale
+    return replace(
+        track,
+        hand=replace(
+            hand, landmarks=placed(hand.landmarks), landmarks_raw=placed(hand.landmarks_raw), landmark_std=std
+        ),
+        velocity=track.velocity * scale,
+        landmarks=SmoothedHand(
+            placed(before.value),
+            filtered(before.centre, placed(before.centre.value)),
+            filtered(before.shape, before.shape.value * scale),
+        ),
+    )
 
 
 def tracked_candidates(
@@ -185,6 +232,7 @@ def update_tracks(
         since_search=1 if searched else memory.since_search + 1,
         searched_s=time_s if searched else memory.searched_s,
         changed_s=time_s if changed else memory.changed_s,
+        size=memory.size,
     )
 
 
