@@ -108,3 +108,33 @@ def test_coco_finds_pictures_by_windows_paths_and_label_studio_s(tmp_path: Path)
         whole["images"][0]["file_name"] = name
         (shot,) = read_dataset(write(tmp_path / "result.json", whole)).shots
         assert Path(shot.source).samefile(tmp_path / "images/a.jpg")
+
+
+def test_files_that_mark_no_point_visible_say_labelled_by_1(tmp_path: Path) -> None:
+    """MMPose's FreiHAND and Panoptic files have v = 1 for every labelled point, CrowdPose likewise."""
+    picture(tmp_path / "a.jpg")
+    dataset = read_dataset(write(tmp_path / "my.json", coco_file(flags=[0] + [1] * 20)))
+    hand = only_hand(dataset)
+    assert hand.landmarks is not None and hand.visibility is None and "v = 1 is read as labelled" in dataset.note
+    assert np.isnan(hand.landmarks[0]).all()
+    np.testing.assert_allclose(hand.landmarks[1:], PIXELS[1:], atol=1e-3)
+
+
+def test_one_visible_point_in_the_file_makes_1_mean_hidden(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    whole = coco_file(flags=[1] * 21)
+    whole["annotations"].append(coco_file(flags=[2] + [1] * 20)["annotations"][0] | {"id": 2})
+    dataset = read_dataset(write(tmp_path / "my.json", whole))
+    hand = only_hand(dataset)  # the other is hidden
+    assert hand.visibility is not None and hand.visibility.tolist() == [VISIBLE] + [HIDDEN] * 20
+    assert not dataset.shots[0].complete and "labelled, and not" not in dataset.note
+
+
+def test_files_that_mark_no_point_at_all_keep_their_points(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    whole = coco_file(flags=[0] * 21)
+    whole["annotations"][0]["keypoints"][:3] = [0, 0, 0]
+    dataset = read_dataset(write(tmp_path / "my.json", whole))
+    hand = only_hand(dataset)
+    assert hand.landmarks is not None and hand.visibility is None and "no point has v above 0" in dataset.note
+    assert np.isfinite(hand.landmarks).all(axis=1).tolist() == [False] + [True] * 20

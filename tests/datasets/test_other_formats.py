@@ -46,6 +46,9 @@ def test_yolo_flags_two_numbers_a_point_and_images_without_hands(tmp_path: Path)
         HIDDEN,
         VISIBLE,
     ]
+    write_yolo(tmp_path, yolo_row([0] + [1] * 20))
+    dataset = read_dataset(tmp_path, kind="yolo-pose")
+    assert only_hand(dataset).visibility is None and "v = 1 is read as labelled" in dataset.note
     write_yolo(tmp_path, yolo_row(None), shape=2)
     assert only_hand(read_dataset(tmp_path)).visibility is None
     picture(tmp_path / "images/val/b.png")

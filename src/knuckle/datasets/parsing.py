@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,20 @@ def keypoints_of(values: Any, order: Sequence[int] = range(21)) -> tuple[FloatAr
     """
     rows = numbers(values, 63).reshape(21, 3)[list(order)]
     return blanked(rows[:, :2], rows[:, 2] > 0), np.asarray(rows[:, 2], np.float32)
+
+
+def with_flags_as_labels(hands: Iterable[LabelledHand | None]) -> tuple[list[LabelledHand | None], str]:
+    """All hands of a file by what its flags can mean, and a note that says so.
+
+    COCO's v is 1 for a hidden and 2 for a visible point. Many files have only 0 and 1, where 1 means that the point is
+    labelled. So if no point of the file is visible, nothing is known about visibility.
+    """
+    hands = list(hands)
+    flags = [hand.visibility for hand in hands if hand is not None and hand.visibility is not None]
+    if not flags or np.isin(flags, Visibility.VISIBLE).any() or not np.isin(flags, Visibility.HIDDEN).any():
+        return hands, ""
+    unknown = [None if hand is None else replace(hand, visibility=None) for hand in hands]
+    return unknown, "no point has v = 2, so v = 1 is read as labelled, and not as hidden"
 
 
 def blanked(pixels: FloatArray, labelled: npt.NDArray[np.bool_]) -> FloatArray:

@@ -32,11 +32,6 @@ def read_clip(address: str, live: bool | None = None) -> Reader:
         SourceError: it cannot be opened or has no video. The iteration raises it after the last good frame when the
             video ends early.
     """
-    if address.lower().startswith(("http://", "https://")):
-        from knuckle.media.mjpeg import read_mjpeg
-
-        if mjpeg := read_mjpeg(address, live):
-            return mjpeg
     first = OpenVideo(address)
     waiting, is_endless, rate = [first], first.is_endless, first.rate
     live = is_endless if live is None else live

@@ -18,6 +18,7 @@ from knuckle.media.kinds import is_hidden, kind_of
 from knuckle.media.photo_files import is_animation
 from knuckle.media.photos import read_animation, read_photos
 from knuckle.media.reader import Reader
+from knuckle.media.web import read_address
 
 PATH = (str, bytes, os.PathLike)
 LIST_SUFFIXES = {".txt", ".lst"}
@@ -59,7 +60,7 @@ class Source:
         if self.kind == "camera":
             reader = read_camera(int(self.name), live)
         elif self.kind == "address":
-            reader = read_clip(self.name, live)
+            reader = read_address(self.name, live)
         elif self.kind == "photos":
             reader = read_photos(self.name, self.files)
         elif self.kind == "animation":

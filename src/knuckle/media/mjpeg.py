@@ -26,21 +26,13 @@ MAX_PART = 64 * 1024 * 1024  # bytes of one picture
 MAX_LINE = 65536
 
 
-def read_mjpeg(address: str, live: bool | None) -> Reader | None:
-    """Read a camera that sends MJPEG over HTTP; None if the address sends something else. See `read_clip`."""
-    try:
-        pictures = Pictures(address)
-    except SourceError:
-        return None  # FFmpeg tries it, and says what is wrong
-    waiting = [pictures]
+def read_mjpeg(pictures: Pictures, live: bool | None) -> Reader:
+    """Read a camera that sends MJPEG over HTTP, from its open connection on. `live`: see `read_clip`."""
+    waiting, address = [pictures], pictures.address
 
     def release() -> None:
         while waiting:
             waiting.pop().close()
-
-    if not pictures.is_mjpeg:
-        release()
-        return None
 
     def connect() -> Iterator[bytes]:
         with closing(waiting.pop() if waiting else Pictures(address)) as pictures:
@@ -61,7 +53,8 @@ class Pictures:
         address: an http:// or https:// address, with `user:password@` where the camera asks for them.
 
     Attributes:
-        is_mjpeg: the answer is a stream of pictures. Otherwise it is something else, for FFmpeg.
+        kind: the type of the answer, such as "image/jpeg".
+        is_mjpeg: the answer is a stream of pictures.
 
     Raises:
         SourceError: there is no such host, or it refuses.
@@ -79,7 +72,8 @@ class Pictures:
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise SourceError(f"{address} cannot be opened: {getattr(error, 'reason', error)}") from error
         headers: Message = self.response.headers
-        self.is_mjpeg = headers.get_content_type() == "multipart/x-mixed-replace"
+        self.kind = headers.get_content_type()
+        self.is_mjpeg = self.kind == "multipart/x-mixed-replace"
         # Some cameras write the two dashes before the boundary into the header, others do not.
         self.boundary = b"--" + str(headers.get_param("boundary", "")).strip('"').lstrip("-").encode()
 

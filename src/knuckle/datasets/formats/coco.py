@@ -20,6 +20,7 @@ from knuckle.datasets.parsing import (
     objects_in,
     row_of,
     visibility_by_flag,
+    with_flags_as_labels,
 )
 from knuckle.errors import InputError
 from knuckle.results import FINGERS, HandLandmark
@@ -70,33 +71,57 @@ def _listed(whole: Mapping[str, Any], name: str) -> list[Any]:
 
 def _read(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
     """One file (cocodataset.org/#format-data): boxes are left, top, width, height; v is 0 not labelled, 1 hidden, 2
-    visible. An image without annotations shows no hand. An image with a crowd may show more hands than are labelled.
+    visible, unless the file contradicts that (`with_flags_as_labels`, `_marks_nothing`). An image without annotations
+    shows no hand. An image with a crowd may show more hands than are labelled.
     """
     categories, orders = {}, {}
     for number, category in enumerate(objects_in(file, whole, "categories") if "categories" in whole else []):
         with row_of(file, f"categories[{number}]"):
             categories[category["id"]], orders[category["id"]] = category, _order_of(category)
-    hands: dict[Any, list[LabelledHand | None]] = defaultdict(list)
-    for number, found in enumerate(objects_in(file, whole, "annotations")):
+    found_hands: list[LabelledHand | None] = []
+    numbers_of: dict[Any, list[int]] = defaultdict(list)  # image -> its hands in `found_hands`
+    annotations = list(objects_in(file, whole, "annotations"))
+    unmarked = _marks_nothing(annotations)
+    for number, found in enumerate(annotations):
         with row_of(file, f"annotations[{number}]"):
             category = categories.get(found.get("category_id"), {})
             if len(category.get("keypoints") or ()) == 21 or len(found.get("keypoints") or ()) == 63:
-                hands[found["image_id"]].append(_hand(found, category, orders.get(found.get("category_id"), range(21))))
+                numbers_of[found["image_id"]].append(len(found_hands))
+                order = orders.get(found.get("category_id"), range(21))
+                found_hands.append(_hand(_marked(found) if unmarked else found, category, order))
+    found_hands, about_flags = with_flags_as_labels(found_hands)
+    if unmarked:
+        about_flags = "no point has v above 0, so all points that are not at 0, 0 are read as labelled"
     images = images_in(file, whole)
-    if strangers := hands.keys() - images.keys():
+    if strangers := numbers_of.keys() - images.keys():
         raise InputError(f"{file}: annotations name the image {min(strangers, key=str)!r}, which is not in 'images'")
     shots = []
     for key, image in images.items():
         with row_of(file, f"image {key}"):
             source = str(_image_path(file, str(image["file_name"])))
-            known = [hand for hand in hands[key] if hand is not None]
-            shown, complete = hands_maybe_visible(known, complete=len(known) == len(hands[key]))
+            hands = [found_hands[number] for number in numbers_of[key]]
+            known = [hand for hand in hands if hand is not None]
+            shown, complete = hands_maybe_visible(known, complete=len(known) == len(hands))
             size = (int(image["width"]), int(image["height"]))
             group = source.split(".rf.")[0]  # Roboflow's altered copies of one photo are NAME.rf.HASH.jpg
             shots.append(Shot(source, 0, 0.0, size, shown, complete, group=group))
     named = (str(entry.get("name") or "") for entry in _listed(whole, "licenses") if isinstance(entry, dict))
-    note = "the file does not say who made the labels; people are assumed"
+    note = "; ".join(filter(None, ("the file does not say who made the labels; people are assumed", about_flags)))
     return Dataset(split, tuple(shots), licence=", ".join(filter(None, dict.fromkeys(named))), note=note)
+
+
+def _marks_nothing(annotations: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether points have places, but all have v = 0, which would mean that none is labelled."""
+    listed = [found.get("keypoints") for found in annotations]
+    rows = [points for points in listed if isinstance(points, list) and len(points) == 63]
+    return any(map(any, rows)) and not any(any(points[2::3]) for points in rows)
+
+
+def _marked(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The annotation with v = 1 for all points that are not at 0, 0."""
+    points = list(found.get("keypoints") or ())
+    points[2::3] = [int(bool(x or y)) for x, y in zip(points[::3], points[1::3], strict=False)]
+    return {**found, "keypoints": points}
 
 
 def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence[int]) -> LabelledHand | None:

@@ -6,6 +6,7 @@ import functools
 import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from knuckle.datasets.parsing import (
     text_rows,
     unit_to_pixels,
     visibility_by_flag,
+    with_flags_as_labels,
 )
 from knuckle.errors import InputError, MissingExtraError
 from knuckle.media.sources import IMAGE_SUFFIXES
@@ -65,14 +67,22 @@ def _read(file: Path, about: Mapping[str, Any], split: str, by: LabelledBy) -> D
     images = list(_images(file, about, split))
     if not images:
         raise InputError(f"{file}: there are no images for {split} ({about[split]})")
-    shots = []
-    for image in images:
-        size, label = image_size(image), _label_of(image)
-        hands: tuple[LabelledHand, ...] = ()
+    sizes = [image_size(image) for image in images]
+    counts, read_hands = list[int](), list[LabelledHand | None]()
+    for image, size in zip(images, sizes, strict=True):
+        label = _label_of(image)
+        before = len(read_hands)
         if size is not None and label.is_file():
-            hands = tuple(_hands(label, width, size))
+            read_hands += _hands(label, width, size)
+        counts.append(len(read_hands) - before)
+    read_hands, about_flags = with_flags_as_labels(read_hands)
+    following = iter(read_hands)
+    shots = []
+    for image, size, count in zip(images, sizes, counts, strict=True):
+        hands = tuple(hand for hand in islice(following, count) if hand is not None)
         shots.append(Shot(str(image), size=size, hands=hands, group=str(image)))
-    note = "" if by == "mediapipe" else "the files do not say who made the labels; people are assumed"
+    assumed = "" if by == "mediapipe" else "the files do not say who made the labels; people are assumed"
+    note = "; ".join(filter(None, (assumed, about_flags)))
     name = f"{Path(str(about.get('path') or file.parent)).name or 'yolo-pose'} {split}"
     return Dataset(name, tuple(shots), labelled_by=by, note=note)
 
