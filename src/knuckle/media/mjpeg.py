@@ -157,9 +157,11 @@ def _opener(address: str) -> tuple[str, urllib.request.OpenerDirector]:
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
     plain = urlunsplit(parts._replace(netloc=host))
-    if parts.username is None:
-        return plain, urllib.request.build_opener()
-    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-    passwords.add_password(None, plain, unquote(parts.username), unquote(parts.password or ""))
-    handlers = (urllib.request.HTTPDigestAuthHandler(passwords), urllib.request.HTTPBasicAuthHandler(passwords))
-    return plain, urllib.request.build_opener(*handlers)
+    handlers: list[urllib.request.BaseHandler] = []
+    if parts.username is not None:
+        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        passwords.add_password(None, plain, unquote(parts.username), unquote(parts.password or ""))
+        handlers = [urllib.request.HTTPDigestAuthHandler(passwords), urllib.request.HTTPBasicAuthHandler(passwords)]
+    opener = urllib.request.build_opener(*handlers)
+    opener.addheaders = [("User-Agent", "knuckle")]  # some sites refuse Python's own name
+    return plain, opener

@@ -48,7 +48,12 @@ def read_address(address: str, live: bool | None = None) -> Reader:
 
     from knuckle.media.mjpeg import Pictures, read_mjpeg
 
-    answer = Pictures(address)
+    try:
+        answer = Pictures(address)
+    except SourceError as error:
+        if isinstance(error.__cause__, http.client.HTTPException):  # not quite HTTP, as some cameras speak it
+            return read_clip(address, live)
+        raise
     if answer.is_mjpeg:
         return read_mjpeg(answer, live)
     with closing(answer):
