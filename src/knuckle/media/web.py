@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import time
 from contextlib import closing
@@ -46,12 +45,14 @@ def read_address(address: str, live: bool | None = None) -> Reader:
     if suffix not in STREAM_SUFFIXES and any(host == site or host.endswith(f".{site}") for site in VIDEO_SITES):
         raise SourceError(f"{address} is a page of a video site, not a video; {_with_yt_dlp(address)}")
 
+    from http.client import HTTPException
+
     from knuckle.media.mjpeg import Pictures, read_mjpeg
 
     try:
         answer = Pictures(address)
     except SourceError as error:
-        if isinstance(error.__cause__, http.client.HTTPException):  # not quite HTTP, as some cameras speak it
+        if isinstance(error.__cause__, HTTPException):  # not quite HTTP, as some cameras speak it
             return read_clip(address, live)
         raise
     if answer.is_mjpeg:
@@ -73,12 +74,14 @@ def _with_yt_dlp(address: str) -> str:
 
 def _photo_in(answer: Any, kind: str, address: str) -> bytes | None:
     """The file of a photo; None if the answer is something else, which is not read to its end."""
+    from http.client import HTTPException
+
     start_s = time.monotonic()
     try:
         start: bytes = answer.read(16)
         if kind_of_bytes(start) in ("photo", "photo or animation") or kind.startswith("image/"):
             return start + _rest_of(answer, address, start_s)
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except (OSError, ValueError, HTTPException) as error:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{address} cannot be read: {error or type(error).__name__}") from error
