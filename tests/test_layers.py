@@ -13,7 +13,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "knuckle"
 # What stands in one row may import what stands in earlier rows (docs/architecture.md draws this).
 ROWS = (
-    {"errors", "moved"},
+    {"errors", "forks", "moved"},
     {"extras"},
     {"images"},
     {"results"},
@@ -53,6 +53,7 @@ HEAVY = (
     "onnxruntime",
     "scipy",
     "pandas",
+    "asyncio",
     "jinja2",
     "urllib.request",
     "cv2",

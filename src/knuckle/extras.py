@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from knuckle.errors import MissingExtraError
+from knuckle.forks import FORKS_WAIT
 
 if TYPE_CHECKING:
     import cv2
@@ -38,7 +39,8 @@ def required(module: str, extra: str, purpose: str, instead: str = "") -> Any:
         MissingExtraError: the package is not installed.
     """
     try:
-        return importlib.import_module(module)
+        with FORKS_WAIT:
+            return importlib.import_module(module)
     except ModuleNotFoundError as error:
         advice = f"pip install 'knuckle[{extra}]'" + (f"; {instead}" if instead else "")
         raise MissingExtraError(f"{purpose} need {module.partition('.')[0]}: {advice}") from error
@@ -47,7 +49,8 @@ def required(module: str, extra: str, purpose: str, instead: str = "") -> Any:
 def _load_opencv() -> Any:
     reinstall = "pip install --force-reinstall opencv-python-headless"
     try:
-        import cv2 as opencv
+        with FORKS_WAIT:
+            import cv2 as opencv
     except ModuleNotFoundError as error:
         raise MissingExtraError("Knuckle needs OpenCV: pip install opencv-python-headless") from error
     except ImportError as error:

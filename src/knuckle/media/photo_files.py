@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from knuckle.errors import Error, SourceError
+from knuckle.forks import RenewedLock
 from knuckle.images import Image, as_rgb
 from knuckle.media.kinds import RAW_SUFFIXES
 
@@ -36,7 +36,7 @@ EXIF_ORIENTATION = 274
 TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF orientation -> Pillow's Transpose, which makes it upright
 SWAP_SIDES = {2, 4, 5, 6}  # the values of Transpose that make width height
 
-_PILLOW = threading.Lock()
+_PILLOW = RenewedLock()
 
 File = str | os.PathLike[str] | IO[bytes]
 

@@ -7,7 +7,6 @@ import math
 import os
 import sys
 import tempfile
-import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from knuckle.errors import EngineError, InputError
 from knuckle.extras import required
+from knuckle.forks import FORKS_WAIT, RenewedLock, abandon
 from knuckle.models.tflite import litert
 from knuckle.results import FloatArray
 
@@ -76,7 +76,7 @@ class Session:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, got {threads}")
         self.model, self.threads, self.device = model, threads or default_threads(), device
-        self._process, self._lock = os.getpid(), threading.Lock()
+        self._lock, self._forked = RenewedLock(), False
         self._engine = _open_engine(self.model, self.threads, self.device)
         _sessions.add(self)
 
@@ -95,8 +95,8 @@ class Session:
             expected = f"{self.model.name} takes uint8 (n, {self.side}, {self.side}, 3)"
             raise InputError(f"{expected}, got {pictures.dtype} {pictures.shape}")
         with self._lock:
-            if self._process != os.getpid():  # forked: the threads of the engine stayed in the parent
-                self._engine, self._process = _open_engine(self.model, self.threads, self.device), os.getpid()
+            if self._forked:
+                self._engine, self._forked = _open_engine(self.model, self.threads, self.device), False
             return self._engine.run(pictures)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -106,33 +106,26 @@ class Session:
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
 
-def _renew_locks() -> None:
-    """Give the sessions of a forked process new locks: a thread of the parent may have held the old ones."""
+def _after_fork() -> None:
+    """Let the sessions of a forked process start engines of their own: the threads of these stayed in the parent."""
     for session in _sessions:
-        session._lock = threading.Lock()
+        session._forked = True
+        abandon(session._engine)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
-
-
-def fork_only_when_free(lock: Any) -> None:
-    """Let a fork wait until no thread holds this RLock: a forked process would wait for it forever.
-
-    Where one lock is taken inside another one, register the inner one first.
-    """
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _open_engine(model: Path, threads: int, device: str) -> LiteRt | LiteRtAccelerator | OnnxRuntime:
-    if model.suffix == ".onnx":
-        return OnnxRuntime(model, threads, device)
-    if device == "gpu":
-        return LiteRtAccelerator(model)
-    if device != "cpu":
-        raise EngineError(f"a tflite network runs on 'cpu' or 'gpu', got device={device!r}")
-    return LiteRt(model, threads)
+    with FORKS_WAIT:
+        if model.suffix == ".onnx":
+            return OnnxRuntime(model, threads, device)
+        if device == "gpu":
+            return LiteRtAccelerator(model)
+        if device != "cpu":
+            raise EngineError(f"a tflite network runs on 'cpu' or 'gpu', got device={device!r}")
+        return LiteRt(model, threads)
 
 
 class LiteRt:
@@ -263,17 +256,13 @@ def _joined(rows: list[Outputs]) -> Outputs:
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-_stderr_lock = threading.RLock()
-fork_only_when_free(_stderr_lock)
-
-
 @contextmanager
 def quiet_stderr(unwanted: str) -> Iterator[None]:
     """Send lines that begin with `unwanted` to the log instead of the terminal.
 
     C++ libraries write them to file descriptor 2, past Python's logging. All other lines are written afterwards.
     """
-    with _stderr_lock, tempfile.TemporaryFile() as caught:
+    with FORKS_WAIT, tempfile.TemporaryFile() as caught:
         try:
             sys.stderr.flush()
             kept = os.dup(2)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from knuckle.errors import BundleError, InputError
+from knuckle.forks import RenewedLock
 from knuckle.models import catalogue
 from knuckle.models.bundle import DESCRIPTION, Bundle
 from knuckle.models.precision import PRECISIONS, ROLES, Precision, open_network
-from knuckle.models.session import Network, Session, fork_only_when_free
+from knuckle.models.session import Network, Session
 from knuckle.pipeline.hand import HandLandmarker, HandModel
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
 from knuckle.pipeline.palm import PalmDetector, PalmModel
@@ -80,8 +80,7 @@ class Networks:
 Models = str | os.PathLike[str] | Networks
 Stamp = tuple[tuple[int, int, int] | None, ...]
 _kept: dict[tuple[Any, ...], tuple[Stamp, Networks]] = {}
-_lock = threading.RLock()
-fork_only_when_free(_lock)
+_lock = RenewedLock()
 
 
 def load(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +60,8 @@ class Tracked:
             raise StopAsyncIteration
         # One thread for all steps: a step that was cancelled ends before the next one, or `aclose`, begins.
         self._worker = self._worker or ThreadPoolExecutor(1, thread_name_prefix="knuckle-track")
+        import asyncio  # takes longer than the rest of this package's imports together
+
         step: Callable[[], FrameAndHands | None] = partial(next, self._pairs, None)
         pair = await asyncio.get_running_loop().run_in_executor(self._worker, step)
         if pair is None:
@@ -70,6 +71,8 @@ class Tracked:
 
     async def aclose(self) -> None:
         """`close`, without holding up the event loop."""
+        import asyncio
+
         self._stopped.set()
         if self._worker:
             await asyncio.get_running_loop().run_in_executor(self._worker, self._pairs.close)
