@@ -135,7 +135,7 @@ def track_into(run: Run, outputs: Outputs, shown: DrawStyle | None, position: st
         for sink in outputs.open(run.reader) if first else ():
             run.sinks.append(stack.enter_context(InBackground(sink)))
         if shown and first:
-            mirrored = kind == "live" and not run.options.mirrored
+            mirrored = run.reader.name.startswith("camera ") and not run.options.mirrored
             can_seek = playback is not None and not run.sinks  # files hold every frame once
             window = Window(HandDrawer(shown), kind, mirrored, seek if can_seek else None)
             run.window = stack.enter_context(window)

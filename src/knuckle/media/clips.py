@@ -64,13 +64,16 @@ def recorded(video: OpenVideo, reader: Reader, newest: bool) -> Iterator[Frame]:
             time_s = times.next(None if picture.pts is None else float(picture.time))
             if index == 0:
                 reader.start_s = times.first_s
+                if damage.packets:  # as in recordings of broadcasts
+                    reader.note(f"{reader.name}: packets before the first whole picture: {damage.packets}")
+                damage.packets = 0
             yield index, time_s, (picture, video.meaning(picture))
 
     with video:
         for index, time_s, picture in in_background(pictures(), keep="newest") if newest else pictures():
             yield Frame(shown(picture), index, time_s, reader.name)
         if damage.packets:
-            reader.problems.append(SourceError(f"{reader.name}: skipped {damage.packets} damaged packets"))
+            reader.problems.append(SourceError(f"{reader.name}: skipped damaged packets: {damage.packets}"))
         video.check_complete(times, damage)
 
 

@@ -60,7 +60,7 @@ def live_frames(
     if not whole:
         raise SourceError(f"{reader.name} holds no frame that can be decoded")
     if damaged:
-        reader.problems.append(SourceError(f"{reader.name}: skipped {damaged} damaged pictures"))
+        reader.problems.append(SourceError(f"{reader.name}: skipped damaged pictures: {damaged}"))
 
 
 def connected(reader: Reader, connect: Callable[[], Iterator[Item]], pauses_s: Sequence[float]) -> Iterator[Item]:

@@ -17,6 +17,13 @@ from knuckle.media.pixels import PixelMeaning, Turn, display_matrix
 from knuckle.media.stamps import FrameTimes
 
 LIVE_PROTOCOLS = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt", "tcp", "mms", "mmsh")
+# FFmpeg's options. A file over HTTP goes on after a lost connection; cameras often lose packets over UDP.
+PROTOCOL_OPTIONS = {
+    "http": {"reconnect": "1", "reconnect_delay_max": "4"},
+    "https": {"reconnect": "1", "reconnect_delay_max": "4"},
+    "rtsp": {"rtsp_flags": "prefer_tcp"},
+    "rtsps": {"rtsp_flags": "prefer_tcp"},
+}
 SEGMENTED = ("hls", "dash")  # formats that arrive in segments of several seconds
 LOW_DELAY = 1 << 19  # AV_CODEC_FLAG_LOW_DELAY
 DEFAULT_RATE = 30.0  # for streams that do not state one
@@ -48,7 +55,7 @@ class OpenVideo:
         self.address = address
         protocol = address.partition("://")[0].lower() if "://" in address else ""
         segmented = address.partition("?")[0].lower().endswith((".m3u8", ".mpd"))
-        options = {"rtsp_transport": "tcp"} if protocol.startswith("rtsp") else {}
+        options = dict(PROTOCOL_OPTIONS.get(protocol, {}))
         if protocol in LIVE_PROTOCOLS:
             options |= {"fflags": "nobuffer"}
         # An absolute path, because FFmpeg would take "12:30.mp4" for the protocol "12".
@@ -70,7 +77,7 @@ class OpenVideo:
         self.is_segmented = form.startswith(SEGMENTED)
         stated = self.duration_s is not None or (self.container.size > 0 and not self.is_segmented)
         self.is_endless = protocol in LIVE_PROTOCOLS or (bool(protocol) and protocol != "file" and not stated)
-        self.says_its_end = protocol not in LIVE_PROTOCOLS
+        self.says_its_end = protocol not in LIVE_PROTOCOLS or self.duration_s is not None
         discontinuous: Any = av.format.Flags.ts_discont
         self.may_jump = bool(self.container.format.flags & discontinuous.value)
         self._turned: tuple[float, Turn] | None = None

@@ -19,7 +19,7 @@ class Frame:
     """One image of a source.
 
     Attributes:
-        image: RGB uint8 (height, width, 3), upright.
+        image: RGB uint8 (height, width, 3), upright, with square pixels.
         index: 0, 1, 2, … within its source.
         time_s: seconds since the source began, from the time stamps of the file where it has them.
         source: the file, address or camera that it comes from.
