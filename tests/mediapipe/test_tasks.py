@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import two_hands
+from PIL import Image as pillow
 from scene import blank, draw_hand
 from test_solutions import networks_that_see
 
@@ -362,3 +363,21 @@ def test_options_can_be_varied(fake: Networks) -> None:
     options = HandLandmarkerOptions(MODELS)
     assert options.num_hands == 1 and options.running_mode is RunningMode.IMAGE
     assert HandLandmarker.create_from_options(replace(options, num_hands=3)).detect(FRAME).handedness
+
+
+def test_containers_become_messages_and_back() -> None:
+    point, category = NormalizedLandmark(0.25, 0.5, -0.125, 0.75), Category(1, 0.5, "left", "Left")
+    assert point.to_pb2().HasField("visibility") and not point.to_pb2().HasField("presence")
+    assert NormalizedLandmark.create_from_pb2(point.to_pb2()) == replace(point, presence=0.0)
+    assert Landmark.create_from_pb2(Landmark(1.0, 2.0, 3.0).to_pb2()) == Landmark(1.0, 2.0, 3.0, 0.0, 0.0)
+    assert Category.create_from_pb2(category.to_pb2()) == category and category.to_pb2().label == "Left"
+
+
+@pytest.mark.parametrize(("suffix", "size"), [("jpg", (40, 60)), ("png", (60, 40))])
+def test_photos_are_rotated_as_their_orientation_says(tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
+    picture = pillow.new("RGB", (60, 40))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / f"photo.{suffix}", exif=exif)
+    image = Image.create_from_file(tmp_path / f"photo.{suffix}")
+    assert (image.width, image.height) == size  # MediaPipe 1.2.3 leaves PNG files as they are

@@ -1,6 +1,6 @@
 """MediaPipe's Tasks HandLandmarker on Knuckle's networks: `knuckle.tasks` instead of `mediapipe.tasks.python`.
 
-Names, arguments, results and errors are those of MediaPipe 1.2.2; see docs/migrate.md. New code should use
+Names, arguments, results and errors are those of MediaPipe 1.2.3; see docs/migrate.md. New code should use
 `knuckle.HandTracker`.
 """
 

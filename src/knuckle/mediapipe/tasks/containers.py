@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from knuckle.mediapipe.solutions import messages
+
 
 @dataclass
 class BaseOptions:
@@ -52,6 +54,17 @@ class Category:
     display_name: str | None = None
     category_name: str | None = None
 
+    def to_pb2(self) -> messages.Classification:
+        """The same as a message, as in MediaPipe 0.10."""
+        return messages.Classification(
+            index=self.index, score=self.score, label=self.category_name, display_name=self.display_name
+        )
+
+    @classmethod
+    def create_from_pb2(cls, pb2_obj: messages.Classification) -> Category:
+        """From a message, as in MediaPipe 0.10."""
+        return cls(pb2_obj.index, pb2_obj.score, pb2_obj.display_name, pb2_obj.label)
+
 
 @dataclass
 class Landmark:
@@ -64,6 +77,15 @@ class Landmark:
     presence: float | None = None
     name: str | None = None
 
+    def to_pb2(self) -> messages.Landmark:
+        """The same as a message, as in MediaPipe 0.10."""
+        return messages.Landmark(x=self.x, y=self.y, z=self.z, visibility=self.visibility, presence=self.presence)
+
+    @classmethod
+    def create_from_pb2(cls, pb2_obj: messages.Landmark) -> Landmark:
+        """From a message, as in MediaPipe 0.10. Unset fields become 0."""
+        return cls(pb2_obj.x, pb2_obj.y, pb2_obj.z, pb2_obj.visibility, pb2_obj.presence)
+
 
 @dataclass
 class NormalizedLandmark:
@@ -75,3 +97,56 @@ class NormalizedLandmark:
     visibility: float | None = None
     presence: float | None = None
     name: str | None = None
+
+    def to_pb2(self) -> messages.NormalizedLandmark:
+        """The same as a message, as in MediaPipe 0.10."""
+        return messages.NormalizedLandmark(
+            x=self.x, y=self.y, z=self.z, visibility=self.visibility, presence=self.presence
+        )
+
+    @classmethod
+    def create_from_pb2(cls, pb2_obj: messages.NormalizedLandmark) -> NormalizedLandmark:
+        """From a message, as in MediaPipe 0.10. Unset fields become 0."""
+        return cls(pb2_obj.x, pb2_obj.y, pb2_obj.z, pb2_obj.visibility, pb2_obj.presence)
+
+
+@dataclass
+class Rect:
+    """A rectangle in pixels."""
+
+    left: int
+    top: int
+    bottom: int
+    right: int
+
+
+@dataclass
+class RectF:
+    """A rectangle in image widths and heights."""
+
+    left: float
+    top: float
+    bottom: float
+    right: float
+
+
+@dataclass
+class NormalizedRect:
+    """A rotated rectangle in image widths and heights; the rotation is clockwise, in radians."""
+
+    x_center: float
+    y_center: float
+    width: float
+    height: float
+    rotation: float | None = 0.0
+    rect_id: int | None = None
+
+
+@dataclass
+class LandmarksDetectionResult:
+    """The landmarks of one hand with its handedness and region. The hand landmarker does not return it."""
+
+    landmarks: list[NormalizedLandmark] | None
+    categories: list[Category] | None
+    world_landmarks: list[Landmark] | None
+    rect: NormalizedRect

@@ -68,16 +68,18 @@ class Image:
 
     @classmethod
     def create_from_file(cls, file_name: str | os.PathLike[str]) -> Image:
-        """Load an image file as it is stored, without applying its EXIF orientation.
+        """Load an image file. JPEG photos are rotated as their EXIF orientation says, as in MediaPipe from 1.0 on.
 
         Raises:
             FileNotFoundError: the file does not exist.
             RefusedError: it is not an image (a RuntimeError).
         """
         import PIL.Image
+        import PIL.ImageOps
 
         try:
-            with PIL.Image.open(file_name) as picture:
+            with PIL.Image.open(file_name) as stored:
+                picture = PIL.ImageOps.exif_transpose(stored) if stored.format in ("JPEG", "MPO") else stored
                 if picture.mode == "L":
                     return cls(ImageFormat.GRAY8, np.asarray(picture))
                 has_alpha = "A" in picture.getbands() or "transparency" in picture.info

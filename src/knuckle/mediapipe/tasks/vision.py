@@ -66,6 +66,9 @@ class RunningMode(Enum):
     LIVE_STREAM = "LIVE_STREAM"
 
 
+VisionTaskRunningMode = RunningMode  # its name in the module that defines it in MediaPipe
+
+
 class HandLandmarksConnections:
     """The connections between landmarks, as in MediaPipe 1.2; earlier versions had (1, 5) in the palm, not (0, 5)."""
 
