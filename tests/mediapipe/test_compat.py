@@ -16,6 +16,7 @@ import knuckle
 import knuckle.solutions
 import knuckle.tasks
 from knuckle import compat
+from knuckle.compat.finder import installed_mediapipe
 
 
 def ours() -> dict[str, object]:
@@ -26,6 +27,7 @@ def ours() -> dict[str, object]:
 def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Remove all modules of MediaPipe before the test, and the installed ones and the import hook after it."""
     before, finders = ours(), sys.meta_path[:]
+    sys.meta_path[:] = [finder for finder in finders if not type(finder).__module__.startswith("knuckle.compat")]
     for name in before:
         del sys.modules[name]
     yield
@@ -37,8 +39,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def absent(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = importlib.util.find_spec("mediapipe")
-    if spec and spec.origin:  # a folder without code, such as that of these tests, has no origin
+    if installed_mediapipe():
         pytest.skip("MediaPipe is installed here")
 
 

@@ -25,6 +25,7 @@ from knuckle.pipeline.palm import UPRIGHT_RAD
 from knuckle.pipeline.tracker import Networks
 from knuckle.tasks import (
     BaseOptions,
+    Category,
     HandLandmark,
     HandLandmarker,
     HandLandmarkerOptions,
@@ -33,6 +34,8 @@ from knuckle.tasks import (
     Image,
     ImageFormat,
     ImageProcessingOptions,
+    Landmark,
+    NormalizedLandmark,
     RunningMode,
     vision,
 )
