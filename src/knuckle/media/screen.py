@@ -1,6 +1,7 @@
 """`Screen`: a window with a picture in it, and the keys that are pressed.
 
-It is a window of Tk, which comes with Python, because OpenCV has windows in only some of its packages.
+It is a window of Tk, which comes with Python. OpenCV has windows in only some of its packages, and they hang if PyAV
+was imported before (`python benchmarks/opencv.py` compares the two).
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Screen:
         if size != (width, height):
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if fit < 1 else cv2.INTER_LINEAR)  # type: ignore[assignment]
         data = b"P6 %d %d 255 " % size + picture.tobytes()
-        self.picture.configure(data=data, format="PPM", width=size[0], height=size[1])
+        self.picture.configure(data=data, format="PPM")  # naming the size as well would take twice the time
         self.update()
 
     def update(self) -> None:
