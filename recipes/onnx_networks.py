@@ -51,7 +51,7 @@ def main() -> None:
             halve_weights(path)
             files[role] = NetworkFile(path.name, sha256_of(path))
             print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-        description = replace(bundle, palm=files["palm"], hand=files["hand"])
+        description = replace(bundle, **files, palm_int8=None, hand_int8=None)
         (ONNX / f"{name}.json").write_text(description.to_json() + "\n")
 
 

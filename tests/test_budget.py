@@ -56,5 +56,5 @@ def test_the_counter_counts() -> None:
 
 def test_importing_knuckle_is_fast() -> None:
     code = "import time; start = time.process_time(); import knuckle; print(time.process_time() - start)"
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(5)]
     assert min(float(run.stdout) for run in runs) < IMPORT_S

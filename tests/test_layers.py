@@ -58,6 +58,8 @@ HEAVY = (
     "urllib.request",
     "cv2",
     "tkinter",
+    "asyncio",
+    "ssl",
 )
 
 

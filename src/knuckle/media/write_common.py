@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class PartFile:
         self.path = path
         self.is_special = path.exists() and not path.is_file()
         target = Path(os.path.realpath(path))  # a link stays a link
-        part = target.with_name(f"{target.name[:40]}.{secrets.token_hex(4)}.part")
+        part = target.with_name(f"{target.name[:40]}.{uuid.uuid4().hex[:8]}.part")
         self.part, self._target = (path, path) if self.is_special else (part, target)
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)

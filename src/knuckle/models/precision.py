@@ -6,12 +6,12 @@ equal elsewhere. Both forms give the same landmarks within a small tolerance, se
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
 import platform
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
@@ -56,7 +56,7 @@ def int8_is_faster(floats: Session, ints: Session) -> bool:
             str(floats.threads),
             platform.machine(),
             _processor(),
-            metadata.version("ai-edge-litert"),
+            str(importlib.import_module("ai_edge_litert").__version__),
         ]
     )
     if key not in _measured:
