@@ -86,7 +86,7 @@ def _others() -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep OpenCV from writing about cameras to stderr; what is wrong is said in a SourceError."""
-    import cv2
+    from knuckle.extras import cv2
 
     log: Any = cv2.utils.logging
     level = log.getLogLevel()

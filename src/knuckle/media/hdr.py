@@ -36,7 +36,7 @@ def tone_mapped(codes: npt.NDArray[np.uint16], transfer: int, primaries: int, pe
         primaries: code of the colour primaries.
         peak: of the screen that the film was made on, cd/m²; None if unknown.
     """
-    import cv2
+    from knuckle.extras import cv2
 
     if peak is None or transfer == HLG or not SDR_PEAK < peak <= 10_000:
         peak = DEFAULT_PEAK
@@ -91,7 +91,7 @@ def _light_to_pq(light: FloatArray) -> FloatArray:
 
 def _look_up(codes: npt.NDArray[np.uint16], table: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """`table[codes]`. OpenCV 5 takes tables of 65,536 entries, five times as fast as NumPy."""
-    import cv2
+    from knuckle.extras import cv2
 
     if int(cv2.__version__.split(".")[0]) >= 5:
         return np.asarray(cv2.LUT(codes, table))

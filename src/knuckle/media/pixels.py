@@ -72,7 +72,7 @@ def turned(image: Image, matrix: Turn) -> Image:
     """The image, turned and mirrored by a matrix of `display_matrix`."""
     if matrix == UPRIGHT:
         return image
-    import cv2
+    from knuckle.extras import cv2
 
     a, b, c, d = matrix
     if b or c:

@@ -9,4 +9,5 @@ has_litert = find_spec("ai_edge_litert") is not None
 unused = ["**/*.pt", "**/onnx/*" if has_litert else "**/*.tflite", "serve/**", "synth/**", "evaluate/**", "**/*.py"]
 datas = collect_data_files("knuckle", excludes=unused)
 engine = ["ai_edge_litert.interpreter", "ai_edge_litert.schema_py_generated"] if has_litert else ["onnxruntime"]
-hiddenimports = [*engine, "cv2", "knuckle.models.package_index"]
+commands = [f"knuckle.cli.{name}" for name in ("graph", "models", "track")]
+hiddenimports = [*engine, *commands, "cv2", "knuckle.models.package_index", "tkinter"]
