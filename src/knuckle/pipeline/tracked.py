@@ -56,8 +56,6 @@ class Tracked:
         return self
 
     async def __anext__(self) -> FrameAndHands:
-        import asyncio  # a fifth of the time of `import knuckle`, and loaded in every program that gets here
-
         if self._stopped.is_set():
             raise StopAsyncIteration
         # One thread for all steps: a step that was cancelled ends before the next one, or `aclose`, begins.
