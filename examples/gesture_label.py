@@ -2,23 +2,15 @@
 
 import sys
 
-import numpy as np
-
-from knuckle import FINGERS, Hand, HandTracker, read
+from knuckle import Hand, HandTracker, read
 from knuckle.graph import Graph, Node
 
 GESTURES = {"": "fist", "index": "pointing", "index middle": "two", "index middle ring pinky": "open hand"}
 
 
-def is_straight(hand: Hand, finger: str) -> bool:
-    joints = hand.world[list(FINGERS[finger])]
-    length = np.linalg.norm(np.diff(joints, axis=0), axis=1).sum()
-    return bool(np.linalg.norm(joints[-1] - joints[0]) > 0.9 * length)
-
-
 def gesture_of(hand: Hand) -> str:
-    straight = " ".join(finger for finger in ("index", "middle", "ring", "pinky") if is_straight(hand, finger))
-    return GESTURES.get(straight, straight)
+    extended = " ".join(finger for finger in ("index", "middle", "ring", "pinky") if hand.is_extended(finger))
+    return GESTURES.get(extended, extended)
 
 
 tracking = Node(HandTracker().graph, ("image", "time_s"), "hands")

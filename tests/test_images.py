@@ -51,6 +51,9 @@ def test_gray_alpha_16_bits_and_pillow_become_rgb() -> None:
         ((True, RGB), "ok, image = capture.read"),
         ([RGB, RGB], "a list of 2, and one image is taken here; knuckle.detect takes a list"),
         (knuckle.Frame(RGB), r"a Frame; pass its \.image"),
+        (b"\xff\xd8", r"bytes, as in a file; pass its path, or PIL\.Image\.open"),
+        (knuckle.read(RGB), "a Reader; loop over it"),
+        (np.array([RGB, RGB[:3]], dtype=object), r"several sizes; pass list\(images\)"),
         (object(), "got object"),
     ],
 )

@@ -82,6 +82,10 @@ def _kind_advice(image: Any) -> str:
         return "a tuple as VideoCapture.read returns it; write ok, image = capture.read() and pass image"
     if isinstance(image, (list, tuple)):
         return f"a {kind} of {len(image)}, and one image is taken here; knuckle.detect takes a list of images"
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return f"{kind}, as in a file; pass its path, or PIL.Image.open(io.BytesIO(data))"
+    if hasattr(image, "open_frames"):
+        return f"a {kind}; loop over it: for frame in reader, and pass frame.image"
     if isinstance(getattr(image, "image", None), np.ndarray):
         return f"a {kind}; pass its .image"
     if hasattr(image, "detach") or hasattr(image, "numpy"):
@@ -90,6 +94,8 @@ def _kind_advice(image: Any) -> str:
 
 
 def _shape_advice(image: npt.NDArray[Any]) -> str:
+    if image.ndim == 1 and image.dtype == object:
+        return " that holds images of several sizes; pass list(images) to knuckle.detect"
     if image.ndim == 0:
         return f" that holds {type(image.item()).__name__}; check how the image was read"
     if image.ndim == 4:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as pillow
 
 import knuckle
 from knuckle import HandTracker, InputError, SourceError
@@ -45,6 +46,16 @@ def test_track_gives_each_frame_with_its_hands(clip: Path) -> None:
     again = [found for _, found in tracker.track(clip)]  # from the start: ids begin at 1
     assert again == list(hands)
     assert [found for _, found in tracker.track(knuckle.read(clip))] == again
+
+
+def test_photos_are_looked_at_one_by_one(tmp_path: Path, clip_frames: list[np.ndarray]) -> None:
+    for k in range(3):
+        pillow.fromarray(clip_frames[k]).save(tmp_path / f"{k}.png")
+    tracker = HandTracker("knuckle")
+    found = [hands for _, hands in tracker.track(tmp_path)]
+    assert found == [tracker(frame.image, frame.time_s) for frame in knuckle.read(tmp_path)]  # the README's loop
+    assert found == [knuckle.detect(tmp_path / f"{k}.png", "knuckle") for k in range(3)]
+    assert all(hand.track_id is None for hands in found for hand in hands)
 
 
 def test_a_source_that_cannot_be_opened_is_named_at_the_first_step(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def detect(
 ) -> list[Hand] | list[list[Hand]]:
     """The hands of one image, the best palm's first; or of each image of a list. Nothing is remembered or smoothed.
 
-    A list is faster than a loop: several images run side by side, opened `BATCH` at a time.
+    A list is faster than a loop: several images run side by side, opened `BATCH` at a time. A file that is damaged ends
+    the call; a loop over `knuckle.read` skips it.
 
     Args:
         image: the path of a photo, a NumPy array (RGB uint8 (height, width, 3); gray, RGBA and 16-bit are converted), a

@@ -96,7 +96,8 @@ class HandTracker:
         """The hands of this frame, by track id, with landmarks in pixels of this image.
 
         Args:
-            image: RGB uint8 (height, width, 3); gray, RGBA, 16-bit and PIL images are converted.
+            image: RGB uint8 (height, width, 3), or BGR if the tracker was made with `order="bgr"`; gray, RGBA, 16-bit
+                and PIL images are converted.
             time_s: time of the frame in seconds, by a clock that runs forwards. Equal times, bursts and single steps
                 back are put right (`knuckle.pipeline.clock`). None: one usual step after the previous frame; the usual
                 step is 1/30 s until the times show another. `STILL`, the time of photos from `knuckle.read`: this image
