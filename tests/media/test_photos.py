@@ -13,6 +13,8 @@ from PIL import Image as pillow
 
 import knuckle
 from knuckle import SourceError
+from knuckle.datasets.image_source import open_image
+from knuckle.datasets.parsing import image_size
 from knuckle.images import Image
 from knuckle.media import photo_files
 from knuckle.media.photo_files import load_image, read_pictures
@@ -64,6 +66,7 @@ def test_every_format_is_upright(tmp_path: Path, suffix: str, orientation: int) 
     path = tmp_path / f"photo.{suffix}"
     pillow.fromarray(stored(corners(), orientation)).save(path, exif=exif.tobytes(), **FORMATS[suffix])
     assert differs(load_image(path), corners()) < 6
+    assert image_size(path) == (96, 64)
 
 
 @pytest.mark.parametrize("suffix", ["jp2", "j2k", "gif", "bmp", "ppm", "tga", *FORMATS])
@@ -129,7 +132,7 @@ def test_each_page_of_a_tiff_is_a_photo_and_thumbnails_are_not(tmp_path: Path) -
     reader = read(tmp_path / "scan.tif")
     frames = list(reader)
     assert reader.kind == "image" and [frame.width for frame in frames] == [30, 31, 32, 33]
-    assert [frame.index for frame in frames] == [0, 1, 2, 3]
+    assert [frame.index for frame in frames] == [0, 1, 2, 3] and reader.frame_count == 4
     small = pages[1].copy()
     small.encoderinfo = {"tiffinfo": {254: 1}}
     pages[0].save(tmp_path / "with thumbnail.tif", save_all=True, append_images=[small])
@@ -214,6 +217,8 @@ def test_large_photos_are_read_smaller_and_said(
     assert "1200 × 900" in note and f"{frame.width} × {frame.height}" in note
     list(reader)
     assert len(reader.notes) == 1
+    with pytest.raises(SourceError, match="its labels"):
+        open_image(str(path))
 
 
 def test_sides_beyond_opencv_are_read_smaller(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from knuckle.errors import SourceError
 from knuckle.images import Image, as_rgb
-from knuckle.media.sources import load_image
+from knuckle.media.photo_files import read_pictures
 
 SHARD_SEPARATOR = ".tar#"  # "shards/000.tar#00012.jpg"
 
@@ -38,7 +38,10 @@ def open_image(source: str) -> Image:
 
     shard = file_of(source)
     if shard == source:
-        return load_image(source)
+        picture = next(read_pictures(source, source))
+        if picture.full_size != picture.image.shape[1::-1]:
+            raise SourceError(f"{source} is too large to be read at its own size, which its labels are for; scale both")
+        return picture.image
     data = read_member(Path(shard), source[len(shard) + 1 :])
     try:
         with pillow.open(io.BytesIO(data)) as opened:

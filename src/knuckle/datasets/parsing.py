@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand, Visibility
-from knuckle.errors import InputError, SourceError
+from knuckle.errors import InputError
+from knuckle.media.photo_files import EXIF_ORIENTATION, open_pillow
 from knuckle.results import FloatArray
 
 LARGEST = 1e9  # pixels, millimetres and so on: a larger number is damage
-EXIF_ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # the EXIF values that swap width and height
+QUARTER_TURNS = (5, 6, 7, 8)  # the EXIF orientations that swap width and height; Pillow does it for TIFF
 
 
 @contextmanager
@@ -209,16 +210,11 @@ def image_size(path: str | Path) -> tuple[int, int] | None:
     Raises:
         SourceError: the file is not an image.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as opened:
-            width, height = opened.size
-            turned = opened.getexif().get(EXIF_ORIENTATION) in QUARTER_TURNS
-    except FileNotFoundError:
+    if not Path(path).exists():
         return None
-    except (UnidentifiedImageError, OSError) as error:
-        raise SourceError(f"{path} is not an image that can be read: {error}") from error
+    with open_pillow(path, str(path)) as opened:
+        width, height = opened.size
+        turned = opened.format != "TIFF" and opened.getexif().get(EXIF_ORIENTATION) in QUARTER_TURNS
     return (height, width) if turned else (width, height)
 
 

@@ -16,6 +16,7 @@ VIDEO_SUFFIXES |= {".mjpg", ".mjpeg", ".h264", ".264", ".hevc", ".h265", ".265",
 RAW_SUFFIXES = {".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".x3f"}
 SOUND_SUFFIXES = {".mp3", ".m4a", ".m4b", ".aac", ".wav", ".flac", ".ogg", ".oga", ".opus", ".wma", ".mka", ".aiff"}
 
+START = 32  # bytes that tell what a file is
 _PHOTO_STARTS: tuple[bytes, ...] = (b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # JPEG, TIFF
 _PHOTO_STARTS += (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")  # JPEG 2000: a file, and a bare code stream
 _PHOTO_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2", b"avif", b"avis"}
@@ -29,7 +30,7 @@ def kind_of(path: Path) -> Kind:
     """What a file is. One that cannot be opened, or begins with nothing known, goes by its suffix."""
     try:
         with path.open("rb") as file:
-            start = file.read(16)
+            start = file.read(START)
     except OSError:
         start = b""
     suffix = path.suffix.lower()
@@ -42,12 +43,15 @@ def kind_of(path: Path) -> Kind:
 
 
 def kind_of_bytes(start: bytes) -> Kind:
-    """What a file is that begins with these 16 bytes; "other" if that does not tell."""
+    """What a file is that begins with these bytes, at least `START`; "other" if they do not tell."""
     brand = start[8:12]
     if start.startswith(_PHOTO_STARTS):
         return "photo"
-    if start.startswith(_ANIMATION_STARTS) or (start[:4] == b"RIFF" and brand == b"WEBP"):
+    if start.startswith(_ANIMATION_STARTS):
         return "photo or animation"
+    if start[:4] == b"RIFF" and brand == b"WEBP":
+        moves = start[12:16] == b"VP8X" and len(start) > 20 and start[20] & 2
+        return "photo or animation" if moves else "photo"
     if start[4:8] == b"ftyp":
         return "clip" if brand not in _PHOTO_BRANDS else "photo or animation" if brand == b"avis" else "photo"
     if start.startswith(_CLIP_STARTS) or (start[:4] == b"RIFF" and brand == b"AVI "):

@@ -85,6 +85,15 @@ def read_pictures(file: File, name: str) -> Iterator[Picture]:
             yield picture
 
 
+def count_pictures(file: File, name: str) -> int:
+    """How many pictures `read_pictures` gives; 1 if the file cannot be read, which reading it explains."""
+    try:
+        with open_pillow(file, name) as opened, explained(file, name):
+            return len(_pages(opened))
+    except SourceError:
+        return 1
+
+
 @contextmanager
 def open_pillow(file: File, name: str) -> Iterator[Any]:
     """A file as Pillow opens it, without the limit of pixels that Pillow has for the whole process.

@@ -8,7 +8,7 @@ from typing import Any
 
 from knuckle.errors import Error, SourceError
 from knuckle.images import as_rgb
-from knuckle.media.photo_files import File, Picture, explained, open_pillow, read_pictures
+from knuckle.media.photo_files import File, Picture, count_pictures, explained, open_pillow, read_pictures
 from knuckle.media.reader import STILL, Reader
 from knuckle.results import Frame
 
@@ -46,7 +46,7 @@ def read_photos(name: str, paths: Sequence[Path]) -> Reader:
                 reader.problems.append(error)
                 index += 1
 
-    return Reader(name, "image", frames, len(paths))
+    return Reader(name, "image", frames, count_pictures(paths[0], str(paths[0])) if len(paths) == 1 else len(paths))
 
 
 def read_photo_data(name: str, open_file: Callable[[], File]) -> Reader:
@@ -56,7 +56,7 @@ def read_photo_data(name: str, open_file: Callable[[], File]) -> Reader:
         for index, picture in enumerate(read_pictures(open_file(), name)):
             yield _frame(reader, picture, index, name)
 
-    return Reader(name, "image", frames, 1)
+    return Reader(name, "image", frames, count_pictures(open_file(), name))
 
 
 def _frame(reader: Reader, picture: Picture, index: int, source: str) -> Frame:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from knuckle.errors import SourceError
 from knuckle.media.clips import read_clip
-from knuckle.media.kinds import VIDEO_SUFFIXES, kind_of_bytes
+from knuckle.media.kinds import START, VIDEO_SUFFIXES, kind_of_bytes
 from knuckle.media.photo_files import is_animation
 from knuckle.media.photos import read_animation, read_photo_data
 from knuckle.media.reader import Reader
@@ -78,7 +78,7 @@ def _photo_in(answer: Any, kind: str, address: str) -> bytes | None:
 
     start_s = time.monotonic()
     try:
-        start: bytes = answer.read(16)
+        start: bytes = answer.read(START)
         if kind_of_bytes(start) in ("photo", "photo or animation") or kind.startswith("image/"):
             return start + _rest_of(answer, address, start_s)
     except (OSError, ValueError, HTTPException) as error:
