@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -193,6 +195,17 @@ def test_raw_files_and_jpeg_xl_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"\xff\x0a" + bytes(40))
     with pytest.raises(SourceError, match="JPEG XL"):
         list(read(tmp_path / "photo.jpg"))
+
+
+def test_without_pillow_heif_other_photos_are_read_and_heic_says_what_is_missing(tmp_path: Path) -> None:
+    for suffix in ("jpg", "heic"):
+        pillow.fromarray(corners()).save(tmp_path / f"photo.{suffix}")
+    code = (
+        "import sys; sys.modules['pillow_heif'] = None; import knuckle\n"
+        "reader = knuckle.read(sys.argv[1]); print(len(list(reader)), reader.problems[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("1 ") and "photo.heic" in done.stdout and "pip install pillow-heif" in done.stdout
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "jp2", "heic", "gif"])

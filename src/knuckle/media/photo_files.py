@@ -115,10 +115,11 @@ def open_pillow(file: File, name: str) -> Iterator[Any]:
 
 @cache
 def register_heif() -> None:
-    """Teach Pillow to open HEIC files."""
-    import pillow_heif
+    """Teach Pillow to open HEIC files. Where there is no package pillow-heif, `first_bytes` says what is missing."""
+    with suppress(ImportError):
+        import pillow_heif
 
-    pillow_heif.register_heif_opener()
+        pillow_heif.register_heif_opener()
 
 
 @contextmanager
@@ -167,6 +168,8 @@ def first_bytes(file: File) -> str:
         start = file.read(12)
     if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL")):
         return "it is JPEG XL; convert it to JPEG or PNG"
+    if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+        return "it is HEIC, and reading it needs pillow-heif: pip install pillow-heif"
     return f"it begins with {start!r}" if start else "it is empty"
 
 
