@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
 
 import knuckle  # noqa: E402
 from knuckle.cli.export import export as export_command  # noqa: E402
-from knuckle.errors import EngineError, InputError, SinkError  # noqa: E402
+from knuckle.errors import EngineError, InputError, SinkError, SourceError  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.models.session import Session  # noqa: E402
 from knuckle.train import export as exporting  # noqa: E402
@@ -184,13 +185,33 @@ def test_thresholds_of_a_bundle_stay_with_its_networks(tmp_path: Path) -> None:
         assert (mixed.min_palm_score, mixed.min_presence) == (0.4, 0.7)
 
 
-def test_int8_needs_real_pictures(checkpoint: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(export_command, [str(checkpoint), "--format", "int8", "--out", str(tmp_path / "x")])
+def test_int8_needs_real_pictures(tmp_path: Path) -> None:
+    """The run that made a checkpoint names them; a bundle without a run does not."""
+    out = tmp_path / "x"
+    result = CliRunner().invoke(export_command, ["mediapipe-lite", "--format", "int8", "--out", str(out)])
     assert isinstance(result.exception, InputError) and "--pictures" in str(result.exception)
-    labels = f"{write_yolo(tmp_path / 'labels', 2)}@val"
-    command = [str(checkpoint), "--format", "int8", "--pictures", labels, "--out", str(tmp_path / "x")]
-    assert CliRunner().invoke(export_command, command, catch_exceptions=False).exit_code == 0
-    assert catalogue.open_folder(tmp_path / "x").hand_side == 64
+
+
+def test_int8_is_calibrated_on_the_data_of_the_run(checkpoint: Path, tmp_path: Path) -> None:
+    command = [str(checkpoint), "--format", "int8", "--out", str(tmp_path / "x")]
+    result = CliRunner().invoke(export_command, command, catch_exceptions=False)
+    assert result.exit_code == 0 and "hand.tflite, int8" in result.output
+    bundle = catalogue.open_folder(tmp_path / "x")
+    assert bundle.hand_side == 64 and tensor_types(bundle.hand_path)[schema.TensorType.INT8] > 10
+
+
+def test_int8_is_not_tried_without_enough_pictures(checkpoint: Path, tmp_path: Path) -> None:
+    """The default says why there is none."""
+    result = CliRunner().invoke(export_command, [str(checkpoint), "--out", str(tmp_path / "x")], catch_exceptions=False)
+    assert "hand.tflite, fp16" in result.output and "held-out pictures with a hand are too few" in result.output
+    missing = [str(checkpoint), "--out", str(tmp_path / "y"), "--pictures", str(tmp_path / "none.yaml")]
+    assert isinstance(CliRunner().invoke(export_command, missing).exception, SourceError)
+
+
+def tensor_types(path: Path) -> Counter[int]:
+    """How many tensors of a file have each type."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    return Counter(tensor.type for tensor in model.subgraphs[0].tensors)
 
 
 def test_the_error_names_a_file_that_is_not_a_checkpoint(tmp_path: Path) -> None:

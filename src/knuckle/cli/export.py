@@ -7,9 +7,9 @@ from typing import Literal
 
 import click
 
-from knuckle.errors import InputError
-from knuckle.train.export import FORMATS, Format
-from knuckle.train.export_bundle import choose_parts, write_bundle, write_task_file
+from knuckle.train.export import FORMATS
+from knuckle.train.export_bundle import Choice, choose_parts, write_bundle, write_task_file
+from knuckle.train.export_pictures import ExportData
 
 
 @click.command()
@@ -17,31 +17,41 @@ from knuckle.train.export_bundle import choose_parts, write_bundle, write_task_f
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*FORMATS, "task"]),
-    default="fp16",
+    type=click.Choice(["auto", *FORMATS, "task"]),
+    default="auto",
     show_default=True,
-    help="fp16: weights in half the bytes, arithmetic in float32. fp32: the same, unrounded. int8: 8-bit arithmetic. "
+    help="auto: fp16, and int8 beside it where that is no worse on held-out pictures; the faster one is used. "
+    "fp16: weights in half the bytes, arithmetic in float32. fp32: the same, unrounded. int8: 8-bit arithmetic. "
     "onnx: for GPUs, with ONNX Runtime. task: one file for MediaPipe's own HandLandmarker.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder to write; a file for task.  [default: NAME-FORMAT, NAME.task]",
+    help="Folder to write; a file for task.  [default: NAME-FORMAT, NAME-exported, NAME.task]",
 )
 @click.option("--palm", metavar="BUNDLE", help="Use the palm network of this bundle.  [default: mediapipe]")
 @click.option("--hand", metavar="BUNDLE", help="Use the landmark network of this bundle.  [default: mediapipe]")
-@click.option("--pictures", metavar="PATH[@SPLIT]", help="Labelled images on which int8 ranges are measured.")
+@click.option(
+    "--pictures",
+    metavar="PATH[@SPLIT]",
+    help="Labelled images on which int8 is calibrated.  [default: --data of the run]",
+)
+@click.option(
+    "--check",
+    metavar="PATH[@SPLIT]",
+    help="Held-out labelled images on which int8 and fp16 are compared.  [default: --check of the run, or every second "
+    "image of --pictures]",
+)
 @click.option("--name", help="Name of the bundle.  [default: name of the folder]")
 @click.option(
     "--licence", default="as its training data allow", show_default=True, help="Licence of the trained weights."
 )
 def export(
     what: str,
-    form: Format | Literal["task"],
+    form: Choice | Literal["task"],
     out: Path | None,
-    pictures: str | None,
     name: str | None,
-    **parts_of: str | None,
+    **texts: str | None,
 ) -> None:
     """Write a trained network as a bundle folder. Each file is compared with PyTorch before it is kept.
 
@@ -52,9 +62,7 @@ def export(
     knuckle track clip.mp4 --models mediapipe-onnx/ --device cuda
     knuckle export knuckle --palm mediapipe --out mixed/
     """
-    if form == "int8" and pictures is None:
-        raise InputError("int8 measures the ranges of numbers on real hands: give --pictures, a labelled dataset")
-    parts = choose_parts(what, parts_of["palm"], parts_of["hand"], str(parts_of["licence"]))
+    parts = choose_parts(what, texts["palm"], texts["hand"], str(texts["licence"]))
     path = Path(what)
     default = path.stem if path.suffix != ".pt" else path.resolve().parent.name
     if form == "task":
@@ -62,10 +70,15 @@ def export(
         write_task_file(file, parts)
         click.echo(f"written  {file}, {megabytes(file)}, for MediaPipe's HandLandmarker or --models {file}")
         return
-    folder = out or Path(f"{default}-{form}")
-    for one in write_bundle(folder, parts, form, pictures, name or folder.resolve().name):
+    folder = out or Path(f"{default}-exported" if form == "auto" else f"{default}-{form}")
+    data = ExportData(texts["pictures"], texts["check"])
+    for one in write_bundle(folder, parts, form, data, name or folder.resolve().name):
         difference = f"largest difference {100 * one.difference:.2g} % ({one.worst_output})"
-        click.echo(f"{one.role:<8} {one.path.name}, {megabytes(one.path)}; {difference}")
+        click.echo(f"{one.role:<8} {one.path.name}, {one.form}, {megabytes(one.path)}; {difference}")
+        if one.int8 is not None:
+            click.echo(f"{'':<8} {one.int8.name}, int8, {megabytes(one.int8)}")
+        if one.reason:
+            click.echo(f"{'':<8} {one.reason}")
     click.echo(f"written  {folder}  (knuckle track SOURCE --models {folder})")
 
 

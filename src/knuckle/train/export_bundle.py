@@ -5,23 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 from torch import nn
 
-from knuckle.datasets import open_image
-from knuckle.errors import InputError, SinkError
-from knuckle.geometry import letterbox
+from knuckle.errors import InputError, SinkError, SourceError
 from knuckle.models import catalogue
 from knuckle.models.bundle import Bundle, NetworkFile, open_folder
 from knuckle.train.checkpoint import read_checkpoint, task_of, write_weights
-from knuckle.train.export import Format, export, sample_pictures
-from knuckle.train.hand import data as hand_data
+from knuckle.train.choose_format import export_both
+from knuckle.train.export import Differences, Format, export, sample_pictures
+from knuckle.train.export_pictures import ExportData
 from knuckle.train.hand import network as hand_network
 from knuckle.train.mediapipe_task import write_task
 from knuckle.train.nets.hand_net import HandNet
@@ -36,9 +33,11 @@ ROLES = ("palm", "hand")
 HAND_OUTPUTS = ("landmarks", "presence", "handedness", "world", "visibility", "log_sigma")
 PALM_OUTPUTS = ("boxes", "scores")
 FAINT_PALMS = 0.6  # of our palm networks, see `knuckle.pipeline.options.TrackerOptions`
-# Fields of a bundle that belong to one of its networks.
-OPTIONS = {"palm": ("min_palm_score", "faint_palms"), "hand": ("min_presence", "second_look", "std_per_sigma")}
-CALIBRATION = 64  # pictures on which the ranges of int8 are measured
+OPTIONS = {  # fields of a bundle that belong to one of its networks
+    "palm": ("min_palm_score", "faint_palms"),
+    "hand": ("min_presence", "min_new_presence", "min_faint_presence", "second_look", "std_per_sigma"),
+}
+Choice = Format | Literal["auto"]  # auto: fp16, and int8 beside it where that is no worse
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +72,24 @@ class Parts:
 
 @dataclass(frozen=True)
 class Exported:
-    """One written network: its file, and the output that differs most from PyTorch, as a share of its range."""
+    """One written network.
+
+    Attributes:
+        role: "palm" or "hand".
+        path: its file.
+        form: the format of the file.
+        int8: the file of its int8 form, if there is one beside it.
+        worst_output, difference: the output that differs most from PyTorch, as a share of its range.
+        reason: why there is an int8 form beside it or none; empty if the format was given.
+    """
 
     role: str
     path: Path
+    form: Format
+    int8: Path | None
     worst_output: str
     difference: float
+    reason: str
 
 
 def choose_parts(what: str, palm: str | None, hand: str | None, licence: str) -> Parts:
@@ -136,7 +147,7 @@ def from_bundle(bundle: Bundle, role: str) -> Trained:
         return replace(load_trained(checkpoint)[1], options=options)
     if role == "hand":
         hand = load_reference_hand(stored)
-        description = hand_network.describe_reference(hand)
+        description = hand_network.describe(hand)
         return Trained(hand, {"task": "hand", **description, "init": bundle.name}, options)
     palm = load_reference_palm(stored)
     return Trained(palm, {"task": "palm", **palm_network.describe_reference(palm), "init": bundle.name}, options)
@@ -148,14 +159,14 @@ def licence_of(bundle: Bundle, role: str) -> str:
     return parts.get(role, bundle.licence)
 
 
-def write_bundle(folder: Path, parts: Parts, form: Format, pictures: str | None, name: str) -> list[Exported]:
+def write_bundle(folder: Path, parts: Parts, form: Choice, data: ExportData, name: str) -> list[Exported]:
     """Write both networks and bundle.json.
 
     The network of a bundle is copied, or converted if the format is ONNX.
 
     Args:
-        pictures: PATH[@SPLIT] of labelled images: what files are compared with PyTorch on, and for int8 what ranges
-            are measured on. None takes random pictures.
+        form: "auto" writes fp16, and int8 beside it where that is no worse.
+        data: labelled images for int8.
         name: of the bundle.
 
     Raises:
@@ -177,7 +188,7 @@ def write_bundle(folder: Path, parts: Parts, form: Format, pictures: str | None,
                 fields |= _copy_network(folder, part, role)
                 continue
             trained = from_bundle(part, role) if isinstance(part, Bundle) else part
-            described, one = _export_network(folder, trained, role, form, pictures)
+            described, one = _export_network(folder, trained, role, form, data)
             fields |= described
             exported.append(one)
         (folder / "bundle.json").write_text(Bundle(**fields).to_json() + "\n")
@@ -192,18 +203,25 @@ def _stored_file(bundle: Bundle, role: str) -> Path:
 
 
 def _export_network(
-    folder: Path, trained: Trained, role: str, form: Format, pictures: str | None
+    folder: Path, trained: Trained, role: str, form: Choice, data: ExportData
 ) -> tuple[dict[str, Any], Exported]:
     """Write the file of one network, and its weights for further training; also the fields of `Bundle` for it."""
     network = fold(trained.network)
-    side = input_side(network)
     path = folder / f"{role}{'.onnx' if form == 'onnx' else '.tflite'}"
-    shown = sample_pictures(side, real_pictures(pictures, side, role) if pictures else ())
-    differences = export(network, path, form, shown)
+    int8 = folder / f"{role}_int8.tflite"
+    int8.unlink(missing_ok=True)  # of an earlier export
+    if form == "auto":
+        differences, reason = _export_auto(network, path, role, data, trained.config)
+    else:
+        needs_hands = form == "int8"
+        side = input_side(network)
+        pictures = data.examples(network, role, trained.config).inputs if needs_hands else sample_pictures(side)
+        differences, reason = export(network, path, form, pictures), ""
     write_weights(trained.network, trained.config, path.with_suffix(".pt"))
     worst = max(differences, key=lambda key: differences[key])
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    fields: dict[str, Any] = {role: NetworkFile(path.name, sha256), f"{role}_side": side}
+    fields: dict[str, Any] = {role: _network_file(path), f"{role}_side": input_side(network)}
+    if int8.is_file():
+        fields[f"{role}_int8"] = _network_file(int8)
     if role == "palm":
         fields["palm_strides"] = getattr(network, "strides")  # noqa: B009  an nn.Module's attributes have no type
         fields["palm_outputs"] = {key: key for key in PALM_OUTPUTS}
@@ -211,28 +229,55 @@ def _export_network(
     else:
         fields["hand_outputs"] = {key: key for key in HAND_OUTPUTS if key in differences}
         fields["second_look"] = isinstance(network, HandNet)
-    return fields | dict(trained.options), Exported(role, path, worst, differences[worst])
+    one = Exported(
+        role,
+        path,
+        "fp16" if form == "auto" else form,
+        int8 if int8.is_file() else None,
+        worst,
+        differences[worst],
+        reason,
+    )
+    return fields | dict(trained.options), one
+
+
+def _export_auto(
+    network: nn.Module, path: Path, role: str, data: ExportData, config: dict[str, Any]
+) -> tuple[Differences, str]:
+    """Write fp16, and int8 beside it where that is no worse; also why.
+
+    Args:
+        config: of the run that trained the network.
+    """
+    try:
+        examples = data.examples(network, role, config)
+    except (InputError, SourceError) as error:
+        if isinstance(error, SourceError) and (data.pictures or data.check):
+            raise
+        return export(network, path, "fp16", sample_pictures(input_side(network))), f"no int8: {error}"
+    return export_both(network, path, path.with_name(f"{role}_int8.tflite"), examples)
+
+
+def _network_file(path: Path) -> NetworkFile:
+    return NetworkFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _copy_network(folder: Path, bundle: Bundle, role: str) -> dict[str, Any]:
     """Copy a network of a bundle; returns the fields of `Bundle` for it."""
     stored = _stored_file(bundle, role)
-    for file in (stored, stored.with_suffix(".pt")):
+    int8 = getattr(bundle, f"{role}_int8")
+    for file in (stored, stored.with_suffix(".pt"), *([] if int8 is None else [bundle.folder / int8.file])):
         if file.is_file() and file.resolve() != (folder / file.name).resolve():
             shutil.copy(file, folder)
-    names = [role, f"{role}_side", f"{role}_outputs", *OPTIONS[role], *(["palm_strides"] if role == "palm" else [])]
-    return {name: getattr(bundle, name) for name in names}
-
-
-def real_pictures(text: str, side: int, role: str) -> Sequence[npt.NDArray[np.uint8]]:
-    """Inputs of a network from labelled images PATH[@SPLIT]: crops of hands, or whole images; (side, side, 3) each."""
-    shots = hand_data.read_source(text).shots[:CALIBRATION]
-    if role == "palm":
-        return [letterbox(open_image(shot.source), side) for shot in shots]
-    samples = [
-        hand_data.plain_sample(shot, side, np.random.default_rng((0, number))) for number, shot in enumerate(shots)
+    names = [
+        role,
+        f"{role}_int8",
+        f"{role}_side",
+        f"{role}_outputs",
+        *OPTIONS[role],
+        *(["palm_strides"] if role == "palm" else []),
     ]
-    return [np.ascontiguousarray(sample["picture"].transpose(1, 2, 0)) for sample in samples]
+    return {name: getattr(bundle, name) for name in names}
 
 
 def write_task_file(path: Path, parts: Parts) -> None:
