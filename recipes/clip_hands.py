@@ -4,7 +4,8 @@
 
 A detector misses fast hands in single frames, but a tracker that comes from either side knows where they are
 (`knuckle.train.autolabel.agreement.merge_directions`). Writes OUT/train.jsonl, OUT/images/, and OUT/place.png: the
-median of all frames, for `other_rooms.py`. Held-out clips are refused (`held_out.py`).
+median of all frames, for `other_rooms.py`. Clips that are not for training are refused
+(`splits.json`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from held_out import CLIPS
 from PIL import Image as pillow
 from rich.progress import track
 
@@ -23,6 +23,9 @@ import knuckle
 from knuckle.images import Image
 from knuckle.train.autolabel.agreement import merge_directions, track_both_ways, whole_photo
 from knuckle.train.label_file import open_label_file
+from knuckle.train.splits import read_splits
+
+SPLITS = Path(__file__).with_name("splits.json")
 
 
 def main() -> None:
@@ -35,8 +38,9 @@ def main() -> None:
     options.add_argument("--every", type=int, default=1, help="write every n-th frame only")
     options.add_argument("--models", default="mediapipe")
     chosen = options.parse_args()
-    if held_out := [clip.name for clip in chosen.clips if clip.stem in CLIPS]:
-        sys.exit(f"{', '.join(held_out)}: these clips are held out of training, see recipes/held_out.py")
+    parts = read_splits(SPLITS).clips
+    if held_out := [clip.name for clip in chosen.clips if parts.get(clip.stem, "train") != "train"]:
+        sys.exit(f"{', '.join(held_out)}: these clips are held out of training, see recipes/splits.json")
     about = {"source": chosen.source, "licence": chosen.licence, "labelled_by": "mediapipe"}
     counts: Counter[str] = Counter()
     seen: list[Image] = []

@@ -34,7 +34,8 @@ def main() -> None:
         for number, shot in enumerate(track(shots, "pictures")):
             found = hard_negatives(network, shot, number, chosen.per_picture, chosen.min_presence)
             for place, picture in found:
-                file.write(f"{number:05d}_{place}", picture, [])
+                about = {"source": shot.origin} if shot.origin else {}
+                file.write(f"{number:05d}_{place}", picture, [], **about, group=shot.group)
                 kept += 1
     print(f"{kept} crops of {len(shots)} pictures, {chosen.per_picture} regions each, look like a hand")
 

@@ -5,7 +5,7 @@
 #     sh recipes/landmark_photos.sh PHOTOS/index.jsonl WORK/
 set -eu
 index=$1 work=$2
-sources="subhih asl_letters lebanese_gestures hands_dguzk lab_gestures sign_digits rf100_signers indoor_no_hands"
+sources="subhih asl_letters lebanese_gestures lab_gestures sign_digits rf100_signers indoor_no_hands"
 
 [ -f "$work/real/done" ] || {
     python recipes/pseudo_labels.py "$index" "$work/real" --sources $sources

@@ -18,7 +18,7 @@ knuckle train hand --init new --teacher mediapipe --side 128 --steps 60000 --bat
     --data "$work/palms/people/train.jsonl:1" --data "$work/palms/rooms/train.jsonl:0.4" \
     --data "$work/palms/signing/train.jsonl:0.6" --data "$work/palms/signing_rooms/train.jsonl:0.3" \
     --data "$work/palms/pasted/train.jsonl:0.7" --data "$work/renders:3" --data "$work/pinches:0.8" \
-    --check "$work/real/held_out.jsonl" --out "$work/run"
+    --check "$work/real/held_out.jsonl" --splits recipes/splits.json --out "$work/run"
 # Hard negatives for recipes/palm_gpu.sh.
 python recipes/hard_negatives.py "$work/run/checkpoint.pt" "$work/hard" \
     --data "$work/real/train.jsonl" --data "$work/palms/hands/train.jsonl" --data "$work/palms/people/train.jsonl"

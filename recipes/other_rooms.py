@@ -19,7 +19,7 @@ import numpy as np
 from rich.progress import track
 
 from knuckle.images import Image
-from knuckle.media.photos import load_image
+from knuckle.media.photo_files import load_image
 from knuckle.train.compose.cutout import is_within, joined_origin, moved
 from knuckle.train.compose.people import (
     cut_out_person,

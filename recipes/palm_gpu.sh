@@ -16,6 +16,7 @@ knuckle train palm --init new --teacher mediapipe --steps 60000 --batch 256 --ra
     --data "$photos/rooms/train.jsonl:0.8" --data "$photos/pasted/train.jsonl:1" \
     --data "$photos/signing/train.jsonl:0.5" --data "$photos/signing_rooms/train.jsonl:0.5" \
     --data "$photos/digits/train.jsonl:0.15" --data "$work/scenes:0.8" --data "$landmarks/hard/hard.jsonl:0.6" \
-    --data "$landmarks/real/free.jsonl:0.4" --check "$photos/hands/held_out.jsonl" --out "$work/run"
+    --data "$landmarks/real/free.jsonl:0.4" --check "$photos/hands/held_out.jsonl" \
+    --splits recipes/splits.json --out "$work/run"
 python recipes/calibrate_palms.py "$work/run/checkpoint.pt" --free "$photos/hands/train.jsonl"
 knuckle export "$work/run/calibrated.pt" --hand knuckle --out "$work/bundle" --licence Apache-2.0

@@ -21,7 +21,7 @@ label() {
     python recipes/pseudo_palms.py "$index" "$work/$name" --sources "$@"
     touch "$work/$name/done"
 }
-label hands subhih asl_letters lebanese_gestures hands_dguzk indoor_no_hands
+label hands subhih asl_letters lebanese_gestures indoor_no_hands
 label people lab_gestures rf100_signers
 label digits sign_digits
 [ -f "$work/rooms/done" ] || {

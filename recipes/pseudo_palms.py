@@ -3,7 +3,8 @@
     python recipes/pseudo_palms.py INDEX.jsonl OUT [--sources subhih asl_letters ...] [--models mediapipe]
 
 `knuckle.train.autolabel.palms` says how palms are found. Writes OUT/train.jsonl and OUT/held_out.jsonl with copies of
-the photos in OUT/images, and OUT/held_out_boxes.jsonl with the boxes that people drew in the latter.
+the photos in OUT/images, and OUT/held_out_boxes.jsonl with the boxes that people drew in the latter. Held out are the
+photos of part `choose` (`splits.json`); sources of part `decide` are refused.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from held_out import NEVER, capture_of, split_of
 from rich.progress import track
 
 import knuckle
-from knuckle.media.photos import load_image
+from knuckle.media.photo_files import load_image
 from knuckle.train.autolabel.agreement import whole_photo
 from knuckle.train.autolabel.palms import PalmLabeller
 from knuckle.train.label_file import open_label_file
+from knuckle.train.splits import capture_of, read_splits
+
+SPLITS = Path(__file__).with_name("splits.json")
+FILES = {"train": "train", "choose": "held_out"}
 
 # The number of hands in each photo of sources without boxes, at least. If fewer are labelled, a box around the whole
 # photo is added, or the others would be trained as background. Photos without any labelled hand are left out.
@@ -39,7 +43,10 @@ def main() -> None:
     options.add_argument("--every", type=int, default=1, help="use every n-th photo only")
     chosen = options.parse_args()
     rows = [json.loads(line) for line in chosen.index.read_text().splitlines()]
-    rows = [row for row in rows if row["source"] not in NEVER and row["source"] in (chosen.sources or [row["source"]])]
+    splits = read_splits(SPLITS)
+    sources = chosen.sources or [source for source, part in splits.sources.items() if part != "decide"]
+    splits.refuse(((source, "") for source in sources), ("train", "choose"), "labelling for training")
+    rows = [row for row in rows if row["source"] in sources]
     labeller = PalmLabeller(knuckle.load(chosen.models))
     counts: Counter[tuple[str, str]] = Counter()
     with ExitStack() as stack:
@@ -56,7 +63,7 @@ def main() -> None:
                 continue
             if boxes is None and known < HANDS_SHOWN.get(source, 1):
                 hands.append(whole_photo(image))
-            name, split = f"images/{source}_{Path(row['image']).name}", split_of(row)
+            name, split = f"images/{source}_{Path(row['image']).name}", FILES[splits.part_of(source, capture_of(row))]
             shutil.copyfile(chosen.index.parent / row["image"], chosen.out / name)
             size = image.shape[1], image.shape[0]
             about = {"source": source, "licence": row["licence"], "split": split}

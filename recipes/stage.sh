@@ -7,8 +7,8 @@
 stage() {
     task=$1 name=$2 steps=$3
     shift 3
-    knuckle train "$task" "$@" --steps "$steps" --out "$work/$name" --check "$check" --workers 1 --save-every 500 \
-        --minutes 150
+    knuckle train "$task" "$@" --steps "$steps" --out "$work/$name" --check "$check" --splits recipes/splits.json \
+        --workers 1 --save-every 500 --minutes 150
     [ "$(tail -n 1 "$work/$name/train.csv" | cut -d, -f1)" = "$steps" ] || { echo "$name: run this again"; exit 0; }
 }
 

@@ -88,6 +88,8 @@ class Shot:
         both_hands_box: (4,) one box around all hands together, for sources that label only that.
         group: images of one group are not independent (same person, room or clip); intervals resample whole groups.
         slices: names of subsets to report separately ("small", "glove", ...).
+        origin: name of the collection of photos that the image comes from (`source` in a row of our JSON lines); "" if
+            the labels do not say.
     """
 
     source: str
@@ -99,6 +101,7 @@ class Shot:
     both_hands_box: FloatArray | None = None
     group: str = ""
     slices: tuple[str, ...] = ()
+    origin: str = ""
 
 
 @dataclass(frozen=True, eq=False)

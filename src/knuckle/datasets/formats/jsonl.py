@@ -43,6 +43,7 @@ def _read(file: Path, rows: list[tuple[int, dict[str, Any]]], source: str | None
                 both_hands_box=both_hands_box(row),
                 group=str(row.get("group", image)),
                 slices=tuple(str(name) for name in row.get("slices", ())),
+                origin=str(row.get("source", "")),
             )
             _check_boxes(shot)
         shots.append(shot)

@@ -28,23 +28,27 @@ class PalmTask(TrainingTask):
         data: images with all their hands labelled (docs/training_palm.md). Can be given several times; images are
             drawn by weight.
         score_loss: focal loss over all anchors, or cross entropy over palms and the hardest background anchors.
-        resize: input side for an existing network, pixels; None keeps it.
         shape: of a new network.
         weights: of the loss terms.
     """
 
     score_loss: ScoreLoss = "focal"
-    resize: int | None = field(default=None, metadata={"flag": None})
     shape: PalmNetShape = field(default=PalmNetShape(), metadata={"new_only": True})
     weights: PalmLossWeights = field(default=PalmLossWeights(), metadata={"prefix": "weight_"})
 
     def job(self) -> Job:
         network, config = start_palm_network(self.init, self.shape, self.resize)
         grid = grid_of(network)
-        data, look = [read_source(text) for text in self.data], PhotometricAugment(self.look)
-        samples = PalmPictures(data, grid, self.loop.seed, look)
-        evaluator = None if self.check is None else PalmEvaluator(read_source(self.check).shots, grid)
-        config |= {"task": "palm", "data": list(self.data), "score_loss": self.score_loss, "look": self.look}
+        data, check = self.datasets(read_source)
+        samples = PalmPictures(data, grid, self.loop.seed, PhotometricAugment(self.look))
+        evaluator = None if check is None else PalmEvaluator(check.shots, grid)
+        config |= {
+            "task": "palm",
+            "data": list(self.data),
+            "check": self.check,
+            "score_loss": self.score_loss,
+            "look": self.look,
+        }
         config |= {"weights": dataclasses.asdict(self.weights)}
         teacher = None
         if self.teacher is not None:
