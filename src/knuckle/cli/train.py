@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,10 +37,12 @@ def train() -> None:
 def hand(context: click.Context, /, out: Path | None, **values: Any) -> None:
     """Train the landmark network on labelled images.
 
-    The defaults for fine-tuning are 2000 steps at a rate of 0.00003, with a warm-up of 100 steps.
+    The defaults for fine-tuning are 2000 steps at a rate of 0.00003, with a warm-up of 100 steps. --side also resizes
+    an existing network.
 
     \b
     knuckle train hand --data photos/data.yaml --out runs/mine
+    knuckle train hand --init mediapipe-lite --side 192 --distill mediapipe --data photos/data.yaml --out runs/small
     knuckle train hand --data photos/data.yaml:3 --data shards/ --check held_out/ --minutes 30
     knuckle train hand --init new --data shards/ --steps 100000 --batch 256
     """
@@ -63,10 +64,7 @@ def palm(context: click.Context, /, out: Path | None, **values: Any) -> None:
     knuckle train palm --data photos/train.jsonl --check photos/held_out.jsonl --out runs/mine
     knuckle train palm --init new --data scenes/ --data photos/train.jsonl:2 --steps 60000 --batch 64
     """
-    given = given_flags(context)
-    task = task_of(PalmTask, values, given - {"side"})
-    if "side" in given and task.init != "new":
-        task = replace(task, resize=values["side"])
+    task = task_of(PalmTask, values, given_flags(context))
     run(context, task, out or Path("runs") / str(context.info_name))
 
 
@@ -83,15 +81,20 @@ def given_flags(context: click.Context) -> set[str]:
 def task_of(kind: type[Task], values: dict[str, Any], given: set[str]) -> Task:
     """The training task of a command line; fine-tuning has its own defaults of steps, rate and warm-up.
 
+    `--side` is the side of a new network, or resizes an existing one.
+
     Raises:
         InputError: a value is out of range, or a flag shapes a network that already has a shape.
     """
     if values["init"] != "new":
-        shaping = sorted(flag.name for flag in flags_in(kind) if flag.metadata.get("new_only") and flag.name in given)
+        shaping = sorted(
+            flag.name for flag in flags_in(kind) if flag.metadata.get("new_only") and flag.name in given - {"side"}
+        )
         if shaping:
             raise InputError(
                 f"--{shaping[0].replace('_', '-')} shapes a new network; {values['init']} already has its shape"
             )
         defaults = {name: getattr(FINE_TUNING, name) for name in ("steps", "rate", "warmup")}
         values = values | {name: value for name, value in defaults.items() if name not in given}
+        values |= {"resize": values["side"] if "side" in given else None}
     return from_flags(kind, values)

@@ -13,7 +13,7 @@ from torch import nn
 from knuckle.errors import InputError, SinkError
 
 MAY_CHANGE = ("minutes", "workers", "device", "save_every", "log_every", "evaluate_every")  # when a run is resumed
-DESCRIPTION = ("task", "network", "shape", "hidden")  # the part of a configuration that describes the network
+DESCRIPTION = ("task", "network", "shape", "hidden", "side")  # the part of a configuration that describes the network
 OLD_TASKS = {"landmarks": "hand"}  # names of version 0.1
 
 
@@ -64,6 +64,7 @@ def resume_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides the weights, flattened. It must be equal to resume a run."""
     plain: dict[str, Any] = json.loads(json.dumps(config))
     loop = plain.pop("loop")
+    plain.pop("check", None)  # what is evaluated on changes no weight
     if "task" in plain:
         plain["task"] = task_of(plain)
     if "teacher" not in plain:  # then its weight has no effect; the first runs had none in their configuration

@@ -99,6 +99,8 @@ class Job:
         config: saved with the checkpoint as JSON.
         helpers: layers that `losses` needs besides the network. They are trained and resumed with it, but neither
             evaluated nor exported.
+        on_device: device -> (number of the first sample, number of samples -> a batch on that device); takes the place
+            of `samples` if there is one.
     """
 
     network: nn.Module
@@ -107,6 +109,7 @@ class Job:
     evaluate: Callable[[nn.Module], dict[str, float]] | None
     config: dict[str, Any]
     helpers: nn.Module = field(default_factory=nn.Module)
+    on_device: Callable[[torch.device], Callable[[int, int], Batch]] | None = None
 
 
 Observer = Callable[[int, dict[str, float]], None]
@@ -201,6 +204,10 @@ class _Trainer:
             )
         steps = range(self.done, self.options.steps)
         first = (step * self.options.batch + distributed.rank() * share for step in steps)
+        if self.job.on_device is not None:
+            make = self.job.on_device(self.device)
+            yield from (make(number, share) for number in first)
+            return
         loader = torch.utils.data.DataLoader(
             _Samples(self.job.samples),
             batch_sampler=(list(range(number, number + share)) for number in first),

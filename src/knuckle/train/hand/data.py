@@ -20,6 +20,7 @@ from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS
 from knuckle.results import FloatArray, Roi
 from knuckle.train import augment, sources
 from knuckle.train.augment import PhotometricAugment, Random, RegionNoise, crop_from_image, warp
+from knuckle.train.hand.candidates import CandidateCrops
 from knuckle.train.hand.labels import is_trainable, labels_in_crop, labels_without_hand, region_of, scalar
 from knuckle.train.pictures import open_cached
 from knuckle.train.sources import Source
@@ -119,6 +120,7 @@ class HandCrops:
         region_noise, look: see `knuckle.train.augment`.
         empty: share of crops without a hand, if the image has room for one.
         other_background: share of images with a mask whose hands get another background.
+        candidates: regions on which presence is learned, besides these crops.
         backgrounds: the hand-free images of all sources.
     """
 
@@ -129,6 +131,7 @@ class HandCrops:
     look: PhotometricAugment = field(default_factory=PhotometricAugment)
     empty: float = 0.15
     other_background: float = 0.3
+    candidates: CandidateCrops | None = None
     backgrounds: Sequence[Shot] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,6 +139,8 @@ class HandCrops:
 
     def __call__(self, number: int) -> dict[str, Any]:
         rng = np.random.default_rng((self.seed, number))
+        if self.candidates is not None and rng.random() < self.candidates.options.share:
+            return self.candidates.sample(rng)
         source, shot = sources.draw(self.sources, rng)
         image = open_cached(shot.source)
         size = image.shape[1], image.shape[0]

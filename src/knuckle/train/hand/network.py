@@ -12,7 +12,7 @@ from knuckle.errors import InputError
 from knuckle.models import catalogue
 from knuckle.train import checkpoint
 from knuckle.train.nets.hand_net import HandNet, HandNetShape
-from knuckle.train.nets.reference_hand import FULL, LITE, ReferenceHandNet, load_reference_hand
+from knuckle.train.nets.reference_hand import FULL, LITE, SIDE, ReferenceHandNet, load_reference_hand
 
 REFERENCES = {"mediapipe": FULL, "mediapipe-lite": LITE}
 
@@ -28,7 +28,7 @@ def new_hand_network(config: dict[str, Any]) -> nn.Module:
         if name == "knuckle":
             shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["shape"].items()}
             return HandNet(HandNetShape(**shape))
-        return ReferenceHandNet(REFERENCES[name], config.get("hidden", 0))
+        return ReferenceHandNet(REFERENCES[name], config.get("hidden", 0), config.get("side", SIDE))
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"this is not a landmark network of knuckle train: {name!r} ({error})") from error
 
@@ -42,32 +42,37 @@ def load_hand_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     return checkpoint.restored(path, new_hand_network)
 
 
-def start_hand_network(init: str, shape: HandNetShape) -> tuple[nn.Module, dict[str, Any]]:
+def start_hand_network(init: str, shape: HandNetShape, side: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
     """The network that `--init` names, and its description for the configuration.
 
     Args:
         init: "new", a checkpoint FILE.pt, or a bundle. A bundle's own `hand.pt` (from `knuckle export`) is used if
             there is one, else MediaPipe's network is read from its tflite file.
         shape: of a new network.
+        side: input side, pixels, if an existing network should take larger or smaller crops.
 
     Raises:
-        InputError, BundleError: it is none of these.
+        InputError, BundleError: it is none of these, or cannot take this side.
     """
     if init == "new":
         return HandNet(shape), {"network": "knuckle", "shape": dataclasses.asdict(shape), "init": init}
     path = Path(init)
     if path.suffix != ".pt":
-        bundle = catalogue.find(init)
-        path = bundle.hand_path.with_suffix(".pt")
-        if not path.is_file():
-            reference = load_reference_hand(bundle.hand_path)
-            return reference, {**describe_reference(reference), "init": init}
-    network, config = load_hand_network(path)
-    return network, {**{k: config[k] for k in ("network", "shape", "hidden") if k in config}, "init": init}
+        stored = catalogue.find(init).hand_path
+        path = stored.with_suffix(".pt") if stored.with_suffix(".pt").is_file() else stored
+    network = load_hand_network(path)[0] if path.suffix == ".pt" else load_reference_hand(path)
+    assert isinstance(network, HandNet | ReferenceHandNet)
+    if side is not None and side != network.side:
+        network = network.resized(side)
+    return network, {**describe(network), "init": init}
 
 
-def describe_reference(network: ReferenceHandNet) -> dict[str, Any]:
-    """What `new_hand_network` needs to create a reference network again."""
+def describe(network: HandNet | ReferenceHandNet) -> dict[str, Any]:
+    """What `new_hand_network` needs to create a network again."""
+    if isinstance(network, HandNet):
+        return {"network": "knuckle", "shape": dataclasses.asdict(network.shape)}
     name = next(name for name, blocks in REFERENCES.items() if blocks[-1][1] == network.world.in_features)
     head = network.visibility
-    return {"network": name} | ({} if head is None else {"hidden": head[0].out_features})
+    described: dict[str, Any] = {"network": name}
+    described |= {} if head is None else {"hidden": head[0].out_features}
+    return described | ({} if network.side == SIDE else {"side": network.side})

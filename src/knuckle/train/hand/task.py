@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
 
 from torch import Tensor, nn
 
+from knuckle.errors import InputError
 from knuckle.models import catalogue
 from knuckle.train.augment import PhotometricAugment
+from knuckle.train.hand import candidates
+from knuckle.train.hand.candidates import CandidateCrops, CandidateOptions
 from knuckle.train.hand.data import HandCrops, read_source
+from knuckle.train.hand.device_crops import device_crops
+from knuckle.train.hand.distill import AnswersAsLabels
 from knuckle.train.hand.evaluator import HandEvaluator
 from knuckle.train.hand.loss import HandLossWeights, hand_losses
 from knuckle.train.hand.network import start_hand_network
@@ -26,27 +33,60 @@ class HandTask(TrainingTask):
 
     Attributes:
         data: labelled images (docs/datasets.md). Can be given several times; images are drawn by weight.
+        distill: learn this network's answers to the same augmented crops in place of the labels, wherever it sees a
+            hand: `mediapipe`, another bundle, or a checkpoint.
+        augment: where samples are made. "workers": on the CPU, one by one, as --workers says. "device": in batches on
+            the device of the training, which then holds all pictures (0.25 MB each); for GPUs.
         shape: of a new network.
+        candidates: regions that a palm network proposes, on which presence is learned.
         weights: of the loss terms.
     """
 
+    distill: str | None = field(default=None, metadata={"metavar": "BUNDLE"})
+    augment: Literal["workers", "device"] = "workers"
     shape: HandNetShape = field(default=HandNetShape(), metadata={"new_only": True})
+    candidates: CandidateOptions = field(default=CandidateOptions(), metadata={"prefix": "candidate_"})
     weights: HandLossWeights = field(default=HandLossWeights(), metadata={"prefix": "weight_"})
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.augment == "device" and self.candidates.data:
+            raise InputError("candidates are made by workers; leave out --augment device or --candidate-data")
+
     def job(self) -> Job:
-        network, config = start_hand_network(self.init, self.shape)
+        network, config = start_hand_network(self.init, self.shape, self.resize)
         side = input_side(network)
-        data, look = [read_source(text) for text in self.data], PhotometricAugment(self.look)
-        samples = HandCrops(data, side, self.loop.seed, look=look)
-        evaluator = None if self.check is None else HandEvaluator(read_source(self.check).shots, side)
-        config |= {"task": "hand", "data": list(self.data), "look": self.look}
+        data, check = self.datasets(read_source)
+        look = PhotometricAugment(self.look)
+        proposed = self._candidate_crops(side, look)
+        samples = HandCrops(data, side, self.loop.seed, look=look, candidates=proposed)
+        evaluator = None if check is None else HandEvaluator(check.shots, side)
+        config |= {"task": "hand", "data": list(self.data), "check": self.check, "look": self.look}
         config |= {"weights": dataclasses.asdict(self.weights)}
+        if proposed is not None:
+            config |= {"candidates": dataclasses.asdict(self.candidates)}
         teacher = None
         if self.teacher is not None:
             teacher = Teacher(load_reference_hand(catalogue.find(self.teacher).hand_path), network, self.teacher_share)
             config |= {"teacher": self.teacher, "teacher_share": self.teacher_share}
+        distilled = None
+        if self.distill is not None:
+            distilled = AnswersAsLabels(start_hand_network(self.distill, HandNetShape())[0], side)
+            config |= {"distill": self.distill}
 
         def losses_of(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+            batch = batch if distilled is None else distilled(batch)
             return hand_losses(net, batch, self.weights, teacher)
 
-        return Job(network, samples, losses_of, evaluator, config, teacher.adapters if teacher else nn.Module())
+        on_device = None
+        if self.augment == "device":
+            on_device = partial(device_crops, data, side, self.loop.seed, self.look)
+            config |= {"augment": self.augment}
+        helpers = teacher.adapters if teacher else nn.Module()
+        return Job(network, samples, losses_of, evaluator, config, helpers, on_device)
+
+    def _candidate_crops(self, side: int, look: PhotometricAugment) -> CandidateCrops | None:
+        found = [candidates.read_source(text) for text in self.candidates.data]
+        self.allowed(found, ("train",), "training")
+        shots = [shot for source in found for shot in source.shots]
+        return candidates.find_candidates(shots, side, self.candidates, look) if shots else None

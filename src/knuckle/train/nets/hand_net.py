@@ -11,7 +11,8 @@ from fewer pictures than regression from pooled features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from knuckle.errors import InputError
-from knuckle.train.nets.layers import Conv, ConvNorm, Residual
+from knuckle.train.nets.layers import Conv, ConvNorm, Residual, checked_side
 
 JOINTS = 21
 Head = Literal["bins", "heatmap", "direct"]
@@ -50,8 +51,7 @@ class HandNetShape:
     bin_px: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.side < 64 or self.side % 32:
-            raise InputError(f"side must be a multiple of 32 and at least 64, got {self.side}")
+        checked_side(self.side)
         if min(self.stem, *self.widths, self.token) < 1 or min(self.depths) < 0 or not self.bin_px > 0:
             raise InputError(f"widths and bins must be above 0, got {self}")
 
@@ -120,6 +120,29 @@ class HandNet(nn.Module):
         self.register_buffer("centres", centres, persistent=False)
         ticks = (torch.arange(cell) + 0.5) * (shape.side / cell)
         self.register_buffer("ticks", ticks, persistent=False)
+
+    def resized(self, side: int) -> HandNet:
+        """A copy for an input of another side, to go on training from. Its convolutions are the same.
+
+        The layers that depend on the side are resampled: those that read the maps, and those that give the bins.
+
+        Raises:
+            InputError: side is not a multiple of 32, or below 64.
+        """
+        other = HandNet(replace(self.shape, side=side))
+        state, wanted = self.state_dict(), other.state_dict()
+        cell, finer = self.side // 8, side // 8
+        read = state["own.weight"].reshape(1, -1, cell, cell)
+        resampled = F.interpolate(read, size=(finer, finer), mode="bilinear", align_corners=False)
+        state["own.weight"] = resampled.reshape(-1, finer * finer) * (cell / finer) ** 2  # a sum over more cells
+        for name in ("x.weight", "x.bias", "y.weight", "y.bias"):
+            if state[name].shape != wanted[name].shape:
+                bins = state[name].reshape(self.shape.bins, -1).T[None]
+                longer = F.interpolate(bins, size=other.shape.bins, mode="linear", align_corners=False)
+                state[name] = longer[0].T.reshape(wanted[name].shape)
+        state["log_sigma.bias"] = state["log_sigma.bias"] + math.log(side / self.side)  # it is in pixels
+        other.load_state_dict(state)
+        return other
 
     def forward(self, picture: Tensor, train_outputs: bool = False) -> dict[str, Tensor]:
         levels, x = [], F.relu(self.stem(picture))

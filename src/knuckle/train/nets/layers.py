@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from knuckle.errors import InputError
+
 
 class Conv(nn.Conv2d):
     """A convolution with TensorFlow's SAME padding: at stride 2 the extra padding is at the bottom and right.
@@ -60,6 +62,17 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.second(F.relu(self.first(x))))
+
+
+def checked_side(side: int) -> int:
+    """The side of a landmark network's input, pixels.
+
+    Raises:
+        InputError: it is not a multiple of 32, or below 64.
+    """
+    if side < 64 or side % 32:
+        raise InputError(f"side must be a multiple of 32 and at least 64, got {side}")
+    return side
 
 
 def rows(x: Tensor, values: int) -> Tensor:

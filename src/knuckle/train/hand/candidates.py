@@ -1,0 +1,178 @@
+"""Regions that a palm network really proposes, hands or not: what presence must tell apart when the tracker runs.
+
+Crops around labels and random hand-free crops are easier than these. A palm network proposes what looks like a palm, so
+presence must reject the few things that do: faces, gloves that nobody wears, knots in wood.
+
+Labels are cheap: a region on a box that a person drew holds a hand, and a region of a photo without hands holds none.
+Nothing is said about regions beside the boxes, since labels of boxes are rarely complete.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from knuckle.datasets import open_image
+from knuckle.datasets.labels import Shot
+from knuckle.errors import InputError
+from knuckle.pipeline.hand import roi_from_landmarks
+from knuckle.pipeline.networks import Networks, load
+from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.palm import roi_from_palm
+from knuckle.results import FloatArray, Roi
+from knuckle.train import sources
+from knuckle.train.augment import PhotometricAugment, Random, RegionNoise, crop_from_image, warp
+from knuckle.train.hand.labels import labels_without_hand, scalar
+from knuckle.train.pictures import open_cached
+from knuckle.train.sources import Source
+
+logger = logging.getLogger("knuckle")
+
+MIN_PALM_SCORE = 0.2  # of palms whose regions are taught
+MOST_PALMS, MOST_PER_BOX = 12, 2  # regions of a photo and of a box, the best ones
+FITS_BOX = (0.8, 2.8)  # side of a region on a hand, relative to the longer side of the hand's box
+LEAST_PX = 12.0
+SECOND_LOOK = (
+    0.02  # presence from which on the region of the hand's own landmarks is taught too, as the tracker reads it
+)
+NOISE = RegionNoise(shift=0.03, scale=0.06, angle_rad=math.radians(6), any_angle=0.0, lost=0.0, tracked=0.0)
+
+
+@dataclass(frozen=True)
+class CandidateOptions:
+    """Which candidates are taught, and how much.
+
+    Attributes:
+        data: photos with people's boxes around hands, or without hands. On the regions that a palm network proposes in
+            them presence is learned, and nothing else. Can be given several times.
+        models: the bundle that proposes them.
+        share: share of the samples that are such regions, half of them hands.
+        weight: weight of these samples in the loss of presence.
+    """
+
+    data: tuple[str, ...] = field(default=(), metadata={"metavar": "PATH[@SPLIT]"})
+    models: str = "knuckle"
+    share: float = 0.14
+    weight: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1 or not self.weight > 0:
+            raise InputError(
+                f"the share of candidates must be between 0 and 1 and their weight above 0, got {self.share} and "
+                f"{self.weight}"
+            )
+
+
+@dataclass(frozen=True)
+class ProposedRegion:
+    """A region of a photo that the tracker would read: `source` as in `Shot`, and whether it holds a hand."""
+
+    source: str
+    roi: Roi
+    is_hand: bool
+
+
+def read_source(text: str) -> Source:
+    """Read photos with boxes around hands, and photos that certainly show none: PATH[@SPLIT][:WEIGHT].
+
+    Raises:
+        SourceError: the dataset does not exist, or images are missing.
+        InputError: it cannot be read, or no image is usable.
+    """
+
+    def is_usable(shot: Shot) -> bool:
+        return bool(shot.complete and shot.hands == ()) or any(hand.extent is not None for hand in shot.hands or ())
+
+    return sources.read_shots(text, is_usable, "has no image with boxes around hands and none without hands")
+
+
+def proposed_regions(networks: Networks, shot: Shot) -> Iterator[ProposedRegion]:
+    """The regions of a photo that the tracker would read, in both looks, if it is known whether they hold a hand.
+
+    Args:
+        shot: a photo that `read_source` keeps.
+    """
+    options, image = TrackerOptions(min_palm_score=MIN_PALM_SCORE), open_image(shot.source)
+    palms = sorted(networks.palm_detector(options).graph()(image), key=lambda palm: -palm.score)[:MOST_PALMS]
+    regions = [roi_from_palm(palm, options.upright_rad) for palm in palms]
+    boxes = [hand.extent for hand in shot.hands or () if hand.extent is not None]
+    used = [0] * len(boxes)
+    for roi, hand in zip(regions, networks.hand_landmarker(options).read(image, regions), strict=True):
+        box = _box_of(roi, boxes)
+        if boxes and (box is None or used[box] == MOST_PER_BOX):
+            continue
+        if box is not None:
+            used[box] += 1
+        looks = [roi, *([roi_from_landmarks(hand.landmarks)] if hand.presence > SECOND_LOOK else [])]
+        for look in looks:
+            is_same = box is None or _contains(boxes[box], look)
+            if is_same and LEAST_PX < look.size < 3 * max(image.shape[:2]):
+                yield ProposedRegion(shot.source, look, is_hand=box is not None)
+
+
+def _box_of(roi: Roi, boxes: Sequence[FloatArray]) -> int | None:
+    """The first box that holds the centre of a region and is about as large as a hand in it would be."""
+    for place, box in enumerate(boxes):
+        relative = roi.size / max(float((box[2:] - box[:2]).max()), 1.0)
+        if _contains(box, roi) and FITS_BOX[0] < relative < FITS_BOX[1]:
+            return place
+    return None
+
+
+def _contains(box: FloatArray, roi: Roi) -> bool:
+    return bool(box[0] <= roi.x <= box[2] and box[1] <= roi.y <= box[3])
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateCrops:
+    """Samples that teach presence on proposed regions.
+
+    Attributes:
+        hands, others: regions with and without a hand.
+        side: side of the crop, pixels.
+        options: see `CandidateOptions`.
+        look: see `knuckle.train.augment`.
+    """
+
+    hands: Sequence[ProposedRegion]
+    others: Sequence[ProposedRegion]
+    side: int
+    options: CandidateOptions
+    look: PhotometricAugment
+
+    def sample(self, rng: Random) -> dict[str, Any]:
+        """One region, augmented: picture (3, side, side) uint8, and the labels of `labels_in_crop`."""
+        kind = self.hands if rng.random() < 0.5 else self.others
+        region = kind[int(rng.integers(len(kind)))]
+        roi = NOISE.apply(region.roi, rng)
+        affine = crop_from_image(roi, self.side, mirrored=bool(rng.random() < 0.5))
+        picture = self.look.apply(warp(open_cached(region.source), affine, self.side, self.side / roi.size), rng)
+        labels = labels_without_hand()
+        labels["presence"], labels["presence_weight"] = scalar(region.is_hand), scalar(self.options.weight)
+        return {"picture": np.ascontiguousarray(picture.transpose(2, 0, 1)), **labels}
+
+
+def find_candidates(
+    shots: Sequence[Shot], side: int, options: CandidateOptions, look: PhotometricAugment
+) -> CandidateCrops:
+    """Let the palm network of a bundle propose regions in photos.
+
+    Raises:
+        BundleError: there is no such bundle.
+        InputError: it proposes no hand, or nothing that is none.
+    """
+    networks = load(options.models, precision="float")  # the same regions on every machine
+    found = [region for shot in shots for region in proposed_regions(networks, shot)]
+    hands, others = ([region for region in found if region.is_hand == is_hand] for is_hand in (True, False))
+    logger.info("%s proposes %d hands and %d other regions", options.models, len(hands), len(others))
+    if not hands or not others:
+        raise InputError(
+            f"candidates need regions with a hand and regions without one; {options.models} proposes {len(hands)} and "
+            f"{len(others)} in these photos. Give photos with boxes around hands, and more photos without hands"
+        )
+    return CandidateCrops(hands, others, side, options, look)
