@@ -282,7 +282,7 @@ def test_hls_on_demand_is_a_video_and_ends(tmp_path: Path) -> None:
 
 
 def test_live_hls_comes_at_its_own_pace(tmp_path: Path) -> None:
-    writer = threading.Thread(target=write_segments, args=(tmp_path, 8.0, None), daemon=True)
+    writer = threading.Thread(target=write_segments, args=(tmp_path, 5.0, None), daemon=True)
     writer.start()
     while not (tmp_path / "live.m3u8").is_file() or (tmp_path / "live.m3u8").read_text().count(".ts") < 3:
         time.sleep(0.05)
