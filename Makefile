@@ -8,7 +8,7 @@ SOURCE ?= examples/hands.mp4
 # Processes of the tests. The tests of one file stay together, since they share what is slow to make.
 JOBS ?= 2
 
-.PHONY: demo test check format bench bench-accuracy web docs docs-site clean
+.PHONY: demo test check format old-packages bench bench-accuracy web docs docs-site clean
 
 demo: $(VENV)/user
 	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
@@ -24,6 +24,15 @@ check: $(VENV)/dev
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Packages on top of MediaPipe, for tests/mediapipe/test_scripts.py. They lie apart, since they want another OpenCV.
+OLD := build/old_packages
+DEX := https://raw.githubusercontent.com/dexsuite/dex-retargeting/0b52c048d09c54afb943fec5a95cc3b381fd1b77
+old-packages: $(VENV)/dev
+	$(INSTALL) --upgrade --no-deps --target $(OLD)/cvzone-1.6.1 cvzone==1.6.1
+	$(INSTALL) --upgrade --no-deps --target $(OLD)/cvzone-2.0.0 cvzone==2.0.0
+	mkdir -p $(OLD)/dex-retargeting
+	cd $(OLD)/dex-retargeting && curl -fsSLO $(DEX)/example/vector_retargeting/single_hand_detector.py
 
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/bench.py

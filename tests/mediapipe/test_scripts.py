@@ -1,11 +1,12 @@
 """Unchanged scripts for MediaPipe run on Knuckle with the results of MediaPipe, with and without the protobuf package.
 
-scripts/answers.json holds what they print with MediaPipe; make_scripts.py writes it.
+scripts/answers.json and packages/answers.json hold what they print with MediaPipe; make_scripts.py writes them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -19,7 +20,9 @@ from knuckle.models import catalogue
 
 FOLDER = Path(__file__).resolve().parent / "scripts"
 PHOTOS = FOLDER.parent / "parity"
-CLIP = FOLDER.parents[2] / "examples" / "hands.mp4"
+ROOT = FOLDER.parents[2]
+CLIP = ROOT / "examples" / "hands.mp4"
+PACKAGES = json.loads((FOLDER.parent / "packages" / "answers.json").read_text())
 ANSWERS = json.loads((FOLDER / "answers.json").read_text())
 # The largest difference of numbers by the last word of the key they stand under.
 # Decoders of JPEG files differ by up to two levels of 255, which shows in scores that are close to 0.5.
@@ -95,6 +98,24 @@ def test_scripts_print_what_they_print_with_mediapipe(name: str, kind: str, fold
     check([json.loads(line) for line in text.splitlines()], ANSWERS[name], "", name)
 
 
+@pytest.mark.parametrize("name", list(PACKAGES))
+def test_packages_on_top_of_mediapipe_run_unchanged(name: str, folder: Path) -> None:
+    script, package = name.split()
+    if not (ROOT / package).is_dir():
+        pytest.skip(f"no {package}: run make old-packages")
+    path = os.pathsep.join([str(ROOT / package), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "knuckle.compat", str(FOLDER.parent / "packages" / f"{script}.py")]
+    done = subprocess.run(
+        [*command, str(PHOTOS), str(CLIP)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    check([json.loads(line) for line in done.stdout.splitlines()], PACKAGES[name], "", name)
+
+
 def test_the_comparison_can_fail() -> None:
     for found, expected in (({"a": 1}, {"a": 2}), ([1.0], [1.1]), ({"a_px": 1}, {"a_px": 4}), ([1], [1, 2])):
         with pytest.raises(AssertionError):
@@ -104,3 +125,5 @@ def test_the_comparison_can_fail() -> None:
 
 def test_every_script_has_its_answers() -> None:
     assert sorted(ANSWERS) == sorted(path.stem for path in FOLDER.glob("*.py")) and len(ANSWERS) >= 14
+    stems = {path.stem for path in (FOLDER.parent / "packages").glob("*.py")}
+    assert stems == {name.split()[0] for name in PACKAGES}
