@@ -8,7 +8,7 @@ SOURCE ?= examples/hands.mp4
 # Processes of the tests. The tests of one file stay together, since they share what is slow to make.
 JOBS ?= 2
 
-.PHONY: demo test check format old-packages bench bench-accuracy web docs docs-site clean
+.PHONY: demo test check format old-packages bench bench-accuracy web docs docs-site dist clean
 
 demo: $(VENV)/user
 	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
@@ -55,6 +55,18 @@ docs: $(VENV)/dev
 # Builds the documents as a site in site/. A broken link or a public name without documentation stops it.
 docs-site: $(VENV)/dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The packages of a release, checked, and what they consist of (SBOM, CycloneDX): Python with the server, and the browser.
+dist: web $(VENV)/dev
+	rm -rf dist
+	$(INSTALL) --group release
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	cd web && npm pack --silent --pack-destination ../dist
+	$(PYTHON) -m venv --clear $(VENV)/plain
+	$(VENV)/plain/bin/python -m pip install --quiet --disable-pip-version-check "$$(ls dist/*.whl)[serve]"
+	$(BIN)/cyclonedx-py environment $(VENV)/plain --pyproject pyproject.toml --output-file dist/knuckle.cdx.json
+	cd web && npm sbom --sbom-format cyclonedx --package-lock-only > ../dist/knuckle-web.cdx.json
 
 clean:
 	rm -rf $(VENV) out site web/node_modules web/dist src/knuckle/serve/page benchmarks/scratch dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

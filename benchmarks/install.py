@@ -75,7 +75,7 @@ def measured(wheel: Path, extra: str, folder: Path) -> dict[str, Any]:
     run(python, "-c", FIND, home, ROOT / "examples" / "hands.mp4")
     rows = (home / "out.csv").read_text().splitlines()[1:]
     assert len(rows) > 50 and (home / "out.mp4").stat().st_size > 10_000, len(rows)
-    seconds = min(float(run(python, "-c", IMPORT)) for _ in range(5))
+    seconds = min(float(run(python, "-c", IMPORT)) for _ in range(15))
     return {"extra": extra, "mb": round(mb), "packages": len(listed) - 1, "import_s": round(seconds, 3)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,6 +68,7 @@ def pages() -> dict[Path, dict[str, str]]:
         DOCS / "training_log.md": training | {"shapes": shapes(read("shapes"))},
         DOCS / "web.md": {"speed": browser(read("web"))},
         DOCS / "graph.md": {"overhead": overhead(read("graph_overhead"))},
+        DOCS / "install.md": {"install": installations(read("install")), "opencv": without_opencv(read("opencv"))},
     }
 
 
@@ -82,6 +84,24 @@ def fill(path: Path, tables: Mapping[str, str]) -> None:
         start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
         text = f"{text[: text.index(start)]}{start}{table}\n{text[text.index(end) :]}"
     path.write_text(text)
+
+
+def installations(found: dict[str, Any]) -> str:
+    """What an installation costs, with each extra."""
+    lines = ["| | MB on disk | packages | `import knuckle`, s |", "|---|---|---|---|"]
+    for row in found["rows"]:
+        name = f"with `{row['extra']}`" if row["extra"] else "plain"
+        lines.append(f"| {name} | {row['mb']} | {row['packages']} | {row['import_s']:.2f} |")
+    return "\n".join([*lines, "", f"Python {found['python']}, {found['system']}. Time of the processor."])
+
+
+def without_opencv(found: dict[str, dict[str, float]]) -> str:
+    """Parts of the pipeline with OpenCV and without, in milliseconds."""
+    lines = ["| ms | OpenCV | without |", "|---|---|---|"]
+    for task, times in found.items():
+        others = ", ".join(f"{name} {ms:.1f}" for name, ms in times.items() if name != "OpenCV")
+        lines.append(f"| {task} | {times.get('OpenCV', math.nan):.1f} | {others} |")
+    return "\n".join(lines)
 
 
 def overhead(found: dict[str, Any]) -> str:
