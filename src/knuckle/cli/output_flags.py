@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from knuckle.media.sinks import OutputOptions
 
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # can be subscripted from click 8.4 on only
 
-class Size(click.ParamType[Any]):
+
+class Size(ParamType):
     """`1280x720`, or the length of the longer side."""
 
     name = "size"

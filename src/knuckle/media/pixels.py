@@ -59,12 +59,12 @@ def display_matrix(picture: Any) -> Turn:
     """How the file says that the picture is to be turned and mirrored."""
     from av.sidedata.sidedata import Type
 
-    for data in picture.side_data:
-        if data.type == Type.DISPLAYMATRIX:
-            a, b, _, c, d = np.frombuffer(bytes(data)[:20], np.int32).tolist()
-            if abs(a) + abs(d) >= abs(b) + abs(c):
-                return (-1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1)
-            return (0, -1 if b < 0 else 1, -1 if c < 0 else 1, 0)
+    data = picture.side_data.get(Type.DISPLAYMATRIX)  # iterating gives data up to PyAV 18, and keys from 19 on
+    if data is not None:
+        a, b, _, c, d = np.frombuffer(bytes(data)[:20], np.int32).tolist()
+        if abs(a) + abs(d) >= abs(b) + abs(c):
+            return (-1 if a < 0 else 1, 0, 0, -1 if d < 0 else 1)
+        return (0, -1 if b < 0 else 1, -1 if c < 0 else 1, 0)
     return UPRIGHT
 
 
