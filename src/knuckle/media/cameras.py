@@ -16,6 +16,7 @@ from knuckle.media.reader import Reader
 from knuckle.media.threads import in_background
 from knuckle.results import Frame
 
+SILENT = 0  # OpenCV's LOG_LEVEL_SILENT
 DEFAULT_RATE = 30.0  # for cameras that do not state one
 TRIES = 3  # a camera that gives no frame so often in a row has stopped
 
@@ -88,9 +89,9 @@ def _quiet() -> Iterator[None]:
     """Keep OpenCV from writing about cameras to stderr; what is wrong is said in a SourceError."""
     from knuckle.extras import cv2
 
-    log: Any = cv2.utils.logging
+    log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 moved the two functions
     level = log.getLogLevel()
-    log.setLogLevel(log.LOG_LEVEL_SILENT)
+    log.setLogLevel(SILENT)
     try:
         yield
     finally:
