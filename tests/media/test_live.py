@@ -26,7 +26,7 @@ from PIL import Image as pillow
 import knuckle
 from knuckle import SourceError
 from knuckle.images import Image
-from knuckle.media import live
+from knuckle.media import live, streams
 from knuckle.media.sources import read
 
 BITS = 24
@@ -180,9 +180,18 @@ def test_a_camera_that_is_gone_for_good_is_an_error_after_its_frames(monkeypatch
         serving(camera(send)) as address,
         pytest.raises(SourceError, match=r"broke off after 3 frames and cannot be reached"),
     ):
-        for frame in read(f"{address}/stream"):
+        reader = read(f"{address}/stream")
+        for frame in reader:
             received.append(number_in(frame.image))
-    assert received[-1] == 2
+    assert received[-1] == 2 and reader.notes == []
+
+
+def test_a_stream_that_falls_silent_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "TIMEOUT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
+        with pytest.raises(SourceError, match="cannot be opened as a video: no answer within"):
+            read(address)
 
 
 def test_damaged_pictures_are_skipped_and_counted() -> None:

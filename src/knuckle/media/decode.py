@@ -79,6 +79,10 @@ def _packets(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
 
 def reason(error: BaseException) -> str:
     """What FFmpeg says about an error, in one line."""
+    from av.error import ExitError
+
+    if isinstance(error, ExitError):  # PyAV's timeout
+        return "nothing arrived in time"
     return str(getattr(error, "strerror", None) or error)
 
 

@@ -73,6 +73,8 @@ def connected(reader: Reader, connect: Callable[[], Iterator[Item]], pauses_s: S
     while True:
         try:
             for item in connect():
+                if attempt:
+                    reader.note(f"{reader.name} broke off at least once and was connected again")
                 count, attempt = count + 1, 0
                 yield item
             return
@@ -83,7 +85,6 @@ def connected(reader: Reader, connect: Callable[[], Iterator[Item]], pauses_s: S
             if attempt == len(pauses_s):
                 again = " and cannot be reached again" if pauses_s else ""
                 raise SourceError(f"{reader.name} broke off after {count} frames{again}: {trouble}") from error
-            reader.note(f"{reader.name} broke off at least once and was connected again")
             time.sleep(pauses_s[attempt])
             attempt += 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -61,10 +62,14 @@ class OpenVideo:
         # An absolute path, because FFmpeg would take "12:30.mp4" for the protocol "12".
         target = os.path.abspath(address) if os.path.exists(address) else address
         timeout_s = (SEGMENT_TIMEOUT_S if segmented else TIMEOUT_S) if protocol else None
+        began_s = time.monotonic()
         try:
             self.container: Any = av.open(target, options=options, timeout=timeout_s)
         except (OSError, ValueError, av.error.FFmpegError) as error:
-            raise SourceError(f"{address} cannot be opened as a video: {reason(error)}{_hint(address)}") from error
+            # FFmpeg often says "invalid data" where a server is silent.
+            silent = timeout_s is not None and time.monotonic() - began_s >= timeout_s
+            why = f"no answer within {timeout_s:g} s" if silent else reason(error)
+            raise SourceError(f"{address} cannot be opened as a video: {why}{_hint(address)}") from error
         try:
             self.stream: Any = shown_stream(self.container, address)
         except SourceError:
