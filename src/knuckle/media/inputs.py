@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import weakref
 from collections.abc import Callable, Iterator
@@ -70,6 +69,8 @@ def check_path(given: str | os.PathLike[str]) -> None:
 
 def _where_to_look(path: Path) -> str:
     """A file with a similar name, or the folder that a relative path starts from."""
+    import difflib
+
     if path.parent.is_dir():
         similar = difflib.get_close_matches(path.name, os.listdir(path.parent), 1)
         if similar:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-from html import escape
 from typing import cast
 
 import numpy as np
@@ -25,6 +23,8 @@ def hand_html(title: str, landmarks: FloatArray, image: Image | None) -> str:
         landmarks: (21, 3) image pixels.
         image: the image that the hand was found in, RGB uint8; None draws the skeleton alone.
     """
+    from html import escape
+
     text = f"<div style='font-family: monospace'>{escape(title)}</div>"
     points = landmarks[:, :2].astype(np.float64)
     if not np.isfinite(points).all():
@@ -49,6 +49,8 @@ def hand_html(title: str, landmarks: FloatArray, image: Image | None) -> str:
 
 def _backdrop(image: Image, box: tuple[float, float, float, float]) -> str:
     """The part of the image inside a box x, y, width, height as an SVG image in pixels of the whole image."""
+    import base64
+
     x, y, width, height = box
     left, top = int(max(x, 0)), int(max(y, 0))
     right, bottom = int(min(x + width, image.shape[1])), int(min(y + height, image.shape[0]))
