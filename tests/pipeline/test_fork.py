@@ -194,3 +194,34 @@ def count(path):
     with started([*command, "--without-mingle", "--without-gossip"], folder):
         code = "from tasks import count; print([task.get(timeout=100) for task in map(count.delay, ['hand.png'] * 3)])"
         assert run(code, folder) == "[[2, True], [2, True], [2, True]]"
+
+
+def test_a_fork_while_a_thread_opens_its_first_photo_and_clip(folder: Path) -> None:
+    """A module that a thread of the parent is importing could not be imported in the forked process."""
+    code = """
+import multiprocessing, sys, threading, time, knuckle
+class Slow:
+    def find_spec(self, name, path, target=None):
+        if name in ("PIL", "av") and name not in seen:
+            seen.add(name)
+            began.set()
+            time.sleep(0.5)
+seen, began = set(), threading.Event()
+sys.meta_path.insert(0, Slow())
+def open_all(_=None):
+    found = len(knuckle.detect("hand.png", "knuckle"))
+    try: next(iter(knuckle.read("no video.mp4")))
+    except knuckle.SourceError: return found
+def forked():
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.map_async(open_all, [0]).get(60)
+open("no video.mp4", "wb").write(b"nothing")
+thread = threading.Thread(target=open_all)
+thread.start()
+for _ in range(2):
+    began.wait()
+    began.clear()
+    print(forked())
+thread.join()
+"""
+    assert run(code, folder).splitlines() == ["[2]", "[2]"]

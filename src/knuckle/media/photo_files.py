@@ -20,7 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from knuckle.errors import Error, SourceError
-from knuckle.forks import RenewedLock
+from knuckle.forks import FORKS_WAIT, RenewedLock
 from knuckle.images import Image, as_rgb
 from knuckle.media.kinds import RAW_SUFFIXES
 
@@ -101,10 +101,10 @@ def open_pillow(file: File, name: str) -> Iterator[Any]:
     Raises:
         SourceError: it does not exist or is not an image.
     """
+    register_heif()
     from PIL import Image as pillow
 
     with explained(file, name):
-        register_heif()
         if Path(name).suffix.lower() in RAW_SUFFIXES:
             raise SourceError(f"{name} is a raw file of a camera; convert it to JPEG or TIFF first")
         with _without_limit():
@@ -115,11 +115,18 @@ def open_pillow(file: File, name: str) -> Iterator[Any]:
 
 @cache
 def register_heif() -> None:
-    """Teach Pillow to open HEIC files. Where there is no package pillow-heif, `first_bytes` says what is missing."""
-    with suppress(ImportError):
-        import pillow_heif
+    """Load Pillow with its usual formats, and teach it to open HEIC files.
 
-        pillow_heif.register_heif_opener()
+    Where there is no package pillow-heif, `first_bytes` says what is missing.
+    """
+    with FORKS_WAIT:
+        from PIL import Image as pillow
+
+        pillow.preinit()
+        with suppress(ImportError):
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
 
 
 @contextmanager

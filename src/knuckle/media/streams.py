@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from knuckle.errors import SourceError
+from knuckle.forks import FORKS_WAIT
 from knuckle.media.decode import Damage, decoded, reason
 from knuckle.media.kinds import VIDEO_SUFFIXES
 from knuckle.media.photo_files import first_bytes
@@ -51,7 +52,8 @@ class OpenVideo:
     """
 
     def __init__(self, address: str) -> None:
-        import av
+        with FORKS_WAIT:
+            import av
 
         self.address = address
         protocol = address.partition("://")[0].lower() if "://" in address else ""
