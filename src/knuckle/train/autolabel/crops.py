@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image as pillow
@@ -14,7 +15,7 @@ from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import roi_from_palm
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import FloatArray, Hand
-from knuckle.train.autolabel.agreement import LANDMARKS_AGREE, Agreement, overlaps, read_with_agreement
+from knuckle.train.autolabel.agreement import LANDMARKS_AGREE, Agreement, label_of, overlaps, read_with_agreement
 
 MARGIN, LONGEST_PX = 1.9, 384  # side of a crop relative to the hand's region; longest side of a written picture
 OPTIONS = TrackerOptions(min_palm_score=0.3, min_presence=0.5)
@@ -60,7 +61,7 @@ def crop_around(image: Image, hand: Hand) -> tuple[Image, LabelledHand]:
     picture = shrunk(near)
     scale = picture.shape[1] / near.shape[1]
     landmarks = (hand.landmarks - [x0, y0, 0] + [0.5, 0.5, 0]) * scale - [0.5, 0.5, 0]  # pixel centres are integers
-    return picture, LabelledHand(landmarks=landmarks, world=hand.world, handedness=hand.handedness)
+    return picture, replace(label_of(hand), landmarks=landmarks)
 
 
 def square_beside(image: Image, boxes: Sequence[FloatArray], attempts: int = 60) -> Image | None:
