@@ -44,7 +44,7 @@ def test_every_system_gets_one_engine(system: tuple[str, str], engine: str) -> N
     assert chosen == [engine]
 
 
-@pytest.mark.parametrize(("version", "accepted"), [("14.4.0", False), ("15.1.0", False), ("16.0.0", True)])
+@pytest.mark.parametrize(("version", "accepted"), [("14.4.0", False), ("15.1.0", False), ("17.1.0", True)])
 def test_versions_of_pyav_that_cannot_read_clips_are_refused(version: str, accepted: bool) -> None:
     (pyav,) = (one for one in requirements() if one.name == "av")
     assert pyav.specifier.contains(version) == accepted

@@ -65,7 +65,7 @@ class SourceStreams:
                 self.tracks[stream.index] = track
                 track.target.metadata.update(tags(stream.metadata))
                 if stream.disposition:
-                    track.target.disposition = stream.disposition
+                    track.target.disposition = stream.disposition.value  # a number: PyAV up to 17 takes nothing else
         if self.into.tags:
             output.metadata.update(tags(self.container.metadata))
             self._copy_chapters(output)
