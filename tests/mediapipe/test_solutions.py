@@ -201,6 +201,11 @@ def test_bad_options_are_exceptions(one_hand: Networks, options: dict[str, Any],
         hands.Hands(**options)
 
 
+def test_scripts_from_before_model_complexity_are_told_what_to_change(one_hand: Networks) -> None:
+    with pytest.raises(TypeError, match=r"got 0\.5; before MediaPipe 0\.8\.9 .* min_detection_confidence="):
+        hands.Hands(False, 2, 0.5, 0.5)
+
+
 def test_zero_hands_fail_when_an_image_is_processed(one_hand: Networks) -> None:
     video = hands.Hands(max_num_hands=0)
     with pytest.raises(RuntimeError, match="greater than or equal to 1"):

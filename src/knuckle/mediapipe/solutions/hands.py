@@ -69,6 +69,9 @@ class Hands:
         min_detection_confidence: float = 0.5,
         min_tracking_confidence: float = 0.5,
     ) -> None:
+        if isinstance(model_complexity, float):
+            fix = "before MediaPipe 0.8.9 the confidences stood here: pass them as min_detection_confidence=…"
+            raise TypeError(f"model_complexity must be 0 or 1, got {model_complexity}; {fix}")
         complexity = operator.index(model_complexity)
         if complexity not in _BUNDLES:
             raise InputError(f"model_complexity must be 0 or 1, got {complexity}")
