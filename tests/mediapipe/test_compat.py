@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import importlib.util
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -225,3 +226,12 @@ def test_the_old_apis_import_no_heavy_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_apps_made_by_pyinstaller_hold_what_stands_for_mediapipe() -> None:
+    pytest.importorskip("PyInstaller", reason="PyInstaller is not installed")
+    hook = Path(knuckle.__file__).parent / "pyinstaller" / "hook-knuckle.py"
+    hidden = runpy.run_path(str(hook))["hiddenimports"]
+    compat = [name for name in hidden if name.startswith("knuckle.mediapipe.")]
+    assert {"knuckle.mediapipe.solutions.hands", "knuckle.mediapipe.protobuf.json_format"} <= set(compat)
+    assert all(importlib.util.find_spec(name) for name in compat)
