@@ -238,3 +238,18 @@ def test_the_page_states_the_formats_and_their_tolerances() -> None:
     stated = dict(re.findall(r"^\| `(\w+)`.*? \| ([\d.]+) %[^|]*\|$", page.partition("\n## ")[0], re.M))
     allowed = {form: f"{100 * share:g}" for form, share in TOLERANCE.items()}
     assert stated == {**allowed, "task": allowed["fp16"]}
+
+
+def test_a_file_name_gives_a_file(checkpoint: Path, tmp_path: Path) -> None:
+    for name in ("m.onnx", "deeper/m.tflite"):
+        command = [str(checkpoint), "--out", str(tmp_path / name)]
+        assert CliRunner().invoke(export_command, command, catch_exceptions=False).exit_code == 0
+        assert (tmp_path / name).is_file()
+        outputs = Session(tmp_path / name, 1)(np.zeros((1, 64, 64, 3), np.uint8))
+        assert "landmarks" in outputs
+    result = CliRunner().invoke(export_command, ["knuckle", "--out", str(tmp_path / "both.onnx")])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "both.onnx").is_file() and (tmp_path / "both_palm.onnx").is_file()
+    for command in (["--format", "fp16", "--out", "m.onnx"], ["--format", "onnx", "--out", "m.tflite"]):
+        result = CliRunner().invoke(export_command, [str(checkpoint), *command])
+        assert isinstance(result.exception, InputError) and "does not suit" in str(result.exception)

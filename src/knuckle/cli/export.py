@@ -7,9 +7,17 @@ from typing import Literal
 
 import click
 
-from knuckle.train.export import FORMATS
-from knuckle.train.export_bundle import Choice, choose_parts, write_bundle, write_task_file
+from knuckle.errors import InputError
+from knuckle.train.export import FORMATS, Format
+from knuckle.train.export_bundle import Choice, choose_parts, write_bundle, write_network_files, write_task_file
 from knuckle.train.export_pictures import ExportData
+
+# The suffixes of single files, and the formats that they hold, the default first.
+FILES: dict[str, tuple[Format | Literal["task"], ...]] = {
+    ".onnx": ("onnx",),
+    ".tflite": ("fp16", "fp32", "int8"),
+    ".task": ("task",),
+}
 
 
 @click.command()
@@ -27,7 +35,8 @@ from knuckle.train.export_pictures import ExportData
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder to write; a file for task.  [default: NAME-FORMAT, NAME-exported, NAME.task]",
+    help="Bundle folder to write; or one network as FILE.onnx or FILE.tflite; or FILE.task.  "
+    "[default: NAME-FORMAT, NAME-exported, NAME.task]",
 )
 @click.option("--palm", metavar="BUNDLE", help="Use the palm network of this bundle.  [default: mediapipe]")
 @click.option("--hand", metavar="BUNDLE", help="Use the landmark network of this bundle.  [default: mediapipe]")
@@ -53,7 +62,10 @@ def export(
     name: str | None,
     **texts: str | None,
 ) -> None:
-    """Write a trained network as a bundle folder. Each file is compared with PyTorch before it is kept.
+    """Write a trained network as a bundle folder, or as a single file. Each is compared with PyTorch before it is kept.
+
+    A single file holds the network of a checkpoint. Of a bundle it holds the landmark network, and the palm network is
+    written beside it, as FILE_palm.
 
     \b
     knuckle export runs/mine/checkpoint.pt --out mine/
@@ -61,7 +73,9 @@ def export(
     knuckle export mediapipe --format onnx --out mediapipe-onnx/
     knuckle track clip.mp4 --models mediapipe-onnx/ --device cuda
     knuckle export knuckle --palm mediapipe --out mixed/
+    knuckle export knuckle --out hand.onnx
     """
+    form = chosen_format(form, out)
     parts = choose_parts(what, texts["palm"], texts["hand"], str(texts["licence"]))
     path = Path(what)
     default = path.stem if path.suffix != ".pt" else path.resolve().parent.name
@@ -72,14 +86,33 @@ def export(
         return
     folder = out or Path(f"{default}-exported" if form == "auto" else f"{default}-{form}")
     data = ExportData(texts["pictures"], texts["check"])
-    for one in write_bundle(folder, parts, form, data, name or folder.resolve().name):
+    is_file = folder.suffix in FILES and not folder.is_dir()
+    if is_file and form != "auto":
+        exported = write_network_files(folder, parts, form, data)
+    else:
+        exported = write_bundle(folder, parts, form, data, name or folder.resolve().name)
+    for one in exported:
         difference = f"largest difference {100 * one.difference:.2g} % ({one.worst_output})"
         click.echo(f"{one.role:<8} {one.path.name}, {one.form}, {megabytes(one.path)}; {difference}")
         if one.int8 is not None:
             click.echo(f"{'':<8} {one.int8.name}, int8, {megabytes(one.int8)}")
         if one.reason:
             click.echo(f"{'':<8} {one.reason}")
-    click.echo(f"written  {folder}  (knuckle track SOURCE --models {folder})")
+    click.echo(f"written  {folder}" + ("" if is_file else f"  (knuckle track SOURCE --models {folder})"))
+
+
+def chosen_format(form: Choice | Literal["task"], out: Path | None) -> Choice | Literal["task"]:
+    """The format that was asked for, or the one that the suffix of `out` stands for.
+
+    Raises:
+        InputError: the suffix stands for another format.
+    """
+    fitting = FILES.get(out.suffix, ()) if out is not None and not out.is_dir() else ()
+    if not fitting:
+        return form
+    if form != "auto" and form not in fitting:
+        raise InputError(f"--format {form} does not suit the file {out}, which holds {fitting[0]}; give a folder")
+    return fitting[0] if form == "auto" else form
 
 
 def megabytes(path: Path) -> str:

@@ -43,6 +43,8 @@ class VideoCodec:
 BT601 = {"colormatrix": "smpte170m", "colorprim": "smpte170m"}
 H264 = VideoCodec("libx264", "yuv420p", {"preset": "ultrafast", **BT601})
 VP9 = VideoCodec("libvpx-vp9", "yuv420p", {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "b": "0"}, worst=63)
+# FFmpeg's lambda is 118 times the quantizer, here 2 to 16.
+MPEG4 = VideoCodec("mpeg4", "yuv420p", {"flags": "+qscale"}, "global_quality", worst=118 * 16, best=118 * 2)
 GIF = VideoCodec("gif", "pal8", quality="")
 WEBP = VideoCodec("libwebp_anim", "yuv420p", {"compression_level": "2"}, "quality", worst=30, best=100)
 
@@ -105,7 +107,8 @@ CONTAINERS: Mapping[str, Container] = {
         "subrip",
     ),
     ".webm": Container("webm", VP9, frozenset({"opus", "vorbis"}), "libopus", text="webvtt"),
-    ".avi": Container("avi", H264, frozenset({"mp3", "mp2", "ac3", "pcm_s16le"}), "libmp3lame", steady=True),
+    # AVI has no time stamps, so sound is always encoded, which aligns it exactly, and the picture has no delay.
+    ".avi": Container("avi", MPEG4, sound_encoder="libmp3lame", steady=True),
     ".ts": Container("mpegts", H264, frozenset({"aac", "mp3", "mp2", "ac3", "eac3"}), "aac"),
     ".gif": Container("gif", GIF, tags=False, max_fps=50),
     ".webp": Container("webp", WEBP, tags=False),

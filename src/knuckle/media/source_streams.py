@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 ENCODED_RATE = 48_000  # samples per second, where the encoder does not know the source's rate
 BITS_PER_CHANNEL = 96_000
+SURROUND = {6: "5.1", 8: "7.1"}  # other layouts are mixed to two channels, which every encoder takes
 NATURAL_START_S = 0.05  # a picture that begins so close to the file's own zero leaves sound before it as it is
 EARLY_END_S = 1.0  # a run that ended so long before the end of the picture was stopped: the sound ends as well
 # Tags that describe the source's file and not what it shows.
@@ -189,8 +190,10 @@ class EncodedSound(Track):
         context = source.codec_context
         known = known_rates(encoder)
         self.rate = context.sample_rate if not known or context.sample_rate in known else ENCODED_RATE
-        channels = min(context.layout.nb_channels, 2 if encoder == "libmp3lame" else 8)
-        self.layout = context.layout.name if channels == context.layout.nb_channels else "stereo"
+        channels = 1 if context.layout.nb_channels == 1 else 2
+        if context.layout.nb_channels in SURROUND and encoder != "libmp3lame":
+            channels = context.layout.nb_channels
+        self.layout = {1: "mono", 2: "stereo", **SURROUND}[channels]
         target = output.add_stream(encoder, rate=self.rate, layout=self.layout)
         target.bit_rate = BITS_PER_CHANNEL * channels
         super().__init__(source, target)

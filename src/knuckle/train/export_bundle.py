@@ -213,10 +213,7 @@ def _export_network(
     if form == "auto":
         differences, reason = _export_auto(network, path, role, data, trained.config)
     else:
-        needs_hands = form == "int8"
-        side = input_side(network)
-        pictures = data.examples(network, role, trained.config).inputs if needs_hands else sample_pictures(side)
-        differences, reason = export(network, path, form, pictures), ""
+        differences, reason = _export_file(network, path, role, form, data, trained.config), ""
     write_weights(trained.network, trained.config, path.with_suffix(".pt"))
     worst = max(differences, key=lambda key: differences[key])
     fields: dict[str, Any] = {role: _network_file(path), f"{role}_side": input_side(network)}
@@ -239,6 +236,43 @@ def _export_network(
         reason,
     )
     return fields | dict(trained.options), one
+
+
+def _export_file(
+    network: nn.Module, path: Path, role: str, form: Format, data: ExportData, config: dict[str, Any]
+) -> Differences:
+    """Write one file in this format; int8 is calibrated on real hands."""
+    needs_hands = form == "int8"
+    pictures = data.examples(network, role, config).inputs if needs_hands else sample_pictures(input_side(network))
+    return export(network, path, form, pictures)
+
+
+def write_network_files(path: Path, parts: Parts, form: Format, data: ExportData) -> list[Exported]:
+    """Write a trained network as a single file, without a bundle around it.
+
+    Args:
+        path: the file. The network of a checkpoint is written there. Of two trained networks it gets the landmark
+            network; the palm network becomes `NAME_palm`.
+        parts, form, data: see `write_bundle`.
+
+    Raises:
+        InputError: none of the parts is a trained network.
+        EngineError, MissingExtraError, SinkError: see `write_bundle`.
+    """
+    trained = {role: part for role, part in parts.networks.items() if isinstance(part, Trained)}
+    if not trained:
+        raise InputError(f"{path.name} would hold one network, but both come from other bundles; give a folder")
+    exported = []
+    for role in sorted(trained):
+        target = path if role == "hand" or len(trained) == 1 else path.with_stem(f"{path.stem}_palm")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SinkError(f"the folder {target.parent} cannot be written: {error.strerror}") from error
+        differences = _export_file(fold(trained[role].network), target, role, form, data, trained[role].config)
+        worst = max(differences, key=lambda key: differences[key])
+        exported.append(Exported(role, target, form, None, worst, differences[worst], ""))
+    return exported
 
 
 def _export_auto(
