@@ -62,7 +62,7 @@ def _from_pil(image: Any) -> npt.NDArray[Any]:
         return (gray * 255 if gray.max() <= 1 else gray).clip(0, 255).astype(np.uint8)
     if image.mode in ("P", "PA") and "transparency" in image.info:  # Pillow warns about the direct way
         image = image.convert("RGBA")
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))  # converting RGB would copy it
 
 
 def _kind_advice(image: Any) -> str:
