@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from commands import run
@@ -155,8 +157,30 @@ def test_playback_goes_to_a_time(tmp_path: Path, clip_frames: list[Image]) -> No
     for time_s, index in ((0.5, 15), (0.0, 0), (0.3001, 10)):
         playback.seek(time_s)
         assert next(playback).index == index
+    playback.seek(0.8)
     playback.seek(99.0)
     assert next(playback).index >= 26, "beyond the end come the last frames"
+    playback.close()
+
+
+def test_playback_of_a_long_clip_does_not_decode_it_all(tmp_path: Path) -> None:
+    path = tmp_path / "long.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64, 48, "yuv420p", 25
+        for k in range(2000):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), k % 250, np.uint8), format="rgb24")
+            picture.pts, picture.time_base = k + 75, Fraction(1, 25)  # begins at 3 s
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    playback = Playback(read(path))
+    assert next(playback).index == 0
+    for index in (1900, 30, 1033):
+        playback.seek(index / 25)
+        frame = next(playback)
+        assert (frame.index, round(frame.time_s * 25)) == (index, index)
+        assert abs(int(frame.image.mean()) - index % 250) < 6
+        assert next(playback).index == index + 1
     playback.close()
 
 

@@ -12,7 +12,7 @@ from knuckle.media.decode import Damage
 from knuckle.media.live import Break, live_frames, paced
 from knuckle.media.pixels import image_of
 from knuckle.media.reader import Reader
-from knuckle.media.stamps import FrameTimes
+from knuckle.media.stamps import MIN_STEP_S, FrameTimes
 from knuckle.media.streams import OpenVideo
 from knuckle.media.threads import in_background
 from knuckle.results import Frame
@@ -56,25 +56,32 @@ def read_clip(address: str, live: bool | None = None) -> Reader:
 
 def recorded(video: OpenVideo, reader: Reader, newest: bool) -> Iterator[Frame]:
     """The frames of a video with an end, with times from its stamps; `newest` drops those that come too early."""
-    times = FrameTimes(video.rate, video.may_jump, lambda text: reader.note(f"{reader.name}: {text}"))
+    begin_s, first_s = reader.begin_s, reader.start_s if reader.begin_s else None
+    times = FrameTimes(video.rate, video.may_jump, lambda text: reader.note(f"{reader.name}: {text}"), first_s)
     damage = Damage()
 
     def pictures() -> Iterator[tuple[int, float, Any]]:
         for index, picture in enumerate(video.pictures(damage)):
             time_s = times.next(None if picture.pts is None else float(picture.time))
-            if index == 0:
+            if begin_s:
+                index = round(time_s * video.rate)
+            elif index == 0:
                 reader.start_s = times.first_s
                 if damage.packets:  # as in recordings of broadcasts
                     reader.note(f"{reader.name}: packets before the first whole picture: {damage.packets}")
                 damage.packets = 0
-            yield index, time_s, (picture, video.meaning(picture))
+            if time_s > begin_s - MIN_STEP_S:
+                yield index, time_s, (picture, video.meaning(picture))
 
     with video:
+        if begin_s:
+            video.go_to(reader.start_s + begin_s)
         for index, time_s, picture in in_background(pictures(), keep="newest") if newest else pictures():
             yield Frame(shown(picture), index, time_s, reader.name)
         if damage.packets:
             reader.problems.append(SourceError(f"{reader.name}: skipped damaged packets: {damage.packets}"))
-        video.check_complete(times, damage)
+        if not begin_s:
+            video.check_complete(times, damage)
 
 
 def arriving(video: OpenVideo) -> Iterator[Any]:

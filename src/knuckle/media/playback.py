@@ -30,6 +30,7 @@ class Playback(Iterator[Frame]):
         self.close()
         if self.reader.duration_s:
             time_s = min(time_s, self.reader.duration_s - END_S)
+        self.reader.begin_s = max(0.0, time_s)
         self._frames = in_background(frame for frame in iter(self.reader) if frame.time_s > time_s - 1e-6)
 
     def close(self) -> None:

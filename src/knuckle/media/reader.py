@@ -35,6 +35,8 @@ class Reader:
         frame_count: expected number of frames; None if unknown.
         rate: frames per second; None for photos.
         duration_s: length in seconds; None if unknown.
+        begin_s: an iteration begins with the first frame that is not before this time, in seconds. Players set it on
+            files; the numbers of frames are then estimated.
         start_s: the source's own time stamp of its first frame, which is time 0 of the frames; set when the first
             frame was read.
         release: releases what was opened before the first iteration.
@@ -50,6 +52,7 @@ class Reader:
     rate: float | None = None
     duration_s: float | None = None
     start_s: float = field(default=0.0, init=False)
+    begin_s: float = field(default=0.0, init=False)
     release: Callable[[], None] | None = None
     problems: list[Error] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -17,6 +17,7 @@ class FrameTimes:
         rate: frames per second, for frames without a stamp.
         may_jump: the format's clock may jump ahead, as that of a broadcast.
         note: gets a line, once, if stamps begin anew.
+        first_s: the stamp that is time 0; None for that of the first frame.
 
     Attributes:
         count: number of frames so far.
@@ -24,14 +25,16 @@ class FrameTimes:
         last_s: time of the last frame; -inf before the first.
     """
 
-    def __init__(self, rate: float, may_jump: bool, note: Callable[[str], None]) -> None:
+    def __init__(self, rate: float, may_jump: bool, note: Callable[[str], None], first_s: float | None = None) -> None:
         self.step_s, self.may_jump, self.note = 1 / rate, may_jump, note
-        self.count, self.last_s, self.first_s = 0, -math.inf, 0.0
-        self._offset_s, self._said = 0.0, False
+        self.count, self.last_s, self.first_s = 0, -math.inf, first_s or 0.0
+        self._offset_s, self._said, self._knows_first = -self.first_s, False, first_s is not None
 
     def next(self, stamp_s: float | None) -> float:
         """The time of the next frame, which has this stamp; None if it has none."""
-        if self.count == 0:
+        if self.count == 0 and self._knows_first and stamp_s is not None:
+            time_s = stamp_s + self._offset_s
+        elif self.count == 0:
             self.first_s = stamp_s or 0.0
             self._offset_s = -self.first_s
             time_s = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -99,6 +100,13 @@ class OpenVideo:
         now: Fraction | None = context.sample_aspect_ratio
         aspect = now if now != self._first_aspect else self._stated_aspect
         return PixelMeaning(aspect, self._turned[1], int(context.color_trc), int(context.color_primaries))
+
+    def go_to(self, stamp_s: float) -> None:
+        """Go on with the last key frame before this time stamp, in seconds; a file that cannot seek starts anew."""
+        from av.error import FFmpegError
+
+        with suppress(OSError, ValueError, FFmpegError):
+            self.container.seek(round(stamp_s / self.stream.time_base), stream=self.stream)
 
     def decode_without_delay(self) -> None:
         """Show each picture at once. Decoding on all cores holds back as many pictures as there are cores."""
