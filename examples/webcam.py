@@ -1,4 +1,7 @@
-"""Hands in a camera with MediaPipe's API: python examples/webcam.py [VIDEO FILE]; Escape quits."""
+"""Hands in a camera with MediaPipe's API: python examples/webcam.py [VIDEO FILE]; Escape quits.
+
+cv2.imshow needs an OpenCV with windows: docs/install.md.
+"""
 
 import sys
 
