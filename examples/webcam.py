@@ -1,7 +1,4 @@
-"""Hands in a camera with MediaPipe's API: python examples/webcam.py [VIDEO FILE]; Escape quits.
-
-cv2.imshow needs an OpenCV with windows: docs/install.md.
-"""
+"""Hands in a camera with MediaPipe's API: python examples/webcam.py [FILE]. Needs OpenCV with windows; Escape quits."""
 
 import sys
 
