@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from knuckle.errors import InputError, SinkError, SourceError
+from knuckle.errors import Error, InputError, SinkError, SourceError
 from knuckle.models import catalogue
 from knuckle.models.bundle import Bundle, NetworkFile, open_folder
 from knuckle.train.checkpoint import read_checkpoint, task_of, write_weights
@@ -192,6 +192,8 @@ def write_bundle(folder: Path, parts: Parts, form: Choice, data: ExportData, nam
             fields |= described
             exported.append(one)
         (folder / "bundle.json").write_text(Bundle(**fields).to_json() + "\n")
+    except Error:  # of ours, some of which are OSErrors too
+        raise
     except OSError as error:
         raise SinkError(f"the folder {folder} cannot be written: {error.strerror}") from error
     open_folder(folder)
