@@ -164,6 +164,15 @@ def test_a_bundle_that_is_exported_again_is_loaded_again(tmp_path: Path) -> None
     assert knuckle.load(folder).bundle.hand == hand
 
 
+def test_a_task_file_may_hold_networks_of_any_size(cache: Path, tmp_path: Path) -> None:
+    own = catalogue.find("knuckle")
+    with zipfile.ZipFile(tmp_path / "own.task", "w") as archive:
+        archive.write(own.palm_path, "hand_detector.tflite")
+        archive.write(own.hand_path, "hand_landmarks_detector.tflite")
+    imported = catalogue.import_task(tmp_path / "own.task", "own")
+    assert (imported.palm_side, imported.hand_side) == (own.palm_side, own.hand_side) == (192, 128)
+
+
 def test_a_task_file_is_imported_once(cache: Path, task_file: Path) -> None:
     first = catalogue.find(task_file)
     written_ns = first.hand_path.stat().st_mtime_ns

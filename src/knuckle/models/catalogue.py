@@ -15,7 +15,7 @@ from knuckle.errors import BundleError, EngineError, Error
 from knuckle.models import cache
 from knuckle.models.bundle import TASK_MEMBERS, Bundle, NetworkFile, open_description, open_folder, sha256_of
 from knuckle.models.cache import cache_folder
-from knuckle.models.tflite import WITHOUT_LITERT, has_litert
+from knuckle.models.tflite import WITHOUT_LITERT, has_litert, input_side
 from knuckle.models.visibility_head import HAND_FULL, HAND_LITE
 
 __all__ = [
@@ -160,7 +160,9 @@ def import_task(path: Path, name: str) -> Bundle:
         palm, hand = (NetworkFile(target.name, sha256_of(target)) for target in networks.values())
         official = {(known.palm.sha256, known.hand.sha256): known.licence for known in BUNDLES.values()}
         licence = official.get((palm.sha256, hand.sha256), "as its publisher states")
-        bundle = Bundle(name, palm, hand, licence, source=f"imported from {path.name}")
+        sides = {role: input_side(target.read_bytes()) for role, target in networks.items()}
+        source = f"imported from {path.name}"
+        bundle = Bundle(name, palm, hand, licence, source, palm_side=sides["palm"], hand_side=sides["hand"])
         return cache.install(bundle, Path(folder), name, overwrite=True)
 
 

@@ -102,6 +102,18 @@ def opened(network: bytes) -> tuple[Any, Any]:
     return schema, model
 
 
+def input_side(network: bytes) -> int:
+    """Side of the square picture that a network takes, pixels.
+
+    Raises:
+        BundleError: the bytes are not a tflite file.
+        EngineError: LiteRT is not installed.
+    """
+    _, model = opened(network)
+    graph = model.subgraphs[0]
+    return int(graph.tensors[graph.inputs[0]].shape[1])
+
+
 def packed(model: Any) -> bytes:
     """The bytes of the file."""
     import flatbuffers
