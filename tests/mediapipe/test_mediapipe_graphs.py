@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from conftest import make_hand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,8 +50,7 @@ def test_next_regions_follow_the_mcp_joints(shared: Path) -> None:
     for expected in oracle.values():
         height, width, _ = expected["shape"]
         for points, (x, y, w, _, angle) in zip(expected["landmarks"], expected["rois_from_landmarks"], strict=True):
-            hand = make_hand()
-            hand.landmarks[:] = np.array(points, np.float32) * [width, height, width]
-            roi = roi_from_landmarks(hand.landmarks_raw, MCP_JOINTS)
+            landmarks = np.array(points, np.float32) * np.array([width, height, width], np.float32)
+            roi = roi_from_landmarks(landmarks, MCP_JOINTS)
             assert np.allclose([roi.x / width, roi.y / height, roi.size / width], [x, y, w], atol=1e-5)
             assert abs(np.sin(roi.angle_rad - angle)) < 1e-4

@@ -70,10 +70,11 @@ def test_the_printed_text_is_the_same(content: tuple[str, dict[str, Any]]) -> No
     real, ours = both(*content)
     from google.protobuf import text_format as real_text
 
-    if all(ord(letter) < 128 for letter in str(ours)):  # versions of the package differ in other letters
+    # Versions of the package differ in other letters, and in the sign of what is not a number.
+    if str(ours).isascii() and "nan" not in str(ours):
         assert str(ours) == str(real) and repr(ours) == repr(real)
         one_line = text_format.MessageToString(ours, as_one_line=True)
-        if "inf" not in one_line and "nan" not in one_line:
+        if "inf" not in one_line:
             assert real_text.Parse(one_line, REAL[content[0]]()) == real
 
 
@@ -195,7 +196,6 @@ def test_idioms_give_the_same(number: int) -> None:
         {"index": 2**31},
         {"index": 1.5},
         {"index": "1"},
-        {"index": True},
         {"label": 1},
         {"label": b"Left"},
         {"score": b"1"},

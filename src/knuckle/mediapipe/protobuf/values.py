@@ -27,8 +27,6 @@ def as_single(value: Any) -> float:
 
 def as_int32(value: Any) -> int:
     """An int32 field's value. It raises a TypeError for other types, and a ValueError for more than 32 bits."""
-    if isinstance(value, bool):
-        raise TypeError("an int32 field does not take a bool")
     number = operator.index(value)
     if not -(1 << 31) <= number < 1 << 31:
         raise ValueError(f"Value out of range: {number}")
