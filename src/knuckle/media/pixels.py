@@ -88,9 +88,9 @@ def stated_peak(picture: Any) -> float | None:
     """Peak of the screen that the film was made on, cd/m²; None if the file does not say."""
     from av.sidedata.sidedata import Type
 
-    for data in picture.side_data:
-        if data.type == Type.MASTERING_DISPLAY_METADATA:
-            numerator, denominator, _, known = struct.unpack_from("4i", bytes(data), 72)  # AVMasteringDisplayMetadata
-            if known and denominator:
-                return float(numerator / denominator)
+    data = picture.side_data.get(Type.MASTERING_DISPLAY_METADATA)
+    if data is not None:
+        numerator, denominator, _, known = struct.unpack_from("4i", bytes(data), 72)  # AVMasteringDisplayMetadata
+        if known and denominator:
+            return float(numerator / denominator)
     return None

@@ -83,7 +83,7 @@ class OpenVideo:
         self.duration_s = float(self.container.duration / 1_000_000) if self.container.duration else None
         form = self.container.format.name
         self.is_segmented = form.startswith(SEGMENTED)
-        stated = self.duration_s is not None or (self.container.size > 0 and not self.is_segmented)
+        stated = self.duration_s is not None or ((self.container.size or 0) > 0 and not self.is_segmented)
         self.is_endless = protocol in LIVE_PROTOCOLS or (bool(protocol) and protocol != "file" and not stated)
         self.says_its_end = protocol not in LIVE_PROTOCOLS or self.duration_s is not None
         discontinuous: Any = av.format.Flags.ts_discont
