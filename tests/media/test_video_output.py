@@ -6,7 +6,10 @@ import json
 import logging
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import av
@@ -208,6 +211,23 @@ def test_subtitles_chapters_and_metadata_are_kept(tmp_path: Path, suffix: str) -
         (texts,) = written.streams.subtitles
         (shown,) = [p for p in written.demux(texts) if p.size and b"hello" in bytes(p)]
         assert float(shown.pts * shown.time_base) == pytest.approx(0.6, abs=0.05)
+
+
+def test_sound_of_an_address_is_kept(tmp_path: Path) -> None:
+    source = make(tmp_path, Recipe(picture_first_s=0.5))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        reader = read(f"http://127.0.0.1:{server.server_port}/{source.name}")
+        with Outputs(str(tmp_path / "out.mp4"), None) as outputs:
+            frames = list(reader)
+            (sink,) = outputs.open(reader)
+            with sink:
+                for frame in frames:
+                    sink.write(frame, [])
+        server.shutdown()
+    after = measure(tmp_path / "out.mp4")
+    assert after.frames == FRAMES and after.sync_s is not None and abs(after.sync_s) < IN_STEP_S
 
 
 def test_what_cannot_be_kept_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -101,8 +101,8 @@ def draw_palms(
         x0, y0, x1, y1 = palm.box.round().clip(-4000, 60000).astype(int).tolist()
         cv2.rectangle(picture, (x0, y0), (x1, y1), DETECTION_COLOUR, width, cv2.LINE_AA)
         if chosen.landmarks:
-            for point in palm.keypoints:
-                dot(picture, point, 1.5 * width, DETECTION_COLOUR)
+            for centre in fixed(palm.keypoints).tolist():
+                dot(picture, centre, 1.5 * width, DETECTION_COLOUR)
         if chosen.labels:
             plate = Plate(picture, f"{palm.score:.2f}")
             plate.draw(picture, *plate.inside(picture, x0, y0 - plate.height), DETECTION_COLOUR, OUTLINE)
@@ -170,11 +170,10 @@ def _draw_hidden(picture: Image, hand: Hand, hidden: npt.NDArray[np.bool_], widt
     points = fixed(hand.landmarks[:, :2] - np.array([x0, y0]))
     bones = [(points[pair], colour) for pair, colour in bone_colours(hand, style.colours) if hidden[pair].any()]
     lines(over, bones, max(1, width // 2))
-    colours = joint_colours(hand, style.colours)
+    colours, centres = joint_colours(hand, style.colours), points.tolist()
     for point in np.flatnonzero(hidden):
-        centre = hand.landmarks[point, :2] - np.array([x0, y0])
-        dot(over, centre, 1.2 * width, colours[point])
-        disc(over, points[point].tolist(), 0.6 * width, OUTLINE)
+        dot(over, centres[point], 1.2 * width, colours[point])
+        disc(over, centres[point], 0.6 * width, OUTLINE)
     cv2.addWeighted(over, HIDDEN_OPACITY, patch, 1 - HIDDEN_OPACITY, 0, dst=patch)
 
 
@@ -183,13 +182,14 @@ def _joints(picture: Image, hands: Sequence[Hand], widths: Sequence[int], style:
     for hand, width in zip(hands, widths, strict=True):
         depth, hidden, colours = hand.landmarks[:, 2], _hidden(hand), joint_colours(hand, style.colours)
         nearness = (depth.max() - depth) / max(float(np.ptp(depth)), 1e-6)
+        centres = fixed(hand.landmarks[:, :2]).tolist()
         for point in np.argsort(nearness):
             if hidden[point]:
                 continue
             near = float(nearness[point])
             light = 0.55 + 0.45 * near if colours is JOINT_COLOURS else 1.0
             shade = tuple(round(value * light) for value in colours[point])
-            dot(picture, hand.landmarks[point, :2], width * (1.1 + 0.6 * near), shade)
+            dot(picture, centres[point], width * (1.1 + 0.6 * near), shade)
     return picture
 
 

@@ -48,12 +48,11 @@ class FreeRoom:
         """
         if plate.width > self.picture.shape[1] or plate.height > self.picture.shape[0]:
             return None
-        free = self._free_corners(plate)
         for x, y in near:
             corner = plate.inside(self.picture, x, y)
-            if free[int(corner[1] / self.cell), int(corner[0] / self.cell)]:
+            if not self._under(plate, corner).any():
                 return self._occupy(plate, corner)
-        rows, columns = np.nonzero(free)
+        rows, columns = np.nonzero(self._free_corners(plate))
         if not len(rows):
             return None
         x, y = near[-1]
@@ -74,11 +73,15 @@ class FreeRoom:
         free[:, int((self.picture.shape[1] - plate.width) / self.cell) + 1 :] = False
         return free
 
-    def _occupy(self, plate: Plate, corner: tuple[int, int]) -> tuple[int, int]:
+    def _under(self, plate: Plate, corner: tuple[int, int]) -> Image:
+        """The part of the map that a plate with this upper left corner covers."""
         x, y = corner
         top, left = int(y / self.cell), int(x / self.cell)
         bottom, right = int((y + plate.height) / self.cell) + 1, int((x + plate.width) / self.cell) + 1
-        self.taken[top:bottom, left:right] = 1
+        return self.taken[top:bottom, left:right]
+
+    def _occupy(self, plate: Plate, corner: tuple[int, int]) -> tuple[int, int]:
+        self._under(plate, corner)[:] = 1
         return corner
 
 

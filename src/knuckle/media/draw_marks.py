@@ -12,6 +12,7 @@ from knuckle.images import Image
 from knuckle.media.draw_style import OUTLINE
 from knuckle.results import Colour, FloatArray
 
+ANTIALIASED = 16  # OpenCV's LINE_AA, which would be looked up for each of many small marks
 SUBPIXEL_BITS = 3  # OpenCV draws at 1/8 pixel, so that lines on a slow hand do not jump
 
 
@@ -22,21 +23,20 @@ def fixed(points: FloatArray) -> Any:
 
 def lines(picture: Image, strokes: Sequence[tuple[Any, Colour]], width: int) -> None:
     """Draw lines of fixed-point ends, all outlines below all colours."""
-    cv2.polylines(picture, [line for line, _ in strokes], False, OUTLINE, width + 2, cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.polylines(picture, [line for line, _ in strokes], False, OUTLINE, width + 2, ANTIALIASED, SUBPIXEL_BITS)
     for line, colour in strokes:
-        cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.polylines(picture, [line], False, colour, width, ANTIALIASED, SUBPIXEL_BITS)
 
 
-def dot(picture: Image, point: FloatArray, radius: float, colour: Any) -> None:
-    """Draw a filled circle with an outline of one pixel."""
-    centre = fixed(point).tolist()
+def dot(picture: Image, centre: Any, radius: float, colour: Any) -> None:
+    """Draw a filled circle with an outline of one pixel around a fixed-point centre."""
     disc(picture, centre, radius + 1, OUTLINE)
     disc(picture, centre, radius, colour)
 
 
 def disc(picture: Image, centre: Any, radius: float, colour: Any) -> None:
     """Draw a filled circle around a fixed-point centre."""
-    cv2.circle(picture, centre, round(radius * (1 << SUBPIXEL_BITS)), colour, -1, cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.circle(picture, centre, round(radius * (1 << SUBPIXEL_BITS)), colour, -1, ANTIALIASED, SUBPIXEL_BITS)
 
 
 class Plate:
@@ -63,4 +63,4 @@ class Plate:
         """Draw it with its upper left corner at (x, y)."""
         cv2.rectangle(picture, (x, y), (x + self.width - 1, y + self.height - 1), paper, -1)
         origin = (x + self._pad, y + self._ascent + self._pad // 2)
-        cv2.putText(picture, self.text, origin, cv2.FONT_HERSHEY_SIMPLEX, self.scale, ink, self.thickness, cv2.LINE_AA)
+        cv2.putText(picture, self.text, origin, cv2.FONT_HERSHEY_SIMPLEX, self.scale, ink, self.thickness, ANTIALIASED)

@@ -102,7 +102,8 @@ class Outputs:
             path = self.names.in_folder(path, reader.name, "_hands.mp4", reader.root)
         else:
             self.names.claim(path, reader.name)
-        origin = Origin(reader.name, reader.start_s) if os.path.isfile(reader.name) else None
+        has_origin = os.path.isfile(reader.name) or (reader.kind == "video" and "://" in reader.name)
+        origin = Origin(reader.name, reader.start_s) if has_origin else None
         return VideoSink(path, reader.rate, origin, self.options)
 
     def _stills(self, reader: Reader, path: Path, folder: bool) -> Sink:

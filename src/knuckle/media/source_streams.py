@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 ENCODED_RATE = 48_000  # samples per second, where the encoder does not know the source's rate
 BITS_PER_CHANNEL = 96_000
+TIMEOUT_S = 20.0  # for the answer of a server
 SURROUND = {6: "5.1", 8: "7.1"}  # other layouts are mixed to two channels, which every encoder takes
 NATURAL_START_S = 0.05  # a picture that begins so close to the file's own zero leaves sound before it as it is
 EARLY_END_S = 1.0  # a run that ended so long before the end of the picture was stopped: the sound ends as well
@@ -38,7 +39,7 @@ class SourceStreams:
     """The sound, subtitles, chapters and metadata of a video file, on the clock of its frames.
 
     Args:
-        address: the video file.
+        address: the video file, or an address that it is read from once more.
         start_s: the file's own time of the first frame, which is time 0 of the frames. Sound from before it is cut.
         into: the kind of file that is written.
 
@@ -49,7 +50,8 @@ class SourceStreams:
         import av
 
         self.address, self.start_s, self.into = address, start_s, into
-        self.container = av.open(os.path.abspath(address))
+        is_url = "://" in address and not os.path.exists(address)
+        self.container = av.open(address if is_url else os.path.abspath(address), timeout=TIMEOUT_S if is_url else None)
         self.tracks: dict[int, Track] = {}
         self._packets: Iterator[Any] = iter(())
         self._next: Any = None

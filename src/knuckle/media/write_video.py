@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from knuckle.media.fit import fit_into, target_size
 from knuckle.media.source_streams import SourceStreams
 from knuckle.media.write_common import FileSink, OutputOptions, Results
 from knuckle.results import Frame
+
+log = logging.getLogger(__name__)
 
 DEFAULT_RATE = 30.0
 CLOCK = 90_000  # ticks per second in the file: represents all common frame rates exactly, and uneven ones closely
@@ -73,11 +76,21 @@ class VideoSink(FileSink):
         self.container: Any = av.open(part, "w", format=self.kind.form, options=dict(self.kind.options))
         rate = Fraction(self.clock.rate).limit_denominator(1001)
         self.stream: Any = self.container.add_stream(self.kind.video.encoder, rate=rate)
-        self.streams = SourceStreams(origin.address, origin.start_s, self.kind) if origin else None
-        if self.streams:
-            self.streams.add_to(self.container)
+        self.streams = self._source_streams(origin) if origin else None
         self.pictures = palette_pictures() if self.kind.video.pixels == "pal8" else yuv_pictures()
         next(self.pictures)
+
+    def _source_streams(self, origin: Origin) -> SourceStreams | None:
+        """The sound and the rest of the source; None, with a warning, if a server does not give it a second time."""
+        from av.error import FFmpegError
+
+        try:
+            streams = SourceStreams(origin.address, origin.start_s, self.kind)
+        except (OSError, ValueError, FFmpegError) as error:
+            log.warning("%s: its sound is left out: %s", origin.address, error)
+            return None
+        streams.add_to(self.container)
+        return streams
 
     def write_frame(self, frame: Frame, results: Results) -> None:
         if self.size is None:
