@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -26,15 +27,29 @@ class FreeRoom:
     """
 
     def __init__(self, picture: Image, hands: Sequence[Hand]) -> None:
-        height, width = picture.shape[:2]
-        self.picture = picture
-        self.cell = max(1.0, min(height, width) / CELLS)
-        self.taken = np.zeros((int(np.ceil(height / self.cell)), int(np.ceil(width / self.cell))), np.uint8)
-        for hand in hands:
+        self.picture, self.hands = picture, hands
+        self.cell = max(1.0, min(picture.shape[:2]) / CELLS)
+        # A place outside of all of these boxes, left, top, right and bottom, is free without a look at the map.
+        self.boxes = [self._box(hand) for hand in hands]
+
+    @cached_property
+    def taken(self) -> Image:
+        """The map: 1 where something is. It is drawn when a label is near a hand."""
+        height, width = self.picture.shape[:2]
+        taken = np.zeros((int(np.ceil(height / self.cell)), int(np.ceil(width / self.cell))), np.uint8)
+        for hand in self.hands:
             points = np.clip(hand.landmarks[:, :2] / self.cell, -2000, 4000).round().astype(np.int32)
             flesh = max(1, round(min(FLESH * hand.palm_size / self.cell, 1000)))
-            cv2.fillConvexPoly(self.taken, cv2.convexHull(points[PALM]), 1)
-            cv2.polylines(self.taken, [points[pair] for pair, _ in BONES], False, 1, flesh)
+            cv2.fillConvexPoly(taken, cv2.convexHull(points[PALM]), 1)
+            cv2.polylines(taken, [points[pair] for pair, _ in BONES], False, 1, flesh)
+        for left, top, right, bottom in self.boxes[len(self.hands) :]:
+            self._cells(taken, left, top, right, bottom)[:] = 1
+        return taken
+
+    def _box(self, hand: Hand) -> tuple[float, float, float, float]:
+        margin = FLESH * hand.palm_size / 2 + 2 * self.cell
+        left, top, right, bottom = hand.box.tolist()
+        return left - margin, top - margin, right + margin, bottom + margin
 
     def take(self, plate: Plate, near: Sequence[tuple[float, float]]) -> tuple[int, int] | None:
         """Find and occupy a place for a plate.
@@ -50,7 +65,7 @@ class FreeRoom:
             return None
         for x, y in near:
             corner = plate.inside(self.picture, x, y)
-            if not self._under(plate, corner).any():
+            if self._is_free(plate, corner):
                 return self._occupy(plate, corner)
         rows, columns = np.nonzero(self._free_corners(plate))
         if not len(rows):
@@ -73,15 +88,22 @@ class FreeRoom:
         free[:, int((self.picture.shape[1] - plate.width) / self.cell) + 1 :] = False
         return free
 
-    def _under(self, plate: Plate, corner: tuple[int, int]) -> Image:
-        """The part of the map that a plate with this upper left corner covers."""
-        x, y = corner
-        top, left = int(y / self.cell), int(x / self.cell)
-        bottom, right = int((y + plate.height) / self.cell) + 1, int((x + plate.width) / self.cell) + 1
-        return self.taken[top:bottom, left:right]
+    def _is_free(self, plate: Plate, corner: tuple[int, int]) -> bool:
+        (x, y), far_x, far_y = corner, corner[0] + plate.width, corner[1] + plate.height
+        if all(far_x < left or x > right or far_y < top or y > bottom for left, top, right, bottom in self.boxes):
+            return True
+        return not self._cells(self.taken, x, y, far_x, far_y).any()
+
+    def _cells(self, taken: Image, left: float, top: float, right: float, bottom: float) -> Image:
+        """The part of the map that lies under a box, which is given in pixels."""
+        rows = slice(int(top / self.cell), int(bottom / self.cell) + 1)
+        return taken[rows, int(left / self.cell) : int(right / self.cell) + 1]
 
     def _occupy(self, plate: Plate, corner: tuple[int, int]) -> tuple[int, int]:
-        self._under(plate, corner)[:] = 1
+        box = (*corner, corner[0] + plate.width, corner[1] + plate.height)
+        self.boxes.append(box)
+        if "taken" in self.__dict__:
+            self._cells(self.taken, *box)[:] = 1
         return corner
 
 
