@@ -30,7 +30,11 @@ class FreeRoom:
         self.picture, self.hands = picture, hands
         self.cell = max(1.0, min(picture.shape[:2]) / CELLS)
         # A place outside of all of these boxes, left, top, right and bottom, is free without a look at the map.
-        self.boxes = [self._box(hand) for hand in hands]
+        self.boxes = list[tuple[float, float, float, float]]()
+        for hand in hands:
+            margin = FLESH * hand.palm_size / 2 + 2 * self.cell
+            left, top, right, bottom = hand.box.tolist()
+            self.boxes.append((left - margin, top - margin, right + margin, bottom + margin))
 
     @cached_property
     def taken(self) -> Image:
@@ -45,11 +49,6 @@ class FreeRoom:
         for left, top, right, bottom in self.boxes[len(self.hands) :]:
             self._cells(taken, left, top, right, bottom)[:] = 1
         return taken
-
-    def _box(self, hand: Hand) -> tuple[float, float, float, float]:
-        margin = FLESH * hand.palm_size / 2 + 2 * self.cell
-        left, top, right, bottom = hand.box.tolist()
-        return left - margin, top - margin, right + margin, bottom + margin
 
     def take(self, plate: Plate, near: Sequence[tuple[float, float]]) -> tuple[int, int] | None:
         """Find and occupy a place for a plate.
