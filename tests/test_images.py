@@ -20,7 +20,11 @@ def test_gray_alpha_16_bits_and_pillow_become_rgb() -> None:
     assert np.array_equal(as_rgb(gray[..., None]), np.stack([gray] * 3, axis=-1))
     assert np.array_equal(as_rgb(np.concatenate([RGB, RGB[..., :1]], axis=-1)), RGB)
     assert np.array_equal(as_rgb(RGB.astype(np.uint16) << 8), RGB)
+    assert np.array_equal(as_rgb((RGB.astype(np.uint16) << 8).astype(">u2")), RGB)
+    assert np.array_equal(as_rgb(gray.view(np.matrix)), np.stack([gray] * 3, axis=-1))
     assert np.array_equal(as_rgb(Image.fromarray(RGB)), RGB)
+    opaque = Image.fromarray(gray).convert("LA").convert("La")
+    assert np.array_equal(as_rgb(opaque), np.stack([gray] * 3, axis=-1))
     assert np.array_equal(as_rgb(Image.fromarray(gray.astype(np.uint16) << 8)), np.stack([gray] * 3, axis=-1))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -34,11 +35,13 @@ def as_rgb(image: Any, order: Order = "rgb") -> Image:
         raise InputError(f"order must be 'rgb' or 'bgr', got {order!r}")
     if not isinstance(image, np.ndarray):
         image, order = _from_pil(image), "rgb"
+    elif type(image) is not np.ndarray:
+        image = np.asarray(image)  # np.matrix stays two-dimensional, whatever is done with it
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
         raise InputError(f"{EXPECTED}, gray or RGBA, got an array of shape {image.shape}{_shape_advice(image)}")
     if image.shape[0] == 0 or image.shape[1] == 0:
         raise InputError(f"{EXPECTED}, got an empty image of shape {image.shape}; check how it was cut out or read")
-    if image.dtype == np.uint16:
+    if np.issubdtype(image.dtype, np.uint16):  # in either byte order, as in TIFF files
         image = (image >> 8).astype(np.uint8)
     if image.dtype != np.uint8:
         raise InputError(f"{EXPECTED}, got {image.dtype} {image.shape}{_dtype_advice(image)}")
@@ -60,6 +63,8 @@ def _from_pil(image: Any) -> npt.NDArray[Any]:
     if image.mode == "F":  # TIFF files of floating point numbers: 0 to 1, or 0 to 255
         gray: npt.NDArray[np.float32] = np.nan_to_num(np.asarray(image))
         return (gray * 255 if gray.max() <= 1 else gray).clip(0, 255).astype(np.uint8)
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode in ("P", "PA") and "transparency" in image.info:  # Pillow warns about the direct way
         image = image.convert("RGBA")
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))  # converting RGB would copy it
@@ -81,19 +86,29 @@ def _kind_advice(image: Any) -> str:
     if isinstance(image, tuple) and len(image) == 2 and isinstance(image[0], bool):
         return "a tuple as VideoCapture.read returns it; write ok, image = capture.read() and pass image"
     if isinstance(image, (list, tuple)):
+        if image and isinstance(image[0], (list, tuple, int, float)):
+            return f"a {kind} of {len(image)}; an image is an array: np.array(rows, np.uint8)"
         return f"a {kind} of {len(image)}, and one image is taken here; knuckle.detect takes a list of images"
     if isinstance(image, (bytes, bytearray, memoryview)):
         return f"{kind}, as in a file; pass its path, or PIL.Image.open(io.BytesIO(data))"
+    if hasattr(image, "read"):
+        if hasattr(image, "isOpened"):
+            return f"a {kind}; write ok, image = capture.read() and pass image"
+        return f"a {kind}, an open file; pass its path, or PIL.Image.open(file)"
     if hasattr(image, "open_frames"):
         return f"a {kind}; loop over it: for frame in reader, and pass frame.image"
     if isinstance(getattr(image, "image", None), np.ndarray):
         return f"a {kind}; pass its .image"
     if hasattr(image, "detach") or hasattr(image, "numpy"):
         return f"a {kind}; pass a NumPy array: tensor.permute(1, 2, 0).cpu().numpy() if the channels come first"
+    if isinstance(image, Iterable) and not isinstance(image, Mapping):
+        return f"a {kind}; pass its items as a list: knuckle.detect(list(images))"
     return kind
 
 
 def _shape_advice(image: npt.NDArray[Any]) -> str:
+    if image.ndim == 1 and image.dtype.kind in "UT":
+        return " that holds text; pass list(paths) to knuckle.detect"
     if image.ndim == 1 and image.dtype == object:
         return " that holds images of several sizes; pass list(images) to knuckle.detect"
     if image.ndim == 0:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,3 +51,9 @@ def test_something_else_and_a_missing_pandas_are_refused(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(knuckle.MissingExtraError, match=r"pip install 'knuckle\[pandas\]'"):
         knuckle.to_pandas([make_hand()])
+
+
+@pytest.mark.parametrize("hands", [None, make_hand()])
+def test_what_is_no_list_of_hands_is_no_table(hands: Any) -> None:
+    with pytest.raises(knuckle.InputError, match="to_pandas takes a list of hands"):
+        knuckle.to_pandas(hands)

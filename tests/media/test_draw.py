@@ -139,3 +139,9 @@ def test_labels_of_two_hands_in_one_place_do_not_overlap() -> None:
         (knuckle.draw_hands(image, hands, style) > 0).any(axis=2).sum() for hands in ([one], [other], [one, other])
     ]
     assert areas[2] >= 0.98 * (areas[0] + areas[1])
+
+
+@pytest.mark.parametrize("hands", [make_hand(), [[make_hand()]], [None], "hands"])
+def test_what_is_no_list_of_hands_is_not_drawn(hands: Any) -> None:
+    with pytest.raises(InputError, match="a list of the hands of one image"):
+        knuckle.draw_hands(blank(64, 64), hands)

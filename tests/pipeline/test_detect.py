@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -118,6 +120,11 @@ def test_a_bgr_image_is_read_as_rgb_unless_told(tmp_path: Path) -> None:
         (np.zeros((2, 8, 8, 3), np.uint8), InputError, r"list\(batch\)"),
         (np.zeros((3, 8, 9), np.uint8), InputError, r"transpose\(1, 2, 0\)"),
         ((True, np.zeros((8, 8, 3), np.uint8)), InputError, "ok, image = capture.read"),
+        (io.BytesIO(b"1\n2"), InputError, r"an open file; pass its path, or PIL\.Image\.open"),
+        (deque(["hand.png"]), InputError, r"knuckle\.detect\(list\(images\)\)"),
+        (np.array(["hand.png"]), InputError, r"holds text; pass list\(paths\)"),
+        ("", SourceError, "path of the photo is empty"),
+        ("*.png", SourceError, r"a pattern; pass a list of files, such as sorted\(glob\.glob\('\*\.png'\)\)"),
         ("hamd.png", SourceError, r"there is no file hamd\.png; did you mean hand\.png\?"),
         ("nowhere/hand.png", SourceError, "nor a folder nowhere; paths start from"),
         ("zzz.tiff", SourceError, "there is no file zzz.tiff in .*check the path"),
@@ -137,6 +144,29 @@ def test_what_is_no_photo_is_refused_with_the_fix(
             call(given)
     with pytest.raises(kind, match=f"^image 1 of the list: .*{words}"):
         knuckle.detect(["hand.png", given])
+
+
+def test_pixels_as_nested_lists_are_refused_with_the_fix() -> None:
+    with pytest.raises(InputError, match=r"np\.array\(rows, np\.uint8\)"):
+        knuckle.detect(blank(4, 4).tolist())
+
+
+@pytest.mark.parametrize("rois", [None, [[1, 2, 3, 4]], knuckle.Roi(1, 2, 3)])
+def test_regions_that_are_no_list_of_regions_are_refused(rois: Any) -> None:
+    with pytest.raises(InputError, match="must be a list of Roi"):
+        knuckle.landmarks_in(blank(8, 8), rois)
+
+
+@pytest.mark.parametrize("box", [[1, 2, 3], [[1, 2, 3, 4]], None])
+def test_a_box_of_anything_but_four_numbers_is_refused(box: Any) -> None:
+    with pytest.raises(InputError, match="a box is x0, y0, x1, y1"):
+        knuckle.Roi.around(box)
+
+
+def test_images_are_no_source_and_the_message_is_short() -> None:
+    with pytest.raises(SourceError, match=r"images to knuckle\.detect") as caught:
+        list(HandTracker().track([blank(640, 480)]))
+    assert len(str(caught.value)) < 200
 
 
 def test_a_missing_file_of_a_list_is_noticed_before_any_work(networks: Networks, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import io
+import json
 import math
 import pickle
 import re
@@ -68,6 +69,23 @@ def test_copies_and_pickles_are_equal_and_cannot_be_changed_either() -> None:
     hand = replace(make_hand(), visibility=np.ones(21), track_id=2, picture=lambda: None)
     for again in (pickle.loads(pickle.dumps(hand)), copy.copy(hand), copy.deepcopy(hand)):
         assert again == hand and not again.landmarks.flags.writeable and not again.visibility.flags.writeable
+
+
+def test_a_dictionary_keeps_what_the_network_says_of_its_error() -> None:
+    hand = replace(make_hand(), visibility=np.full(21, 0.5), landmark_std=np.linspace(1, 5, 21))
+    row = json.loads(json.dumps(hand.to_dict()))
+    again = Hand.from_dict(row)
+    assert again.landmark_std is not None and again.visibility is not None
+    np.testing.assert_allclose(again.landmark_std, np.linspace(1, 5, 21), atol=1e-3)
+    assert again.to_dict() == row
+    assert Hand.from_dict(make_hand().to_dict()).landmark_std is None
+    del row["landmark_std"]  # files of earlier versions have no such key
+    assert Hand.from_dict(row).landmark_std is None
+
+
+def test_a_row_without_landmarks_is_no_hand() -> None:
+    with pytest.raises(InputError, match=r"needs landmarks, world, .*got a row with track_id"):
+        Hand.from_dict({"track_id": 1})
 
 
 def test_repr_is_one_short_line() -> None:

@@ -163,7 +163,7 @@ def test_a_photo_gives_the_same_hands_as_python(browser: Any, server: Running, p
     row = json.loads(offered[".jsonl"])
     assert (row["width"], row["height"], row["source"]) == (640, 480, "two hands.png")
     for given, hand in zip(row["hands"], expected, strict=True):
-        assert set(given) == set(hand.to_dict())
+        assert set(given) == set(hand.to_dict()) - {"landmark_std"}  # browsers do not read this output
         assert Hand.from_dict(given).handedness == hand.handedness
         np.testing.assert_allclose(Hand.from_dict(given).landmarks, hand.landmarks, atol=0.5)
         np.testing.assert_allclose(Hand.from_dict(given).world, hand.world, atol=0.002)

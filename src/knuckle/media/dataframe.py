@@ -28,6 +28,8 @@ def to_pandas(hands: Iterable[Any]) -> pandas.DataFrame:
     """
     pd = required("pandas", "pandas", "tables of hands")
     rows: list[dict[str, Any]] = []
+    if not isinstance(hands, Iterable):
+        raise InputError(f"to_pandas takes a list of hands, got {type(hands).__name__}")
     for number, item in enumerate(hands):
         if isinstance(item, Hand):
             rows.append(hand_row(number, item))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -50,8 +51,8 @@ def draw_hands(
         The drawn image, RGB uint8 (height, width, 3). Hands with NaN or infinite landmarks are left out.
 
     Raises:
-        InputError: `image` is not an image, see `knuckle.images.as_rgb`; or the style is not one, or has trails or
-            frames per second, for which a single image is not enough.
+        InputError: `image` is not an image, see `knuckle.images.as_rgb`; `hands` is no list of hands; or the style is
+            not one, or has trails or frames per second, for which a single image is not enough.
     """
     chosen = DrawStyle.of(style, changes)
     if chosen.trails_s or chosen.fps:
@@ -130,6 +131,8 @@ def canvas(image: Any, copy: bool) -> Image:
 
 def _drawable(hands: Sequence[Hand]) -> list[Hand]:
     """Leave out hands with NaN or infinite landmarks."""
+    if isinstance(hands, Hand) or not all(isinstance(hand, Hand) for hand in hands):
+        raise InputError(f"hands must be a list of the hands of one image, got {reprlib.repr(hands)}")
     return [hand for hand in hands if np.isfinite(hand.landmarks).all()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -139,7 +140,9 @@ class _Finder:
             self.found.append(Source(str(item), "camera"))
             return
         if not isinstance(item, PATH) or not os.fspath(item):
-            raise SourceError(f"a source is a file, folder, glob, camera number, address or image, got {item!r}")
+            fix = "; pass images to knuckle.detect, or to the tracker one by one" if hasattr(item, "shape") else ""
+            got = f"{reprlib.repr(item)}{fix}"
+            raise SourceError(f"a source is a file, folder, glob, camera number, address or image, got {got}")
         text = os.fsdecode(item)
         device = VIDEO_DEVICE.fullmatch(text)
         if text.startswith("file://"):

@@ -30,6 +30,8 @@ def is_list(given: Any) -> bool:
     """Whether this is a list, tuple or iterator of images instead of one. The pair that OpenCV reads is not."""
     if isinstance(given, tuple) and given and isinstance(given[0], (bool, np.bool_)):
         return False  # ok, image = capture.read()
+    if hasattr(given, "read"):
+        return False  # an open file, which would give lines
     return isinstance(given, (list, tuple, Iterator))
 
 
@@ -59,9 +61,13 @@ def check_path(given: str | os.PathLike[str]) -> None:
     text, path = os.fspath(given), Path(given)
     if "://" in text:
         raise SourceError(f"{text} is an address; knuckle.read opens streams, photos must be downloaded first")
+    if not text:
+        raise SourceError("the path of the photo is empty")
     if path.is_dir():
         raise SourceError(f"{text} is a folder; loop over knuckle.read({text!r}), or pass a list of its files")
     if not path.exists():
+        if "*" in text:
+            raise SourceError(f"{text} is a pattern; pass a list of files, such as sorted(glob.glob({text!r}))")
         raise SourceError(f"there is no file {text}{_where_to_look(path)}")
     if path.suffix.lower() in VIDEO_SUFFIXES:
         raise SourceError(f"{text} is a video; loop over knuckle.HandTracker().track({text!r})")

@@ -156,7 +156,7 @@ def landmarks_in(
     """
     options = TrackerOptions.of(options, changes)
     picture = open_image(image, order)
-    if isinstance(rois, Roi) or not all(isinstance(roi, Roi) for roi in rois):
+    if not isinstance(rois, Sequence) or not all(isinstance(roi, Roi) for roi in rois):
         raise InputError(f"rois must be a list of Roi; Roi.around(box) makes one from a box; got {rois!r}")
     landmarker = load(models, threads, device).hand_landmarker(options)
     hands = shown_in(landmarker.read(picture, rois), image, order)

@@ -8,13 +8,14 @@ from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
-from knuckle.errors import Error
+from knuckle.errors import Error, InputError
 from knuckle.images import Image
 from knuckle.results.measures import AngleUnit, LengthUnit, distance_between, is_finger_extended, joint_angle
 from knuckle.results.notebook import hand_html
 from knuckle.results.regions import FloatArray, Roi, rounded, same_values
 
 Handedness: TypeAlias = Literal["Left", "Right"]
+REQUIRED = ("landmarks", "world", "handedness", "handedness_score", "presence")  # keys of a row of `from_dict`
 ARRAYS = ("landmarks", "world", "visibility", "landmarks_raw", "landmark_std")
 
 
@@ -189,12 +190,20 @@ class Hand:
             "landmarks": rounded(self.landmarks, 3),
             "world": rounded(self.world, 6),
             "visibility": None if self.visibility is None else rounded(self.visibility, 4),
+            "landmark_std": None if self.landmark_std is None else rounded(self.landmark_std, 3),
         }
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Hand:
-        """The inverse of `to_dict`, up to its rounding; `roi`, which is not written, is drawn around the landmarks."""
-        visibility = row.get("visibility")
+        """The inverse of `to_dict`, up to its rounding; `roi`, which is not written, is drawn around the landmarks.
+
+        Raises:
+            InputError: a value is missing.
+        """
+        missing = [key for key in REQUIRED if key not in row]
+        if missing:
+            raise InputError(f"a hand needs {', '.join(missing)}; got a row with {', '.join(row) or 'nothing'}")
+        visibility, std = row.get("visibility"), row.get("landmark_std")
         landmarks = np.asarray(row["landmarks"], np.float32)
         box = [*landmarks[:, :2].min(axis=0).tolist(), *landmarks[:, :2].max(axis=0).tolist()]
         return cls(
@@ -207,4 +216,5 @@ class Hand:
             palm_score=row.get("palm_score"),
             track_id=row.get("track_id"),
             visibility=None if visibility is None else np.asarray(visibility, np.float32),
+            landmark_std=None if std is None else np.asarray(std, np.float32),
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.errors import InputError
 from knuckle.images import Image
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -56,7 +57,13 @@ class Roi:
 
     @classmethod
     def around(cls, box: Sequence[float], angle_rad: float = 0.0) -> Roi:
-        """The region for a tight box x0, y0, x1, y1 (image pixels) of a whole hand: 1.5 times its longer side."""
+        """The region for a tight box x0, y0, x1, y1 (image pixels) of a whole hand: 1.5 times its longer side.
+
+        Raises:
+            InputError: the box is not four numbers.
+        """
+        if np.shape(box) != (4,):
+            raise InputError(f"a box is x0, y0, x1, y1 in image pixels, got {box!r}")
         x0, y0, x1, y1 = box
         return cls((x0 + x1) / 2, (y0 + y1) / 2, 1.5 * max(x1 - x0, y1 - y0), angle_rad)
 

@@ -54,6 +54,11 @@ SCHEMAS: dict[str, Any] = {
             "landmarks": points(21, 3, "x, y in image pixels; z in pixels, relative to the wrist"),
             "world": points(21, 3, "metres; the origin is near the hand's centre"),
             "visibility": {"type": ["array", "null"], "items": NUMBER, "description": "of each landmark, 0..1"},
+            "landmark_std": {
+                "type": ["array", "null"],
+                "items": NUMBER,
+                "description": "expected standard deviation of x and of y of each landmark, image pixels",
+            },
         },
     },
     "Palm": {
