@@ -57,7 +57,9 @@ _INSTEAD = {
     "objectron": "ObjectDetector of ",
     "gesture": "GestureRecognizer of ",
     **dict.fromkeys(("audio", "text", "genai", "classifier", "embedder", "segmenter", "detector"), ""),
-    **dict.fromkeys(("calculator", "graph", "packet", "timestamp", "imageframe", "model_maker", "solution_base"), ""),
+    **dict.fromkeys(
+        ("calculator", "graph", "packet", "timestamp", "imageframe", "model_maker", "solution_base", "_pb2"), ""
+    ),
 }
 
 
