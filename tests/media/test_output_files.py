@@ -149,6 +149,29 @@ def test_outputs_of_many_sources_never_collide(tmp_path: Path) -> None:
     assert {"a_hands.jpg", "a_png_hands.jpg"} <= set(names_in(tmp_path))
 
 
+def test_numbers_in_names_are_those_of_the_pages(tmp_path: Path) -> None:
+    names = OutputNames()
+    pages = [names.in_folder(tmp_path, "scan.tiff", "_hands.jpg").name for _ in range(3)]
+    other = [names.in_folder(tmp_path, "scan.tif", "_hands.jpg").name for _ in range(3)]
+    third = [names.in_folder(tmp_path, "further/scan.tif", "_hands.jpg").name for _ in range(2)]
+    assert pages == ["scan_hands.jpg", "scan_2_hands.jpg", "scan_3_hands.jpg"]
+    assert other == ["scan_tif_hands.jpg", "scan_tif_2_hands.jpg", "scan_tif_3_hands.jpg"]
+    assert len({*pages, *other, *third}) == 8
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("http://host/clips/a%20b.mp4?token=x/secret.mp4#t", "a_b"),
+        ("https://host/dir/?sig=1", "dir"),
+        ("rtsp://user:secret@camera.local:554/", "camera.local"),
+        ("http://host/..%2F..%2Fetc%2Fx.jpg", "x"),
+    ],
+)
+def test_an_output_is_named_by_the_path_of_its_address(tmp_path: Path, address: str, name: str) -> None:
+    assert OutputNames().in_folder(tmp_path, address, "_hands.mp4").name == f"{name}_hands.mp4"
+
+
 def test_subfolders_are_kept(tmp_path: Path) -> None:
     names = OutputNames()
     for source in ("in/1/a.mp4", "in/2/a.mp4", "in/a.mp4", "elsewhere/a.mp4"):

@@ -149,6 +149,7 @@ def test_animations_keep_frames_and_times(tmp_path: Path, suffix: str) -> None:
             sink.write(Frame(np.full((48, 64, 3), colour, np.uint8), k, k / 10), [])
     with pillow.open(tmp_path / f"out{suffix}") as opened:
         assert getattr(opened, "n_frames", 1) == 4
+        assert opened.info["loop"] == 0  # for ever
     frames = list(read(tmp_path / f"out{suffix}"))
     assert np.allclose([frame.time_s for frame in frames], [0, 0.1, 0.2, 0.3], atol=0.011)
     for frame, colour in zip(frames, colours, strict=True):

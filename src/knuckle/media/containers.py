@@ -111,7 +111,7 @@ CONTAINERS: Mapping[str, Container] = {
     ".avi": Container("avi", MPEG4, sound_encoder="libmp3lame", steady=True),
     ".ts": Container("mpegts", H264, frozenset({"aac", "mp3", "mp2", "ac3", "eac3"}), "aac"),
     ".gif": Container("gif", GIF, tags=False, max_fps=50),
-    ".webp": Container("webp", WEBP, tags=False),
+    ".webp": Container("webp", WEBP, tags=False, options={"loop": "0"}),  # for ever, as GIF
 }
 ANIMATIONS = (".gif", ".webp")
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from itertools import chain, count
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from knuckle.errors import InputError
 from knuckle.media.write_common import exists_already
@@ -22,12 +23,13 @@ class OutputNames:
 
     def __init__(self, overwrite: bool = False) -> None:
         self.overwrite = overwrite
-        self._taken: set[str] = set()
+        self._taken: dict[str, str] = {}  # each name that was given, and its source
 
     def in_folder(self, folder: Path, source: str, ending: str, root: Path | None = None) -> Path:
         """A free name in an output folder: `clip_hands.mp4` for `clip.mov`.
 
-        A second source of the same name becomes `clip_mov_hands.mp4`, further ones `clip_2_hands.mp4` and so on.
+        A second source of the same name becomes `clip_mov_hands.mp4`, further ones `clip_2_hands.mp4` and so on. The
+        second page of `scan.tiff` is `scan_2_hands.jpg`.
 
         Args:
             folder: the output folder.
@@ -51,8 +53,11 @@ class OutputNames:
             folder = folder / parent.relative_to(root.resolve())
         name = stem(source)
         suffix = Path(source).suffix.lstrip(".")
-        numbered = (f"{name}_{number}" for number in count(2))
-        candidates = chain([name], [f"{name}_{suffix}"] if suffix.isalnum() else [], numbered)
+        names = [name, f"{name}_{suffix}"] if suffix.isalnum() else [name]
+        # Pages of one source keep its name, so that their numbers are those of the pages.
+        givers = {own: self._taken.get(self._key(folder / f"{own}{ending}"), source) for own in names}
+        base = next((own for own, giver in givers.items() if giver == source), name)
+        candidates = chain([base], (f"{base}_{number}" for number in count(2)))
         paths = (folder / f"{candidate}{ending}" for candidate in candidates)
         return (path for path in paths if self._key(path) not in self._taken)
 
@@ -69,7 +74,7 @@ class OutputNames:
             raise InputError(f"{path} already holds the results of another source; give a folder")
         if path.is_file() and not self.overwrite:
             raise exists_already(path)
-        self._taken.add(self._key(path))
+        self._taken[self._key(path)] = source
         return path
 
     @staticmethod
@@ -96,4 +101,8 @@ def stem(source: str) -> str:
     """The start of an output file's name: the source's own name, or an address reduced to safe characters."""
     if os.path.exists(source):
         return Path(source).resolve().stem
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(source).stem).strip("_") or "hands"
+    name = Path(source).stem
+    if "://" in source:
+        address = urlsplit(source)  # what follows `?` is no part of a name, and may be secret
+        name = Path(unquote(address.path)).stem or address.hostname or ""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip("_") or "hands"
