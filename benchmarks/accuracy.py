@@ -1,6 +1,6 @@
 """Accuracy on real photos and clips, and the check that it does not get worse: `make bench-accuracy`.
 
-    python benchmarks/accuracy.py             # score the default bundle and compare with the committed figures
+    python benchmarks/accuracy.py             # score bundle `mediapipe` and compare with the committed figures
     python benchmarks/accuracy.py --update    # all bundles and the reference: new figures
     python benchmarks/accuracy.py --bundle knuckle   # compare a bundle with `mediapipe`, also on renders
 

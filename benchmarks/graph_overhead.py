@@ -58,7 +58,7 @@ def microseconds(call: Callable[[], object], calls: int) -> list[float]:
 
 def main() -> None:
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES[catalogue.DEFAULT])
+    networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES["mediapipe"])
     graph = emptied(main_graph(iter(()), networks, TrackerOptions(), nothing))
     profile = Profile()
     runs = {"without observer": lambda: graph.run([]), "with an observer": lambda: graph.run([], nothing)}

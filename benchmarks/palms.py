@@ -2,7 +2,7 @@
 
     python benchmarks/palms.py --boxes HELD_OUT_BOXES.jsonl --signers VIDEO/ \\
         --scenes benchmarks/scratch/accuracy/scenes --free PHOTOS/office_no_hands [--free CLIP.mp4] \\
-        [--models mediapipe mediapipe-lite knuckle]
+        [--models mediapipe mediapipe-lite knuckle-fast]
 
 `--boxes`: held-out photos with boxes around their hands, drawn by people. `--signers`: folder of the clips that
 benchmarks/labels/asl_hands.jsonl labels, with people further away; only held-out signers are used. `--scenes`: renders
@@ -51,7 +51,7 @@ def main() -> None:
     options.add_argument("--signers", required=True, type=Path, help="folder of the clips asl_*")
     options.add_argument("--scenes", required=True, help="rendered scenes")
     options.add_argument("--free", required=True, action="append", type=Path, help="folder or clip without hands")
-    options.add_argument("--models", nargs="+", default=["mediapipe", "mediapipe-lite", "knuckle", "knuckle-far"])
+    options.add_argument("--models", nargs="+", default=["mediapipe", "mediapipe-lite", "knuckle-fast", "knuckle-far"])
     options.add_argument("--out", type=Path, default=RESULTS)
     chosen = options.parse_args()
     networks = {name: knuckle.load(name) for name in chosen.models}

@@ -54,7 +54,7 @@ sources of all metrics are in the docstrings of `knuckle.metrics`.
 hands with the same sides; landmarks differ by at most 0.05 pixels (median 0.001). `python -m pytest
 tests/mediapipe/test_parity.py` checks this on nine committed photos, and on those 40 where they are present.
 
-`make bench-accuracy` measures the default bundle again and fails if a figure has left its committed interval on the
+`make bench-accuracy` measures the bundle `mediapipe` again and fails if a figure has left its committed interval on the
 bad side.
 """
 FILTER = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,8 +15,8 @@ from make_accuracy import section
 DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
 sys.path.insert(0, str(DOCS.parent / "benchmarks"))
-MIXED = "knuckle-landmarks"  # our landmark network behind MediaPipe's palm network
-NAMES = {"knuckle": "`knuckle`", "mediapipe": "`mediapipe`", "mediapipe-lite": "`mediapipe-lite`"}
+MIXED = "knuckle-fast-landmarks"  # our landmark network behind MediaPipe's palm network
+NAMES = {name: f"`{name}`" for name in ("knuckle", "knuckle-fast", "mediapipe", "mediapipe-lite")}
 LANDMARK_FIGURES = {
     "error": "error, % of palm",
     "tips": "tips, %",
@@ -28,7 +28,9 @@ SIZES = {"4_8": "4–8 %", "8_16": "8–16 %", "16_32": "16–32 %", "32_80": "3
 
 
 README = DOCS.parent / "README.md"
-BUNDLES = ("mediapipe", "mediapipe-lite", "knuckle", "knuckle-far")
+BUNDLES = ("knuckle", "knuckle-fast", "knuckle-far", "mediapipe", "mediapipe-lite")
+# Bundles that share a network with one that was measured.
+PALMS_OF, HAND_OF = {"knuckle": "knuckle-fast"}, {"knuckle-far": "knuckle"}
 NEAR, FAR = ("16_32", "32_80"), ("4_8", "8_16")  # longer side of the hand's box, percent of the photo's
 TIP_ERROR = "median error, missed = infinite"
 
@@ -43,14 +45,17 @@ def main() -> None:
 def pages() -> dict[Path, dict[str, str]]:
     """The generated tables of each document by their marks."""
     networks, palms, ablations = read("networks"), read("palms"), read("ablations")
-    ours, mixed = (read(f"accuracy_{name}")["datasets"] for name in ("knuckle", MIXED))
+    ours, fast, mixed = (read(f"accuracy_{name}")["datasets"] for name in ("knuckle", "knuckle-fast", MIXED))
     hand_rows = {"data": "data", "heads": "heads", "hand_teacher": "teacher"}
     training = {mark: ablation(ablations[name], LANDMARK_FIGURES) for mark, name in hand_rows.items()}
     training |= {name: ablation(ablations[name], PALM_FIGURES) for name in ("palm", "palm_teacher")}
     return {
         README: readme_tables(),
-        DOCS / "model_hand.md": {"card": hand_card(networks, mixed)},
-        DOCS / "model_palm.md": {"card": palm_card(palms, ours)},
+        DOCS / "model_hand.md": {"card": hand_card(networks, ours, list(NAMES))},
+        DOCS / "model_hand_fast.md": {
+            "card": hand_card(networks, mixed, [name for name in NAMES if name != "knuckle"])
+        },
+        DOCS / "model_palm.md": {"card": palm_card(palms, ours, fast)},
         DOCS / "history_hand.md": {
             "time": times(networks["time"]),
             "free": free(networks["free"]),
@@ -63,7 +68,7 @@ def pages() -> dict[Path, dict[str, str]]:
             "box_sizes": box_sizes(palms["box_sizes"]),
             "scenes": scenes(palms["scenes"]),
             "free": alarms(palms["free"], palms["models"]),
-            "accuracy": accuracy(ours),
+            "accuracy": accuracy(fast),
         },
         DOCS / "training_log.md": training | {"shapes": shapes(read("shapes"))},
         DOCS / "web.md": {"speed": browser(read("web"))},
@@ -115,7 +120,7 @@ def readme_tables() -> dict[str, str]:
     import bench
 
     return {
-        "models": which_model(read("palms"), read("networks"), read("accuracy_knuckle"), read("bundles")),
+        "models": which_model(read("palms"), read("networks"), tip_errors(), read("bundles")),
         "speed": bench.table(read("speed")),
         "web": in_browser(read("web")),
     }
@@ -141,19 +146,23 @@ def bundle_sizes() -> dict[str, float]:
     }
 
 
+def tip_errors() -> dict[str, float]:
+    """Median error of the fingertips on the photos of ti1k, of every bundle that was measured."""
+    return of_all([read(f"accuracy_{name}")["datasets"] for name in ("knuckle-fast", "knuckle")], "ti1k", TIP_ERROR)
+
+
 def which_model(
-    palms: dict[str, Any], networks: dict[str, Any], accuracy: dict[str, Any], sizes: dict[str, float]
+    palms: dict[str, Any], networks: dict[str, Any], tips: Mapping[str, float], sizes: dict[str, float]
 ) -> str:
     """A row per bundle: size, time, recall near and far, error of fingertips, whether it needs a download."""
-    tips = figures(accuracy["datasets"], "ti1k", TIP_ERROR)
     lines = [
         "| bundle | MB | ms: search + each hand | recall near, % | recall far, % | tip error, % | offline |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in BUNDLES:
-        hand = "knuckle" if name == "knuckle-far" else name  # both bundles have the same landmark network
-        time = f"{palms['time'][name]['2 threads']['ms']:.1f} + {networks['time'][hand]['2 threads']['ms']:.1f}"
-        near, far = (recall(palms["box_sizes"][name], sizes_of_hands) for sizes_of_hands in (NEAR, FAR))
+        palm, hand = PALMS_OF.get(name, name), HAND_OF.get(name, name)
+        time = f"{palms['time'][palm]['2 threads']['ms']:.1f} + {networks['time'][hand]['2 threads']['ms']:.1f}"
+        near, far = (recall(palms["box_sizes"][palm], sizes_of_hands) for sizes_of_hands in (NEAR, FAR))
         tip = f"{tips[name]:.1f}" if name in tips else "–"
         offline = "yes" if name.startswith("knuckle") else "after download"
         lines.append(f"| `{name}` | {sizes[name]} | {time} | {near:.0f} | {far:.0f} | {tip} | {offline} |")
@@ -172,14 +181,19 @@ def figures(datasets: list[dict[str, Any]], name: str, metric: str) -> dict[str,
     return {model.removesuffix("-landmarks"): figure["value"] for model, figure in row["figures"].items()}
 
 
-def hand_card(networks: dict[str, Any], datasets: list[dict[str, Any]]) -> str:
-    """The landmark network's card: a row per figure, a column per network."""
+def of_all(runs: Sequence[list[dict[str, Any]]], name: str, metric: str) -> dict[str, float]:
+    """One row of several accuracy reports together."""
+    return {model: value for datasets in runs for model, value in figures(datasets, name, metric).items()}
+
+
+def hand_card(networks: dict[str, Any], datasets: list[dict[str, Any]], names: list[str]) -> str:
+    """The card of a landmark network: a row per figure, a column per network."""
 
     def rendered(key: str, part: str = "all") -> dict[str, float]:
-        return {name: networks["renders"][part][name][key] for name in NAMES}
+        return {name: networks["renders"][part][name][key] for name in names}
 
     rows = {
-        "time of a crop, 2 threads, ms ↓": {n: networks["time"][n]["2 threads"]["ms"] for n in NAMES},
+        "time of a crop, 2 threads, ms ↓": {n: networks["time"][n]["2 threads"]["ms"] for n in names},
         "ti1k photos: median error of two fingertips, % of the hand's box ↓": figures(datasets, "ti1k", TIP_ERROR),
         "ti1k clips: the same ↓": figures(datasets, "ti1k_clips", TIP_ERROR),
         "ti1k clips: mean error of two fingertips, % of the hand's box ↓": figures(
@@ -196,26 +210,27 @@ def hand_card(networks: dict[str, Any], datasets: list[dict[str, Any]]) -> str:
         "renders: error in space, mm ↓": rendered("world_mm"),
         "renders: left or right correct, % ↑": rendered("side"),
         "renders with gloves: error, % of the palm ↓": rendered("error", "glove"),
-        "hand-free crops taken for hands, % ↓": {name: networks["free"][name][0] for name in NAMES},
+        "hand-free crops taken for hands, % ↓": {name: networks["free"][name][0] for name in names},
     }
-    return card(rows, list(NAMES))
+    return card(rows, names)
 
 
-def palm_card(palms: dict[str, Any], datasets: list[dict[str, Any]]) -> str:
-    """The palm network's card: a row per figure, a column per network."""
+def palm_card(palms: dict[str, Any], *runs: list[dict[str, Any]]) -> str:
+    """The palm networks' card: a row per figure, a column per network; the last rows show whole bundles."""
+    names = palms["models"]
     found, offices = palms["box_sizes"], palms["free"]["office_no_hands"]
     rows = {
-        "time of a picture, 2 threads, ms ↓": {n: palms["time"][n]["2 threads"]["ms"] for n in BUNDLES},
-        "held-out photos, hands above 16 % of the side: palms found, % ↑": {n: recall(found[n], NEAR) for n in BUNDLES},
-        "held-out clips, hands of 4 to 16 %: palms found, % ↑": {n: recall(found[n], FAR) for n in BUNDLES},
-        "rendered scenes: AP at IoU 0.5 ↑": {n: palms["scenes"][n]["ap"] for n in BUNDLES},
-        "rendered scenes: error of key points, % of the palm ↓": {n: palms["scenes"][n]["keypoints"] for n in BUNDLES},
-        f"{offices['pictures']} photos of offices: false palms ↓": {n: offices[n]["palms"] for n in BUNDLES},
-        "the same: false hands ↓": {n: offices[n]["hands"] for n in BUNDLES},
-        "signing people: hands found, % ↑": figures(datasets, "asl_clips", "hands found"),
-        "ti1k: hands found, % ↑": figures(datasets, "ti1k", "hands found"),
+        "time of a picture, 2 threads, ms ↓": {n: palms["time"][n]["2 threads"]["ms"] for n in names},
+        "held-out photos, hands above 16 % of the side: palms found, % ↑": {n: recall(found[n], NEAR) for n in names},
+        "held-out clips, hands of 4 to 16 %: palms found, % ↑": {n: recall(found[n], FAR) for n in names},
+        "rendered scenes: AP at IoU 0.5 ↑": {n: palms["scenes"][n]["ap"] for n in names},
+        "rendered scenes: error of key points, % of the palm ↓": {n: palms["scenes"][n]["keypoints"] for n in names},
+        f"{offices['pictures']} photos of offices: false palms ↓": {n: offices[n]["palms"] for n in names},
+        "the same: false hands ↓": {n: offices[n]["hands"] for n in names},
+        "signing people: hands found, % ↑": of_all(runs, "asl_clips", "hands found"),
+        "ti1k: hands found, % ↑": of_all(runs, "ti1k", "hands found"),
     }
-    return card(rows, list(BUNDLES))
+    return card(rows, ["knuckle", *names])
 
 
 def card(rows: Mapping[str, Mapping[str, float]], models: list[str]) -> str:
@@ -263,7 +278,7 @@ def time_cell(cell: dict[str, float]) -> str:
 def free(found: dict[str, Any]) -> str:
     """Share of hand-free crops with a hand, with its interval."""
     lines = [f"| crops of {found['photos']} photos, {found['crops_per_photo']} each | with a hand |", "|---|---|"]
-    for name in NAMES:
+    for name in (name for name in NAMES if name in found):
         value, low, high = found[name]
         lines.append(f"| {NAMES[name]} | {value:.2f} % ({low:.2f}–{high:.2f}) |")
     return "\n".join(lines)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The landmark network of bundle `knuckle` on 2 CPU cores: data in about an hour and a half, training in about eight
+# The landmark network of bundle `knuckle-fast` on 2 CPU cores: data in about an hour and a half, training in about eight
 # hours.
 #
 #     sh recipes/landmarks_cpu.sh PHOTOS/index.jsonl WORK/

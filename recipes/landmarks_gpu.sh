@@ -1,5 +1,5 @@
 #!/bin/sh
-# The landmark network of bundle `knuckle` on one GPU, longer and on more renders than recipes/landmarks_cpu.sh.
+# The landmark network of bundle `knuckle-fast` on one GPU, longer and on more renders than recipes/landmarks_cpu.sh.
 #
 #     sh recipes/landmarks_gpu.sh PHOTOS/index.jsonl WORK/
 #

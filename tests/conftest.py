@@ -33,8 +33,8 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def networks() -> Networks:
-    """The default bundle, fetched where it is not in the cache."""
-    return knuckle.load()
+    """MediaPipe's bundle, fetched where it is not in the cache."""
+    return knuckle.load("mediapipe")
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ KNUCKLE = (sys.executable, "-m", "knuckle.cli")
 
 
 def test_a_clip_becomes_annotated_video_and_table(tmp_path: Path, clip: Path) -> None:
-    done = run("track", clip, "--out", tmp_path / "out/", "--save", tmp_path / "out/")
+    done = run("track", clip, "--models", "mediapipe", "--out", tmp_path / "out/", "--save", tmp_path / "out/")
     assert done.returncode == 0, done.stderr
     video, table = tmp_path / "out" / "two hands_hands.mp4", tmp_path / "out" / "two hands_hands.parquet"
     frames, rows = list(read(video)), parquet.read_table(table).to_pylist()
@@ -79,7 +79,8 @@ def test_detecting_only_gives_palms(tmp_path: Path, clip: Path) -> None:
 
 def test_options_reach_the_tracker(tmp_path: Path, clip: Path) -> None:
     def track(*options: str) -> list[dict[str, object]]:
-        assert run("track", clip, "--save", tmp_path / "x.parquet", "--overwrite", *options).returncode == 0
+        command = ["track", clip, "--models", "mediapipe", "--save", tmp_path / "x.parquet", "--overwrite"]
+        assert run(*command, *options).returncode == 0
         return parquet.read_table(tmp_path / "x.parquet").to_pylist()
 
     assert len(track("--max-hands", "1")) == 30

@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def main_diagram() -> Diagram:
-    networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES[catalogue.DEFAULT])
+    networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES["mediapipe"])
     return diagram_of(main_graph(iter(()), networks, TrackerOptions(), bool))
 
 
@@ -80,7 +80,8 @@ def test_text_reads_like_a_program() -> None:
 def test_a_diagram_shows_the_graph_of_the_tracker(networks: Networks) -> None:
     tracker = knuckle.HandTracker(networks)
     diagram = diagram_of(tracker.graph)
-    assert [box.name for box in diagram.boxes] == ["memory", *(node.output for node in tracker.graph.nodes)]
+    remembered = ["previous", "clock"]
+    assert [box.name for box in diagram.boxes] == [*remembered, *(node.output for node in tracker.graph.nodes)]
     assert {"hand_landmarks", "palm_detection"} <= {inner.name for inner in diagram.all()}
     assert dict(next(box for box in boxes_of(diagram) if box.calculator == "gate").settings)["min_presence"] == 0.5
 
@@ -178,7 +179,7 @@ def test_costs_of_a_graph_used_twice_are_added_up() -> None:
 
 def test_the_command_shows_each_graph_and_writes_files(tmp_path: Path) -> None:
     shown = run("graph").stdout
-    assert shown.startswith("main() -> keep_going\n") and "should_search(memory, kept_hands, time_s)" in shown
+    assert shown.startswith("main() -> keep_going\n") and "should_search(memory, kept_hands, now_s)" in shown
     assert run("graph", "hand_detection").stdout.startswith("hand_detection(image) -> hands")
     assert run("graph", "--out", tmp_path / "new" / "g.html").returncode == 0
     assert (tmp_path / "new" / "g.html").read_text(encoding="utf-8").startswith("<!doctype html>")

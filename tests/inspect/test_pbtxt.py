@@ -117,12 +117,12 @@ def test_a_name_that_cannot_be_written_is_refused() -> None:
 
 
 def test_a_graph_without_networks_can_be_written() -> None:
-    networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES[catalogue.DEFAULT])
+    networks = Networks(FakeNetwork(192), FakeNetwork(224), catalogue.BUNDLES["mediapipe"])
     tracking = diagram_of(main_graph(iter(()), networks, TrackerOptions(max_hands=4), bool)).boxes[3].inside
     assert tracking is not None
     text = as_pbtxt(tracking)
     assert "max_hands: 4" in text and 'input_stream: "WHEN:tracked_candidates"' in text
-    assert text.count("back_edge: true") == 1 and 'input_stream: "MAIN:image"' in text
+    assert text.count("back_edge: true") == 2 and 'input_stream: "MAIN:image"' in text
 
 
 def test_nodes_whose_functions_name_no_parameters_have_untagged_streams() -> None:

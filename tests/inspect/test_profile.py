@@ -121,5 +121,5 @@ def test_the_command_shows_costs_and_writes_the_trace(tmp_path: Path, clip: Path
     events = json.loads((tmp_path / "g.trace.json").read_text())["traceEvents"]
     assert sum(event["name"] == "hand_tracking" for event in events) == 30
     shown = run("graph", "hand_landmarks", "--profile", clip, cwd=tmp_path)
-    assert re.search(r"gate\(read_hands\) +30 +0 ", shown.stdout), shown.stdout
+    assert re.search(r"gate\(read_hands\) +31 +0 ", shown.stdout), shown.stdout
     assert (tmp_path / "hand_landmarks.trace.json").exists()

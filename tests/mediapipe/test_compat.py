@@ -146,7 +146,6 @@ def test_installing_twice_changes_nothing(absent: None) -> None:
         ("from mediapipe.tasks.python.vision import PoseLandmarker", "PoseLandmarker of mediapipe"),
         ("from mediapipe.tasks.python import audio", "use mediapipe"),
         ("import mediapipe as mp; mp.tasks.vision.GestureRecognizer", "GestureRecognizer of mediapipe"),
-        ("from mediapipe.framework.formats import location_data_pb2", "location_data_pb2: Knuckle covers"),
         ("import mediapipe as mp; mp.CalculatorGraph", "use mediapipe"),
     ],
 )

@@ -74,7 +74,7 @@ began.wait()
 def run(_):
     session._open_engine = slow
     networks, answers = knuckle.load("knuckle", 1), []
-    picture = np.zeros((1, 128, 128, 3), np.uint8)
+    picture = np.zeros((1, 224, 224, 3), np.uint8)
     threads = [threading.Thread(target=lambda: answers.append(len(networks.hand(picture)))) for _ in range(2)]
     for thread in threads: thread.start()
     for thread in threads: thread.join()
@@ -83,7 +83,7 @@ with multiprocessing.get_context("fork").Pool(1) as pool:
     print(pool.map(run, [0]))
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "[[6, 6]]", done.stderr
+    assert done.stdout.strip() == "[[5, 5]]", done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

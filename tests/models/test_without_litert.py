@@ -54,7 +54,8 @@ def test_the_default_bundle_runs_and_finds_the_same_hands(tmp_path: Path, photo:
     code = "import json, knuckle; print(json.dumps([hand.landmarks.tolist() for hand in knuckle.detect(sys.argv[1])]))"
     done = without_litert(code, path)
     assert done.returncode == 0, done.stderr
-    expected = [hand.landmarks for hand in knuckle.detect(path, "knuckle")]
+    floats = knuckle.load("knuckle", precision="float")
+    expected = [hand.landmarks for hand in knuckle.detect(path, floats)]
     assert len(expected) == 2
     np.testing.assert_allclose(json.loads(done.stdout), expected, atol=0.5)
 

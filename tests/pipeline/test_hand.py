@@ -101,11 +101,11 @@ def test_only_our_landmark_network_tells_its_error_and_it_grows_with_the_image()
     image = two_hands(0.4)
     assert all(hand.landmark_std is None for hand in knuckle.detect(image, "mediapipe"))
     twice = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
-    for small, large in zip(knuckle.detect(image, "knuckle"), knuckle.detect(twice, "knuckle"), strict=True):
+    for small, large in zip(knuckle.detect(image, "knuckle-fast"), knuckle.detect(twice, "knuckle-fast"), strict=True):
         assert small.landmark_std is not None and large.landmark_std is not None
         assert small.landmark_std.shape == (21,) and (small.landmark_std > 0.1).all()
         assert np.median(large.landmark_std / small.landmark_std) == pytest.approx(2, rel=0.15)
-    tracked = knuckle.HandTracker("knuckle")(image)
+    tracked = knuckle.HandTracker("knuckle-fast")(image)
     assert all(hand.landmark_std is not None for hand in tracked)
 
 
@@ -114,7 +114,7 @@ def test_the_error_that_the_network_tells_is_true_on_held_out_photos(shared: Pat
     errors, expected = [], []
     rows = map(json.loads, (shared / "data" / "index.jsonl").read_text().splitlines())
     photos = [row for row in rows if row["source"] == "ti1k"][::2]
-    found = knuckle.detect([shared / "data" / row["image"] for row in photos], "knuckle", max_hands=1)
+    found = knuckle.detect([shared / "data" / row["image"] for row in photos], "knuckle-fast", max_hands=1)
     for row, hands in zip(photos, found, strict=True):
         for hand in hands:
             for name in ("thumb_tip", "index_tip"):

@@ -55,8 +55,11 @@ class Running:
 
 @contextmanager
 def running(**options: Any) -> Iterator[Running]:
-    """A server on a free port of this computer, in a thread of its own; `options` are those of `Service`."""
-    service = Service(**options)
+    """A server on a free port of this computer, in a thread of its own; `options` are those of `Service`.
+
+    It has MediaPipe's networks, which tell the sides of drawn hands right.
+    """
+    service = Service(**{"models": "mediapipe"} | options)
     server = create_server(service, 0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -24,7 +24,7 @@ httpx = pytest.importorskip("httpx")
 
 def test_detect_returns_what_the_library_returns(server: Running, photo: bytes) -> None:
     answer = server.post(photo).json()
-    expected = [hand.to_dict() for hand in knuckle.detect(pixels(photo), threads=1)]
+    expected = [hand.to_dict() for hand in knuckle.detect(pixels(photo), "mediapipe", threads=1)]
     assert expected and answer["hands"] == expected
     assert (answer["width"], answer["height"]) == (640, 480)
     assert Hand.from_dict(answer["hands"][0]).handedness in ("Left", "Right")
@@ -55,7 +55,7 @@ def test_options_reach_the_detector(server: Running, photo: bytes) -> None:
     assert server.post(photo, "?min_presence=1").json()["hands"] == []
     palms = server.post(photo, "?palms_only=true").json()
     assert "hands" not in palms
-    assert palms["palms"] == [palm.to_dict() for palm in knuckle.detect_palms(pixels(photo), threads=1)]
+    assert palms["palms"] == [palm.to_dict() for palm in knuckle.detect_palms(pixels(photo), "mediapipe", threads=1)]
 
 
 def test_the_exif_orientation_is_applied(server: Running, photo: bytes) -> None:

@@ -16,7 +16,7 @@ from knuckle.serve.limits import Limits
 
 
 def test_tracking_returns_what_the_library_returns(server: Running, clip_frames: list[Any]) -> None:
-    tracker = knuckle.HandTracker(threads=1)
+    tracker = knuckle.HandTracker("mediapipe", threads=1)
     ids = set()
     with ready(server) as connection:
         for number, image in enumerate(clip_frames[:8]):

@@ -38,7 +38,7 @@ def test_a_task_file_finds_the_same_hands_as_its_bundle(tmp_path: Path, monkeypa
     networks = knuckle.load(task)
     (ours,) = knuckle.detect(image, models=task)
     monkeypatch.undo()
-    (theirs,) = knuckle.detect(image)
+    (theirs,) = knuckle.detect(image, "mediapipe")
     assert networks is not None and ours.handedness == theirs.handedness
     np.testing.assert_allclose(ours.landmarks, theirs.landmarks, atol=0.5)
 

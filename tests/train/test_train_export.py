@@ -140,7 +140,7 @@ def test_a_checkpoint_becomes_a_bundle_that_runs_and_can_be_trained_further(chec
     assert result.exit_code == 0 and f"--models {out}" in result.output
     bundle = catalogue.open_folder(out)
     assert bundle.hand_side == 64 and bundle.hand_outputs["visibility"] == "visibility"
-    assert bundle.palm.sha256 == catalogue.find("mediapipe").palm.sha256
+    assert bundle.palm.sha256 == catalogue.find("knuckle").palm.sha256
     networks = knuckle.load(out)
     image, _ = drawn_hand(np.random.default_rng(0))
     palm = knuckle.detect_palms(image, models=networks)[0]

@@ -163,7 +163,7 @@ def test_pictures_of_the_networks_are_the_same(page: Any, width: int, height: in
 
 @needs_browser
 def test_a_still_gives_the_same_hands_from_every_source(page: Any) -> None:
-    ours = knuckle.detect(drawn())
+    ours = knuckle.detect(drawn(), "mediapipe")
     assert len(ours) == 2
     theirs = page.evaluate(
         """async (raw) => {
@@ -193,7 +193,10 @@ def test_a_still_gives_the_same_hands_from_every_source(page: Any) -> None:
 
 @needs_browser
 def test_palms_and_landmarks_in_given_regions_are_the_same(page: Any) -> None:
-    ours, regions = knuckle.detect_palms(drawn()), [hand.roi for hand in knuckle.detect(drawn())] + [Roi(20, 20, 30)]
+    ours, regions = (
+        knuckle.detect_palms(drawn(), "mediapipe"),
+        [hand.roi for hand in knuckle.detect(drawn(), "mediapipe")] + [Roi(20, 20, 30)],
+    )
     sent = [{"x": roi.x, "y": roi.y, "size": roi.size, "angleRad": roi.angle_rad} for roi in regions]
     palms, hands = page.evaluate(
         """async ([raw, rois]) => [
@@ -206,7 +209,7 @@ def test_palms_and_landmarks_in_given_regions_are_the_same(page: Any) -> None:
     for one, other in zip(ours, palms, strict=True):
         assert np.abs(one.box - other["box"]).max() < 0.5
         assert np.abs(one.keypoints - other["keypoints"]).max() < 0.5
-    found = knuckle.landmarks_in(drawn(), regions)
+    found = knuckle.landmarks_in(drawn(), regions, "mediapipe")
     assert found[-1] is None and hands[-1] is None
     assert_same([hand for hand in found if hand], hands[:-1], 0.5)
 
@@ -217,7 +220,7 @@ def test_real_photos_give_the_same_hands(page: Any, shared: Path) -> None:
     photos += [sorted((shared / "data" / "photos" / name).glob("*.jpg"))[7] for name in ("subhih", "rf100_signers")]
     for photo in photos:
         image = np.asarray(Picture.open(photo).convert("RGB"))
-        ours = knuckle.detect(image)
+        ours = knuckle.detect(image, "mediapipe")
         theirs = page.evaluate("async (raw) => (await tracker.detect(image(raw))).map(knuckle.handToJson)", raw(image))
         assert_same(ours, theirs, 0.5)
 
@@ -228,7 +231,7 @@ def test_jpeg_files_give_the_same_hands(page: Any, shared: Path) -> None:
     for photo in sorted((shared / "data" / "photos" / "gestures40").glob("*.jpg"))[1:20:4]:
         code = "async (file) => (await tracker.detect(new Blob([bytes(file)]))).map(knuckle.handToJson)"
         theirs = page.evaluate(code, base64.b64encode(photo.read_bytes()).decode())
-        assert_same(knuckle.detect(np.asarray(Picture.open(photo).convert("RGB"))), theirs, 2)
+        assert_same(knuckle.detect(np.asarray(Picture.open(photo).convert("RGB")), "mediapipe"), theirs, 2)
 
 
 Answers = list[dict[str, Any]]
@@ -309,7 +312,7 @@ def test_the_pipeline_decides_the_same_on_real_clips(
 
 @needs_browser
 def test_a_clip_keeps_its_ids_with_the_browsers_own_engine(page: Any, clip_frames: list[Image]) -> None:
-    tracker, differences = knuckle.HandTracker(), list[float]()
+    tracker, differences = knuckle.HandTracker("mediapipe"), list[float]()
     page.evaluate("tracker.reset()")
     for k, image in enumerate(clip_frames[:16]):
         code = "async ([raw, timeS]) => (await tracker.track(image(raw), timeS)).map(knuckle.handToJson)"
@@ -326,7 +329,7 @@ def test_a_clip_keeps_its_ids_with_the_browsers_own_engine(page: Any, clip_frame
 
 @needs_browser
 def test_the_observer_hears_the_same_graph(page: Any, clip_frames: list[Image]) -> None:
-    tracker, steps = knuckle.HandTracker(), list[tuple[str, bool]]()
+    tracker, steps = knuckle.HandTracker("mediapipe"), list[tuple[str, bool]]()
     tracker.observe = lambda step: steps.append(("/".join(step.path), step.skipped))
     for k in range(3):
         tracker(clip_frames[k], k / 15)
@@ -500,4 +503,4 @@ def test_webgpu_gives_the_same_hands(page: Any, address: str) -> None:
             raw(drawn()),
         )
     assert device == "webgpu"
-    assert_same(knuckle.detect(drawn()), theirs, 0.5)
+    assert_same(knuckle.detect(drawn(), "mediapipe"), theirs, 0.5)

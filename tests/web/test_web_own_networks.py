@@ -35,7 +35,7 @@ def test_a_photo_gives_the_same_hands_as_here(name: str, tmp_path: Path) -> None
         shutil.copyfile(path, own / path.name)
     (tmp_path / "index.html").write_text(PAGE)
     image = next(frame.image for frame in knuckle.read(CLIP) if frame.index == 60)
-    ours = knuckle.detect(image, models=name)
+    ours = knuckle.detect(image, knuckle.load(name, precision="float"))  # as the browser runs them
     assert len(ours) == 2
     with (
         serve_folders({"/lib/": WEB / "dist", "/own/": own, "/": tmp_path}) as address,

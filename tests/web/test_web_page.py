@@ -154,7 +154,7 @@ def saved(page: Any) -> dict[str, bytes]:
 
 
 def test_a_photo_gives_the_same_hands_as_python(browser: Any, server: Running, photo: Path) -> None:
-    expected = knuckle.detect(np.asarray(PillowImage.open(photo)))
+    expected = knuckle.detect(np.asarray(PillowImage.open(photo)), "mediapipe")
     with opened(browser, server) as page:
         page.set_input_files("#file", photo)
         expect_hands(page, len(expected))
@@ -238,7 +238,7 @@ def test_a_file_can_be_dropped(browser: Any, server: Running, photo: Path) -> No
 def test_a_model_file_can_be_opened(browser: Any, server: Running, photo: Path, tmp_path: Path) -> None:
     import zipfile
 
-    bundle = knuckle.load().bundle
+    bundle = knuckle.load("mediapipe").bundle
     task = tmp_path / "mine.task"
     with zipfile.ZipFile(task, "w") as archive:
         archive.write(bundle.palm_path, "hand_detector.tflite")
@@ -269,7 +269,7 @@ def test_palms_only_shows_palms_and_no_hands(browser: Any, server: Running, phot
         page.click("#record")
         offered = saved(page)
     palms = json.loads(offered[".jsonl"])["palms"]
-    expected = knuckle.detect_palms(np.asarray(PillowImage.open(photo)))
+    expected = knuckle.detect_palms(np.asarray(PillowImage.open(photo)), "mediapipe")
     for given, palm in zip(palms, expected, strict=True):
         np.testing.assert_allclose(given["box"], palm.box, atol=1)
     assert next(csv.reader(io.StringIO(offered[".csv"].decode()))) == columns.palm_schema().names

@@ -38,8 +38,8 @@ FILES: dict[str, tuple[Format | Literal["task"], ...]] = {
     help="Bundle folder to write; or one network as FILE.onnx or FILE.tflite; or FILE.task.  "
     "[default: NAME-FORMAT, NAME-exported, NAME.task]",
 )
-@click.option("--palm", metavar="BUNDLE", help="Use the palm network of this bundle.  [default: mediapipe]")
-@click.option("--hand", metavar="BUNDLE", help="Use the landmark network of this bundle.  [default: mediapipe]")
+@click.option("--palm", metavar="BUNDLE", help="Use the palm network of this bundle.  [default: knuckle]")
+@click.option("--hand", metavar="BUNDLE", help="Use the landmark network of this bundle.  [default: knuckle]")
 @click.option(
     "--pictures",
     metavar="PATH[@SPLIT]",

@@ -57,9 +57,7 @@ _INSTEAD = {
     "objectron": "ObjectDetector of ",
     "gesture": "GestureRecognizer of ",
     **dict.fromkeys(("audio", "text", "genai", "classifier", "embedder", "segmenter", "detector"), ""),
-    **dict.fromkeys(
-        ("calculator", "graph", "packet", "timestamp", "imageframe", "model_maker", "solution_base", "_pb2"), ""
-    ),
+    **dict.fromkeys(("calculator", "graph", "packet", "timestamp", "imageframe", "model_maker", "solution_base"), ""),
 }
 
 

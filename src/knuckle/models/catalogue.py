@@ -37,8 +37,8 @@ logger = logging.getLogger("knuckle")
 
 OWN = Path(__file__).resolve().parent / "networks"  # NAME.json of each of our bundles, and their networks
 ONNX = OWN / "onnx"  # the same for ONNX Runtime; recipes/onnx_networks.py writes it
-PACKAGED = ("knuckle", "knuckle-far")
-DEFAULT = "mediapipe" if has_litert() else PACKAGED[0]  # MediaPipe's networks are tflite files
+PACKAGED = ("knuckle", "knuckle-far", "knuckle-fast")
+DEFAULT = PACKAGED[0]
 
 _PALM_FULL = "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54"
 _PALM_LITE = "e9a4aaddf90dda56a87235303cf00e4c2d3fb28725f68fd88772997dac905c18"

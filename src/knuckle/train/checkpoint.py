@@ -13,7 +13,8 @@ from torch import nn
 from knuckle.errors import InputError, SinkError
 
 MAY_CHANGE = ("minutes", "workers", "device", "save_every", "log_every", "evaluate_every")  # when a run is resumed
-DESCRIPTION = ("task", "network", "shape", "hidden", "side")  # the part of a configuration that describes the network
+# The part of a configuration that describes the network.
+DESCRIPTION = ("task", "network", "shape", "hidden", "presence_hidden", "side")
 OLD_TASKS = {"landmarks": "hand"}  # names of version 0.1
 
 

@@ -16,7 +16,7 @@ from knuckle.models.session import Session  # noqa: E402
 from knuckle.models.visibility_head import Head, with_features, with_visibility  # noqa: E402
 from knuckle.train.export import sample_pictures  # noqa: E402
 from knuckle.train.hand.visibility import Features, HeadOptions, folded, judge, predict, train_head  # noqa: E402
-from knuckle.train.nets.reference_hand import load_reference_hand, visibility_head  # noqa: E402
+from knuckle.train.nets.reference_hand import load_reference_hand, perceptron  # noqa: E402
 
 
 def published(name: str) -> bytes:
@@ -74,7 +74,7 @@ def test_features_are_read_from_networks_with_a_head_too(tmp_path: Path) -> None
 
 def test_scaling_is_folded_into_the_head() -> None:
     torch.manual_seed(0)
-    head, rng = visibility_head(30, 8), np.random.default_rng(0)
+    head, rng = perceptron(30, 8, 21), np.random.default_rng(0)
     x = rng.normal(3, 2, (5, 30)).astype(np.float32)
     mean, spread = rng.normal(3, 1, 30).astype(np.float32), rng.uniform(1, 3, 30).astype(np.float32)
     with torch.no_grad():

@@ -80,7 +80,7 @@ def test_the_reference_in_torch_finds_the_same_palms_as_the_bundle(clip_frames: 
     detector = PalmDetector(FakeNetwork(192))
     image = clip_frames[0]
     (found,) = detect_palms(network, [(detector.prepare(image)[0], (image.shape[1], image.shape[0]))], grid, 0.5)
-    expected = knuckle.detect_palms(image)
+    expected = knuckle.detect_palms(image, "mediapipe")
     assert len(found) == len(expected) == 2
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours.box, theirs.box, atol=0.05)
@@ -231,7 +231,7 @@ def test_the_export_runs_in_the_tracker_and_can_be_trained_further(trained: Path
     assert result.exit_code == 0
     bundle = catalogue.open_folder(out)
     assert bundle.palm_side == 64 and bundle.palm_strides == ((8, 1), (16, 1))
-    assert bundle.faint_palms == catalogue.find("knuckle").faint_palms < 1
+    assert bundle.faint_palms == catalogue.find("knuckle-fast").faint_palms < 1
     image = draw_hand(blank(160, 120), 80, 60, 70)
     tracker = knuckle.HandTracker(models=out, min_palm_score=0.1)
     hands = tracker(image, 0.0)  # of a network of a few steps: as many as it may give, and real numbers

@@ -28,7 +28,9 @@ def new_hand_network(config: dict[str, Any]) -> nn.Module:
         if name == "knuckle":
             shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config["shape"].items()}
             return HandNet(HandNetShape(**shape))
-        return ReferenceHandNet(REFERENCES[name], config.get("hidden", 0), config.get("side", SIDE))
+        return ReferenceHandNet(
+            REFERENCES[name], config.get("hidden", 0), config.get("side", SIDE), config.get("presence_hidden", 0)
+        )
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"this is not a landmark network of knuckle train: {name!r} ({error})") from error
 
@@ -75,4 +77,6 @@ def describe(network: HandNet | ReferenceHandNet) -> dict[str, Any]:
     head = network.visibility
     described: dict[str, Any] = {"network": name}
     described |= {} if head is None else {"hidden": head[0].out_features}
+    if isinstance(network.presence, nn.Sequential):
+        described["presence_hidden"] = network.presence[0].out_features
     return described | ({} if network.side == SIDE else {"side": network.side})

@@ -23,7 +23,7 @@ from knuckle.models.visibility_head import Head, with_features
 from knuckle.results import FloatArray
 from knuckle.train import losses
 from knuckle.train.hand.data import HandCrops
-from knuckle.train.nets.reference_hand import visibility_head
+from knuckle.train.nets.reference_hand import perceptron
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def train_head(data: Features, options: HeadOptions = HeadOptions()) -> Head:
     mean, spread = data.features.mean(0), data.features.std(0) + 1e-3
     x = torch.from_numpy((data.features - mean) / spread)
     true, weight = torch.from_numpy(data.visible), torch.from_numpy(data.weight)
-    head = visibility_head(x.shape[1], options.hidden)
+    head = perceptron(x.shape[1], options.hidden, 21)
     optimiser = torch.optim.AdamW(head.parameters(), lr=options.rate, weight_decay=options.decay)
     steps = options.epochs * -(-len(x) // options.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)

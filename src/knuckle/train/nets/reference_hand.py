@@ -86,6 +86,7 @@ class ReferenceHandNet(nn.Module):
     Args:
         blocks: `FULL` (331 M multiply-adds, 2.7 M parameters) or `LITE` (146 M, 1.0 M).
         hidden: width of the visibility head, which the published files do not have; 0 leaves it out.
+        presence_hidden: width of the hidden layer of the presence head; 0: one layer, as in the published files.
         side: side of the input, pixels; a multiple of 32. The published weights are for 224.
 
     Input (n, 3, side, side) RGB 0..1. `forward` gives a dict:
@@ -100,7 +101,11 @@ class ReferenceHandNet(nn.Module):
     """
 
     def __init__(
-        self, blocks: tuple[tuple[int, int, int, int, int], ...] = FULL, hidden: int = 0, side: int = SIDE
+        self,
+        blocks: tuple[tuple[int, int, int, int, int], ...] = FULL,
+        hidden: int = 0,
+        side: int = SIDE,
+        presence_hidden: int = 0,
     ) -> None:
         super().__init__()
         self.side = checked_side(side)
@@ -118,10 +123,10 @@ class ReferenceHandNet(nn.Module):
         self.filter = depthwise(wide, 3)  # 1152 (672) × 7 × 7, then the mean of each channel
         self.relu6 = nn.ReLU6()
         self.handedness = nn.Linear(wide, 1)
-        self.presence = nn.Linear(wide, 1)
+        self.presence: nn.Module = perceptron(wide, presence_hidden, 1) if presence_hidden else nn.Linear(wide, 1)
         self.landmarks = nn.Linear(wide, 63)
         self.world = nn.Linear(wide, 63)
-        self.visibility = visibility_head(wide, hidden) if hidden else None
+        self.visibility = perceptron(wide, hidden, 21) if hidden else None
 
     def resized(self, side: int) -> ReferenceHandNet:
         """A copy for an input of another side. Its landmarks are in pixels of that input; the rest stays as it is.
@@ -165,9 +170,9 @@ class ReferenceHandNet(nn.Module):
         return out | logits | learned if train_outputs else out
 
 
-def visibility_head(features: int, hidden: int) -> nn.Sequential:
-    """A perceptron from pooled features to 21 logits."""
-    return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 21))
+def perceptron(features: int, hidden: int, outputs: int) -> nn.Sequential:
+    """A head with one hidden layer, from pooled features to logits."""
+    return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
 
 
 def load_reference_hand(path: str | os.PathLike[str]) -> ReferenceHandNet:

@@ -1,0 +1,122 @@
+"""Training of a presence head: a small perceptron on the pooled features of a frozen landmark network of MediaPipe.
+
+A published network learned presence on the regions of its own palm network. Ours proposes others, fainter ones above
+all. With everything else frozen, landmarks stay what they are, and training takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from knuckle.results import FloatArray
+from knuckle.train.hand.candidates import CandidateCrops
+from knuckle.train.nets.reference_hand import ReferenceHandNet, perceptron
+
+CHUNK = 32  # crops that the network reads at once
+
+
+@dataclass(frozen=True, eq=False)
+class PresenceData:
+    """Training data of a presence head.
+
+    Attributes:
+        features: (n, 1152) of MediaPipe's full network or (n, 672) of its lite one.
+        present: (n,) 1 for a hand, 0 for none.
+    """
+
+    features: FloatArray
+    present: FloatArray
+
+
+@dataclass(frozen=True)
+class PresenceOptions:
+    """How a presence head is trained.
+
+    Attributes:
+        hidden: width of the hidden layer, before the two units that hold the former head.
+        former: weight of the former head's logit in the sum. It knows hands that the candidates do not show.
+        epochs: passes over the data.
+        batch: samples per step.
+        rate: peak learning rate of AdamW.
+        decay: weight decay.
+        noise: standard deviation of the noise added to the features, which have deviation 1.
+        seed: of all random choices.
+    """
+
+    hidden: int = 32
+    former: float = 0.5
+    epochs: int = 25
+    batch: int = 256
+    rate: float = 3e-3
+    decay: float = 0.3
+    noise: float = 0.5
+    seed: int = 0
+
+
+def read_presence_data(
+    network: ReferenceHandNet, crops: CandidateCrops, count: int, observe: Callable[[int], None], seed: int = 0
+) -> PresenceData:
+    """The pooled features of `count` crops of proposed regions, half of them hands.
+
+    Args:
+        observe: called with the number of crops done.
+    """
+    rng, features, present = np.random.default_rng(seed), list[FloatArray](), list[float]()
+    for start in range(0, count, CHUNK):
+        samples = [crops.sample(rng) for _ in range(min(CHUNK, count - start))]
+        pictures = torch.from_numpy(np.stack([sample["picture"] for sample in samples])).float() / 255
+        with torch.no_grad():
+            features.append(network(pictures, train_outputs=True)["features"].numpy())
+        present += [float(sample["presence"][0]) for sample in samples]
+        observe(len(present))
+    return PresenceData(np.concatenate(features), np.array(present, np.float32))
+
+
+def train_presence_head(
+    former: nn.Linear, data: PresenceData, options: PresenceOptions = PresenceOptions()
+) -> nn.Sequential:
+    """Train a head on the features; both classes count the same. The result adds the former head's logit to it."""
+    torch.manual_seed(options.seed)
+    mean, spread = (torch.from_numpy(v) for v in (data.features.mean(0), data.features.std(0) + 0.05))
+    x, present = (torch.from_numpy(data.features) - mean) / spread, torch.from_numpy(data.present)
+    weight = torch.where(present > 0, 0.5 / present.mean(), 0.5 / (1 - present.mean()))
+    head = perceptron(x.shape[1], options.hidden, 1)
+    optimiser = torch.optim.AdamW(head.parameters(), lr=options.rate, weight_decay=options.decay)
+    steps = options.epochs * -(-len(x) // options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)
+    for _ in range(options.epochs):
+        for rows in torch.split(torch.randperm(len(x)), options.batch):
+            noisy = x[rows] + options.noise * torch.randn(len(rows), x.shape[1])
+            loss = functional.binary_cross_entropy_with_logits(head(noisy)[:, 0], present[rows], weight[rows])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    return joined(head, mean, spread, former, options.former)
+
+
+def joined(
+    head: nn.Sequential, mean: torch.Tensor, spread: torch.Tensor, former: nn.Linear, weight: float
+) -> nn.Sequential:
+    """One perceptron that gives the head's logit plus `weight` times the former head's.
+
+    The normalisation of the features goes into the first layer. Two hidden units hold the former logit z, because
+    z = max(0, z) - max(0, -z).
+    """
+    first, last = head[0], head[2]
+    assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
+    wide, narrow = nn.Linear(first.in_features, first.out_features + 2), nn.Linear(first.out_features + 2, 1)
+    scaled = first.weight / spread
+    signs = torch.tensor([[1.0], [-1.0]])
+    with torch.no_grad():
+        wide.weight.copy_(torch.cat([scaled, signs * former.weight]))
+        wide.bias.copy_(torch.cat([first.bias - scaled @ mean, signs[:, 0] * former.bias]))
+        narrow.weight.copy_(torch.cat([last.weight, weight * signs.T], dim=1))
+        narrow.bias.copy_(last.bias)
+    return nn.Sequential(wide, nn.ReLU(), narrow)
