@@ -1,4 +1,4 @@
-"""Train the presence head of the landmark network of `knuckle` on regions that its palm network proposes.
+"""Train a presence head for MediaPipe's lite network on regions that our palm network proposes (recipes/log.md).
 
     python recipes/presence_head.py --data PHOTOS@asl_letters --data PHOTOS@indoor_no_hands … --out hand.pt
     knuckle export hand.pt --palm knuckle --out bundle/

@@ -210,7 +210,7 @@ def test_a_function_answers_the_same_here_and_in_another_python(
 
 def test_a_function_may_give_networks(photos: tuple[str, ...], networks: Networks, tmp_path: Path) -> None:
     module = tmp_path / "mine.py"
-    module.write_text("import knuckle\ndef load(video, max_hands):\n    return knuckle.load()\n")
+    module.write_text("import knuckle\ndef load(video, max_hands):\n    return knuckle.load('mediapipe')\n")
     dataset = dataset_of(photos)
     mine = predict(tracker_from(f"{module}:load"), dataset, tmp_path / "mine.parquet")
     ours = predict(own_tracker("ours", networks), dataset, tmp_path / "ours.parquet")

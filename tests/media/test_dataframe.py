@@ -31,7 +31,7 @@ def test_lists_for_several_images_say_which_image() -> None:
 
 
 def test_what_track_gives_becomes_a_table_with_times_and_the_same_types_as_a_file(clip: Path, tmp_path: Path) -> None:
-    table = knuckle.to_pandas(knuckle.HandTracker("knuckle").track(clip))
+    table = knuckle.to_pandas(knuckle.HandTracker("mediapipe").track(clip))
     assert len(table) == 60 and table["frame"].tolist()[::2] == list(range(30))
     assert np.allclose(table["time_s"][::2], np.arange(30) / 15, atol=1e-3)
     assert (table["source"] == str(clip)).all() and (table["width_px"] == 640).all()

@@ -83,7 +83,7 @@ def compare(answers: dict[str, Any], photos: Path, complexity: int, models: str)
 @lru_cache  # two tests look at the same clips
 def follow(path: Path, **options: object) -> list[list[knuckle.Hand]]:
     """The hands of each frame of a clip."""
-    tracker = HandTracker(**options)
+    tracker = HandTracker("mediapipe", **options)
     return [tracker(frame.image, frame.time_s) for frame in knuckle.read(path)]
 
 

@@ -184,7 +184,7 @@ def test_extended_fingers_of_photographed_gestures(shared: Path) -> None:
     for gesture, letters in truth.items():
         for path in sorted((shared / "data" / "photos" / "gestures40").glob(f"{gesture}_*.jpg")):
             (frame,) = knuckle.read(path)
-            for hand in knuckle.detect(frame.image, max_hands=1):
+            for hand in knuckle.detect(frame.image, "mediapipe", max_hands=1):
                 for finger, letter in zip(FINGERS, letters, strict=True):
                     if letter != "?":
                         right += hand.is_extended(finger) == (letter != ".")
