@@ -30,7 +30,7 @@ SIZES = {"4_8": "4–8 %", "8_16": "8–16 %", "16_32": "16–32 %", "32_80": "3
 README = DOCS.parent / "README.md"
 BUNDLES = ("knuckle", "knuckle-fast", "knuckle-far", "mediapipe", "mediapipe-lite")
 # Bundles that share a network with one that was measured.
-PALMS_OF, HAND_OF = {"knuckle": "knuckle-fast"}, {"knuckle-far": "knuckle"}
+PALMS_OF, HAND_OF = {"knuckle": "knuckle-fast"}, {"knuckle": "mediapipe-lite", "knuckle-far": "mediapipe-lite"}
 NEAR, FAR = ("16_32", "32_80"), ("4_8", "8_16")  # longer side of the hand's box, percent of the photo's
 TIP_ERROR = "median error, missed = infinite"
 
@@ -190,10 +190,10 @@ def hand_card(networks: dict[str, Any], datasets: list[dict[str, Any]], names: l
     """The card of a landmark network: a row per figure, a column per network."""
 
     def rendered(key: str, part: str = "all") -> dict[str, float]:
-        return {name: networks["renders"][part][name][key] for name in names}
+        return {name: networks["renders"][part][HAND_OF.get(name, name)][key] for name in names}
 
     rows = {
-        "time of a crop, 2 threads, ms ↓": {n: networks["time"][n]["2 threads"]["ms"] for n in names},
+        "time of a crop, 2 threads, ms ↓": {n: networks["time"][HAND_OF.get(n, n)]["2 threads"]["ms"] for n in names},
         "ti1k photos: median error of two fingertips, % of the hand's box ↓": figures(datasets, "ti1k", TIP_ERROR),
         "ti1k clips: the same ↓": figures(datasets, "ti1k_clips", TIP_ERROR),
         "ti1k clips: mean error of two fingertips, % of the hand's box ↓": figures(
@@ -210,7 +210,7 @@ def hand_card(networks: dict[str, Any], datasets: list[dict[str, Any]], names: l
         "renders: error in space, mm ↓": rendered("world_mm"),
         "renders: left or right correct, % ↑": rendered("side"),
         "renders with gloves: error, % of the palm ↓": rendered("error", "glove"),
-        "hand-free crops taken for hands, % ↓": {name: networks["free"][name][0] for name in names},
+        "hand-free crops taken for hands, % ↓": {name: networks["free"][HAND_OF.get(name, name)][0] for name in names},
     }
     return card(rows, names)
 
