@@ -161,11 +161,11 @@ def prepare(data: Path, most: int) -> None:
         write_frames(case.name, clip_frames(data / "video", case, most))
     photos = sorted((data / "photos" / "gestures40").glob("*.jpg"))
     write_frames("photos", (np.asarray(Image.open(photo).convert("RGB")) for photo in photos))
-    bundle = catalogue.find(catalogue.DEFAULT)
+    bundle = catalogue.find("mediapipe")
     with zipfile.ZipFile(SCRATCH / TASK, "w", zipfile.ZIP_STORED) as task:
         task.write(bundle.palm_path, TASK_MEMBERS["palm"])
         task.write(bundle.hand_path, TASK_MEMBERS["hand"])
-    own, folder = catalogue.find("knuckle"), SCRATCH / OWN
+    own, folder = catalogue.find("knuckle-fast"), SCRATCH / OWN
     folder.mkdir(exist_ok=True)
     for path in (own.palm_path, own.hand_path):
         shutil.copyfile(path, folder / path.name)

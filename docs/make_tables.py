@@ -130,7 +130,7 @@ def in_browser(report: dict[str, Any]) -> str:
     """The README's sentence about Chromium: one hand visible, `max_hands=2`."""
     (ms,) = (row["ms"] for row in report["rows"] if row["name"] == "one hand visible, `max_hands=2`")
     return (
-        f"In Chromium: {ms['knuckle']:.1f} ms for one hand, {ms['knuckle, own networks']:.1f} with `knuckle`; "
+        f"In Chromium: {ms['knuckle']:.1f} ms for one hand with `mediapipe`, {ms['knuckle, own networks']:.1f} with `knuckle-fast`; "
         f"@mediapipe/tasks-vision {ms['tasks-vision']:.1f} ([details](docs/web.md))."
     )
 
@@ -348,7 +348,7 @@ def alarms(found: dict[str, Any], models: list[str]) -> str:
 def browser(report: dict[str, Any]) -> str:
     """A row per case, a column per system, with the ratios to the last one (median, least and most of the rounds)."""
     systems = list(report["rows"][0]["ms"])
-    bundles = {"knuckle": "`mediapipe`", "knuckle, own networks": "`knuckle`"}
+    bundles = {"knuckle": "`mediapipe`", "knuckle, own networks": "`knuckle-fast`"}
     titles = [*(f"Knuckle, bundle {bundles[system]}" for system in systems[:-1]), report["reference"]]
     lines = [f"| | {' | '.join(titles)} |", "|---|" + "---|" * len(systems)]
     for row in report["rows"]:
