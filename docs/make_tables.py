@@ -130,7 +130,8 @@ def in_browser(report: dict[str, Any]) -> str:
     """The README's sentence about Chromium: one hand visible, `max_hands=2`."""
     (ms,) = (row["ms"] for row in report["rows"] if row["name"] == "one hand visible, `max_hands=2`")
     return (
-        f"In Chromium: {ms['knuckle']:.1f} ms for one hand with `mediapipe`, {ms['knuckle, own networks']:.1f} with `knuckle-fast`; "
+        f"In Chromium: {ms['knuckle']:.1f} ms for one hand with `mediapipe`, "
+        f"{ms['knuckle, own networks']:.1f} with `knuckle-fast`; "
         f"@mediapipe/tasks-vision {ms['tasks-vision']:.1f} ([details](docs/web.md))."
     )
 
