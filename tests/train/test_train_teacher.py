@@ -162,7 +162,7 @@ def test_the_command_line_accepts_a_teacher(labels: str, tmp_path: Path) -> None
     flags = ["--data", labels, "--out", str(tmp_path / "run"), "--steps", "1", "--batch", "2", "--device", "cpu"]
     flags += ["--init", "new", "--side", "64", "--stem", "4", "--widths", "4", "4", "4", "4"]
     hand = ["hand", "--token", "8", *flags]
-    refused = CliRunner().invoke(train_group, [*hand, "--teacher", "knuckle"])
+    refused = CliRunner().invoke(train_group, [*hand, "--teacher", "knuckle-fast"])
     assert isinstance(refused.exception, BundleError) and "not MediaPipe's" in str(refused.exception)
     for command in (hand, ["palm", *flags]):
         flags[3] = command[command.index("--out") + 1] = str(tmp_path / command[0])
