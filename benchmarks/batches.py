@@ -124,7 +124,7 @@ def of_detect(photos: list[Any], models: str) -> Ways:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="*", type=Path)
-    parser.add_argument("--models", nargs="+", default=["mediapipe", "knuckle"], help="bundles")
+    parser.add_argument("--models", nargs="+", default=["mediapipe", "knuckle-fast"], help="bundles")
     parser.add_argument("--count", type=int, default=8, help="pictures that a network gets at once, and drawn photos")
     parser.add_argument("--runs", type=int, default=9, help="runs of each way")
     chosen = parser.parse_args()

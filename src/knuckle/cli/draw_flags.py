@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, get_args
 
 import click
@@ -29,15 +28,8 @@ DRAW_FLAGS = (
 )
 
 
-def draw_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the flags of `DrawStyle` to a command."""
-    for flag in reversed(DRAW_FLAGS):
-        command = flag(command)
-    return command
-
-
 def draw_style(flags: dict[str, Any]) -> DrawStyle:
-    """Take the values of `draw_flags` out of a command's flags.
+    """Take the values of `DRAW_FLAGS` out of a command's flags.
 
     Raises:
         InputError: a value is out of range.

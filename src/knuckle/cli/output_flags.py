@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,15 +44,8 @@ OUTPUT_FLAGS = (
 )
 
 
-def output_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the flags of `OutputOptions` to a command."""
-    for flag in reversed(OUTPUT_FLAGS):
-        command = flag(command)
-    return command
-
-
 def output_options(flags: dict[str, Any]) -> OutputOptions:
-    """Take the values of `output_flags` out of a command's flags.
+    """Take the values of `OUTPUT_FLAGS` out of a command's flags.
 
     Raises:
         InputError: a value is out of range.

@@ -96,7 +96,7 @@ class Summary:
 
 
 def ids_of(run: Run) -> str:
-    """The track ids of a run as ranges, such as ", ids 1-3, 7"; nothing if there are none."""
+    """The track ids of a run as ranges, such as ", ids 1-3, 7"; an empty text if the run has no ids."""
     runs: list[list[int]] = []
     for number in sorted(run.ids):
         if runs and number == runs[-1][1] + 1:

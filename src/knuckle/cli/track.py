@@ -11,8 +11,9 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from knuckle.cli.app import console
-from knuckle.cli.draw_flags import draw_flags, draw_style
-from knuckle.cli.output_flags import output_flags, output_options
+from knuckle.cli.draw_flags import DRAW_FLAGS, draw_style
+from knuckle.cli.flags import with_flags
+from knuckle.cli.output_flags import OUTPUT_FLAGS, output_options
 from knuckle.cli.summary import Summary
 from knuckle.errors import Error
 from knuckle.media.draw_style import DrawStyle
@@ -37,10 +38,10 @@ DEFAULTS = TrackerOptions()
 @click.option("--recursive", is_flag=True, help="Also read the folders inside of a folder.")
 @click.option("--out", type=click.Path(), help="Annotated video, animation or photo, or a folder/.")
 @click.option("--save", type=click.Path(), help="Data: .parquet, .csv or .jsonl; a folder/; - streams JSON lines.")
-@output_flags
+@with_flags(OUTPUT_FLAGS)
 @click.option("--live/--no-live", default=None, help="Newest frame only.  [default: for cameras and endless streams]")
 @click.option("--show", is_flag=True, help=f"Play the result in a window. Keys: {KEYS}.")
-@draw_flags
+@with_flags(DRAW_FLAGS)
 @click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Maximum number of hands.")
 @click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file.")
 @click.option("--detect-only", is_flag=True, help="Detect palms only: no landmarks, no track ids.")

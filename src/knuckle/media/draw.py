@@ -52,7 +52,7 @@ def draw_hands(
 
     Raises:
         InputError: `image` is not an image, see `knuckle.images.as_rgb`; `hands` is no list of hands; or the style is
-            not one, or has trails or frames per second, for which a single image is not enough.
+            not one. Trails and frames per second need video, so they are refused here.
     """
     chosen = DrawStyle.of(style, changes)
     if chosen.trails_s or chosen.fps:

@@ -67,7 +67,7 @@ class HandDrawer:
             image: RGB uint8 (height, width, 3).
             results: its hands or palms.
             time_s: time of the frame in seconds; None: 30 frames per second.
-            mirrored: return the mirror image, on which text can be read.
+            mirrored: return the mirror image. Text stays readable.
             copy: False draws on `image` itself if it is writable RGB uint8 and not mirrored.
 
         Returns:

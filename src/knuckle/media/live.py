@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 
 class Break(Exception):
-    """A stream broke off. The text says why; an end that the stream announces is none."""
+    """A stream broke off. The text says why. A stream that announces its end does not raise this."""
 
 
 def live_frames(

@@ -157,7 +157,7 @@ def shown_stream(container: Any, address: str) -> Any:
     """The video stream that a player shows: the default one, else the largest; no cover pictures.
 
     Raises:
-        SourceError: there is none, or no decoder for any.
+        SourceError: the file has no video stream, or none that FFmpeg can decode.
     """
     from av.stream import Disposition
 

@@ -184,7 +184,7 @@ class FileSink(Sink):
 
 
 def keep_whole_lines(part: Path) -> bool:
-    """Cut a text file after its last complete line; False if there is none."""
+    """Cut a text file after its last complete line; False if no line is complete."""
     text = part.read_bytes()
     end = text.rfind(b"\n") + 1
     os.truncate(part, end)

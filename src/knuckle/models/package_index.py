@@ -103,7 +103,7 @@ def default_index() -> str:
 def pip_configuration(environment: Mapping[str, str] = os.environ) -> Mapping[str, str]:
     """The section [global] of pip's configuration files; files of the user and the environment come last and win.
 
-    As with pip, there is none if PIP_CONFIG_FILE is the null device.
+    As with pip, no file is read if PIP_CONFIG_FILE is the null device.
     """
     if environment.get("PIP_CONFIG_FILE") == os.devnull:
         return {}
