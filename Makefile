@@ -81,5 +81,5 @@ $(VENV)/user: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml
-	$(INSTALL) --editable . --group dev --group docs
+	$(INSTALL) --editable . --group dev --group docs --group integrations
 	touch $@ $(VENV)/user

@@ -20,11 +20,12 @@ ROWS = (
     {"geometry", "graph"},
     {"models", "media", "metrics"},
     {"pipeline", "testing"},
-    {"inspect", "datasets"},
-    {"mediapipe"},
+    {"inspect", "datasets", "space", "gestures"},
+    {"mediapipe", "exports"},
     {"solutions", "tasks"},
     {""},  # knuckle/__init__.py: the public names
-    {"evaluate", "serve", "compat"},
+    {"evaluate", "serve", "compat", "batch", "stream"},
+    {"label"},
     {"synth"},
     {"train"},
     {"cli", "pyinstaller"},
@@ -33,7 +34,7 @@ ROWS = (
 ABOVE = {name: set().union(*ROWS[:rank]) for rank, row in enumerate(ROWS) for name in row}
 # Within one row nothing is imported, and `synth` and `train` stand beside the packages that run: they may use
 # what reads and finds hands, not the faces of the product.
-FACES = {"mediapipe", "solutions", "tasks", "evaluate", "serve", "compat"}
+FACES = {"mediapipe", "solutions", "tasks", "evaluate", "serve", "compat", "batch", "stream", "label"}
 BESIDE = {"synth": FACES, "train": FACES}
 HEAVY = (
     "torch",
@@ -42,6 +43,9 @@ HEAVY = (
     "litert_torch",
     "uvicorn",
     "ray",
+    "pyspark",
+    "daft",
+    "fsspec",
     "starlette",
     "matplotlib",
     "pyarrow",
