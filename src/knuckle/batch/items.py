@@ -1,0 +1,118 @@
+"""What is to do and what became of it: `Item` goes to a worker, `ItemResult` comes back. Both pickle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from knuckle.media.output_names import stem
+
+Kind = Literal["clip", "photos", "tar", "bad"]
+Status = Literal["done", "failed", "cut"]
+NAME_LENGTH = 60  # of the readable start of a part's name
+FAN_OUT = 2  # hexadecimal digits of a part's folder: a million parts are 256 folders of 4000
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of a long video. Times are in seconds from the first frame.
+
+    Attributes:
+        number: 0, 1, 2, … in the order of the video.
+        read_from_s: the key frame that reading begins with.
+        from_s: frames from here on belong to this stretch. Those between `read_from_s` and here belong to the stretch
+            before; both have them, so that the ids of the two can be joined.
+        to_s: frames from here on belong to the next stretch; infinite for the last one.
+    """
+
+    number: int
+    read_from_s: float
+    from_s: float
+    to_s: float
+
+
+@dataclass(frozen=True)
+class Item:
+    """The work of one call of a worker: a video or a stretch of one, a group of photos, or a tar file.
+
+    Attributes:
+        key: its identity in the manifest: the same source has the same key in every run.
+        source: file or address; for photos the folder that they were found in.
+        kind: "clip", "photos", "tar", or "bad", which cannot be opened.
+        files: the files of "photos".
+        stretch: the part of a video; None for all of it.
+        problem: why it is "bad".
+    """
+
+    key: str
+    source: str
+    kind: Kind = "clip"
+    files: tuple[str, ...] = ()
+    stretch: Stretch | None = None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """A file name that no other item has: the source's own name and 64 bits of a hash of the key."""
+        digest = hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        ending = "" if self.stretch is None else f".{self.stretch.number:04}"
+        return f"{stem(self.source)[:NAME_LENGTH]}-{digest}{ending}"
+
+    @property
+    def part(self) -> str:
+        """Path of its table, relative to the output folder."""
+        return Path("parts", self.name.rpartition("-")[2][:FAN_OUT], f"{self.name}.parquet").as_posix()
+
+
+@dataclass(frozen=True)
+class ItemResult:
+    """What became of an item: a row of the manifest.
+
+    Attributes:
+        key, source: those of the item.
+        status: "done", "failed", or "cut": a long video that was not tracked, because its `stretches` are to be.
+        error: why it failed; empty if it did not.
+        problems: what could not be read inside of it, such as single photos, one line each.
+        frames: frames or photos that were searched.
+        hands: hands (or palms) that were found in them.
+        seconds: time that it took.
+        parts: its tables, relative to the output folder. An item that failed midway has what came before.
+        engine: inference engine, device and network files.
+        versions: versions of Knuckle and of the libraries that decide the result.
+        host: name of the machine.
+        tries: how often it was begun; more than 1 if workers died.
+        files: the files of a group of photos.
+        stretches: the stretches of a video that was cut.
+    """
+
+    key: str
+    source: str
+    status: Status
+    error: str = ""
+    problems: tuple[str, ...] = ()
+    frames: int = 0
+    hands: int = 0
+    seconds: float = 0.0
+    parts: tuple[str, ...] = ()
+    engine: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
+    tries: int = 1
+    files: tuple[str, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> ItemResult:
+        """The result that `to_dict` wrote. Keys that are unknown, as of a newer version, are ignored."""
+        known = {name.name: row[name.name] for name in fields(cls) if name.name in row}
+        for name in ("problems", "parts", "files"):
+            known[name] = tuple(known.get(name, ()))
+        known["stretches"] = tuple(Stretch(**stretch) for stretch in known.get("stretches", ()))
+        return cls(**known)

@@ -1,0 +1,70 @@
+"""The worker: one table per item, complete or not there at all, and a result that says what happened."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+import knuckle
+from knuckle.batch import Item, ItemResult, TrackVideo
+from knuckle.batch.manifest import Manifest, read_results
+
+
+def table(out: Path, result: ItemResult) -> list[dict[str, object]]:
+    (part,) = result.parts
+    rows: list[dict[str, object]] = parquet.read_table(out / part).to_pylist()
+    return rows
+
+
+def test_a_worker_that_was_pickled_writes_what_the_tracker_finds(clip: Path, tmp_path: Path) -> None:
+    work = pickle.loads(pickle.dumps(TrackVideo(str(tmp_path))))
+    result = work(Item(str(clip), str(clip)))
+    assert (result.status, result.error, result.frames, result.hands) == ("done", "", 30, 60)
+    assert result.versions["knuckle"] == knuckle.__version__ and result.engine.startswith("litert cpu ")
+    expected = [
+        (frame.index, hand.track_id, hand.landmarks[8, 0])
+        for frame, hands in knuckle.HandTracker(threads=1).track(str(clip))
+        for hand in hands
+    ]
+    rows = table(tmp_path, result)
+    assert [(row["frame"], row["track_id"], row["index_tip_x_px"]) for row in rows] == expected
+    again = work(Item(str(clip), str(clip)))
+    assert again.parts == result.parts
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / result.parts[0]]
+
+
+def test_bad_sources_become_results_and_no_table(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    work = TrackVideo(str(tmp_path / "out"))
+    for item in (Item("a", str(broken)), Item("b", str(tmp_path / "gone.mp4")), Item("c", "c", "bad", problem="why")):
+        result = work(item)
+        assert result.status == "failed" and result.error and not result.parts
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_palms_alone(clip: Path, tmp_path: Path) -> None:
+    result = TrackVideo(str(tmp_path), detect_only=True)(Item(str(clip), str(clip)))
+    assert (result.status, result.frames) == ("done", 30)
+    assert "score" in table(tmp_path, result)[0] and len(table(tmp_path, result)) == result.hands
+
+
+def test_a_table_that_cannot_be_written_ends_the_run(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "unfinished").write_text("a file is in the way")
+    with pytest.raises(knuckle.SinkError):
+        TrackVideo(str(tmp_path))(Item(str(clip), str(clip)))
+
+
+def test_the_latest_line_of_all_runs_counts_and_a_torn_one_does_not(tmp_path: Path) -> None:
+    with Manifest(tmp_path, {}) as one, Manifest(tmp_path, {}) as two:
+        one.add(ItemResult("a\udce9", "a", "failed", "why"))
+        two.add(ItemResult("a\udce9", "a", "done", frames=3, parts=("p",), files=("x",)))
+        one.add(ItemResult("b", "b", "done"))
+    whole = one.path.read_bytes()
+    one.path.write_bytes(whole[:-20])
+    results = read_results(tmp_path)
+    assert set(results) == {"a\udce9"}
+    assert results["a\udce9"] == ItemResult("a\udce9", "a", "done", frames=3, parts=("p",), files=("x",))
