@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from knuckle.exports.formats import FORMATS
 from knuckle.media.sinks import OutputOptions
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ class Size(ParamType):
 
 
 OUTPUT_FLAGS = (
+    click.option(
+        "--format",
+        type=click.Choice([one.name for one in FORMATS]),
+        metavar="NAME",
+        help="Format of --save, see docs/exports.md.  [default: by the suffix; .parquet in a folder]",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace output files that exist."),
     click.option(
         "--size",
@@ -50,4 +57,8 @@ def output_options(flags: dict[str, Any]) -> OutputOptions:
     Raises:
         InputError: a value is out of range.
     """
-    return OutputOptions(**{name: flags.pop(name) for name in ("overwrite", "size", "fps", "crf", "stills")})
+    name = flags.pop("format")
+    formats = tuple(one for one in FORMATS if name in (None, one.name))
+    return OutputOptions(
+        **{key: flags.pop(key) for key in ("overwrite", "size", "fps", "crf", "stills")}, formats=formats
+    )

@@ -37,7 +37,9 @@ DEFAULTS = TrackerOptions()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--recursive", is_flag=True, help="Also read the folders inside of a folder.")
 @click.option("--out", type=click.Path(), help="Annotated video, animation or photo, or a folder/.")
-@click.option("--save", type=click.Path(), help="Data: .parquet, .csv or .jsonl; a folder/; - streams JSON lines.")
+@click.option(
+    "--save", type=click.Path(), help="Data: .parquet, .csv, .jsonl, .coco.json, …; a folder/; - streams JSON lines."
+)
 @with_flags(OUTPUT_FLAGS)
 @click.option("--live/--no-live", default=None, help="Newest frame only.  [default: for cameras and endless streams]")
 @click.option("--show", is_flag=True, help=f"Play the result in a window. Keys: {KEYS}.")

@@ -7,6 +7,7 @@ from typing import Any
 from knuckle.extras import required
 from knuckle.media.names import readable
 from knuckle.results import PALM_KEYPOINTS, Frame, Hand, HandLandmark, Palm
+from knuckle.results.regions import listed
 
 HANDS_FORMAT, PALMS_FORMAT = "knuckle-hands-1", "knuckle-palms-1"
 NAMES = tuple(point.name.lower() for point in HandLandmark)
@@ -75,10 +76,8 @@ def hand_row(index: int, hand: Hand) -> dict[str, Any]:
     row: dict[str, Any] = {"format": HANDS_FORMAT, "hand": index, "track_id": hand.track_id}
     row |= {"handedness": hand.handedness, "handedness_score": hand.handedness_score}
     row |= {"presence": hand.presence, "palm_score": hand.palm_score}
-    visibility = [None] * 21 if hand.visibility is None else hand.visibility.tolist()
-    for name, point, world, visible in zip(
-        NAMES, hand.landmarks.tolist(), hand.world.tolist(), visibility, strict=True
-    ):
+    visibility = [None] * 21 if hand.visibility is None else listed(hand.visibility)
+    for name, point, world, visible in zip(NAMES, listed(hand.landmarks), listed(hand.world), visibility, strict=True):
         row |= {f"{name}_{axis}_px": value for axis, value in zip("xyz", point, strict=True)}
         row |= {f"{name}_world_{axis}_m": value for axis, value in zip("xyz", world, strict=True)}
         row[f"{name}_visibility"] = visible

@@ -72,7 +72,7 @@ class OutputNames:
             raise InputError(f"{path} is the source itself; choose another file")
         if self._key(path) in self._taken:
             raise InputError(f"{path} already holds the results of another source; give a folder")
-        if path.is_file() and not self.overwrite:
+        if not self.overwrite and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
             raise exists_already(path)
         self._taken[self._key(path)] = source
         return path

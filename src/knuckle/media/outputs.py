@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from knuckle.errors import InputError
+from knuckle.media.data_format import DataFormat, format_of
 from knuckle.media.draw_style import DrawStyle
 from knuckle.media.drawer import HandDrawer
 from knuckle.media.drawn import Drawn
 from knuckle.media.output_names import STDOUT, OutputNames, is_folder
 from knuckle.media.reader import Reader
-from knuckle.media.sinks import check_data_suffix, data_sink
+from knuckle.media.sinks import DATA_FORMATS
 from knuckle.media.write_common import OutputOptions, Results, Sink
 from knuckle.media.write_images import STILL_OUTPUTS, ImageSink
 from knuckle.media.write_tables import JsonlStream
@@ -57,11 +58,12 @@ class Outputs:
                 raise InputError(
                     f"--out {out} is inside the source {folder}, so the next run would read it; choose another"
                 )
-        self.one_data_file = save is not None and (save == STDOUT or not is_folder(save))
-        if save is not None and save != STDOUT and self.one_data_file:
-            check_data_suffix(Path(save))
         self.out, self.save, self.palms = out, save, palms
         self.options, self.style = options or OutputOptions(), style
+        self.formats = self.options.formats or DATA_FORMATS
+        self.one_data_file = save is not None and (save == STDOUT or not is_file_per_source(save, self.formats))
+        if save is not None and save != STDOUT and self.one_data_file:
+            format_of(save, self.formats)  # an unknown suffix fails here, before a source is opened
         self.names = OutputNames(self.options.overwrite)
         self._shared: Sink | None = None
         self._last: Shared | None = None
@@ -83,14 +85,16 @@ class Outputs:
         return data + ([Drawn(pictures, HandDrawer(self.style))] if pictures else [])
 
     def _data(self, reader: Reader, save: str) -> Sink:
-        if save != STDOUT and is_folder(save):
-            path = self.names.in_folder(Path(save), reader.name, "_hands.parquet", reader.root)
-            return data_sink(path, self.palms)
+        if not self.one_data_file:
+            chosen = self.formats[0]
+            path = self.names.in_folder(Path(save), reader.name, f"_hands{chosen.suffix}", reader.root)
+            return chosen.open(path, self.palms)
         if self._shared is None:
             if save == STDOUT:
                 self._shared = JsonlStream(self.palms)
             else:
-                self._shared = data_sink(self.names.claim(Path(save), reader.name), self.palms)
+                chosen = format_of(save, self.formats)
+                self._shared = chosen.open(self.names.claim(Path(save), reader.name), self.palms)
         self._last = Shared(self._shared)
         return self._last
 
@@ -136,6 +140,14 @@ class Outputs:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def is_file_per_source(save: str, formats: Sequence[DataFormat]) -> bool:
+    """Whether `save` is a folder that gets a file per source, and not a file, nor of a format that is a folder."""
+    folders = [one for one in formats if one.is_folder]
+    if len(folders) == len(formats) or Path(save).name.lower().endswith(tuple(one.suffix for one in folders)):
+        return False
+    return is_folder(save)
 
 
 class Shared(Sink):

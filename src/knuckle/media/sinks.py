@@ -1,16 +1,17 @@
 """Where results go: data files, annotated images and video.
 
-docs/formats.md describes the files. To add a data format, write a `Sink` beside `write_tables` and give it a suffix in
-`DATA_SINKS`. `knuckle.media.outputs` chooses the files of a run.
+docs/formats.md describes the files. `DATA_FORMATS` are the project's own formats of data; `knuckle.exports.formats`
+adds those of other programs. `knuckle.media.outputs` chooses the files of a run.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
-from knuckle.errors import InputError
+from knuckle.media.data_format import DataFormat, format_of, parts
+from knuckle.media.read_tables import read_csv, read_jsonl, read_parquet
 from knuckle.media.threads import InBackground
 from knuckle.media.write_common import OutputOptions, Sink
 from knuckle.media.write_images import ImageSink
@@ -18,8 +19,9 @@ from knuckle.media.write_tables import CsvSink, JsonlSink, JsonlStream, ParquetS
 from knuckle.media.write_video import Origin, VideoSink
 
 __all__ = [
-    "DATA_SINKS",
+    "DATA_FORMATS",
     "CsvSink",
+    "DataFormat",
     "ImageSink",
     "InBackground",
     "JsonlSink",
@@ -32,11 +34,18 @@ __all__ = [
     "data_sink",
 ]
 
-# Suffix -> sink; called with the path and whether the results are palms instead of hands.
-DATA_SINKS: Mapping[str, Callable[[Path, bool], Sink]] = {".parquet": ParquetSink, ".csv": CsvSink, ".jsonl": JsonlSink}
+OWN = parts(
+    "photos", "clips", "sources", "times", "size", "handedness", "ids", "z", "world", "visibility", "scores", "palms"
+)
+# The first one is what a folder gets for each source.
+DATA_FORMATS: tuple[DataFormat, ...] = (
+    DataFormat("parquet", "Parquet", ".parquet", ParquetSink, OWN, read=read_parquet, extra="parquet"),
+    DataFormat("csv", "CSV", ".csv", CsvSink, OWN, read=read_csv),
+    DataFormat("jsonl", "JSON lines", ".jsonl", JsonlSink, OWN | {"empty"}, read=read_jsonl),
+)
 
 
-def data_sink(path: str | os.PathLike[str], palms: bool = False) -> Sink:
+def data_sink(path: str | os.PathLike[str], palms: bool = False, formats: Sequence[DataFormat] = DATA_FORMATS) -> Sink:
     """Open a data file for hands, or for palms, in the format of its suffix. A file of this name is replaced.
 
     The file appears under its name when it is closed; until then it has a temporary name in the same folder.
@@ -46,14 +55,4 @@ def data_sink(path: str | os.PathLike[str], palms: bool = False) -> Sink:
         MissingExtraError: a Parquet file needs `knuckle[parquet]`.
         SinkError: the file cannot be written.
     """
-    target = Path(path)
-    check_data_suffix(target)
-    return DATA_SINKS[target.suffix.lower()](target, palms)
-
-
-def check_data_suffix(path: Path) -> None:
-    """Raise InputError if no data file has this suffix."""
-    if path.suffix.lower() not in DATA_SINKS:
-        raise InputError(
-            f"data is saved as {', '.join(DATA_SINKS)}, got {path.name!r}; end the name of a folder with a slash"
-        )
+    return format_of(path, formats).open(Path(path), palms)

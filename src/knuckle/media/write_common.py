@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -29,6 +30,7 @@ class OutputOptions:
         fps: frames per second of written video, which repeats or leaves out frames. None: the frames' own times.
         crf: quality of video, 0 (best) to 51 (H.264's scale). None: 23.
         stills: format of the pictures that are written into a folder.
+        formats: the formats in which data can be saved; a folder gets files of the first one. (): the project's own.
 
     Raises:
         InputError: a value is out of range.
@@ -39,6 +41,7 @@ class OutputOptions:
     fps: float | None = None
     crf: int | None = None
     stills: Stills = "jpg"
+    formats: tuple[Any, ...] = ()  # of `DataFormat`, which is made of what this module defines
 
     def __post_init__(self) -> None:
         sides = self.size if isinstance(self.size, tuple) else (2 if self.size is None else self.size,)
@@ -181,6 +184,47 @@ class FileSink(Sink):
     def has_content(self) -> bool:
         """Whether the complete file is worth keeping."""
         return True
+
+
+class FolderSink(FileSink):
+    """A sink with many files in one folder, which appears under its name when it is complete.
+
+    Subclasses write below `file.part`. `MARKER` is a file that each folder of the format has: a folder without it is
+    not replaced, as it was not written by this format.
+    """
+
+    MARKER = ""
+
+    def __init__(self, path: Path) -> None:
+        if path.is_dir() and any(path.iterdir()) and not any(path.glob(self.MARKER)):
+            raise InputError(f"{path} is a folder with other files than this format writes; choose another name")
+        self.path, self.file = path, PartFolder(path)
+        self.problems = []
+        self.written = self._failed = self._closed = False
+
+
+class PartFolder(PartFile):
+    """A folder that appears under its name when it is complete; see `PartFile`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.is_special = path, False
+        self._target = Path(os.path.realpath(path))
+        self.part = self._target.with_name(f"{self._target.name[:40]}.{uuid.uuid4().hex[:8]}.part")
+        with writing(path):
+            self.part.mkdir(parents=True)
+
+    def keep(self) -> None:
+        with writing(self.path):
+            if self._target.exists():  # a folder cannot be replaced in one step
+                old = self.part.with_suffix(".old")
+                os.replace(self._target, old)
+                os.replace(self.part, self._target)
+                shutil.rmtree(old)
+            else:
+                os.replace(self.part, self._target)
+
+    def discard(self) -> None:
+        shutil.rmtree(self.part, ignore_errors=True)
 
 
 def keep_whole_lines(part: Path) -> bool:

@@ -94,7 +94,14 @@ class Palm:
 
 
 def rounded(values: FloatArray, digits: int) -> Any:
-    return np.round(values.astype(np.float64), digits).tolist()
+    """Nested lists of numbers with this many digits; NaN, which JSON does not have, becomes None."""
+    return listed(np.round(values.astype(np.float64), digits))
+
+
+def listed(values: npt.NDArray[np.floating[Any]]) -> Any:
+    """Nested lists; NaN, which means unknown, becomes None."""
+    known = np.isfinite(values)
+    return values.tolist() if known.all() else np.where(known, values.astype(object), np.array(None)).tolist()
 
 
 def same_values(one: Any, other: Any) -> bool:

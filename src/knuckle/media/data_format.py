@@ -1,0 +1,123 @@
+"""`DataFormat`: what a format of data files can hold, what writes it, and what reads it back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from knuckle.errors import InputError
+from knuckle.media.reader import STILL
+from knuckle.media.write_common import Sink
+from knuckle.results import FloatArray, Frame, Hand
+
+Part = Literal[
+    "photos",
+    "clips",
+    "sources",  # several photos or clips in one file
+    "empty",  # frames without hands
+    "times",
+    "size",  # of the frame
+    "handedness",
+    "ids",
+    "z",
+    "world",
+    "visibility",  # the probability of each landmark
+    "scores",  # presence, and the scores of handedness and palm
+    "palms",  # the results of --detect-only
+]
+Tracked: TypeAlias = tuple[Frame, list[Hand]]
+ReadFormat: TypeAlias = Callable[[Path], Iterator[Tracked]]
+
+
+@dataclass(frozen=True)
+class DataFormat:
+    """A format of data files.
+
+    Attributes:
+        name: as in `--format NAME`.
+        title: what it is, for people.
+        suffix: how names of this format end, such as ".coco.json".
+        sink: opens a file for writing; called with the path and whether the results are palms instead of hands.
+        holds: what a file of this format keeps. What is not in here is lost.
+        needs: what must be known to write it.
+        read: gives the frames of a file with their hands; None if files cannot be read back. What the format does not
+            hold is NaN (z, world), None (ids, visibility) or 1 (scores). Images are black, in the size of the frame.
+        is_folder: a folder with many files is written, and not one file.
+        extra: the extra that writing needs; "" for none.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    sink: Callable[[Path, bool], Sink]
+    holds: frozenset[Part]
+    needs: frozenset[Part] = frozenset()
+    read: ReadFormat | None = None
+    is_folder: bool = False
+    extra: str = ""
+
+    def open(self, path: Path, palms: bool = False) -> Sink:
+        """Open a file of this format for writing. What has the name is replaced when the new file is complete.
+
+        Raises:
+            InputError: the format cannot hold palms.
+            MissingExtraError: a package is not installed.
+            SinkError: the file cannot be written.
+        """
+        if palms and "palms" not in self.holds:
+            raise InputError(f"{self.title} cannot hold palms, which --detect-only gives; use .jsonl, .parquet or .csv")
+        return self.sink(path, palms)
+
+
+def format_of(path: str | os.PathLike[str], formats: Sequence[DataFormat]) -> DataFormat:
+    """The format that a file name ends with; the longest such suffix decides. A table of one format takes any name.
+
+    Raises:
+        InputError: no format has this suffix.
+    """
+    name = Path(path).name.lower()
+    fitting = [one for one in formats if len(formats) == 1 or name.endswith(one.suffix)]
+    if not fitting:
+        suffixes = ", ".join(one.suffix for one in formats)
+        raise InputError(f"data is saved as {suffixes}, got {Path(path).name!r}; end the name of a folder with a slash")
+    return max(fitting, key=lambda one: len(one.suffix))
+
+
+def parts(*names: Part) -> frozenset[Part]:
+    """A set of what a format holds or needs."""
+    return frozenset(names)
+
+
+def blank_frame(about: Mapping[str, Any]) -> Frame:
+    """A frame whose picture is not known: black, in the size of the frame, without memory for it.
+
+    Args:
+        about: `source`, `index`, `time_s` (NaN: unknown), `is_photo`, and `width` and `height` (0: unknown).
+    """
+    image = np.broadcast_to(np.uint8(0), (int(about["height"]), int(about["width"]), 3))
+    time_s = STILL if about["is_photo"] else float(about["time_s"])
+    return Frame(image, int(about["index"]), time_s, str(about["source"]))
+
+
+def labelled_hand(
+    handedness: str, landmarks: FloatArray, track_id: int | None = None, visibility: FloatArray | None = None
+) -> Hand:
+    """A hand of which a file has only labels: its scores are 1, its world landmarks unknown.
+
+    Args:
+        handedness: "Left" or "Right".
+        landmarks: (21, 3) pixels; NaN where unknown.
+
+    Raises:
+        ValueError: handedness is something else.
+    """
+    if handedness not in ("Left", "Right"):
+        raise ValueError(f"a hand must be Left or Right, got {handedness!r}")
+    found = {"landmarks": landmarks, "world": np.full((21, 3), np.nan), "handedness": handedness}
+    scores = {"handedness_score": 1.0, "presence": 1.0}
+    return Hand.from_dict(found | scores | {"track_id": track_id, "visibility": visibility})

@@ -1,0 +1,159 @@
+"""Our own data files read back: JSON lines, Parquet and CSV, frame by frame, whatever their length."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from knuckle.errors import Error, InputError, SourceError
+from knuckle.extras import required
+from knuckle.media.columns import HAND_COLUMNS, HANDS_FORMAT, NAMES
+from knuckle.media.data_format import Tracked, blank_frame
+from knuckle.media.kinds import IMAGE_SUFFIXES
+from knuckle.results import Hand
+
+PIXEL_COLUMNS = [f"{name}_{axis}_px" for name in NAMES for axis in "xyz"]
+WORLD_COLUMNS = [f"{name}_world_{axis}_m" for name in NAMES for axis in "xyz"]
+VISIBILITY_COLUMNS = [f"{name}_visibility" for name in NAMES]
+SCORES = ("handedness_score", "presence", "palm_score")
+ANIMATIONS = {".gif", ".apng", ".avifs", ".heics", ".heifs"}
+ROWS_PER_BATCH = 2000
+
+
+def read_jsonl(path: Path) -> Iterator[Tracked]:
+    """The frames of JSON lines, those without hands included.
+
+    Raises:
+        InputError: a line is damaged, or has palms and not hands.
+        SourceError: the file cannot be read.
+    """
+    with explained(path), path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            with row_explained(path, number):
+                row = json.loads(line)
+                if "palms" in row:
+                    raise InputError(f"{path} has palms, and not hands")
+                hands = [Hand.from_dict(found) for found in row["hands"]]
+                row["index"], row["is_photo"] = row["frame"], is_photo_row(row["source"], row["time_s"], hands)
+                yield blank_frame(row), hands
+
+
+def read_parquet(path: Path) -> Iterator[Tracked]:
+    """The frames of a Parquet file that have hands.
+
+    Raises:
+        InputError: it is no table of hands.
+        MissingExtraError: PyArrow is not installed.
+        SourceError: the file cannot be read.
+    """
+    parquet = required("pyarrow.parquet", "parquet", "Parquet files")
+    with explained(path):
+        try:
+            file = parquet.ParquetFile(path)
+        except required("pyarrow", "parquet", "Parquet files").ArrowInvalid as error:
+            raise SourceError(f"{path} is no Parquet file: {error}") from error
+        with file:
+            check_columns(path, file.schema_arrow.names)
+            rows = (row for batch in file.iter_batches(ROWS_PER_BATCH) for row in batch.to_pylist())
+            yield from frames_of_rows(path, rows)
+
+
+def read_csv(path: Path) -> Iterator[Tracked]:
+    """The frames of a CSV file that have hands.
+
+    Raises:
+        InputError: it is no table of hands.
+        SourceError: the file cannot be read.
+    """
+    with explained(path), path.open(encoding="utf-8", newline="") as lines:
+        table = csv.DictReader(lines)
+        check_columns(path, table.fieldnames or [])
+        yield from frames_of_rows(path, table)
+
+
+def check_columns(path: Path, names: Iterable[str]) -> None:
+    """Raise InputError if this is no table of hands."""
+    missing = [name for name in HAND_COLUMNS if name not in set(names)]
+    if missing:
+        raise InputError(f"{path} is no table of hands: it has no column {missing[0]}")
+
+
+def frames_of_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> Iterator[Tracked]:
+    """Rows of a table, where text and empty fields may stand for numbers, as frames with their hands."""
+    numbered = enumerate(rows, 1)
+    for _, group in groupby(numbered, key=lambda item: (item[1]["source"], item[1]["frame"])):
+        hands, about = [], dict[str, Any]()
+        for number, row in group:
+            with row_explained(path, number):
+                if row["format"] != HANDS_FORMAT:
+                    raise ValueError(f"expected the format {HANDS_FORMAT}, got {row['format']}")
+                hands.append(hand_of_row(row))
+                about = about or {
+                    "source": row["source"],
+                    "index": int(row["frame"]),
+                    "time_s": float(row["time_s"]),
+                    "width": int(row["width_px"]),
+                    "height": int(row["height_px"]),
+                }
+        about["is_photo"] = is_photo_row(about["source"], about["time_s"], hands)
+        yield blank_frame(about), hands
+
+
+def hand_of_row(row: Mapping[str, Any]) -> Hand:
+    """The inverse of `columns.hand_row`."""
+
+    def numbers(columns: list[str]) -> Any:
+        return np.array([np.nan if row[name] in (None, "") else row[name] for name in columns], np.float32)
+
+    visibility = numbers(VISIBILITY_COLUMNS)
+    found: dict[str, Any] = {name: None if row[name] in (None, "") else float(row[name]) for name in SCORES}
+    found["track_id"] = None if row["track_id"] in (None, "") else int(row["track_id"])
+    found |= {"landmarks": numbers(PIXEL_COLUMNS).reshape(21, 3), "world": numbers(WORLD_COLUMNS).reshape(21, 3)}
+    found |= {"handedness": row["handedness"], "visibility": None if np.isnan(visibility).all() else visibility}
+    return Hand.from_dict(found)
+
+
+def is_photo_row(source: str, time_s: float, hands: list[Hand]) -> bool:
+    """Whether a frame is a photo, which files do not say: hands of photos have no ids, and photos have no time."""
+    without_ids = all(hand.track_id is None for hand in hands)
+    is_picture = Path(source).suffix.lower() in IMAGE_SUFFIXES - ANIMATIONS
+    return not time_s and without_ids and (bool(hands) or is_picture)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn a failure to read a file into one line that names it.
+
+    Raises:
+        SourceError: instead of the error that was raised.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} is not text: {error}") from error
+
+
+@contextmanager
+def row_explained(path: Path, row: object) -> Iterator[None]:
+    """Turn an error in a row into one line that names the file and the row.
+
+    Raises:
+        InputError: instead of the error that was raised.
+    """
+    try:
+        yield
+    except Error:
+        raise
+    except KeyError as error:
+        raise InputError(f"{path}, row {row}: there is no {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"{path}, row {row}: {error}") from error

@@ -1,0 +1,121 @@
+"""What a format says that it holds can be read back, whatever the frames are."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from knuckle.exports.formats import FORMATS
+from knuckle.media.data_format import DataFormat, Tracked
+from knuckle.media.reader import STILL
+from knuckle.results import Frame, Hand, Roi
+
+READABLE = [one for one in FORMATS if one.read]
+NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters='/\\:*?"<>|.'), min_size=1, max_size=12)
+
+
+@st.composite
+def hands(draw: st.DrawFn, size: tuple[int, int], track_id: int | None, full: bool) -> Hand:
+    """A hand in or beside an image of this size."""
+    random = np.random.default_rng(draw(st.integers(0, 2**16)))
+    scale = np.array([*size, size[0]])
+    landmarks = random.uniform(0.01, 0.99, (21, 3)) * scale - [0, 0, size[0] / 2]
+    return Hand(
+        landmarks.astype(np.float32),
+        random.normal(0, 0.05, (21, 3)).astype(np.float32),
+        draw(st.sampled_from(["Left", "Right"])),
+        round(random.uniform(0.5, 1), 3),
+        round(random.uniform(0.5, 1), 3),
+        Roi(0, 0, 1),
+        palm_score=draw(st.none() | st.just(0.75)),
+        track_id=track_id,
+        visibility=random.uniform(0.1, 1, 21).astype(np.float32) if full else None,
+    )
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> list[Tracked]:
+    """The frames of photos and clips of many sizes, with and without hands."""
+    frames: list[Tracked] = []
+    full = draw(st.booleans())
+    for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique_by=str.casefold)):
+        size = draw(st.tuples(st.integers(8, 300), st.integers(8, 300)))
+        image = np.broadcast_to(np.uint8(90), (size[1], size[0], 3))
+        if draw(st.booleans()):
+            found = [draw(hands(size, None, full)) for _ in range(draw(st.integers(0, 3)))]
+            frames.append((Frame(image, 0, STILL, f"{name}.png"), found))
+        else:
+            for index in range(draw(st.integers(1, 4))):
+                ids = draw(st.lists(st.integers(1, 5), max_size=3, unique=True))
+                found = [draw(hands(size, track_id, full)) for track_id in ids]
+                frames.append((Frame(image, index, index / 25, f"{name}.mp4"), found))
+    return frames
+
+
+def held(frames: list[Tracked], about: DataFormat) -> list[dict[str, Any]]:
+    """What a format should keep of frames, in an order that does not depend on the file."""
+    kept = []
+    for frame, found in frames:
+        whole = "photos" if isinstance(frame.time_s, type(STILL)) else "clips"
+        if whole not in about.holds or not (found or "empty" in about.holds):
+            continue
+        row: dict[str, Any] = {"source": Path(frame.source).name, "frame": frame.index, "kind": whole}
+        row["time_s"] = round(frame.time_s, 4) if "times" in about.holds else None
+        row["size"] = (frame.width, frame.height) if "size" in about.holds else None
+        row["hands"] = sorted((held_of_hand(hand, about) for hand in found), key=lambda one: one["xy"])
+        kept.append(row)
+    return sorted(kept, key=lambda row: (row["source"], row["frame"]))
+
+
+def held_of_hand(hand: Hand, about: DataFormat) -> dict[str, Any]:
+    values: dict[str, Any] = {"xy": hand.landmarks[:, :2].tolist()}
+    if "handedness" in about.holds:
+        values["handedness"] = hand.handedness
+    if "ids" in about.holds:
+        values["track_id"] = hand.track_id
+    if "z" in about.holds:
+        values["z"] = hand.landmarks[:, 2].tolist()
+    if "world" in about.holds:
+        values["world"] = hand.world.tolist()
+    if "visibility" in about.holds:
+        values["visibility"] = None if hand.visibility is None else hand.visibility.tolist()
+    if "scores" in about.holds:
+        values["scores"] = [hand.handedness_score, hand.presence, hand.palm_score]
+    return values
+
+
+def near(got: Any, expected: Any) -> None:
+    """Assert that nested values are equal; numbers to a thousandth of a pixel and what float32 keeps."""
+    if isinstance(expected, dict):
+        assert got.keys() == expected.keys()
+        for key, value in expected.items():
+            near(got[key], value)
+    elif isinstance(expected, list):
+        assert len(got) == len(expected)
+        for one, other in zip(got, expected, strict=True):
+            near(one, other)
+    elif isinstance(expected, float):
+        assert math.isclose(got, expected, rel_tol=1e-4, abs_tol=2e-3)
+    else:
+        assert got == expected
+
+
+@pytest.mark.parametrize("about", READABLE, ids=lambda one: one.name)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(frames=runs())
+def test_what_a_format_holds_is_read_back(about: DataFormat, frames: list[Tracked]) -> None:
+    assert about.read
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"hands{about.suffix}"
+        with about.open(path) as sink:
+            for frame, found in frames:
+                sink.write(frame, found)
+        assert sink.written and [one.name for one in Path(folder).iterdir()] == [path.name]
+        near(held(list(about.read(path)), about), held(frames, about))
