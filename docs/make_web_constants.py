@@ -98,7 +98,8 @@ def default_joints() -> Any:
 
 def default_options() -> dict[str, Any]:
     """The fields of TrackerOptions with their defaults, in camelCase."""
-    return {camel(field.name): field.default for field in fields(options.TrackerOptions)}
+    given = [field for field in fields(options.TrackerOptions) if field.name != "gestures"]  # a class of its own there
+    return {camel(field.name): field.default for field in given}
 
 
 def default_bundle() -> dict[str, Any]:

@@ -19,8 +19,9 @@ ROWS = (
     {"results"},
     {"geometry", "graph"},
     {"models", "media", "metrics"},
+    {"gestures"},
     {"pipeline", "testing"},
-    {"inspect", "datasets", "space", "gestures"},
+    {"inspect", "datasets", "space"},
     {"mediapipe", "exports"},
     {"solutions", "tasks"},
     {""},  # knuckle/__init__.py: the public names

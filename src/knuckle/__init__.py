@@ -19,7 +19,7 @@ from knuckle.media.sources import read
 from knuckle.pipeline.detect import detect, detect_palms, landmarks_in
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import HandTracker, load
-from knuckle.results import FINGERS, HAND_CONNECTIONS, Frame, Hand, HandLandmark, Palm, Roi
+from knuckle.results import FINGERS, HAND_CONNECTIONS, Frame, Gesture, Hand, HandLandmark, Palm, Roi
 
 __version__ = "0.2.0.dev0"
 
@@ -33,6 +33,7 @@ __all__ = [
     "EngineError",
     "Error",
     "Frame",
+    "Gesture",
     "Hand",
     "HandDrawer",
     "HandLandmark",

@@ -74,7 +74,7 @@ def test_jsonl_has_one_object_per_frame_in_the_documented_shape(tmp_path: Path) 
     assert [row["frame"] for row in rows] == list(range(9))
     assert list(rows[0]) == ["frame", "time_s", "source", "width", "height", "hands"]
     keys = ["track_id", "handedness", "handedness_score", "presence", "palm_score", "landmarks", "world", "visibility"]
-    keys += ["landmark_std"]
+    keys += ["landmark_std", "gesture", "gesture_score"]
     for row, (_, hands) in zip(rows, FRAMES, strict=True):
         assert all(list(hand) == keys for hand in row["hands"])
         back = [Hand.from_dict(hand) for hand in row["hands"]]

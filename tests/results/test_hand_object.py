@@ -20,7 +20,7 @@ from PIL import Image as pillow
 import knuckle
 from knuckle import InputError
 from knuckle.geometry import turn
-from knuckle.results import FINGERS, Hand, Palm
+from knuckle.results import FINGERS, Gesture, Hand, Palm
 
 
 def test_hands_with_the_same_values_are_equal_and_any_other_field_tells_them_apart() -> None:
@@ -38,6 +38,7 @@ def test_hands_with_the_same_values_are_equal_and_any_other_field_tells_them_apa
         "visibility": np.zeros(21),
         "landmarks_raw": one.landmarks + 2,
         "landmark_std": np.ones(21),
+        "gesture": Gesture("Victory", 0.9),
     }
     assert {field.name for field in fields(Hand) if field.compare} == set(changes)
     for name, value in changes.items():

@@ -62,6 +62,8 @@ function handValues(hand: Hand): string {
     ...json.landmarks.flat(),
     ...json.world.flat(),
     ...(json.visibility ?? LANDMARK_NAMES.map(() => "")),
+    json.gesture ?? "",
+    json.gesture_score ?? "",
   ].join(",");
 }
 

@@ -110,6 +110,7 @@ export class HandLandmarker {
       palmScore,
       trackId: null,
       visibility: names.visibility ? raw[names.visibility].slice(0, POINTS) : null,
+      gesture: null,
       landmarksRaw: landmarks,
     };
   }

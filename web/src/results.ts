@@ -31,6 +31,14 @@ export interface Palm {
   readonly score: number;
 }
 
+/** A gesture of one hand. */
+export interface Gesture {
+  /** As the set of gestures calls it: "Thumb_Up", "Victory", … */
+  readonly name: string;
+  /** Probability that the hand makes this gesture, 0..1. */
+  readonly score: number;
+}
+
 /** One hand in one image. It can be sent to other threads and stored. */
 export interface Hand {
   /**
@@ -54,6 +62,8 @@ export interface Hand {
   readonly trackId: number | null;
   /** Probability that each landmark is visible, or null if the network has no such output. */
   readonly visibility: Float32Array | null;
+  /** What the hand says, once a `GestureRecogniser` was asked and it makes a gesture of the set; else null. */
+  readonly gesture: Gesture | null;
   /** `landmarks` before smoothing; the same array if nothing was smoothed. */
   readonly landmarksRaw: Float32Array;
 }
@@ -98,6 +108,8 @@ export interface HandJson {
   landmarks: number[][];
   world: number[][];
   visibility: number[] | null;
+  gesture: string | null;
+  gesture_score: number | null;
 }
 
 /** The hand in the names and roundings of Knuckle's JSON lines (docs/formats.md). */
@@ -111,6 +123,8 @@ export function handToJson(hand: Hand): HandJson {
     landmarks: rows(hand.landmarks, 3, 3),
     world: rows(hand.world, 3, 6),
     visibility: hand.visibility && Array.from(hand.visibility, (value) => rounded(value, 4)),
+    gesture: hand.gesture && hand.gesture.name,
+    gesture_score: hand.gesture && rounded(hand.gesture.score, 4),
   };
 }
 

@@ -16,6 +16,7 @@ from knuckle.cli.flags import with_flags
 from knuckle.cli.output_flags import OUTPUT_FLAGS, output_options
 from knuckle.cli.summary import Summary
 from knuckle.errors import Error
+from knuckle.gestures.recogniser import set_names
 from knuckle.media.draw_style import DrawStyle
 from knuckle.media.drawer import HandDrawer
 from knuckle.media.output_names import STDOUT
@@ -47,6 +48,7 @@ DEFAULTS = TrackerOptions()
 @click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Maximum number of hands.")
 @click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file.")
 @click.option("--detect-only", is_flag=True, help="Detect palms only: no landmarks, no track ids.")
+@click.option("--gestures", metavar="SET", help=f"Recognise gestures: {', '.join(set_names())}, or a FILE.json.")
 @click.option("--mirrored", is_flag=True, help="The input is a mirror image, as selfie cameras show it.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, gpu; for ONNX also cuda, directml, coreml.")
 @click.option("--threads", type=int, help="Inference threads.  [default: CPU cores, at most 4]")

@@ -33,6 +33,7 @@ HAND_COLUMNS = FRAME_COLUMNS | {
 HAND_COLUMNS |= {f"{name}_{axis}_px": "float" for name in NAMES for axis in "xyz"}
 HAND_COLUMNS |= {f"{name}_world_{axis}_m": "float" for name in NAMES for axis in "xyz"}
 HAND_COLUMNS |= {f"{name}_visibility": "float" for name in NAMES}
+HAND_COLUMNS |= {"gesture": "string", "gesture_score": "float"}
 
 PALM_COLUMNS = FRAME_COLUMNS | {"palm": "int32", "score": "float"}
 PALM_COLUMNS |= {f"box_{edge}_px": "float" for edge in BOX_EDGES}
@@ -81,6 +82,10 @@ def hand_row(index: int, hand: Hand) -> dict[str, Any]:
         row |= {f"{name}_{axis}_px": value for axis, value in zip("xyz", point, strict=True)}
         row |= {f"{name}_world_{axis}_m": value for axis, value in zip("xyz", world, strict=True)}
         row[f"{name}_visibility"] = visible
+    if hand.gesture:
+        row |= {"gesture": hand.gesture.name, "gesture_score": hand.gesture.score}
+    else:
+        row |= {"gesture": None, "gesture_score": None}
     return row
 
 

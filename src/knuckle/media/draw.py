@@ -81,7 +81,7 @@ def hand_renderer(style: DrawStyle = DrawStyle(), copy: bool = True) -> Graph:  
         add(_joints, "with_joints")
     if style.boxes:
         add(_boxes, "with_boxes")
-    if style.labels or style.ids:
+    if style.labels or style.ids or style.gestures:
         add(_labels, "with_labels")
     output = nodes[-1].output if len(nodes) > 3 else "canvas"
     return Graph("hand_renderer", inputs=["image", "hands"], nodes=nodes, output=output)
@@ -243,6 +243,7 @@ def draw_labels(
     for hand in hands:
         parts: list[str] = [hand.handedness] if style.labels else []
         parts += [str(hand.track_id)] if style.ids and hand.track_id is not None else []
+        parts += [hand.gesture.name] if style.gestures and hand.gesture else []
         if not parts:
             continue
         plate = Plate(room.picture, " ".join(parts))

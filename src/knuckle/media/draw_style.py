@@ -46,6 +46,7 @@ class DrawStyle:
         regions: draw the region that the landmark network saw.
         labels: write "Left" or "Right" beside the hand, never on a hand. Without free room there is no label.
         ids: write the track id, beside the side if that is written.
+        gestures: write the gesture beside them, if gestures were recognised.
         trails_s: draw the path of the index fingertip over so many seconds; needs a `HandDrawer`.
         fps: write the frames per second that the program reaches; needs a `HandDrawer`.
 
@@ -60,6 +61,7 @@ class DrawStyle:
     regions: bool = False
     labels: bool = True
     ids: bool = True
+    gestures: bool = True
     trails_s: float = 0.0
     fps: bool = False
 

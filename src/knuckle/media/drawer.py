@@ -90,8 +90,9 @@ class HandDrawer:
         if self.style.trails_s:
             self._draw_trails(picture, hands, now, mirrored)
         steady = [self._joints(hand, now) for hand in hands]
-        hand_renderer(replace(self.style, labels=False, ids=False, trails_s=0.0, fps=False), False)(picture, steady)
-        if self.style.labels or self.style.ids or self.style.fps:
+        bare = replace(self.style, labels=False, ids=False, gestures=False, trails_s=0.0, fps=False)
+        hand_renderer(bare, False)(picture, steady)
+        if self.style.labels or self.style.ids or self.style.gestures or self.style.fps:
             room = FreeRoom(picture, hands)
             self._places = draw_labels(room, hands, self.style, self._places)
             if self.style.fps:

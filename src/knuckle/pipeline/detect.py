@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from knuckle.errors import Error, InputError
+from knuckle.gestures.recogniser import load_gestures
 from knuckle.images import Image, Order
 from knuckle.media.inputs import check_path, is_list, open_image, shown_in
 from knuckle.models import catalogue
@@ -160,6 +161,8 @@ def landmarks_in(
         raise InputError(f"rois must be a list of Roi; Roi.around(box) makes one from a box; got {rois!r}")
     landmarker = load(models, threads, device).hand_landmarker(options)
     hands = shown_in(landmarker.read(picture, rois), image, order)
+    if options.gestures:
+        hands = load_gestures(options.gestures)(hands)
     return [hand if landmarker.gate([hand]) else None for hand in hands]
 
 
@@ -174,7 +177,8 @@ def hands_in_images(images: Sequence[Image], networks: Networks, options: Tracke
     found = landmarker.in_images(images, [new_candidates(these, (), complete) for these in palms])
     again = landmarker.in_images(images, [second_look(hands, complete.second_look) for hands in found])
     pairs = zip(found, again, strict=True)
-    return [unique(accept(first, second, complete), options=complete) for first, second in pairs]
+    hands = [unique(accept(first, second, complete), options=complete) for first, second in pairs]
+    return list(map(load_gestures(options.gestures), hands)) if options.gestures else hands
 
 
 def _batches(images: Iterable[Any], order: Order) -> Iterator[tuple[list[Any], list[Image]]]:

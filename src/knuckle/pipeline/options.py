@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypedDict
@@ -36,6 +37,8 @@ class TrackerOptions:
             landmarks. None: what the bundle says.
         faint_palms: when searching, also try palms that score at least `faint_palms * min_palm_score`, 0..1, and keep
             those that the landmark network confirms. 1 tries no others. None: what the bundle says.
+        gestures: recognise gestures (`Hand.gesture`): a set by name ("canned", "mediapipe", "numbers", "fingers",
+            "asl"), or a file that `knuckle gestures train` wrote. None: do not.
     """
 
     max_hands: int = 2
@@ -51,6 +54,7 @@ class TrackerOptions:
     upright_rad: float = UPRIGHT_RAD
     second_look: bool | None = None
     faint_palms: float | None = None
+    gestures: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_hands", "search_every"):
@@ -65,6 +69,8 @@ class TrackerOptions:
         for name in ("min_palm_score", "min_presence", "faint_palms"):
             if getattr(self, name) is not None:
                 _require_within(name, getattr(self, name), 0, 1)
+        if self.gestures is not None and not isinstance(self.gestures, (str, os.PathLike)):
+            raise InputError(f"gestures must be the name of a set, a file or None, got {self.gestures!r}")
         _require_within("remember_s", self.remember_s, 0, math.inf)
         _require_within("upright_rad", self.upright_rad, -math.inf, math.inf)
 
@@ -99,6 +105,7 @@ class OptionKeywords(TypedDict, total=False):
     upright_rad: float
     second_look: bool | None
     faint_palms: float | None
+    gestures: str | os.PathLike[str] | None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from knuckle.errors import InputError
+from knuckle.gestures.recogniser import load_gestures
 from knuckle.graph import Graph, Node, Observer
 from knuckle.images import Image, Order, as_rgb
 from knuckle.media.inputs import shown_in
@@ -203,6 +204,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
     detector runs when hands are missing (`should_search`), so a lost hand is searched for in the same frame.
     """
     options = networks.completed(options)
+    found = "unnamed_hands" if options.gestures else "hands"
     hand_landmarks = networks.hand_landmarker(options).graph()
     new_landmarks = networks.hand_landmarker(options, options.min_new_presence).graph()
     return Graph(
@@ -230,9 +232,8 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
                 ("memory", "unique_hands", "search", "now_s"),
                 "next_memory",
             ),
-            Node(
-                partial(current_hands, smooth=options.smooth, vote=options.vote_handedness), ("next_memory",), "hands"
-            ),
+            Node(partial(current_hands, smooth=options.smooth, vote=options.vote_handedness), ("next_memory",), found),
+            *naming(options),
         ],
         output="hands",
         feedback={"previous": ("next_memory", Memory()), "clock": ("next_clock", Clock())},
@@ -242,6 +243,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
 def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
     """The graph for single images: image -> hands, the best palm's first. It remembers nothing."""
     options = networks.completed(options)
+    found = "unnamed_hands" if options.gestures else "hands"
     new_landmarks = networks.hand_landmarker(options, options.min_new_presence).graph()
     return Graph(
         "hand_detection",
@@ -251,10 +253,18 @@ def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
             Node(partial(new_candidates, kept_hands=(), options=options), ("palms",), "candidates", when="palms"),
             Node(new_landmarks, ("image", "candidates"), "found_hands", when="candidates"),
             Node(verify(networks, options), ("image", "found_hands"), "verified_hands", when="found_hands"),
-            Node(partial(unique, options=options), ("verified_hands",), "hands"),
+            Node(partial(unique, options=options), ("verified_hands",), found),
+            *naming(options),
         ],
         output="hands",
     )
+
+
+def naming(options: TrackerOptions) -> list[Node]:
+    """The last step, which recognises gestures: unnamed_hands -> hands. No step if none are asked for."""
+    if not options.gestures:
+        return []
+    return [Node(load_gestures(options.gestures), ("unnamed_hands",), "hands", when="unnamed_hands")]
 
 
 def palms_to_try(networks: Networks, options: CompleteOptions) -> Graph:

@@ -1,5 +1,6 @@
 """The vocabulary: the data that passes between modules and that users get."""
 
+from knuckle.results.gesture import Gesture
 from knuckle.results.hand import Hand, Handedness
 from knuckle.results.regions import FloatArray, Frame, Palm, Roi
 from knuckle.results.skeleton import (
@@ -29,6 +30,7 @@ __all__ = [
     "Colour",
     "FloatArray",
     "Frame",
+    "Gesture",
     "Hand",
     "HandLandmark",
     "Handedness",

@@ -10,6 +10,7 @@ import numpy as np
 
 from knuckle.errors import Error, InputError
 from knuckle.images import Image
+from knuckle.results.gesture import Gesture
 from knuckle.results.measures import AngleUnit, LengthUnit, distance_between, is_finger_extended, joint_angle
 from knuckle.results.notebook import hand_html
 from knuckle.results.regions import FloatArray, Roi, rounded, same_values
@@ -50,6 +51,7 @@ class Hand:
         landmarks_raw: `landmarks` before smoothing; the same array if nothing was smoothed.
         landmark_std: (21,) standard deviation of the error of x and of y that the network expects, image pixels; None
             if it has no such output (see docs/model_hand.md).
+        gesture: what the hand says, if gestures were asked for and it makes one of the set; else None.
         picture: gives the image that the hand was found in, or None once the caller has dropped it; for notebooks. Not
             compared and not pickled.
     """
@@ -65,6 +67,7 @@ class Hand:
     visibility: FloatArray | None = None
     landmarks_raw: FloatArray = None  # type: ignore[assignment]  # __post_init__ makes it an array
     landmark_std: FloatArray | None = None
+    gesture: Gesture | None = None
     picture: Callable[[], Image | None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -91,8 +94,9 @@ class Hand:
 
     def __repr__(self) -> str:
         track = "" if self.track_id is None else f", track_id={self.track_id}"
+        gesture = "" if self.gesture is None else f", {self.gesture}"
         box = ", ".join(f"{edge:.0f}" for edge in self.box)
-        return f"Hand({self.handedness}, presence={self.presence:.2f}, box=({box}){track})"
+        return f"Hand({self.handedness}, presence={self.presence:.2f}, box=({box}){track}{gesture})"
 
     def _repr_html_(self) -> str:
         """The hand as notebooks show it: its skeleton, on its part of the image if that is still at hand."""
@@ -191,6 +195,8 @@ class Hand:
             "world": rounded(self.world, 6),
             "visibility": None if self.visibility is None else rounded(self.visibility, 4),
             "landmark_std": None if self.landmark_std is None else rounded(self.landmark_std, 3),
+            "gesture": None if self.gesture is None else self.gesture.name,
+            "gesture_score": None if self.gesture is None else round(self.gesture.score, 4),
         }
 
     @classmethod
@@ -203,7 +209,7 @@ class Hand:
         missing = [key for key in REQUIRED if key not in row]
         if missing:
             raise InputError(f"a hand needs {', '.join(missing)}; got a row with {', '.join(row) or 'nothing'}")
-        visibility, std = row.get("visibility"), row.get("landmark_std")
+        visibility, std, gesture = row.get("visibility"), row.get("landmark_std"), row.get("gesture")
         landmarks = np.asarray(row["landmarks"], np.float32)
         box = [*landmarks[:, :2].min(axis=0).tolist(), *landmarks[:, :2].max(axis=0).tolist()]
         return cls(
@@ -217,4 +223,5 @@ class Hand:
             track_id=row.get("track_id"),
             visibility=None if visibility is None else np.asarray(visibility, np.float32),
             landmark_std=None if std is None else np.asarray(std, np.float32),
+            gesture=None if gesture is None else Gesture(gesture, row["gesture_score"]),
         )

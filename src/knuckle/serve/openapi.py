@@ -54,6 +54,8 @@ SCHEMAS: dict[str, Any] = {
             "landmarks": points(21, 3, "x, y in image pixels; z in pixels, relative to the wrist"),
             "world": points(21, 3, "metres; the origin is near the hand's centre"),
             "visibility": {"type": ["array", "null"], "items": NUMBER, "description": "of each landmark, 0..1"},
+            "gesture": {"type": ["string", "null"], "description": "null unless gestures are recognised"},
+            "gesture_score": NUMBER_OR_NULL,
             "landmark_std": {
                 "type": ["array", "null"],
                 "items": NUMBER,

@@ -1,0 +1,138 @@
+"""`GestureRecogniser`: hands in, the gesture of each out. Read top to bottom: features, shapes, the names of a set."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from knuckle.errors import InputError
+from knuckle.gestures.directions import CONDITIONS, conditions_of
+from knuckle.gestures.features import features_of
+from knuckle.gestures.network import ShapeNetwork, shape_network
+from knuckle.results import FloatArray, Gesture, Hand
+
+NONE = "None"
+"""The name of what is no gesture of a set."""
+SETS_PATH = Path(__file__).with_name("sets.json")
+
+
+@dataclass(frozen=True, eq=False)
+class GestureSet:
+    """Names of gestures, and the hand shapes and directions that each stands for.
+
+    Attributes:
+        names: the gestures.
+        terms: (shape, conditions that must hold, conditions that must not) for each term of each gesture, as indices.
+        owner: (terms,) index in `names` that each term belongs to.
+    """
+
+    names: tuple[str, ...]
+    terms: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...]
+    owner: tuple[int, ...]
+
+    def probabilities(self, shapes: FloatArray, conditions: FloatArray) -> FloatArray:
+        """(n, len(names) + 1) probabilities; the last is that of no gesture.
+
+        Args:
+            shapes: (n, shapes) probabilities.
+            conditions: (n, len(CONDITIONS)) see `conditions_of`.
+        """
+        found = np.zeros((len(shapes), len(self.names) + 1), np.float32)
+        for (shape, wanted, unwanted), name in zip(self.terms, self.owner, strict=True):
+            part = shapes[:, shape]
+            for condition in wanted:
+                part = part * conditions[:, condition]
+            for condition in unwanted:
+                part = part * (1 - conditions[:, condition])
+            found[:, name] += part
+        found[:, -1] = np.maximum(1 - found.sum(axis=1), 0)
+        return found
+
+
+class GestureRecogniser:
+    """Recognises the gestures of one set; get it from `load_gestures`.
+
+    Args:
+        network: tells hand shapes apart.
+        gestures: what the shapes are called.
+    """
+
+    def __init__(self, network: ShapeNetwork, gestures: GestureSet) -> None:
+        self.network, self.gestures = network, gestures
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The gestures of the set, without "None"."""
+        return self.gestures.names
+
+    def probabilities(self, hands: Sequence[Hand]) -> FloatArray:
+        """(n, len(names) + 1) calibrated probabilities of each gesture of the set; the last is that of none."""
+        landmarks = np.array([hand.landmarks for hand in hands], np.float32).reshape(-1, 21, 3)
+        world = np.array([hand.world for hand in hands], np.float32).reshape(-1, 21, 3)
+        left = np.array([hand.handedness == "Left" for hand in hands], np.bool_)
+        _, shapes = self.network(features_of(landmarks, world, left))
+        return self.gestures.probabilities(shapes, conditions_of(world, left))
+
+    def __call__(self, hands: Sequence[Hand]) -> list[Hand]:
+        """The hands with their `gesture`; None where the most probable is none of the set."""
+        if not hands:
+            return []
+        named = []
+        for hand, row in zip(hands, self.probabilities(hands).tolist(), strict=True):
+            best = max(range(len(row)), key=row.__getitem__)
+            gesture = Gesture(self.names[best], row[best]) if best < len(self.names) else None
+            named.append(replace(hand, gesture=gesture))
+        return named
+
+
+def set_names() -> tuple[str, ...]:
+    """The sets of gestures that come with the package."""
+    return tuple(_sets())
+
+
+@lru_cache(maxsize=1)
+def _sets() -> dict[str, dict[str, list[str]]]:
+    return cast("dict[str, dict[str, list[str]]]", json.loads(SETS_PATH.read_text()))
+
+
+def load_gestures(which: str | os.PathLike[str] = "canned") -> GestureRecogniser:
+    """The recogniser of a set by name ("canned", "mediapipe", "numbers", "fingers", "asl").
+
+    Raises:
+        InputError: there is no such set.
+    """
+    name = os.fspath(which)
+    if name not in set_names():
+        raise InputError(f"there is no set of gestures {name!r}; sets are: {', '.join(set_names())}")
+    network = shape_network()
+    return GestureRecogniser(network, gesture_set(_sets()[name], network.shapes))
+
+
+def gesture_set(table: Mapping[str, Sequence[str]], shapes: Sequence[str]) -> GestureSet:
+    """A set from its table: each gesture's terms, such as "two" or "flat if fingers_up and not palm_shown".
+
+    Raises:
+        InputError: a term names a shape or a condition that does not exist.
+    """
+    terms: list[Any] = []
+    owner = []
+    for number, wanted in enumerate(table.values()):
+        for term in wanted:
+            shape, _, condition = term.partition(" if ")
+            words = condition.split(" and ") if condition else []
+            if shape not in shapes:
+                raise InputError(f"there is no hand shape {shape!r} in {term!r}; shapes are: {', '.join(shapes)}")
+            if unknown := [word for word in words if word.removeprefix("not ") not in CONDITIONS]:
+                raise InputError(f"there is no condition {unknown[0]!r} in {term!r}; conditions are: {CONDITIONS}")
+            asked = tuple(CONDITIONS.index(word) for word in words if not word.startswith("not "))
+            refused = tuple(CONDITIONS.index(word[4:]) for word in words if word.startswith("not "))
+            terms.append((shapes.index(shape), asked, refused))
+            owner.append(number)
+    return GestureSet(tuple(table), tuple(terms), tuple(owner))

@@ -1,0 +1,1 @@
+"""The network that recognises hand shapes: trained on landmarks of posed hands and of photos."""

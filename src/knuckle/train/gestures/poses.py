@@ -1,0 +1,192 @@
+"""Landmarks of posed hands, as the landmark network would read them, without rendering: thousands a second.
+
+A hand shape is the way in which fingers are held, whichever way the hand points. Each has poses of `synth` behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.transform import Rotation
+
+from knuckle.gestures.network import OTHER
+from knuckle.results import FINGERS, FloatArray
+from knuckle.synth.body.anatomy import ANGLES, Doubles, clamp
+from knuckle.synth.body.hand_poses import NAMED, HandPose, free_angles, random_pose
+from knuckle.synth.body.kinematics import bone_transforms, landmarks_after
+from knuckle.synth.body.model import TO_CAMERA, load_body
+from knuckle.train.gestures.shapes import SHAPES
+
+# Poses of each shape. Poses that several people hold differently have several.
+POSES: Mapping[str, tuple[str, ...]] = {
+    "fist": ("fist", "loose_fist", "asl_S"),
+    "asl_A": ("asl_A",),
+    "asl_E": ("asl_E",),
+    "asl_M": ("asl_M",),
+    "asl_N": ("asl_N",),
+    "asl_T": ("asl_T",),
+    "thumb_in": ("thumb_in",),
+    "thumb": ("thumb_up", "thumb_out"),
+    "open": ("open", "wide", "salute", "open"),
+    "flat": ("flat", "stop"),
+    "asl_B": ("asl_B",),
+    "one": ("point", "asl_Z"),
+    "asl_D": ("asl_D",),
+    "asl_G": ("asl_G", "asl_Q"),
+    "hook": ("asl_X", "beckon"),
+    "two": ("two", "asl_V"),
+    "two_together": ("asl_U", "asl_H"),
+    "crossed": ("crossed", "asl_R"),
+    "asl_K": ("asl_K", "asl_P"),
+    "three": ("three", "asl_W"),
+    "three_thumb": ("three_thumb",),
+    "four": ("four",),
+    "six": ("six",),
+    "seven": ("seven",),
+    "eight": ("eight",),
+    "ok": ("ok", "asl_F"),
+    "pinch": ("pinch",),
+    "beak": ("beak", "asl_O"),
+    "asl_C": ("asl_C",),
+    "rock": ("horns",),
+    "love": ("love",),
+    "call": ("shaka", "asl_Y"),
+    "gun": ("gun",),
+    "ell": ("asl_L",),
+    "pinky": ("pinky", "asl_I", "asl_J"),
+    "middle_finger": ("bird",),
+}
+# Poses that are no gesture by themselves.
+OTHERS: tuple[str, ...] = (
+    "relaxed",
+    "loose",
+    "claw",
+    "cupped",
+    "pinch_open",
+    "hook",
+    "ring_only",
+    "finger_heart",
+    "snap",
+)
+OTHERS += ("tabletop", "piano", "mouse", "free", "mixed", "each", "between")
+SHARE_OF_OTHERS = 0.3
+NEAR_RAD = 0.28  # a random pose whose angles differ by less from a named pose (root mean square) is left out
+PEOPLE = 96
+# The thumb under the folded fingers.
+_THUMB_IN = NAMED["fist"].replacing(
+    thumb_radial=-18,
+    thumb_palmar=24,
+    thumb_pronation=-5,
+    thumb_mcp=40,
+    thumb_ip=30,
+    index_mcp=72,
+    middle_mcp=76,
+    ring_mcp=82,
+)
+_FINGER_ANGLES = [k for k, name in enumerate(ANGLES) if not name.startswith(("wrist", "forearm", "cup"))]
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkRows:
+    """Hands as rows: what `features_of` takes, and the shape of each.
+
+    Attributes:
+        landmarks: (n, 21, 3) pixels of some image.
+        world: (n, 21, 3) metres.
+        left: (n,) whether each is a left hand.
+        shapes: (n,) index in `SHAPES`.
+    """
+
+    landmarks: FloatArray
+    world: FloatArray
+    left: npt.NDArray[np.bool_]
+    shapes: npt.NDArray[np.int64]
+
+
+def random_rows(count: int, views: int, rng: np.random.Generator) -> LandmarkRows:
+    """`count` random poses of random people, each seen from `views` sides: (count * views) rows."""
+    body, people = load_body(), np.random.default_rng(7)
+    joints = [body.random_shape(people).hand[1] for _ in range(PEOPLE)]
+    points, shapes = list[Doubles](), list[int]()
+    names = [name for name in SHAPES if name != OTHER]
+    while len(points) < count:
+        shape = OTHER if rng.random() < SHARE_OF_OTHERS else str(rng.choice(names))
+        pose = _other_pose(rng) if shape == OTHER else _pose_of(shape, rng)
+        if pose is not None:
+            bones = joints[rng.integers(len(joints))]
+            points.append(landmarks_after(bones, bone_transforms(bones, pose.angles)) * TO_CAMERA)
+            shapes.append(SHAPES.index(shape))
+    seen = np.repeat(np.array(points), views, axis=0)
+    landmarks, world = as_read(seen, rng)
+    left = rng.random(len(seen)) < 0.5
+    mirror = np.where(left, -1.0, 1.0)[:, None]
+    landmarks[:, :, 0] *= mirror
+    world[:, :, 0] *= mirror
+    taken_for_left = left ^ (rng.random(len(seen)) < 0.01)  # sides that the network gets wrong
+    return LandmarkRows(landmarks, world, taken_for_left, np.repeat(shapes, views))
+
+
+def _pose_of(shape: str, rng: np.random.Generator) -> HandPose | None:
+    name = str(rng.choice(POSES[shape]))
+    if name == "thumb_in":
+        return HandPose(clamp(_THUMB_IN.angles + np.radians(rng.normal(0, 5, len(ANGLES)))))
+    found, pose = random_pose(rng, wrist=False, among=(name,))
+    return pose if found == name else None
+
+
+def _other_pose(rng: np.random.Generator) -> HandPose | None:
+    """A pose that is none of the named ones; None if the draw came close to one."""
+    kind = str(rng.choice(OTHERS))
+    if kind not in ("mixed", "each", "free", "between"):
+        return random_pose(rng, wrist=False, among=(kind,))[1]
+    pose = HandPose(free_angles(rng)) if kind == "free" else random_pose(rng, wrist=False)[1]
+    if kind == "between":
+        first, second = rng.choice(list(NAMED), 2, replace=False)
+        pose = NAMED[first].mix(NAMED[second], float(rng.uniform(0.35, 0.65)))
+    known = np.array([NAMED[name].angles for poses in POSES.values() for name in poses if name in NAMED])
+    distance = np.sqrt(((known - pose.angles)[:, _FINGER_ANGLES] ** 2).mean(axis=1)).min()
+    return pose if distance > NEAR_RAD else None
+
+
+def as_read(points: Doubles, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Landmarks and world landmarks of hands as a landmark network reads them from a random side.
+
+    Cameras stand anywhere, more often before or behind a raised hand. Errors are larger in depth than across, and the
+    landmarks of a finger err together.
+
+    Args:
+        points: (n, 21, 3) metres, camera axes, palm to the camera and fingers up.
+        rng: random numbers.
+    """
+    count = len(points)
+    turned = np.einsum("nij,nkj->nki", _views(count, rng), points - points[:, [9]])
+    span = np.linalg.norm(turned[:, 0] - turned[:, 9], axis=1)[:, None, None]
+    near = turned + _error(count, rng, across=0.035, depth=0.06) * span
+    distance = rng.uniform(3, 14, (count, 1)) * span[:, :, 0]
+    landmarks = near.copy()
+    landmarks[:, :, :2] = near[:, :, :2] / (1 + near[:, :, 2:] / distance[:, :, None]) / span * 100
+    world = turned + _error(count, rng, across=0.04, depth=0.10) * span
+    world[:, :, 2] *= rng.uniform(0.6, 1.1, (count, 1))  # networks draw depth towards the middle
+    return landmarks.astype(np.float32), world.astype(np.float32)
+
+
+def _views(count: int, rng: np.random.Generator) -> Doubles:
+    """(count, 3, 3) rotations: half of them the palm or the back of a raised hand, the others anything."""
+    anything = Rotation.random(count, random_state=rng)
+    tilt = Rotation.from_euler("xyz", rng.normal(0, np.radians([25, 30, 30]), (count, 3)))
+    back = Rotation.from_rotvec(np.pi * np.outer(rng.random(count) < 0.35, [0, 1, 0]))
+    raised = (tilt * back).as_matrix()
+    return np.asarray(np.where((rng.random(count) < 0.6)[:, None, None], raised, anything.as_matrix()))
+
+
+def _error(count: int, rng: np.random.Generator, across: float, depth: float) -> Doubles:
+    """(count, 21, 3) errors in palm lengths: of single landmarks, and of fingers, growing towards their tips."""
+    scale = np.array([across, across, depth])
+    quality = rng.gamma(2, 0.5, (count, 1, 1))  # some hands are small, blurred or hidden
+    error = rng.normal(0, 0.5, (count, 21, 3))
+    for numbers in FINGERS.values():
+        error[:, list(numbers)] += rng.normal(0, 1, (count, 1, 3)) * np.array([0.2, 0.5, 0.8, 1.0])[:, None]
+    return np.asarray(error * scale * quality)
