@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from knuckle.media.output_names import stem
 
-Kind = Literal["clip", "photos", "tar", "bad"]
+Kind = Literal["clip", "photos", "tar", "join", "bad"]
 Status = Literal["done", "failed", "cut"]
 NAME_LENGTH = 60  # of the readable start of a part's name
 FAN_OUT = 2  # hexadecimal digits of a part's folder: a million parts are 256 folders of 4000
@@ -26,12 +26,16 @@ class Stretch:
         from_s: frames from here on belong to this stretch. Those between `read_from_s` and here belong to the stretch
             before; both have them, so that the ids of the two can be joined.
         to_s: frames from here on belong to the next stretch; infinite for the last one.
+        start_s: the video's own time stamp of its first frame.
+        end_s: where the stretch ends as the file states it; 0 if unknown.
     """
 
     number: int
     read_from_s: float
     from_s: float
     to_s: float
+    start_s: float
+    end_s: float
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,11 @@ class Item:
     Attributes:
         key: its identity in the manifest: the same source has the same key in every run.
         source: file or address; for photos the folder that they were found in.
-        kind: "clip", "photos", "tar", or "bad", which cannot be opened.
+        kind: "clip", "photos", "tar", "join": a video whose stretches are done, or "bad", which cannot be opened.
         files: the files of "photos".
         stretch: the part of a video; None for all of it.
+        of: key of the video that this is a stretch of; empty if it is none.
+        results: results of the stretches to "join".
         problem: why it is "bad".
     """
 
@@ -52,19 +58,23 @@ class Item:
     kind: Kind = "clip"
     files: tuple[str, ...] = ()
     stretch: Stretch | None = None
+    of: str = ""
+    results: tuple[ItemResult, ...] = ()
     problem: str = ""
 
     @property
     def name(self) -> str:
         """A file name that no other item has: the source's own name and 64 bits of a hash of the key."""
-        digest = hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        key = self.of or self.key
+        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         ending = "" if self.stretch is None else f".{self.stretch.number:04}"
         return f"{stem(self.source)[:NAME_LENGTH]}-{digest}{ending}"
 
     @property
     def part(self) -> str:
-        """Path of its table, relative to the output folder."""
-        return Path("parts", self.name.rpartition("-")[2][:FAN_OUT], f"{self.name}.parquet").as_posix()
+        """Path of its table, relative to the output folder. Tables of stretches become parts when they are joined."""
+        folder = "parts" if self.stretch is None else "stretches"
+        return Path(folder, self.name.rpartition("-")[2][:FAN_OUT], f"{self.name}.parquet").as_posix()
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,9 @@ class ItemResult:
         tries: how often it was begun; more than 1 if workers died.
         files: the files of a group of photos.
         stretches: the stretches of a video that was cut.
+        of: key of the video that this is a stretch of; empty if it is none.
+        joined: it is a video that was tracked in stretches, whose frames and hands have been told before.
+        overlap: frames at the start of a stretch's table that belong to the stretch before.
     """
 
     key: str
@@ -103,6 +116,9 @@ class ItemResult:
     tries: int = 1
     files: tuple[str, ...] = ()
     stretches: tuple[Stretch, ...] = ()
+    of: str = ""
+    joined: bool = False
+    overlap: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values, for JSON."""

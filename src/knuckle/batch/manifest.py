@@ -7,6 +7,7 @@ full disk can only be the last one of its file, where it is ignored. The latest 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from knuckle.batch.items import ItemResult
-from knuckle.media.write_common import writing
+from knuckle.media.names import readable
+from knuckle.media.write_common import PartFile, writing
 
 FOLDER = "manifest"
 FORMAT = "knuckle-batch-1"
@@ -31,6 +33,7 @@ class Manifest:
 
     Attributes:
         path: the file.
+        options: hash of the options of the run.
 
     Raises:
         SinkError: it cannot be written.
@@ -43,7 +46,8 @@ class Manifest:
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
-        self._append({"format": FORMAT, "time": round(now, 3), **about})
+        self.options = options_hash(about.get("options", {}))
+        self._append({"format": FORMAT, "time": round(now, 3), "options_hash": self.options, **about})
 
     def add(self, result: ItemResult) -> None:
         """Append the result of an item. When this returns, the line is on the disk.
@@ -51,7 +55,15 @@ class Manifest:
         Raises:
             SinkError: the disk is full or gone.
         """
-        self._append({"time": round(time.time(), 3), **result.to_dict()})
+        self._append({"time": round(time.time(), 3), "options": self.options, **result.to_dict()})
+
+    def end(self, how: str, left: int) -> None:
+        """Append how the run ended. A run without such a line was killed.
+
+        Raises:
+            SinkError: the disk is full or gone.
+        """
+        self._append({"end": how, "left": left, "time": round(time.time(), 3)})
 
     def _append(self, row: Mapping[str, Any]) -> None:
         line = (json.dumps(row) + "\n").encode()
@@ -73,11 +85,16 @@ class Manifest:
 
 def read_results(out: Path) -> dict[str, ItemResult]:
     """The latest result of each item, by key, from all runs into this folder."""
-    latest: dict[str, tuple[float, ItemResult]] = {}
+    return {key: ItemResult.from_dict(row) for key, row in latest_rows(out).items()}
+
+
+def latest_rows(out: Path) -> dict[str, dict[str, Any]]:
+    """The latest line about each item, by key."""
+    latest: dict[str, dict[str, Any]] = {}
     for row in rows(out):
-        if "key" in row and row["time"] >= latest.get(row["key"], (0.0,))[0]:
-            latest[row["key"]] = row["time"], ItemResult.from_dict(row)
-    return {key: result for key, (_, result) in latest.items()}
+        if "key" in row and (row["key"] not in latest or row["time"] >= latest[row["key"]]["time"]):
+            latest[row["key"]] = row
+    return latest
 
 
 def read_runs(out: Path) -> list[dict[str, Any]]:
@@ -93,3 +110,45 @@ def rows(out: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
             except ValueError:
                 continue
+
+
+def options_hash(options: Mapping[str, Any]) -> str:
+    """A short hash of options: rows with the same hash were made with the same options."""
+    return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def write_table(out: Path) -> Path:
+    """Write all results as one table, `manifest.parquet`, a row per item; returns its path.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    texts = ["key", "source", "status", "error", "engine", "host", "options"]
+    kinds = {name: pyarrow.string() for name in texts}
+    kinds |= {name: pyarrow.int64() for name in ("frames", "hands", "tries")}
+    kinds |= {"seconds": pyarrow.float64(), "time": pyarrow.float64()}
+    kinds |= {name: pyarrow.list_(pyarrow.string()) for name in ("problems", "parts", "files")}
+    kinds["versions"] = pyarrow.map_(pyarrow.string(), pyarrow.string())
+    found = [row for row in latest_rows(out).values() if not row["of"]]
+    plain = [as_plain(row, texts) for row in sorted(found, key=lambda row: str(row["key"]))]
+    path = out / "manifest.parquet"
+    file = PartFile(path)
+    try:
+        with writing(path):
+            parquet.write_table(pyarrow.Table.from_pylist(plain, pyarrow.schema(kinds)), file.part)
+        file.keep()
+    except BaseException:
+        file.discard()
+        raise
+    return path
+
+
+def as_plain(row: Mapping[str, Any], texts: list[str]) -> dict[str, Any]:
+    """A row for a table: text that is valid UTF-8, maps as pairs."""
+    plain = {name: readable(row[name]) if name in texts else value for name, value in row.items()}
+    for name in ("problems", "parts", "files"):
+        plain[name] = [readable(one) for one in row[name]]
+    return plain | {"versions": list(row["versions"].items())}

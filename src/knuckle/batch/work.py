@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import platform
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import knuckle
-from knuckle.batch.items import Item, ItemResult
-from knuckle.batch.open import readers_of
-from knuckle.errors import Error, SinkError, SourceError
+from knuckle.batch.cut import frames_of, overlap, stretches_of
+from knuckle.batch.items import Item, ItemResult, Stretch
+from knuckle.batch.join import joined
+from knuckle.batch.open import opener_of, readers_of
+from knuckle.errors import BundleError, EngineError, Error, SinkError, SourceError
+from knuckle.media.kinds import VIDEO_SUFFIXES
 from knuckle.media.names import readable
 from knuckle.media.reader import Reader
 from knuckle.media.sinks import Sink, data_sink
@@ -32,6 +38,7 @@ from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import HandTracker
 from knuckle.results import Frame
 
+log = logging.getLogger("knuckle")
 UNFINISHED = "unfinished"  # folder of tables that are being written, so that `parts` holds complete ones only
 LIBRARIES = ("ai-edge-litert", "onnxruntime", "av", "opencv-python-headless", "pillow", "numpy")
 
@@ -50,6 +57,7 @@ class TrackVideo:
         detect_only: detect palms only: no landmarks, no track ids.
         threads: inference threads of a process.
         device: see `knuckle.load`.
+        stretch_s: a video that is longer, in seconds, is not tracked but gets the status "cut".
     """
 
     out: str
@@ -58,6 +66,7 @@ class TrackVideo:
     detect_only: bool = False
     threads: int | None = 1
     device: str = "cpu"
+    stretch_s: float = math.inf
 
     def __call__(self, item: Item) -> ItemResult:
         """Do an item. Whatever is wrong with its source becomes a result with an error.
@@ -69,54 +78,117 @@ class TrackVideo:
         began_s = time.perf_counter()
         networks = load(self.models, self.threads, self.device)
         count = Count()
-        part, error = "", ""
-        unfinished = Path(self.out, UNFINISHED, f"{item.name}-{uuid.uuid4().hex[:8]}.parquet")
-        try:
-            with data_sink(unfinished, self.detect_only) as sink:
-                error = self._fill(sink, item, networks, count)
-            if not error or count.frames:
-                keep(unfinished, Path(self.out, item.part))
-                part = item.part
-        finally:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-        return ItemResult(
+        result = ItemResult(
             key=item.key,
             source=item.source,
-            status="failed" if error else "done",
-            error=error,
-            problems=tuple(count.problems),
-            frames=count.frames,
-            hands=count.hands,
-            seconds=round(time.perf_counter() - began_s, 3),
-            parts=(part,) if part else (),
+            status="done",
             engine=engine_of(networks, self.device),
             versions=versions(),
             host=platform.node(),
             files=item.files,
+            of=item.of,
         )
+        try:
+            if item.kind == "join":
+                result = replace(result, **self._join(item))
+            elif stretches := self._stretches(item):
+                result = replace(result, status="cut", stretches=stretches)
+            else:
+                parts = self._track(item, networks, count)
+                result = replace(result, parts=parts, frames=count.frames, hands=count.hands, overlap=count.overlap)
+        except (SinkError, BundleError, EngineError):
+            raise
+        except Exception as error:
+            count.error = explained(item, error)
+        failure = count.error or result.error
+        return replace(
+            result,
+            status="failed" if failure else result.status,
+            error=failure,
+            problems=tuple(count.problems) or result.problems,
+            seconds=round(time.perf_counter() - began_s + result.seconds, 3),
+        )
+
+    def _stretches(self, item: Item) -> tuple[Stretch, ...]:
+        """Where to cut an item; nothing if it is to be tracked as it is."""
+        path = urlsplit(item.source).path if "://" in item.source else item.source
+        is_video = item.kind == "clip" and Path(path).suffix.lower() in VIDEO_SUFFIXES
+        if not is_video or item.stretch or math.isinf(self.stretch_s):
+            return ()
+        return stretches_of(item.source, opener_of(item.source), self.stretch_s, overlap(self.options.remember_s))
+
+    def _track(self, item: Item, networks: Networks, count: Count) -> tuple[str, ...]:
+        """Write the table of an item; returns its path relative to `out`, or nothing if there is none."""
+        unfinished = self._unfinished(item)
+        try:
+            with data_sink(unfinished, self.detect_only) as sink:
+                count.error = self._fill(sink, item, networks, count)
+            if count.error and not count.frames:
+                return ()
+            keep(unfinished, Path(self.out, item.part))
+        finally:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+        return (item.part,)
+
+    def _unfinished(self, item: Item) -> Path:
+        return Path(self.out, UNFINISHED, f"{item.name}-{uuid.uuid4().hex[:8]}.parquet")
+
+    def _join(self, item: Item) -> dict[str, Any]:
+        """Make the tables of a video from those of its stretches; returns what its result holds."""
+        from pyarrow import parquet
+
+        good = [result for result in item.results if result.parts]
+        for part, table in joined(Path(self.out), good):
+            unfinished = self._unfinished(item)
+            with writing(Path(self.out, part)):
+                unfinished.parent.mkdir(parents=True, exist_ok=True)
+                parquet.write_table(table, unfinished, compression="zstd")
+            keep(unfinished, Path(self.out, part))
+        return {
+            "joined": True,
+            "error": next((result.error for result in item.results if result.error), ""),
+            "problems": tuple(problem for result in item.results for problem in result.problems),
+            "frames": sum(result.frames for result in item.results),
+            "hands": sum(result.hands for result in item.results),
+            "seconds": sum(result.seconds for result in item.results),
+            "parts": tuple(part.replace("stretches/", "parts/", 1) for result in good for part in result.parts),
+        }
 
     def _fill(self, sink: Sink, item: Item, networks: Networks, count: Count) -> str:
         """Write the hands of an item; returns why that ended early, or an empty text."""
         try:
             for reader in readers_of(item):
-                with reader, closing(self._found(reader, networks)) as found:  # type: ignore[type-var]
-                    for frame, results in found:
-                        sink.write(frame, results)
-                        count.frames += 1
-                        count.hands += len(results)
+                try:
+                    self._fill_from(reader, sink, item.stretch, networks, count)
+                except SourceError as error:
+                    if item.kind != "tar":  # the other files of a tar file are done all the same
+                        raise
+                    count.problems.append(readable(error))
                 count.problems += [readable(problem) for problem in reader.problems]
         except SinkError:
             raise
-        except Error as error:
-            return readable(error)
+        except Exception as error:
+            return explained(item, error)
         return "" if count.frames or not count.problems else count.problems[0]
 
-    def _found(self, reader: Reader, networks: Networks) -> Iterator[tuple[Frame, Any]]:
+    def _fill_from(self, reader: Reader, sink: Sink, stretch: Stretch | None, networks: Networks, count: Count) -> None:
+        """Write and count the hands of one reader."""
+        begin_s = stretch.from_s if stretch else -math.inf
+        with reader, closing(self._found(reader, stretch, networks)) as found:  # type: ignore[type-var]
+            for frame, results in found:
+                sink.write(frame, results)
+                if frame.time_s < begin_s:
+                    count.overlap += 1
+                    continue
+                count.frames += 1
+                count.hands += len(results)
+
+    def _found(self, reader: Reader, stretch: Stretch | None, networks: Networks) -> Iterator[tuple[Frame, Any]]:
         """The frames of a source with their hands or palms."""
         if reader.kind == "live":
             raise SourceError(f"{reader.name} is a stream without an end; use knuckle track")
-        frames = in_background(iter(reader))
+        frames = in_background(frames_of(reader, stretch) if stretch else iter(reader))
         if reader.kind == "image" or self.detect_only:
             detector = networks.palm_detector(self.options)
             while batch := list(islice(frames, BATCH)):
@@ -137,7 +209,17 @@ class Count:
 
     frames: int = 0
     hands: int = 0
+    overlap: int = 0
+    error: str = ""
     problems: list[str] = field(default_factory=list)
+
+
+def explained(item: Item, error: Exception) -> str:
+    """An error as the text of a result. One item in a million may find a bug; the others are done all the same."""
+    if isinstance(error, Error):
+        return readable(error)
+    log.error("%s: unexpected error", readable(item.source), exc_info=error)
+    return readable(f"unexpected error: {type(error).__name__}: {error}")
 
 
 def keep(unfinished: Path, part: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from knuckle.errors import SourceError
@@ -18,7 +18,7 @@ from knuckle.media.threads import in_background
 from knuckle.results import Frame
 
 
-def read_clip(address: str, live: bool | None = None) -> Reader:
+def read_clip(address: str, live: bool | None = None, opened: Callable[[], Any] | None = None) -> Reader:
     """Read a video file or network stream: upright, in square pixels, with the time stamps that it states.
 
     A file is opened again by each iteration. A stream keeps the connection for the first iteration.
@@ -27,29 +27,31 @@ def read_clip(address: str, live: bool | None = None) -> Reader:
         address: a file or an address that FFmpeg knows.
         live: give the newest frame only. A stream without an end then has wall-clock times, and is connected again
             when it breaks off. None: True for streams without an end.
+        opened: opens the bytes of a file that FFmpeg cannot open itself, such as one in an archive; `address` is then
+            only its name.
 
     Raises:
         SourceError: it cannot be opened or has no video. The iteration raises it after the last good frame when the
             video ends early.
     """
-    first = OpenVideo(address)
+    first = OpenVideo(address, opened)
     waiting, is_endless, rate = [first], first.is_endless, first.rate
     live = is_endless if live is None else live
     count = first.stream.frames or (round(first.duration_s * rate) if first.duration_s else None)
 
-    def opened() -> OpenVideo:
-        return waiting.pop() if waiting else OpenVideo(address)
+    def video() -> OpenVideo:
+        return waiting.pop() if waiting else OpenVideo(address, opened)
 
     def frames(reader: Reader) -> Iterator[Frame]:
         if live and is_endless:
-            return live_frames(reader, lambda: arriving(opened()), shown)
-        return recorded(opened(), reader, newest=live)
+            return live_frames(reader, lambda: arriving(video()), shown)
+        return recorded(video(), reader, newest=live)
 
     def release() -> None:
         while waiting:
             waiting.pop().close()
 
-    if os.path.isfile(address):
+    if opened is not None or os.path.isfile(address):
         release()
     return Reader(address, "live" if live else "video", frames, count, rate, first.duration_s, release)
 

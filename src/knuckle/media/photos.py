@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,30 +34,38 @@ def read_photos(name: str, paths: Sequence[Path]) -> Reader:
     frame.
     """
 
+    count = count_pictures(paths[0], str(paths[0])) if len(paths) == 1 else len(paths)
+    return read_photo_files(name, [(str(path), partial(Path, path)) for path in paths], count)
+
+
+def read_photo_files(name: str, files: Sequence[tuple[str, Callable[[], File]]], count: int | None = None) -> Reader:
+    """Read photos that need not be files of this machine; otherwise like `read_photos`.
+
+    Args:
+        name: the name of the reader.
+        files: of each photo its name and what opens it: gives its path, or its bytes as an open file.
+        count: number of pictures; None for one per file.
+    """
+
     def frames(reader: Reader) -> Iterator[Frame]:
         index = 0
-        for path in paths:
+        for source, open_file in files:
             try:
-                for picture in read_pictures(path, str(path)):
-                    yield _frame(reader, picture, index, str(path))
+                for picture in read_pictures(open_file(), source):
+                    yield _frame(reader, picture, index, source)
                     index += 1
             except Error as error:
-                if len(paths) == 1:
+                if len(files) == 1:
                     raise
                 reader.problems.append(error)
                 index += 1
 
-    return Reader(name, "image", frames, count_pictures(paths[0], str(paths[0])) if len(paths) == 1 else len(paths))
+    return Reader(name, "image", frames, len(files) if count is None else count)
 
 
 def read_photo_data(name: str, open_file: Callable[[], File]) -> Reader:
     """Read a photo that is in memory as the bytes of a file. `name` is what frames and errors call it."""
-
-    def frames(reader: Reader) -> Iterator[Frame]:
-        for index, picture in enumerate(read_pictures(open_file(), name)):
-            yield _frame(reader, picture, index, name)
-
-    return Reader(name, "image", frames, count_pictures(open_file(), name))
+    return read_photo_files(name, [(name, open_file)], count_pictures(open_file(), name))
 
 
 def _frame(reader: Reader, picture: Picture, index: int, source: str) -> Frame:

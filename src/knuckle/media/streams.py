@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -38,6 +38,7 @@ class OpenVideo:
 
     Args:
         address: a file or an address that FFmpeg knows.
+        opened: opens the bytes of a file that FFmpeg cannot open itself; `address` is then only its name.
 
     Attributes:
         container, stream: PyAV's objects; `stream` is the video stream that is read.
@@ -52,18 +53,19 @@ class OpenVideo:
         SourceError: it cannot be opened, or has no video that can be decoded.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, opened: Callable[[], Any] | None = None) -> None:
         with FORKS_WAIT:
             import av
 
         self.address = address
-        protocol = address.partition("://")[0].lower() if "://" in address else ""
+        protocol = address.partition("://")[0].lower() if "://" in address and opened is None else ""
         segmented = address.partition("?")[0].lower().endswith((".m3u8", ".mpd"))
         options = dict(PROTOCOL_OPTIONS.get(protocol, {}))
         if protocol in LIVE_PROTOCOLS:
             options |= {"fflags": "nobuffer"}
         # An absolute path, because FFmpeg would take "12:30.mp4" for the protocol "12".
-        target = os.path.abspath(address) if os.path.exists(address) else address
+        target: Any = opened() if opened else os.path.abspath(address) if os.path.exists(address) else address
+        self._file = target if opened else None
         timeout_s = (SEGMENT_TIMEOUT_S if segmented else TIMEOUT_S) if protocol else None
         began_s = time.monotonic()
         try:
@@ -71,12 +73,14 @@ class OpenVideo:
         except (OSError, ValueError, av.error.FFmpegError) as error:
             # FFmpeg often says "invalid data" where a server is silent.
             silent = timeout_s is not None and time.monotonic() - began_s >= timeout_s
+            if self._file is not None:
+                self._file.close()
             why = f"no answer within {timeout_s:g} s" if silent else reason(error)
             raise SourceError(f"{address} cannot be opened as a video: {why}{_hint(address)}") from error
         try:
             self.stream: Any = shown_stream(self.container, address)
         except SourceError:
-            self.container.close()
+            self.close()
             raise
         self.stream.thread_type = "AUTO"
         self.rate = float(self.stream.average_rate or self.stream.guessed_rate or DEFAULT_RATE)
@@ -122,7 +126,7 @@ class OpenVideo:
         trouble = f": {damage.trouble}" if damage.trouble else ""
         if times.count == 0:
             raise SourceError(f"{self.address} holds no frame that can be decoded{trouble}")
-        expected, end_s = self.stream.frames, self._stated_end_s()
+        expected, end_s = self.stream.frames, self.stated_end_s()
         lacks_frames, lacks_time = times.count < 0.9 * expected, times.last_s < 0.9 * end_s - 0.5
         if not trouble and not (lacks_time and (lacks_frames or not expected)):
             return
@@ -132,7 +136,7 @@ class OpenVideo:
             reached = f"{times.count} frames" + (f", {times.last_s:.1f} of {end_s:.1f} s" if end_s else "")
         raise SourceError(f"{self.address} breaks off after {reached}{trouble}")
 
-    def _stated_end_s(self) -> float:
+    def stated_end_s(self) -> float:
         """The duration of the video in seconds as the file states it; 0 if unknown."""
         if self.stream.duration is not None:
             return float(self.stream.duration * self.stream.time_base)
@@ -143,6 +147,8 @@ class OpenVideo:
     def close(self) -> None:
         """Close the file or connection."""
         self.container.close()
+        if self._file is not None:
+            self._file.close()
 
     def __enter__(self) -> OpenVideo:
         return self
