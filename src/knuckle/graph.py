@@ -9,10 +9,10 @@ it can be the function of a node.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from knuckle.errors import InputError
 
@@ -27,6 +27,8 @@ class Node:
         output: name of its result.
         when: name of a value; the node is skipped if that is empty or false.
         otherwise: the result of a skipped node.
+        batched: the function takes one batch, and treats each entry alone. Graphs that run side by side
+            (`knuckle.pipeline.together`) make one call of theirs.
     """
 
     run: Callable[..., Any]
@@ -34,6 +36,7 @@ class Node:
     output: str
     when: str | None = None
     otherwise: Any = ()
+    batched: bool = False
 
     @property
     def name(self) -> str:
@@ -62,6 +65,30 @@ class Step(NamedTuple):
 
 
 Observer = Callable[[Step], None]
+T = TypeVar("T")
+
+
+class Call(NamedTuple):
+    """A call of a batched node that `Graph.steps` asks for: `run(batch)`."""
+
+    run: Callable[[Any], Any]
+    batch: Any
+
+
+Steps: TypeAlias = Generator[Call, Any, T]
+"""Work that stops at each call of a batched node, is sent the answer, and returns its result in the end."""
+
+
+def finish(steps: Steps[T]) -> T:
+    """Do the work to its end, and make each call at once."""
+    answer = None
+    while True:
+        try:
+            call = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        answer = call.run(call.batch)
 
 
 class Graph:
@@ -119,6 +146,10 @@ class Graph:
 
         A call that raises does not change the feedback, so the next call continues from the last good one.
         """
+        return finish(self.steps(inputs, observe, path))
+
+    def steps(self, inputs: Sequence[Any], observe: Observer | None = None, path: tuple[str, ...] = ()) -> Steps[Any]:
+        """What `run` does, as steps that leave the calls of batched nodes to the caller."""
         values = {**self.state, **dict(zip(self.inputs, inputs, strict=True))}
         path = (*path, self.name)
         for node in self.nodes:
@@ -128,7 +159,9 @@ class Graph:
             if skipped:
                 values[node.output] = node.otherwise
             elif isinstance(node.run, Graph):
-                values[node.output] = node.run.run(arguments, observe, path)
+                values[node.output] = yield from node.run.steps(arguments, observe, path)
+            elif node.batched:
+                values[node.output] = yield Call(node.run, *arguments)
             else:
                 values[node.output] = node.run(*arguments)
             if observe:

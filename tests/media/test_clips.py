@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -320,3 +321,17 @@ def test_joined_recordings_whose_clock_begins_anew(tmp_path: Path) -> None:
     times = [frame.time_s for frame in reader]
     assert len(times) >= 78 and times[-1] == pytest.approx(79 / 30, abs=0.2) and np.diff(times).max() < 0.2
     assert len(reader.notes) == 1 and "begin anew" in reader.notes[0]
+
+
+def test_one_of_many_readers_makes_images_when_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    write_clip(path, [two_hands(k / 9, 320, 240) for k in range(10)], 15)
+    plain, reader = list(read(path)), read(path)
+    reader.one_of_many = True
+    late = list(reader)
+    assert all("image" not in vars(frame) for frame in late)
+    assert [(f.index, f.time_s, f.source) for f in late] == [(f.index, f.time_s, f.source) for f in plain]
+    copy = pickle.loads(pickle.dumps(late[3]))
+    for one, other in ((late[3], plain[3]), (late[7], plain[7]), (copy, plain[3])):
+        assert np.array_equal(one.image, other.image) and one.width == 320
+    assert late[7].image is late[7].image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from typing import Any
 
 from knuckle.errors import SourceError
@@ -75,11 +76,16 @@ def recorded(video: OpenVideo, reader: Reader, newest: bool) -> Iterator[Frame]:
             if time_s > begin_s - MIN_STEP_S:
                 yield index, time_s, (picture, video.meaning(picture))
 
+    if reader.one_of_many:
+        video.decode_in_one_thread()
     with video:
         if begin_s:
             video.go_to(reader.start_s + begin_s)
         for index, time_s, picture in in_background(pictures(), keep="newest") if newest else pictures():
-            yield Frame(shown(picture), index, time_s, reader.name)
+            if reader.one_of_many:
+                yield LateFrame(partial(shown, picture), index, time_s, reader.name)
+            else:
+                yield Frame(shown(picture), index, time_s, reader.name)
         if damage.packets:
             reader.problems.append(SourceError(f"{reader.name}: skipped damaged packets: {damage.packets}"))
         if not begin_s:
@@ -105,3 +111,21 @@ def arriving(video: OpenVideo) -> Iterator[Any]:
 def shown(picture: Any) -> Image:
     """The image of a picture and what its pixels mean."""
     return image_of(*picture)
+
+
+class LateFrame(Frame):
+    """A frame whose image is made when it is first asked for; frames that nobody looks at cost less."""
+
+    make_image: Callable[[], Image]
+
+    def __init__(self, make_image: Callable[[], Image], index: int, time_s: float, source: str) -> None:
+        for name, value in (("make_image", make_image), ("index", index), ("time_s", time_s), ("source", source)):
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def image(self) -> Image:
+        """RGB uint8 (height, width, 3)."""
+        return self.make_image()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Frame, (self.image, self.index, self.time_s, self.source)

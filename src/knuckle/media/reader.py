@@ -42,6 +42,8 @@ class Reader:
         release: releases what was opened before the first iteration.
         problems: files of a folder that could not be read and were skipped by the last iteration.
         notes: one line each for what was passed over or read in another way, and is no error.
+        one_of_many: set it on a reader of a file that runs beside others, so that it takes less processor time in all:
+            it decodes in one thread, and makes the image of a frame when that is first asked for (`LateFrame`).
         root: the folder that holds the files of this source; outputs keep the subfolders below it. None for none.
     """
 
@@ -53,6 +55,7 @@ class Reader:
     duration_s: float | None = None
     start_s: float = field(default=0.0, init=False)
     begin_s: float = field(default=0.0, init=False)
+    one_of_many: bool = field(default=False, init=False)
     release: Callable[[], None] | None = None
     problems: list[Error] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -85,7 +85,7 @@ class HandLandmarker:
             inputs=["image", "candidates"],
             nodes=[
                 Node(self.prepare, ("image", "candidates"), "crops"),
-                Node(self.network, ("crops",), "raw"),
+                Node(self.network, ("crops",), "raw", batched=True),
                 Node(self.decode, ("raw", "candidates"), "read_hands"),
                 Node(self.gate, ("read_hands",), "hands"),
             ],

@@ -73,7 +73,7 @@ class PalmDetector:
             inputs=["image"],
             nodes=[
                 Node(self.prepare, ("image",), "pictures"),
-                Node(self.network, ("pictures",), "raw"),
+                Node(self.network, ("pictures",), "raw", batched=True),
                 Node(image_size, ("image",), "size"),
                 Node(self.decode, ("raw", "size"), "raw_palms"),
                 Node(suppress, ("raw_palms",), "palms"),

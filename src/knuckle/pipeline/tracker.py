@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from knuckle.errors import InputError
 from knuckle.gestures.recogniser import load_gestures
-from knuckle.graph import Graph, Node, Observer
+from knuckle.graph import Graph, Node, Observer, Steps, finish
 from knuckle.images import Image, Order, as_rgb
 from knuckle.media.inputs import shown_in
 from knuckle.media.reader import Still
@@ -138,25 +138,37 @@ class HandTracker:
         return shown_in(self._next_hands(frame.image, frame.time_s), frame.image)
 
     def _next_hands(self, image: Image, time_s: float | None) -> list[Hand]:
+        return finish(self.steps(image, time_s))
+
+    def steps(self, image: Image, time_s: float | None) -> Steps[list[Hand]]:
+        """What a call does, as steps that trackers can do side by side (`knuckle.pipeline.together`).
+
+        Arguments and errors are those of a call; the image must be RGB uint8 (height, width, 3).
+        """
         if self._closed:
             raise InputError("this tracker is closed; make a new HandTracker, which shares the loaded networks")
         if isinstance(time_s, Still):
-            photo_hands: list[Hand] = self._detection.run([image], self.observe)
+            photo_hands: list[Hand] = yield from self._detection.steps([image], self.observe)
             return photo_hands
         clock: Clock = self.graph.state["clock"]
         if time_s is None:
             time_s = 0.0 if math.isinf(clock.stamp_s) else clock.stamp_s + clock.usual_s
         if isinstance(time_s, str) or not math.isfinite(time_s):
             raise InputError(f"time_s must be a finite number of seconds or None, got {time_s!r}")
-        hands: list[Hand] = self.graph.run([image, float(time_s)], self.observe)
+        hands: list[Hand] = yield from self.graph.steps([image, float(time_s)], self.observe)
         trouble = self.graph.state["clock"].trouble
         if trouble and not clock.trouble:
-            warnings.warn(f"{trouble}; tracking goes on as if its steps were even. {CLOCK_ADVICE}", stacklevel=3)
+            warnings.warn(f"{trouble}; tracking goes on as if its steps were even. {CLOCK_ADVICE}", stacklevel=5)
         return hands
 
     @cached_property
     def _detection(self) -> Graph:
         return hand_detection(self.networks, self.options)
+
+    def skip(self, time_s: float) -> None:
+        """Let a frame pass without looking at it: only the tracker's clock moves on."""
+        state = self.graph.state
+        self.graph.state = {**state, "clock": tick(state["clock"], time_s)}
 
     def close(self) -> None:
         """Forget all hands and end a `track` that is not finished. The tracker cannot be used afterwards."""
