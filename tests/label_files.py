@@ -214,6 +214,31 @@ def write_coco_keypoints(folder: Path) -> None:
     write(folder / "annotations/person_keypoints_default.json", coco_file([*TIP_FIRST, "wrist"]))
 
 
+def write_cvat(folder: Path) -> None:
+    picture(folder / "a.jpg")
+    points = "".join(
+        f'<points label="{name}" source="manual" outside="0" occluded="0" points="{x:.4f},{y:.4f}"></points>'
+        for name, (x, y) in zip([*TIP_FIRST, "wrist"], in_order(PIXELS, [*TIP_FIRST, "wrist"]), strict=True)
+    )
+    hand = f'<skeleton label="Left hand" source="manual" z_order="0">{points}</skeleton>'
+    image = f'<image id="0" name="a.jpg" width="{SIZE[0]}" height="{SIZE[1]}">{hand}</image>'
+    head = '<?xml version="1.0" encoding="utf-8"?>'
+    write(folder / "annotations.xml", f"{head}<annotations><version>1.1</version>{image}</annotations>")
+
+
+def write_label_studio(folder: Path) -> None:
+    picture(folder / "a.jpg")
+    percent = 100 / np.array(SIZE)
+    shared = {"original_width": SIZE[0], "original_height": SIZE[1], "image_rotation": 0, "to_name": "image"}
+    box = dict(zip(("x", "y", "width", "height"), (CORNER * np.tile(percent, 2)).tolist(), strict=True))
+    result = [{**shared, "id": "r", "type": "rectanglelabels", "value": {**box, "rectanglelabels": ["Left hand"]}}]
+    for name, (x, y) in zip(OURS, (PIXELS * percent).tolist(), strict=True):
+        value = {"x": x, "y": y, "width": 0.4, "keypointlabels": [name]}
+        result.append({**shared, "id": name, "parentID": "r", "type": "keypointlabels", "value": value})
+    task = {"id": 1, "data": {"image": "/data/local-files/?d=a.jpg"}, "annotations": [{"id": 1, "result": result}]}
+    write(folder / "export.json", [task])
+
+
 WRITERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "jsonl": ("jsonl", write_jsonl),
     "shards": ("shards", write_shards),
@@ -224,6 +249,8 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "onehand10k of mmpose": ("onehand10k", write_onehand10k_json),
     "yolo-pose": ("yolo-pose", write_yolo),
     "freihand": ("freihand", write_freihand),
+    "cvat": ("cvat", write_cvat),
+    "label-studio": ("label-studio", write_label_studio),
     "coco": ("coco", write_coco_keypoints),
 }
 IN_SPACE = ("interhand2.6m", "rhd", "freihand")

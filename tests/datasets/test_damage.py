@@ -101,7 +101,7 @@ def test_no_damage_makes_anything_but_our_errors(name: str, tmp_path: Path) -> N
     split = "training-gs" if name == "freihand" else None
     read_dataset(tmp_path, split=split)
     raised = 0
-    for path in (path for path in tmp_path.rglob("*.*") if path.suffix in (".json", ".jsonl", ".txt", ".yaml")):
+    for path in (path for path in tmp_path.rglob("*.*") if path.suffix in (".json", ".jsonl", ".txt", ".yaml", ".xml")):
         text = path.read_text()
         cut = [text[: len(text) // part] for part in (2, 3)] + ["", "\0", "\udcff{"]
         for damaged in cut + [

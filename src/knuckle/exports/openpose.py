@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from knuckle.errors import InputError
+from knuckle.exports.labels import pairs
 from knuckle.exports.pictures import PictureNames, is_photo
 from knuckle.media.data_format import Tracked, blank_frame, labelled_hand
 from knuckle.media.names import as_json
@@ -25,7 +25,8 @@ from knuckle.results import Frame, Hand
 
 LEAST_CONFIDENCE = 0.001  # a confidence of 0 means that there is no point
 SIDES = {"hand_left_keypoints_2d": "Left", "hand_right_keypoints_2d": "Right"}
-OTHERS = ("pose", "face", "pose_3d", "face_3d", "hand_left_3d", "hand_right_3d")
+OTHERS = tuple(f"{part}_keypoints_2d" for part in ("pose", "face"))
+OTHERS += tuple(f"{part}_keypoints_3d" for part in ("pose", "face", "hand_left", "hand_right"))
 
 
 class OpenPoseSink(FolderSink):
@@ -42,16 +43,10 @@ class OpenPoseSink(FolderSink):
         self.names = PictureNames()
 
     def write_frame(self, frame: Frame, results: Sequence[Any]) -> None:
-        sides: dict[str, list[Hand]] = defaultdict(list)
-        for hand in results:
-            sides[hand.handedness].append(hand)
         people = []
-        for number in range(max(map(len, sides.values()), default=0)):
-            person: dict[str, Any] = {"person_id": [-1]}
-            person |= {f"{other}_keypoints{'' if other.endswith('3d') else '_2d'}": [] for other in OTHERS}
-            for key, side in SIDES.items():
-                person[key] = flat_points(sides[side][number]) if number < len(sides[side]) else []
-            people.append(person)
+        for pair in pairs(results):
+            person: dict[str, Any] = {"person_id": [-1], **{key: [] for key in OTHERS}}
+            people.append(person | {key: flat_points(pair.get(side)) for key, side in SIDES.items()})
         about = {"source": as_json(frame.source), "index": frame.index, "time_s": frame.time_s}
         about["is_photo"] = is_photo(frame)
         size = {"width": frame.width, "height": frame.height}
@@ -62,8 +57,10 @@ class OpenPoseSink(FolderSink):
         """Each file is complete already."""
 
 
-def flat_points(hand: Hand) -> list[float]:
-    """63 numbers x, y, confidence; 0, 0, 0 for a landmark that is not known."""
+def flat_points(hand: Hand | None) -> list[float]:
+    """63 numbers x, y, confidence; 0, 0, 0 for a landmark that is not known; [] without a hand."""
+    if hand is None:
+        return []
     confidence = np.full(21, hand.presence) if hand.visibility is None else hand.visibility
     rows = np.column_stack([hand.landmarks[:, :2], np.clip(confidence, LEAST_CONFIDENCE, 1)]).astype(float)
     rows[~np.isfinite(rows).all(axis=1)] = 0

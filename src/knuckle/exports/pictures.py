@@ -32,9 +32,13 @@ class PictureNames:
     def __call__(self, frame: Frame) -> str:
         if is_photo(frame):
             return self._free(frame.source)
-        if frame.source not in self._clips:
-            self._clips[frame.source] = self._free(frame.source)
-        return f"{self._clips[frame.source]}_{frame.index:012d}"
+        return f"{self.of_clip(frame.source)}_{frame.index:012d}"
+
+    def of_clip(self, source: str) -> str:
+        """The name of a clip."""
+        if source not in self._clips:
+            self._clips[source] = self._free(source)
+        return self._clips[source]
 
     def _free(self, source: str) -> str:
         own = as_json(stem(source))[:LONGEST_NAME]

@@ -19,6 +19,8 @@ Part = Literal[
     "photos",
     "clips",
     "sources",  # several photos or clips in one file
+    "many",  # more than one left and one right hand in a frame
+    "names",  # of the source
     "empty",  # frames without hands
     "times",
     "size",  # of the frame
@@ -28,6 +30,7 @@ Part = Literal[
     "world",
     "visibility",  # the probability of each landmark
     "scores",  # presence, and the scores of handedness and palm
+    "gestures",
     "palms",  # the results of --detect-only
 ]
 Tracked: TypeAlias = tuple[Frame, list[Hand]]

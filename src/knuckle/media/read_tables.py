@@ -24,6 +24,7 @@ WORLD_COLUMNS = [f"{name}_world_{axis}_m" for name in NAMES for axis in "xyz"]
 VISIBILITY_COLUMNS = [f"{name}_visibility" for name in NAMES]
 SCORES = ("handedness_score", "presence", "palm_score")
 ANIMATIONS = {".gif", ".apng", ".avifs", ".heics", ".heifs"}
+LATER = ("gesture", "gesture_score")  # columns that older files do not have
 ROWS_PER_BATCH = 2000
 
 
@@ -80,7 +81,7 @@ def read_csv(path: Path) -> Iterator[Tracked]:
 
 def check_columns(path: Path, names: Iterable[str]) -> None:
     """Raise InputError if this is no table of hands."""
-    missing = [name for name in HAND_COLUMNS if name not in set(names)]
+    missing = [name for name in HAND_COLUMNS if name not in {*names, *LATER}]
     if missing:
         raise InputError(f"{path} is no table of hands: it has no column {missing[0]}")
 
@@ -114,6 +115,8 @@ def hand_of_row(row: Mapping[str, Any]) -> Hand:
 
     visibility = numbers(VISIBILITY_COLUMNS)
     found: dict[str, Any] = {name: None if row[name] in (None, "") else float(row[name]) for name in SCORES}
+    if row.get("gesture"):
+        found |= {"gesture": row["gesture"], "gesture_score": float(row["gesture_score"])}
     found["track_id"] = None if row["track_id"] in (None, "") else int(row["track_id"])
     found |= {"landmarks": numbers(PIXEL_COLUMNS).reshape(21, 3), "world": numbers(WORLD_COLUMNS).reshape(21, 3)}
     found |= {"handedness": row["handedness"], "visibility": None if np.isnan(visibility).all() else visibility}
@@ -121,10 +124,9 @@ def hand_of_row(row: Mapping[str, Any]) -> Hand:
 
 
 def is_photo_row(source: str, time_s: float, hands: list[Hand]) -> bool:
-    """Whether a frame is a photo, which files do not say: hands of photos have no ids, and photos have no time."""
-    without_ids = all(hand.track_id is None for hand in hands)
-    is_picture = Path(source).suffix.lower() in IMAGE_SUFFIXES - ANIMATIONS
-    return not time_s and without_ids and (bool(hands) or is_picture)
+    """Whether a frame is a photo, which files do not say: its source is named like one, without time and ids."""
+    is_picture = Path(source.partition("?")[0]).suffix.lower() in IMAGE_SUFFIXES - ANIMATIONS
+    return is_picture and not time_s and all(hand.track_id is None for hand in hands)
 
 
 @contextmanager

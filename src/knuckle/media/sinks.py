@@ -35,7 +35,21 @@ __all__ = [
 ]
 
 OWN = parts(
-    "photos", "clips", "sources", "times", "size", "handedness", "ids", "z", "world", "visibility", "scores", "palms"
+    "photos",
+    "clips",
+    "sources",
+    "many",
+    "names",
+    "times",
+    "size",
+    "handedness",
+    "ids",
+    "z",
+    "world",
+    "visibility",
+    "scores",
+    "gestures",
+    "palms",
 )
 # The first one is what a folder gets for each source.
 DATA_FORMATS: tuple[DataFormat, ...] = (

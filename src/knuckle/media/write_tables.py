@@ -74,7 +74,12 @@ class JsonlStream(Sink):
 
 def json_line(frame: Frame, results: Results, palms: bool) -> str:
     """One frame as a line of JSON, with its line end."""
-    row: dict[str, object] = {
+    return json.dumps(frame_row(frame, results, palms)) + "\n"
+
+
+def frame_row(frame: Frame, results: Results, palms: bool = False) -> dict[str, object]:
+    """One frame as plain lists and numbers, ready for JSON."""
+    return {
         "frame": frame.index,
         "time_s": round(frame.time_s, 6),
         "source": as_json(frame.source),
@@ -82,7 +87,6 @@ def json_line(frame: Frame, results: Results, palms: bool) -> str:
         "height": frame.height,
         "palms" if palms else "hands": [result.to_dict() for result in results],
     }
-    return json.dumps(row) + "\n"
 
 
 class CsvSink(FileSink):

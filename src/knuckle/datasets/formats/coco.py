@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from knuckle.datasets.formats.coco_images import photos_and_clips, place_of
 from knuckle.datasets.labels import Dataset, LabelledHand, Shot
 from knuckle.datasets.parsing import (
     box_from_corner,
@@ -25,7 +26,7 @@ from knuckle.datasets.parsing import (
 from knuckle.errors import InputError
 from knuckle.results import FINGERS, HandLandmark
 
-OTHER_KINDS = ("coco_wholebody_*.json", "onehand10k_*.json", "InterHand2.6M_*.json")
+OTHER_KINDS = ("*.wholebody.json", "coco_wholebody_*.json", "onehand10k_*.json", "InterHand2.6M_*.json")
 SIDE = re.compile(r"(?<![a-z])(left|right)(?=hand|[^a-z]|$)")
 SIDE_ATTRIBUTES = ("handedness", "side", "hand", "hand_side")
 FINGER_WORDS = {"thumb": "thumb", "index": "index", "fore": "index", "pointer": "index", "middle": "middle"} | {
@@ -77,7 +78,8 @@ def _read(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
     categories, orders = {}, {}
     for number, category in enumerate(objects_in(file, whole, "categories") if "categories" in whole else []):
         with row_of(file, f"categories[{number}]"):
-            categories[category["id"]], orders[category["id"]] = category, _order_of(category)
+            order = landmark_order([str(name) for name in category.get("keypoints") or ()])
+            categories[category["id"]], orders[category["id"]] = category, order
     found_hands: list[LabelledHand | None] = []
     numbers_of: dict[Any, list[int]] = defaultdict(list)  # image -> its hands in `found_hands`
     annotations = list(objects_in(file, whole, "annotations"))
@@ -98,16 +100,17 @@ def _read(file: Path, whole: Mapping[str, Any], split: str) -> Dataset:
     shots = []
     for key, image in images.items():
         with row_of(file, f"image {key}"):
-            source = str(_image_path(file, str(image["file_name"])))
+            place = place_of(file, whole, image)
             hands = [found_hands[number] for number in numbers_of[key]]
             known = [hand for hand in hands if hand is not None]
             shown, complete = hands_maybe_visible(known, complete=len(known) == len(hands))
             size = (int(image["width"]), int(image["height"]))
-            group = source.split(".rf.")[0]  # Roboflow's altered copies of one photo are NAME.rf.HASH.jpg
-            shots.append(Shot(source, 0, 0.0, size, shown, complete, group=group))
+            group = place.source.split(".rf.")[0]  # Roboflow's altered copies of one photo are NAME.rf.HASH.jpg
+            shots.append((place, Shot(place.source, place.frame, place.time_s, size, shown, complete, group=group)))
+    photos, clips = photos_and_clips(shots)
     named = (str(entry.get("name") or "") for entry in _listed(whole, "licenses") if isinstance(entry, dict))
     note = "; ".join(filter(None, ("the file does not say who made the labels; people are assumed", about_flags)))
-    return Dataset(split, tuple(shots), licence=", ".join(filter(None, dict.fromkeys(named))), note=note)
+    return Dataset(split, photos, clips, licence=", ".join(filter(None, dict.fromkeys(named))), note=note)
 
 
 def _marks_nothing(annotations: Sequence[Mapping[str, Any]]) -> bool:
@@ -134,42 +137,37 @@ def _hand(found: Mapping[str, Any], category: Mapping[str, Any], order: Sequence
         landmarks = landmarks if flags.any() else None
     if found.get("iscrowd") or (box is None and landmarks is None):
         return None
-    return LabelledHand(box, landmarks, handedness=_side(found, category), visibility=visibility)
+    track_id = (found.get("attributes") or {}).get("track_id")  # as CVAT writes it
+    return LabelledHand(
+        box,
+        landmarks,
+        handedness=side_of(found.get("attributes"), category.get("name")),
+        visibility=visibility,
+        track_id=None if track_id is None else int(track_id),
+    )
 
 
-def _side(found: Mapping[str, Any], category: Mapping[str, Any]) -> str | None:
-    """Left or right from an attribute of the annotation, else from the category's name: the person's own."""
-    attributes = found.get("attributes")
+def side_of(attributes: Any, label: Any) -> str | None:
+    """Left or right from an attribute of a hand, else from its label's name: the person's own."""
     by_name = {str(key).lower(): value for key, value in attributes.items()} if isinstance(attributes, Mapping) else {}
-    for text in (*(by_name.get(key) for key in SIDE_ATTRIBUTES), category.get("name")):
+    for text in (*(by_name.get(key) for key in SIDE_ATTRIBUTES), label):
         sides = set(SIDE.findall(str(text).lower()))
         if len(sides) == 1:
             return str(sides.pop()).capitalize()
     return None
 
 
-def _image_path(file: Path, name: str) -> Path:
-    """The path of an image: beside the file, in images/ there or above, or in a folder named like the split."""
-    name = name.replace("\\", "/")
-    above, split = file.parent.parent, file.stem.removeprefix("person_keypoints_")
-    beside = (file.parent, file.parent / "images", file.parent / split, file.parent / "images" / split)
-    folders = (*beside, above / "images" / split, above / "images", above / split, above)
-    tried = [folder / part for part in dict.fromkeys((name, Path(name).name)) for folder in folders]
-    return next((path for path in tried if path.is_file()), tried[0])
+def landmark_order(names: Sequence[str]) -> Sequence[int]:
+    """The index of each of our landmarks in a list of 21 names of keypoints.
 
-
-def _order_of(category: Mapping[str, Any]) -> Sequence[int]:
-    """The index of each of our landmarks in a category's keypoints, found by their names.
-
-    Names without a meaning, such as "a" and "b", give our own order.
+    Names without a meaning, such as "a" and "b", give our own order, as do other numbers of names.
 
     Raises:
         ValueError: some names contradict our order, but not all names are known.
     """
-    names = category.get("keypoints") or ()
     if len(names) != 21:
         return range(21)
-    ours = _meant_by([str(name) for name in names])
+    ours = _meant_by(names)
     if sorted(landmark for landmark in ours if landmark is not None) == list(range(21)):
         return [ours.index(landmark) for landmark in range(21)]
     for index, (name, landmark) in enumerate(zip(names, ours, strict=True)):

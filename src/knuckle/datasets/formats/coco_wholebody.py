@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from knuckle.datasets.formats.coco_images import Place, photos_and_clips, place_of
 from knuckle.datasets.labels import Dataset, LabelledHand, Shot
 from knuckle.datasets.parsing import (
     box_from_corner,
@@ -24,9 +25,15 @@ COCO_WRISTS = {"left": 9, "right": 10}  # of the 17 body points
 
 
 def find(path: Path) -> dict[str, Callable[[], Dataset]]:
-    """coco_wholebody_train_v1.0.json and coco_wholebody_val_v1.0.json."""
-    files = files_of(path, "coco_wholebody_*.json", "annotations/coco_wholebody_*.json")
-    return {file.name.split("_")[2].removesuffix(".json"): functools.partial(_read, file) for file in files}
+    """coco_wholebody_train_v1.0.json and coco_wholebody_val_v1.0.json, or NAME.wholebody.json."""
+    files = files_of(path, "coco_wholebody_*.json", "annotations/coco_wholebody_*.json", "*.wholebody.json")
+    return {split_of(file): functools.partial(_read, file) for file in files}
+
+
+def split_of(file: Path) -> str:
+    """The split that a file's name says: "val" for coco_wholebody_val_v1.0.json."""
+    name = file.name.removesuffix(".json")
+    return name.split("_")[2] if name.startswith("coco_wholebody_") else name.removesuffix(".wholebody")
 
 
 def _read(file: Path) -> Dataset:
@@ -35,7 +42,7 @@ def _read(file: Path) -> Dataset:
     Fields, validity and "v > 0 means reliable": github.com/jin-s13/COCO-WholeBody, data_format.md. Boxes are left,
     top, width, height. Left and right are the person's own, as in COCO. The labels do not say which points are hidden.
     """
-    split = file.name.split("_")[2].removesuffix(".json")
+    split = split_of(file)
     whole = load_json(file)
     people: dict[Any, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     for number, person in enumerate(objects_in(file, whole, "annotations")):
@@ -57,11 +64,16 @@ def _read(file: Path) -> Dataset:
                     hands += [hand] if hand else []
                     complete = complete and (hand is not None or not _may_be_unlabelled(person, side))
         size = (int(image["width"]), int(image["height"]))
-        source = str(folder / str(image["file_name"]))
-        shots.append(Shot(source, size=size, hands=tuple(hands), complete=complete, group=source))
+        with row_of(file, f"image {key}"):
+            place = place_of(file, whole, image)
+        if not place.in_clip:
+            place = Place(str(folder / str(image["file_name"])))
+        shot = Shot(place.source, place.frame, place.time_s, size, tuple(hands), complete, group=place.source)
+        shots.append((place, shot))
+    photos, clips = photos_and_clips(shots)
     note = "images where a hand may be visible without a label do not count for false positives"
     licence = "annotations: non-commercial research only; photos: Flickr, various"
-    return Dataset(f"coco-wholebody {split}", tuple(shots), licence=licence, note=note)
+    return Dataset(f"coco-wholebody {split}", photos, clips, licence=licence, note=note)
 
 
 def _hand(person: Mapping[str, Any], side: str) -> LabelledHand | None:

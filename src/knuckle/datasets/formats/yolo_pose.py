@@ -73,7 +73,7 @@ def _read(file: Path, about: Mapping[str, Any], split: str, by: LabelledBy) -> D
         label = _label_of(image)
         before = len(read_hands)
         if size is not None and label.is_file():
-            read_hands += _hands(label, width, size)
+            read_hands += _hands(label, width, size, sides_of(about))
         counts.append(len(read_hands) - before)
     read_hands, about_flags = with_flags_as_labels(read_hands)
     following = iter(read_hands)
@@ -110,7 +110,15 @@ def _label_of(image: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def _hands(label: Path, width: int, size: tuple[int, int]) -> Iterator[LabelledHand]:
+def sides_of(about: Mapping[str, Any]) -> Mapping[int, str]:
+    """Left or right for the classes whose names say so, such as "left hand"."""
+    names = about.get("names") or {}
+    listed = names.items() if isinstance(names, Mapping) else enumerate(names)
+    words = {int(number): set(re.findall("left|right", str(name).lower())) for number, name in listed}
+    return {number: found.pop().capitalize() for number, found in words.items() if len(found) == 1}
+
+
+def _hands(label: Path, width: int, size: tuple[int, int], sides: Mapping[int, str]) -> Iterator[LabelledHand]:
     for number, fields in text_rows(label):
         with row_of(label, number):
             row = numbers(fields, 5 + 21 * width)
@@ -119,5 +127,10 @@ def _hands(label: Path, width: int, size: tuple[int, int]) -> Iterator[LabelledH
             flags = named[:, 2] if width == 3 else np.full(21, 2.0)
             visibility = visibility_by_flag(flags)
             landmarks = blanked(unit_to_pixels(named[:, :2], size), flags > 0)
-            hand = LabelledHand(box_of(edges.ravel()), landmarks, visibility=visibility if width == 3 else None)
+            hand = LabelledHand(
+                box_of(edges.ravel()),
+                landmarks,
+                handedness=sides.get(int(row[0])),
+                visibility=visibility if width == 3 else None,
+            )
         yield hand
