@@ -39,6 +39,9 @@ def test_hands_with_the_same_values_are_equal_and_any_other_field_tells_them_apa
         "landmarks_raw": one.landmarks + 2,
         "landmark_std": np.ones(21),
         "gesture": Gesture("Victory", 0.9),
+        "world_raw": one.world * 3,
+        "camera": one.world + 1,
+        "camera_std": one.world * 0,
     }
     assert {field.name for field in fields(Hand) if field.compare} == set(changes)
     for name, value in changes.items():

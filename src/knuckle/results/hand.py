@@ -17,7 +17,7 @@ from knuckle.results.regions import FloatArray, Roi, rounded, same_values
 
 Handedness: TypeAlias = Literal["Left", "Right"]
 REQUIRED = ("landmarks", "world", "handedness", "handedness_score", "presence")  # keys of a row of `from_dict`
-ARRAYS = ("landmarks", "world", "visibility", "landmarks_raw", "landmark_std")
+ARRAYS = ("landmarks", "world", "visibility", "landmarks_raw", "landmark_std", "world_raw", "camera", "camera_std")
 
 
 class _Point:
@@ -52,6 +52,10 @@ class Hand:
         landmark_std: (21,) standard deviation of the error of x and of y that the network expects, image pixels; None
             if it has no such output (see docs/model_hand.md).
         gesture: what the hand says, if gestures were asked for and it makes one of the set; else None.
+        world_raw: `world` before smoothing; the same array if nothing was smoothed.
+        camera: (21, 3) float32 metres in camera space: x right, y down, z forward from the camera; None unless
+            `knuckle.space` placed the hand.
+        camera_std: (21, 3) standard deviations of `camera`, metres, mostly of the distance; None as `camera` is.
         picture: gives the image that the hand was found in, or None once the caller has dropped it; for notebooks. Not
             compared and not pickled.
     """
@@ -68,10 +72,14 @@ class Hand:
     landmarks_raw: FloatArray = None  # type: ignore[assignment]  # __post_init__ makes it an array
     landmark_std: FloatArray | None = None
     gesture: Gesture | None = None
+    world_raw: FloatArray = None  # type: ignore[assignment]  # as above
+    camera: FloatArray | None = None
+    camera_std: FloatArray | None = None
     picture: Callable[[], Image | None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         unsmoothed = self.landmarks_raw is None or self.landmarks_raw is self.landmarks
+        world_unsmoothed = self.world_raw is None or self.world_raw is self.world
         for name in ARRAYS:
             values = getattr(self, name)
             if values is not None and not (isinstance(values, np.ndarray) and not values.flags.writeable):
@@ -80,6 +88,8 @@ class Hand:
                 object.__setattr__(self, name, values)
         if unsmoothed:
             object.__setattr__(self, "landmarks_raw", self.landmarks)
+        if world_unsmoothed:
+            object.__setattr__(self, "world_raw", self.world)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Hand):
@@ -184,8 +194,11 @@ class Hand:
     pinky_tip = _Point(20)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and floats, ready for JSON: the `hands` entries of a JSONL line (docs/formats.md)."""
-        return {
+        """Plain lists and floats, ready for JSON: the `hands` entries of a JSONL line (docs/formats.md).
+
+        `camera` and `camera_std` are among them if the hand was placed in metres.
+        """
+        row: dict[str, Any] = {
             "track_id": self.track_id,
             "handedness": self.handedness,
             "handedness_score": round(self.handedness_score, 4),
@@ -198,6 +211,9 @@ class Hand:
             "gesture": None if self.gesture is None else self.gesture.name,
             "gesture_score": None if self.gesture is None else round(self.gesture.score, 4),
         }
+        if self.camera is not None and self.camera_std is not None:
+            row |= {"camera": rounded(self.camera, 6), "camera_std": rounded(self.camera_std, 6)}
+        return row
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Hand:
@@ -209,7 +225,11 @@ class Hand:
         missing = [key for key in REQUIRED if key not in row]
         if missing:
             raise InputError(f"a hand needs {', '.join(missing)}; got a row with {', '.join(row) or 'nothing'}")
-        visibility, std, gesture = row.get("visibility"), row.get("landmark_std"), row.get("gesture")
+        gesture = row.get("gesture")
+        optional: dict[str, Any] = {
+            name: None if row.get(name) is None else np.asarray(row[name], np.float32)
+            for name in ("visibility", "landmark_std", "camera", "camera_std")
+        }
         landmarks = np.asarray(row["landmarks"], np.float32)
         box = [*landmarks[:, :2].min(axis=0).tolist(), *landmarks[:, :2].max(axis=0).tolist()]
         return cls(
@@ -221,7 +241,6 @@ class Hand:
             roi=Roi.around(box),
             palm_score=row.get("palm_score"),
             track_id=row.get("track_id"),
-            visibility=None if visibility is None else np.asarray(visibility, np.float32),
-            landmark_std=None if std is None else np.asarray(std, np.float32),
             gesture=None if gesture is None else Gesture(gesture, row["gesture_score"]),
+            **optional,
         )
