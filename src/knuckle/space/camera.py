@@ -150,7 +150,10 @@ class Camera:
             rays = rays * np.divide(np.tan(angle), radius, out=np.ones_like(radius), where=radius > 1e-9)
         for _ in range(NEWTON_STEPS):
             missed = self.bend(rays) - flat
-            step = np.linalg.solve(_regular(self.slopes(rays)), missed[..., None])[..., 0]
+            slopes = self.slopes(rays)
+            fixed = ~(np.abs(np.linalg.det(slopes)) > 1e-9)  # cannot be inverted, or NaN: the point stays unsolved
+            slopes[fixed] = np.eye(2)
+            step = np.linalg.solve(slopes, missed[..., None])[..., 0]
             length = np.linalg.norm(step, axis=1, keepdims=True)
             rays = rays - step * np.minimum(
                 1, 0.5 * (1 + np.linalg.norm(rays, axis=1, keepdims=True)) / (length + 1e-12)
@@ -203,9 +206,3 @@ def intrinsics(size: tuple[int, int], focal_px: float) -> Floats:
     """(3, 3) intrinsics of a camera whose optical axis meets the middle of its images."""
     width, height = size
     return np.array([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]], np.float64)
-
-
-def _regular(slopes: Floats) -> Floats:
-    """The matrices, with those that cannot be inverted replaced: their points stay unsolved."""
-    bad = ~np.isfinite(slopes).all(axis=(-1, -2)) | (np.abs(np.linalg.det(np.nan_to_num(slopes))) < 1e-9)
-    return np.where(bad[..., None, None], np.eye(2), slopes)

@@ -17,7 +17,7 @@ from knuckle.pipeline.smooth import Smoothed, one_euro
 from knuckle.results import Frame, Hand
 from knuckle.space.camera import Camera, Floats
 from knuckle.space.choose import CameraChoice
-from knuckle.space.person import MIDDLE, PALM, PersonHand, hand_length, learned, shaped
+from knuckle.space.person import MIDDLE, PALM, PersonHand, learned, shaped
 from knuckle.space.solve import Poses, skew, solve_poses
 
 # Standard deviation of the length of adult hands over its mean: 0.187 ± 0.012 m in the ANSUR II survey of 2012.
@@ -187,7 +187,8 @@ def place(
     px_per_m = seen_px / np.maximum(seen_m, 0.2 * lengths + 1e-9)
     poses = solve_poses(camera, pixels, shapes, np.hypot(std_px, px_per_m[:, None] * shape_std))
     points, std = _points(camera, pixels, poses, shapes, std_px)
-    std[..., :] = np.sqrt(std**2 + (points * spread) ** 2 + _along(points, shape_std) ** 2)
+    off_shape = points / points[..., 2:] * shape_std[..., None]  # along the lines of sight
+    std = np.sqrt(std**2 + (points * spread) ** 2 + off_shape**2)
     return [
         replace(hand, camera=one.astype(np.float32), camera_std=error.astype(np.float32))
         if np.isfinite(one).all() and np.isfinite(error).all()
@@ -223,13 +224,3 @@ def _points(camera: Camera, pixels: Floats, poses: Poses, shapes: Floats, std_px
     std = np.stack([across, across, np.zeros_like(across)], axis=-1)
     along = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * depth_std[..., None]
     return points, np.hypot(std, along)
-
-
-def _along(points: Floats, std_m: Floats) -> Floats:
-    """(n, 21, 3) errors of the depths of a shape as errors along the lines of sight."""
-    return points / points[..., 2:] * std_m[..., None]
-
-
-def world_length(hand: Hand) -> float:
-    """Length of a hand from the wrist to the tip of the middle finger in its world landmarks, metres."""
-    return hand_length(hand.world.astype(np.float64))
