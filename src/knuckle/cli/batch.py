@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from knuckle import batch as batches
 from knuckle.batch.manifest import read_runs
 from knuckle.cli.app import complain, console, remark
-from knuckle.errors import InputError
+from knuckle.errors import InputError, SinkError
 from knuckle.media.names import readable
 from knuckle.models import catalogue
 from knuckle.pipeline.options import TrackerOptions
@@ -94,7 +94,10 @@ def batch(
             errors = f", {len(progress.incomplete)} with errors" if progress.incomplete else ""
             bars.update(bar, total=progress.total + progress.stretches, completed=finished, rate=rate + errors)
 
-        progress = batches.run(list(given), out, observe=show, **flags)
+        try:
+            progress = batches.run(list(given), out, observe=show, **flags)
+        except SinkError as error:
+            raise SinkError(f"{error}; what is done is kept, and the same command goes on with the rest") from error
     if report:
         from knuckle.batch.report import write_report
 
