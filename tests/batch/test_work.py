@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from conftest import two_hands, write_clip
 from pyarrow import parquet
 
 import knuckle
@@ -34,6 +35,30 @@ def test_a_worker_that_was_pickled_writes_what_the_tracker_finds(clip: Path, tmp
     again = work(Item(str(clip), str(clip)))
     assert again.parts == result.parts
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / result.parts[0]]
+
+
+def test_videos_side_by_side_get_the_tables_that_they_get_alone(tmp_path: Path) -> None:
+    items = []
+    for number, (first, count) in enumerate(((0, 12), (10, 5), (4, 9))):
+        path = tmp_path / f"{number}.mp4"
+        write_clip(path, [two_hands((first + k) / 29, 320, 240) for k in range(count)], 15)
+        items.append(Item(str(path), str(path)))
+    items.insert(1, Item("gone", str(tmp_path / "gone.mp4")))
+    alone, work = TrackVideo(str(tmp_path / "alone")), TrackVideo(str(tmp_path / "out"))
+    results = {result.key: result for result in work.side_by_side(items, 3)}
+    assert results.pop("gone").status == "failed"
+    for item in (items[0], *items[2:]):
+        assert table(tmp_path / "out", results[item.key]) == table(tmp_path / "alone", alone(item))
+
+
+def test_a_stride_gives_every_frame_its_rows(clip: Path, tmp_path: Path) -> None:
+    item = Item(str(clip), str(clip))
+    every = table(tmp_path / "1", TrackVideo(str(tmp_path / "1"))(item))
+    strided = table(tmp_path / "4", TrackVideo(str(tmp_path / "4"), stride=4)(item))
+    assert [(row["frame"], row["track_id"]) for row in strided] == [(row["frame"], row["track_id"]) for row in every]
+    assert strided != every  # some were filled in
+    for row, plain in zip(strided, every, strict=True):
+        assert abs(float(str(row["index_tip_x_px"])) - float(str(plain["index_tip_x_px"]))) < 6
 
 
 def test_bad_sources_become_results_and_no_table(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def frames_of(reader: Reader, stretch: Stretch) -> Iterator[Frame]:
     for frame in reader:
         if frame.time_s >= stretch.to_s:
             return
-        yield replace(frame, index=index)
+        yield frame.numbered(index)
         index, time_s = index + 1, frame.time_s
     if index == 0 or time_s < 0.9 * stretch.end_s - EARLY_END_S:
         raise SourceError(f"{reader.name} breaks off at {time_s:.1f} of {stretch.end_s:.1f} s")

@@ -33,12 +33,14 @@ class LocalPool:
 
     Args:
         workers: number of processes; None for one per CPU core.
+        streams: items that each process does at once, through the same networks.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        if workers is not None and workers < 1:
-            raise InputError(f"workers must be at least 1, got {workers}")
-        self.workers = workers or cores()
+    def __init__(self, workers: int | None = None, streams: int = 1) -> None:
+        for name, value in (("workers", workers), ("streams", streams)):
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1, got {value}")
+        self.workers, self.streams = workers or cores(), streams
 
     def __call__(self, work: TrackVideo, items: Iterable[Item]) -> Iterator[ItemResult]:
         """Do the items. The next one is taken from `items` when a process is free.
@@ -48,56 +50,76 @@ class LocalPool:
         """
         first_tries = ((item, 1) for item in items)
         again: list[tuple[Item, int]] = []
-        idle: list[_Worker] = []
-        busy: list[_Worker] = []
+        workers: list[_Worker] = []
         try:
             while True:
-                while len(busy) < self.workers and (job := again.pop() if again else next(first_tries, None)):
-                    busy.append(_begun(job, idle, work))
+                while worker := self._free(workers, work, alone=bool(again)):
+                    job = again.pop() if again else next(first_tries, None)
+                    if job is None:
+                        break
+                    worker.begin(*job)  # if it is gone already, `answer` says so
+                busy = {worker.connection: worker for worker in workers if worker.items}
                 if not busy:
                     return
-                ready = wait([worker.connection for worker in busy])
-                for worker in [worker for worker in busy if worker.connection in ready]:
+                for connection in wait(list(busy)):
+                    worker = busy[connection]  # type: ignore[index]
                     answer = worker.answer()
-                    if answer == READY:
-                        continue
-                    busy.remove(worker)
-                    if answer is not None:
-                        idle.append(worker)
-                        yield replace(answer, tries=worker.tries)
-                    elif worker.tries < TRIES:
-                        log.warning("%s: its worker %s; it is tried again", readable(worker.item.source), worker.death)
-                        again.append((worker.item, worker.tries + 1))
-                    else:
-                        yield worker.failure()
+                    if answer is None:
+                        workers.remove(worker)
+                        for item, tries in worker.items.values():
+                            if tries == TRIES:
+                                yield worker.failure(item)
+                                continue
+                            log.warning("%s: its worker %s; it is tried again", readable(item.source), worker.death)
+                            again.append((item, tries + 1))
+                    elif answer != READY:
+                        yield replace(answer, tries=worker.items.pop(answer.key)[1])
         finally:
-            for worker in (*idle, *busy):
+            for worker in workers:
                 worker.end()
+
+    def _free(self, workers: list[_Worker], work: TrackVideo, alone: bool) -> _Worker | None:
+        """The worker that has room and the fewest items; a new one if all have some and there may be more.
+
+        Args:
+            workers: the workers; a new one is added here.
+            work: what a new one does.
+            alone: the item was tried before. It gets a worker to itself, since it may be what ends workers.
+        """
+        for worker in [worker for worker in workers if not worker.items and not worker.process.is_alive()]:
+            workers.remove(worker)
+            worker.end()
+        room = 1 if alone else self.streams
+        free = [one for one in workers if len(one.items) < (1 if one.is_trying_again else room)]
+        if len(workers) < self.workers and all(worker.items for worker in free):
+            workers.append(_Worker(work, self.streams))
+            free = workers[-1:]
+        return min(free, key=lambda worker: len(worker.items), default=None)
 
 
 class _Worker:
-    """A process, and the item that it has."""
+    """A process, and the items that it has, by key, each with the number of its try."""
 
-    item: Item
-    tries: int
-
-    def __init__(self, work: TrackVideo) -> None:
+    def __init__(self, work: TrackVideo, streams: int) -> None:
+        self.items: dict[str, tuple[Item, int]] = {}
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, work), daemon=True, name="knuckle-batch")
+        self.process = context.Process(target=serve, args=(theirs, work, streams), daemon=True, name="knuckle-batch")
         with _ignored_interrupts():  # the process inherits that, so Ctrl-C reaches the run alone
             self.process.start()
         theirs.close()
         self.is_ready = False
 
-    def begin(self, item: Item, tries: int) -> bool:
-        """Give it an item; False if the process is gone."""
-        self.item, self.tries = item, tries
-        try:
+    def begin(self, item: Item, tries: int) -> None:
+        """Give it an item. If the process is gone, `answer` says so."""
+        self.items[item.key] = item, tries
+        with suppress(OSError):
             self.connection.send(item)
-        except OSError:
-            return False
-        return True
+
+    @property
+    def is_trying_again(self) -> bool:
+        """Whether it has an item whose worker died before."""
+        return any(tries > 1 for _, tries in self.items.values())
 
     def answer(self) -> Any:
         """What it sent: `READY` once, then a result for each item; None if it died.
@@ -129,10 +151,10 @@ class _Worker:
         names = {number.value: number.name for number in signal.Signals}
         return f"was killed by {names.get(-code, -code)}"
 
-    def failure(self) -> ItemResult:
+    def failure(self, item: Item) -> ItemResult:
         """The result of an item whose workers died each time."""
-        error = f"its worker {self.death}, {self.tries} times"
-        return ItemResult(self.item.key, self.item.source, "failed", error, tries=self.tries, files=self.item.files)
+        error = f"its worker {self.death}, {TRIES} times"
+        return ItemResult(item.key, item.source, "failed", error, tries=TRIES, files=item.files)
 
     def end(self) -> None:
         """End the process now, whatever it does."""
@@ -144,31 +166,34 @@ class _Worker:
             self.process.join()
 
 
-def _begun(job: tuple[Item, int], idle: list[_Worker], work: TrackVideo) -> _Worker:
-    """A worker that has begun this job: an idle one if one is alive, else a new one."""
-    while idle:
-        worker = idle.pop()
-        if worker.begin(*job):
-            return worker
-        worker.end()
-    worker = _Worker(work)
-    worker.begin(*job)  # if it is gone already, `answer` says so
-    return worker
-
-
-def serve(connection: Connection, work: TrackVideo) -> None:
+def serve(connection: Connection, work: TrackVideo, streams: int) -> None:
     """What a worker process does: take items and send results, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    connection.send(READY)
-    with suppress(EOFError, OSError):
-        while True:
-            item = connection.recv()
-            try:
-                answer: Any = work(item)
-            except Exception as error:
-                answer = error if survives_pickling(error) else RuntimeError(f"{type(error).__name__}: {error}")
+    running = 0
+
+    def send(answer: Any) -> None:
+        with suppress(OSError):  # the parent is gone, and this process ends with it
             connection.send(answer)
+
+    def items() -> Iterator[Item | None]:
+        nonlocal running
+        with suppress(EOFError, OSError):
+            while True:
+                if running and not connection.poll():
+                    yield None
+                    continue
+                item = connection.recv()
+                running += 1
+                yield item
+
+    send(READY)
+    try:
+        for result in work.side_by_side(items(), streams):
+            running -= 1
+            send(result)
+    except Exception as error:
+        send(error if survives_pickling(error) else RuntimeError(f"{type(error).__name__}: {error}"))
 
 
 def end_with_parent() -> None:

@@ -47,6 +47,9 @@ class BatchOptions:
         column: the column of Parquet and CSV tables that names the sources.
         shard: (I, N): only part I of N of the items, counted from 1.
         workers: processes on this machine; None for one per CPU core.
+        streams: videos that each process tracks at once, through the same networks.
+        stride: run the networks at least on every `stride`-th frame of a video, and fill in the frames between where
+            hands hardly move or none is seen (`knuckle.pipeline.stride`). 1: on every frame.
         threads: inference threads of each process.
         device: see `knuckle.load`.
 
@@ -62,6 +65,8 @@ class BatchOptions:
     column: str | None = None
     shard: Shard = WHOLE
     workers: int | None = None
+    streams: int = 1
+    stride: int = 1
     threads: int = 1
     device: str = "cpu"
 
@@ -71,11 +76,13 @@ class BatchOptions:
             raise InputError(f"shard must be I/N with I from 1 to N, got {number}/{count}")
         if not self.stretch_s > 0:
             raise InputError(f"stretch_s must be above 0 seconds, got {self.stretch_s}")
+        if self.stride < 1:
+            raise InputError(f"stride must be at least 1, got {self.stride}")
 
     def of_results(self) -> dict[str, Any]:
         """The choices that decide what results look like; a folder holds results of the same ones only."""
         models = self.models.bundle.name if isinstance(self.models, Networks) else os.fspath(self.models)
-        chosen = {"models": models, "detect_only": self.detect_only, "stretch_s": self.stretch_s}
+        chosen = {"models": models, "detect_only": self.detect_only, "stretch_s": self.stretch_s, "stride": self.stride}
         return chosen | asdict(self.tracker)
 
 
@@ -196,7 +203,14 @@ def run(
         progress = Progress(total, total - len(plan.first), notes=found.notes)
         try:
             with Manifest(folder, about) as manifest:
-                do(plan, worker(folder, chosen), runner or LocalPool(chosen.workers), manifest, progress, observe)
+                do(
+                    plan,
+                    worker(folder, chosen),
+                    runner or LocalPool(chosen.workers, chosen.streams),
+                    manifest,
+                    progress,
+                    observe,
+                )
         finally:
             if alone:
                 shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
@@ -214,6 +228,7 @@ def worker(out: Path, options: BatchOptions) -> TrackVideo:
         options.threads,
         options.device,
         options.stretch_s,
+        options.stride,
     )
 
 

@@ -8,7 +8,7 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -24,6 +24,7 @@ from knuckle.batch.items import Item, ItemResult, Stretch
 from knuckle.batch.join import joined
 from knuckle.batch.open import opener_of, readers_of
 from knuckle.errors import BundleError, EngineError, Error, SinkError, SourceError
+from knuckle.graph import Steps, finish
 from knuckle.media.kinds import VIDEO_SUFFIXES
 from knuckle.media.names import readable
 from knuckle.media.reader import Reader
@@ -35,6 +36,8 @@ from knuckle.models.session import Session
 from knuckle.pipeline.detect import BATCH, hands_in_images
 from knuckle.pipeline.networks import Models, Networks, load
 from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.stride import follow
+from knuckle.pipeline.together import together
 from knuckle.pipeline.tracker import HandTracker
 from knuckle.results import Frame
 
@@ -58,6 +61,8 @@ class TrackVideo:
         threads: inference threads of a process.
         device: see `knuckle.load`.
         stretch_s: a video that is longer, in seconds, is not tracked but gets the status "cut".
+        stride: the networks run at least on every `stride`-th frame of a video, see `knuckle.pipeline.stride`; 1: on
+            every frame.
     """
 
     out: str
@@ -67,6 +72,7 @@ class TrackVideo:
     threads: int | None = 1
     device: str = "cpu"
     stretch_s: float = math.inf
+    stride: int = 1
 
     def __call__(self, item: Item) -> ItemResult:
         """Do an item. Whatever is wrong with its source becomes a result with an error.
@@ -75,6 +81,21 @@ class TrackVideo:
             SinkError: the table cannot be written, which concerns every item.
             BundleError, EngineError: the networks cannot be loaded.
         """
+        return finish(self.steps(item))
+
+    def side_by_side(self, items: Iterable[Item | None], streams: int) -> Iterator[ItemResult]:
+        """Do several items at once in this process: their images and crops go through the networks together.
+
+        Each gets the result that it gets alone. Errors are those of a call, and end all.
+
+        Args:
+            items: the items; None where there is none now.
+            streams: how many are done at once.
+        """
+        return together((self.steps(item) if item else None for item in items), streams)
+
+    def steps(self, item: Item) -> Steps[ItemResult]:
+        """What a call does, as steps for `together`."""
         began_s = time.perf_counter()
         networks = load(self.models, self.threads, self.device)
         count = Count()
@@ -94,7 +115,7 @@ class TrackVideo:
             elif stretches := self._stretches(item):
                 result = replace(result, status="cut", stretches=stretches)
             else:
-                parts = self._track(item, networks, count)
+                parts = yield from self._track(item, networks, count)
                 result = replace(result, parts=parts, frames=count.frames, hands=count.hands, overlap=count.overlap)
         except (SinkError, BundleError, EngineError):
             raise
@@ -117,12 +138,12 @@ class TrackVideo:
             return ()
         return stretches_of(item.source, opener_of(item.source), self.stretch_s, overlap(self.options.remember_s))
 
-    def _track(self, item: Item, networks: Networks, count: Count) -> tuple[str, ...]:
+    def _track(self, item: Item, networks: Networks, count: Count) -> Steps[tuple[str, ...]]:
         """Write the table of an item; returns its path relative to `out`, or nothing if there is none."""
         unfinished = self._unfinished(item)
         try:
             with data_sink(unfinished, self.detect_only) as sink:
-                count.error = self._fill(sink, item, networks, count)
+                count.error = yield from self._fill(sink, item, networks, count)
             if count.error and not count.frames:
                 return ()
             keep(unfinished, Path(self.out, item.part))
@@ -155,12 +176,12 @@ class TrackVideo:
             "parts": tuple(part.replace("stretches/", "parts/", 1) for result in good for part in result.parts),
         }
 
-    def _fill(self, sink: Sink, item: Item, networks: Networks, count: Count) -> str:
+    def _fill(self, sink: Sink, item: Item, networks: Networks, count: Count) -> Steps[str]:
         """Write the hands of an item; returns why that ended early, or an empty text."""
         try:
             for reader in readers_of(item):
                 try:
-                    self._fill_from(reader, sink, item.stretch, networks, count)
+                    yield from self._fill_from(reader, sink, item.stretch, networks, count)
                 except SourceError as error:
                     if item.kind != "tar":  # the other files of a tar file are done all the same
                         raise
@@ -172,35 +193,38 @@ class TrackVideo:
             return explained(item, error)
         return "" if count.frames or not count.problems else count.problems[0]
 
-    def _fill_from(self, reader: Reader, sink: Sink, stretch: Stretch | None, networks: Networks, count: Count) -> None:
+    def _fill_from(
+        self, reader: Reader, sink: Sink, stretch: Stretch | None, networks: Networks, count: Count
+    ) -> Steps[None]:
         """Write and count the hands of one reader."""
-        begin_s = stretch.from_s if stretch else -math.inf
-        with reader, closing(self._found(reader, stretch, networks)) as found:  # type: ignore[type-var]
-            for frame, results in found:
-                sink.write(frame, results)
-                if frame.time_s < begin_s:
-                    count.overlap += 1
-                    continue
-                count.frames += 1
-                count.hands += len(results)
-
-    def _found(self, reader: Reader, stretch: Stretch | None, networks: Networks) -> Iterator[tuple[Frame, Any]]:
-        """The frames of a source with their hands or palms."""
         if reader.kind == "live":
             raise SourceError(f"{reader.name} is a stream without an end; use knuckle track")
+        begin_s = stretch.from_s if stretch else -math.inf
+
+        def write(frame: Frame, results: Any) -> None:
+            sink.write(frame, results)
+            if frame.time_s < begin_s:
+                count.overlap += 1
+                return
+            count.frames += 1
+            count.hands += len(results)
+
+        reader.one_of_many = True
         frames = in_background(frames_of(reader, stretch) if stretch else iter(reader))
-        if reader.kind == "image" or self.detect_only:
-            detector = networks.palm_detector(self.options)
-            while batch := list(islice(frames, BATCH)):
-                images = [frame.image for frame in batch]
-                many = (
-                    detector.in_images(images) if self.detect_only else hands_in_images(images, networks, self.options)
-                )
-                yield from zip(batch, many, strict=True)
-            return
-        tracker = HandTracker(networks, self.options)
-        for frame in frames:
-            yield frame, tracker(frame.image, frame.time_s)
+        with reader, closing(frames):  # type: ignore[type-var]  # it is a generator
+            if reader.kind == "image" or self.detect_only:
+                for image, results in self._found_in_images(frames, networks):
+                    write(image, results)
+            else:
+                yield from follow(HandTracker(networks, self.options), frames, write, self.stride)
+
+    def _found_in_images(self, frames: Iterator[Frame], networks: Networks) -> Iterator[tuple[Frame, Any]]:
+        """Photos with their hands, or frames with their palms, found in several at once."""
+        detector = networks.palm_detector(self.options)
+        while batch := list(islice(frames, BATCH)):
+            images = [frame.image for frame in batch]
+            many = detector.in_images(images) if self.detect_only else hands_in_images(images, networks, self.options)
+            yield from zip(batch, many, strict=True)
 
 
 @dataclass

@@ -40,6 +40,8 @@ class ShardType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="Output folder.")
 @click.option("--resume", is_flag=True, help="Go on with the sources and options of the last run into --out.")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one per CPU core]")
+@click.option("--streams", default=1, show_default=True, type=click.IntRange(1), help="Videos that each does at once.")
+@click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Longest step over calm frames.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Inference threads of each.")
 @click.option("--shard", type=ShardType(), help="Do part I of N only, from 1 to N: one call per machine.")
 @click.option("--report", is_flag=True, help="Write a summary as a page: report.html in --out.")

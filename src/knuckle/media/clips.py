@@ -114,18 +114,28 @@ def shown(picture: Any) -> Image:
 
 
 class LateFrame(Frame):
-    """A frame whose image is made when it is first asked for; frames that nobody looks at cost less."""
+    """A frame whose image is made when it is first asked for; frames that nobody looks at cost less.
 
-    make_image: Callable[[], Image]
+    Args:
+        image: the image, or a function that makes it.
+        index, time_s, source: see `Frame`.
+    """
 
-    def __init__(self, make_image: Callable[[], Image], index: int, time_s: float, source: str) -> None:
+    def __init__(self, image: Image | Callable[[], Image], index: int, time_s: float, source: str) -> None:
+        make_image = image if callable(image) else lambda: image
         for name, value in (("make_image", make_image), ("index", index), ("time_s", time_s), ("source", source)):
             object.__setattr__(self, name, value)
+
+    make_image: Callable[[], Image]
 
     @cached_property
     def image(self) -> Image:
         """RGB uint8 (height, width, 3)."""
         return self.make_image()
+
+    def numbered(self, index: int) -> LateFrame:
+        """The frame with another index; its image is still not made."""
+        return LateFrame(self.make_image, index, self.time_s, self.source)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Frame, (self.image, self.index, self.time_s, self.source)

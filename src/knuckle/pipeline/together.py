@@ -18,11 +18,13 @@ from knuckle.graph import Call, Steps
 T = TypeVar("T")
 
 
-def together(jobs: Iterable[Steps[T]], at_once: int) -> Iterator[T]:
+def together(jobs: Iterable[Steps[T] | None], at_once: int) -> Iterator[T]:
     """Run jobs side by side.
 
     Args:
         jobs: generators that stop at calls of networks, such as `follow`. A job is taken from here when another ends.
+            None instead of a job means that there is none now, while others run; it is asked again after their next
+            call.
         at_once: how many jobs run at the same time, at least 1.
 
     Yields:
@@ -37,7 +39,10 @@ def together(jobs: Iterable[Steps[T]], at_once: int) -> Iterator[T]:
     try:
         while True:
             free = at_once - len(ready) - len(waiting)
-            ready += [(job, None) for job in islice(coming, free)]
+            for new in islice(coming, free):
+                if new is None:
+                    break
+                ready.append((new, None))
             if not ready and not waiting:
                 return
             while ready:

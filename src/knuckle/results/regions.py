@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,10 @@ class Frame:
     @property
     def height(self) -> int:
         return int(self.image.shape[0])
+
+    def numbered(self, index: int) -> Frame:
+        """The frame with another index."""
+        return replace(self, index=index)
 
 
 @dataclass(frozen=True)
