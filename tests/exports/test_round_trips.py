@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import make_hand
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from knuckle.errors import InputError
 from knuckle.exports.formats import FORMATS
 from knuckle.media.data_format import DataFormat, Tracked
 from knuckle.media.reader import STILL
@@ -141,3 +143,45 @@ def test_what_a_format_holds_is_read_back(about: DataFormat, frames: list[Tracke
                 sink.write(frame, found)
         assert sink.written and [one.name for one in Path(folder).iterdir()] == [path.name]
         near(held(list(about.read(path)), about), held(frames, about))
+
+
+ODD_NAMES = ["a b'\"<&>#%;=\x01\u202e.mp4", "n" * 190 + ".mp4", "\udcff\udcfe.mp4", ".mp4", "日本/語\\x.mp4", "-.mp4"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=range(len(ODD_NAMES)))
+@pytest.mark.parametrize("about", FORMATS, ids=lambda one: one.name)
+def test_no_name_of_a_source_breaks_a_file(about: DataFormat, name: str, tmp_path: Path) -> None:
+    image = np.full((40, 60, 3), 90, np.uint8)
+    path = tmp_path / f"hands{about.suffix}"
+    with about.open(path) as sink:
+        for index in range(2):
+            sink.write(Frame(image, index, index / 25, name), [make_hand(30, 30, 10)])
+    assert sink.written
+    if about.read:
+        assert [len(found) for _, found in about.read(path)] == [1, 1]
+
+
+@pytest.mark.parametrize("about", FORMATS, ids=lambda one: one.name)
+def test_a_failure_leaves_what_was_there(about: DataFormat, tmp_path: Path) -> None:
+    image = np.full((40, 60, 3), 90, np.uint8)
+    path = tmp_path / f"hands{about.suffix}"
+    with about.open(path) as sink:
+        sink.write(Frame(image, 0, 0.0, "clip.mp4"), [make_hand(30, 30, 10)])
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    with pytest.raises(AttributeError), about.open(path) as sink:
+        sink.write(Frame(image, 0, 0.0, "clip.mp4"), [make_hand(30, 30, 10)])
+        sink.write(Frame(image, 1, 0.04, "clip.mp4"), [object()])
+    after = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    rescued = about.name in ("csv", "jsonl")  # these keep their complete lines
+    assert rescued or after == before
+    assert not [file for file in after if ".part" in str(file)]
+
+
+@pytest.mark.parametrize("about", [one for one in FORMATS if one.is_folder], ids=lambda one: one.name)
+def test_a_folder_with_other_files_is_not_replaced(about: DataFormat, tmp_path: Path) -> None:
+    path = tmp_path / f"hands{about.suffix}"
+    path.mkdir()
+    (path / "diary.txt").write_text("dear")
+    with pytest.raises(InputError, match="other files"):
+        about.open(path)
+    assert [one.name for one in tmp_path.rglob("*")] == [path.name, "diary.txt"]

@@ -29,6 +29,8 @@ from knuckle.serve.service import Service
 @click.option(
     "--workers", type=click.IntRange(1), help="Threads for decoding and inference.  [default: CPU cores, at most 4]"
 )
+@click.option("--label-studio", metavar="URL", help="Pre-label the tasks of this Label Studio, at /label-studio.")
+@click.option("--cvat", is_flag=True, help="Pre-label images for CVAT, as a serverless function without a token.")
 @click.option("--max-sockets", default=32, show_default=True, type=click.IntRange(1), help="Open WebSockets at most.")
 def serve(port: int, certificate: str | None, key: str | None, max_sockets: int, **settings: Any) -> None:
     """Serve the browser page and an API: POST /v1/detect, WebSocket /v1/track, documented at /v1.

@@ -64,6 +64,7 @@ class CocoSink(FileSink):
         for found in self.annotations_of(known_hands(results)):
             self.annotations += 1
             entry = {"id": self.annotations, "image_id": self.images, "category_id": 1, "iscrowd": 0, **found}
+            entry["segmentation"] = []  # readers expect the field
             self.notes.write(f"{',' if self.annotations > 1 else ''}\n{json.dumps(entry)}")
 
     def annotations_of(self, hands: Sequence[Hand]) -> Iterator[dict[str, Any]]:

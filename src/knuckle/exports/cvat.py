@@ -6,6 +6,7 @@ Format: docs.cvat.ai/docs/manual/advanced/formats/format-cvat/. `knuckle.dataset
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from knuckle.results import HAND_CONNECTIONS, Frame, Hand, HandLandmark
 
 NAMES = [point.name.lower() for point in HandLandmark]
 LABEL = "hand"
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML cannot hold
 # Where the points of an open right hand are drawn in CVAT's picture of the skeleton, in percent.
 DRAWN = [(50, 95), (34, 86), (22, 74), (14, 63), (7, 54), (36, 50), (32, 33), (30, 22), (28, 12), (49, 47), (48, 28)]
 DRAWN += [(48, 17), (48, 6), (61, 49), (63, 32), (64, 21), (65, 11), (73, 54), (77, 42), (80, 33), (83, 25)]
@@ -87,7 +89,7 @@ class CvatSink(FileSink):
             about = {"name": f"{self.names.of_clip(frame.source)}/frame_{frame.index:06d}"}
             about |= {"source": path_beside(frame.source, self.path.parent), "frame": f"{frame.index}"}
             about |= {"time_s": f"{frame.time_s:.6f}"}
-        about = {name: readable(value) for name, value in about.items()}
+        about = {name: CONTROL.sub("_", readable(value)) for name, value in about.items()}
         size = {"width": f"{frame.width}", "height": f"{frame.height}"}
         self.start("image", {"id": f"{self.images}", **about, **size})
         for hand in known_hands(results):

@@ -18,6 +18,7 @@ from knuckle.errors import InputError, SourceError
 from knuckle.exports.pictures import is_photo, path_beside, source_beside
 from knuckle.extras import required
 from knuckle.media.data_format import Tracked, blank_frame
+from knuckle.media.names import readable
 from knuckle.media.read_tables import explained
 from knuckle.media.write_common import FolderSink
 from knuckle.results import Frame, Hand, HandLandmark
@@ -123,7 +124,7 @@ class LeRobotSink(FolderSink):
         row = {"episode_index": number, "tasks": [TASK], "length": episode["length"]}
         row |= {"dataset_from_index": start, "dataset_to_index": start + episode["length"]}
         row |= {f"{part}/{kind}_index": 0 for part in ("data", "meta/episodes") for kind in ("chunk", "file")}
-        row["source"] = path_beside(episode["key"], self.path.parent)
+        row["source"] = readable(path_beside(episode["key"], self.path.parent))
         return row | {name: episode[name] for name in ("start_s", "first", "width", "height")}
 
     def info(self, rate: int) -> dict[str, Any]:

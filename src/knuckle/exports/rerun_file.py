@@ -10,6 +10,7 @@ import numpy as np
 
 from knuckle.exports.pictures import PictureNames, is_photo
 from knuckle.extras import required
+from knuckle.media.names import readable
 from knuckle.media.write_common import FileSink
 from knuckle.results import BONES, Frame, Hand, HandLandmark
 
@@ -26,7 +27,7 @@ class RerunSink(FileSink):
         self.rerun = required("rerun", "rerun", "Rerun recordings")
         super().__init__(path)
         self.names, self.photos = PictureNames(), 0
-        self.shown: dict[str, set[str]] = {}  # source -> entities of the frame before
+        self.shown: dict[str, set[tuple[str, ...]]] = {}  # source -> entities of the frame before
         with self._opening():
             self.recording = self.rerun.RecordingStream("knuckle")
             self.recording.save(self.file.part)
@@ -45,22 +46,22 @@ class RerunSink(FileSink):
             self.recording.reset_time()
             self.recording.set_time("photo", sequence=self.photos)
             self.photos += 1
-            place = f"photos/{self.names(frame)}"
+            place = ["photos", readable(self.names(frame))]
         else:
             self.recording.reset_time()
             self.recording.set_time("frame", sequence=frame.index)
             self.recording.set_time("video_time", duration=frame.time_s)
-            place = self.names.of_clip(frame.source)
-        shown = set[str]()
+            place = [readable(self.names.of_clip(frame.source))]
+        shown = set[tuple[str, ...]]()
         for number, hand in enumerate(results):
             key = f"{number}" if hand.track_id is None else f"{hand.track_id}"
             shown |= self.log_hand(place, key, hand)
-        for entity in self.shown.pop(place, set()) - shown:
-            self.recording.log(entity, self.rerun.Clear(recursive=False))
+        for entity in self.shown.pop(frame.source, set()) - shown:
+            self.recording.log(list(entity), self.rerun.Clear(recursive=False))
         if not is_photo(frame):
-            self.shown[place] = shown
+            self.shown[frame.source] = shown
 
-    def log_hand(self, place: str, key: str, hand: Hand) -> set[str]:
+    def log_hand(self, place: list[str], key: str, hand: Hand) -> set[tuple[str, ...]]:
         """Log the landmarks of one hand that are known.
 
         Returns:
@@ -74,8 +75,8 @@ class RerunSink(FileSink):
         ):
             known = np.isfinite(values).all(axis=1)
             if known.any():
-                entity = f"{place}/{part}/hands/{key}"
-                self.recording.log(entity, kind(values[known], keypoint_ids=np.flatnonzero(known), **about))
+                entity = (*place, part, "hands", key)
+                self.recording.log(list(entity), kind(values[known], keypoint_ids=np.flatnonzero(known), **about))
                 entities.add(entity)
         return entities
 

@@ -21,6 +21,7 @@ from knuckle.serve.detect import post_detect
 from knuckle.serve.files import get_bundles, get_model, get_page
 from knuckle.serve.limits import Refused
 from knuckle.serve.openapi import get_description, get_manual, get_style
+from knuckle.serve.prelabel import prelabel_routes
 from knuckle.serve.service import Service, error_response
 from knuckle.serve.track import track
 
@@ -72,6 +73,7 @@ def create_app(service: Service) -> Starlette:
             WebSocketRoute("/v1/track", track),
             Route("/models/", get_bundles),
             Route("/models/{bundle}/{file}", get_model),
+            *prelabel_routes(service),
             Route("/{path:path}", get_page),
         ],
         middleware=middleware,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import math
 import queue
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from starlette.responses import JSONResponse
 
+from knuckle.errors import InputError
 from knuckle.models import catalogue
 from knuckle.models.precision import ROLES, open_network
 from knuckle.models.session import Outputs, Pictures, Session, default_threads
@@ -75,6 +77,8 @@ class Service:
         origins: other web origins whose pages may use the API, for example "https://example.org".
         limits: what one client may use.
         workers: threads for decoding and inference; None for as many as there are cores, at most 4.
+        label_studio: address of a Label Studio whose tasks are pre-labelled, and whose images are fetched.
+        cvat: answer CVAT's calls of a serverless function, which carry no token.
 
     Raises:
         InputError: the token is missing or too weak.
@@ -87,9 +91,13 @@ class Service:
     origins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     workers: int | None = None
+    label_studio: str | None = None
+    cvat: bool = False
 
     def __post_init__(self) -> None:
         require_token(self.host, self.token)
+        if self.label_studio and not self.label_studio.startswith(("http://", "https://")):
+            raise InputError(f"Label Studio's address begins with http:// or https://, got {self.label_studio}")
         workers = self.workers or default_threads()
         self.networks = load_copies(self.models, workers)
         self.rates = RateLimiter(self.limits.requests_per_s)
@@ -132,6 +140,15 @@ class Service:
         """Whether the headers carry the token as `Authorization: Bearer TOKEN`; True if the server needs no token."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         return self.token is None or (scheme.lower() == "bearer" and same_token(given.strip(), self.token))
+
+    def has_password(self, headers: Mapping[str, str]) -> bool:
+        """Whether the headers carry the token as the password of HTTP's basic authentication, under any name."""
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        try:
+            text = base64.b64decode(given).decode() if scheme.lower() == "basic" else ""
+        except ValueError:
+            return False
+        return self.token is not None and same_token(text.partition(":")[2], self.token)
 
     def is_token(self, given: Any) -> bool:
         """Whether a value from a message is the token; True if the server needs no token."""
