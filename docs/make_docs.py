@@ -88,7 +88,7 @@ def picture() -> None:
 
 
 def main() -> None:
-    for script in ("make_web_constants.py", "make_accuracy.py", "make_tables.py", "make_exports.py"):
+    for script in ("make_web_constants.py", "make_accuracy.py", "make_tables.py", "make_exports.py", "make_stream.py"):
         subprocess.run([sys.executable, str(DOCS / script)], check=True)
     (DOCS / "cli.md").write_text(command_line())
     graph_page()

@@ -100,6 +100,7 @@ for command in (
     LazyCommand("track", "", "Track hands in a photo, video, camera or stream."),
     LazyCommand("batch", "batch", "Track hands in many videos and photos, on all cores or machines."),
     LazyCommand("convert", "", "Convert data files of hands between formats."),
+    LazyCommand("stream", "stream", "Send hands to other programs: OSC, VMC, MQTT, MIDI, …"),
     LazyCommand("graph", "", "Show the processing graph, and what each step costs."),
     LazyCommand("models", "", "List, download, inspect, import and remove model bundles."),
     LazyCommand("evaluate", "evaluate", "Score trackers on labelled photos or clips."),

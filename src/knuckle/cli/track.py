@@ -15,8 +15,8 @@ from knuckle.cli.draw_flags import DRAW_FLAGS, draw_style
 from knuckle.cli.flags import with_flags
 from knuckle.cli.output_flags import OUTPUT_FLAGS, output_options
 from knuckle.cli.summary import Summary
+from knuckle.cli.tracker_flags import NETWORK_FLAGS, TRACKER_FLAGS, tracker_options
 from knuckle.errors import Error
-from knuckle.gestures.recogniser import set_names
 from knuckle.media.draw_style import DrawStyle
 from knuckle.media.drawer import HandDrawer
 from knuckle.media.output_names import STDOUT
@@ -25,13 +25,9 @@ from knuckle.media.playback import Playback
 from knuckle.media.sinks import InBackground
 from knuckle.media.sources import find_sources, in_background, read
 from knuckle.media.window import KEYS, Window
-from knuckle.models import catalogue
-from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.run import Run
 from knuckle.pipeline.tracker import Networks, load
 from knuckle.results import Frame
-
-DEFAULTS = TrackerOptions()
 
 
 @click.command()
@@ -45,17 +41,9 @@ DEFAULTS = TrackerOptions()
 @click.option("--live/--no-live", default=None, help="Newest frame only.  [default: for cameras and endless streams]")
 @click.option("--show", is_flag=True, help=f"Play the result in a window. Keys: {KEYS}.")
 @with_flags(DRAW_FLAGS)
-@click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Maximum number of hands.")
-@click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file.")
+@with_flags(NETWORK_FLAGS)
+@with_flags(TRACKER_FLAGS)
 @click.option("--detect-only", is_flag=True, help="Detect palms only: no landmarks, no track ids.")
-@click.option("--gestures", metavar="SET", help=f"Recognise gestures: {', '.join(set_names())}, or a FILE.json.")
-@click.option("--mirrored", is_flag=True, help="The input is a mirror image, as selfie cameras show it.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu; for ONNX also cuda, directml, coreml.")
-@click.option("--threads", type=int, help="Inference threads.  [default: CPU cores, at most 4]")
-@click.option("--no-smooth", is_flag=True, help="Do not smooth the landmarks over time.")
-@click.option("--search-every", type=int, help="Search for more hands every N frames.  [default: 5 times a second]")
-@click.option("--min-palm-score", type=float, help="Minimum palm score.  [default: the bundle's]")
-@click.option("--min-presence", type=float, help="Minimum hand presence.  [default: the bundle's]")
 @click.pass_context
 def track(
     context: click.Context,
@@ -82,11 +70,8 @@ def track(
     Exit status: 0 everything was done; 1 something was not, and is named at the end; 2 nothing was done;
     130 stopped with Ctrl-C. What was done until then is in the files.
     """
-    live = flags.pop("live")
-    palms_only, smooth = flags.pop("detect_only"), not flags.pop("no_smooth")
-    bundle, threads, device = flags.pop("models"), flags.pop("threads"), flags.pop("device")
-    how, style = output_options(flags), draw_style(flags)
-    options = TrackerOptions(**flags, smooth=smooth)
+    how, style, options = output_options(flags), draw_style(flags), tracker_options(flags)
+    live, palms_only = flags["live"], flags["detect_only"]
     found = find_sources(sources, recursive=recursive)
     outputs = Outputs(out, save, how, style, palms=palms_only, many=len(found) > 1, given=sources)
     networks: Networks | None = None
@@ -98,7 +83,8 @@ def track(
             summary.add_failure(source.name, error)
             continue
         with reader:
-            networks = networks or load(bundle, threads, device)  # not before a source can be opened
+            if networks is None:  # not before a source can be opened
+                networks = load(flags["models"], flags["threads"], flags["device"])
             run = Run(reader, networks, options, palms_only)
             try:
                 track_into(

@@ -1,0 +1,1 @@
+"""Hands sent to other programs while they are tracked: OSC, VMC, UDP, WebSocket, MQTT, MIDI and a virtual camera."""

@@ -1,0 +1,92 @@
+"""What a hand says besides its points: where the wrist is, how it is turned, how far each finger is bent, a pinch."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+
+from knuckle.results import FINGERS, FloatArray
+
+Quaternion: TypeAlias = tuple[float, float, float, float]  # x, y, z, w
+
+BONES = np.array([[(0, *joints)[k : k + 2] for k in range(4)] for joints in FINGERS.values()])  # (5, 4, 2)
+# Sum of the bends at a finger's three joints that counts as straight and as fully bent. In 33 photos of call, four,
+# rock and fists, straight fingers had 30 to 80 degrees, as the palm fans out, bent ones 140 to 215, bent thumbs 115.
+STRAIGHT_RAD = np.radians(40.0)
+BENT_RAD = np.radians([120.0, 190.0, 190.0, 190.0, 190.0])
+# Distance from the tip of the thumb to that of the index finger, in palm lengths, at which a pinch is 0 and 1.
+PINCH_OPEN, PINCH_CLOSED = 0.7, 0.15
+
+
+def finger_curls(world: FloatArray) -> FloatArray:
+    """How far each finger is bent: 0 straight, 1 in a fist.
+
+    Args:
+        world: (21, 3) metres.
+
+    Returns:
+        (5,) from the thumb to the pinky.
+    """
+    bones = world[BONES[..., 1]] - world[BONES[..., 0]]
+    bones /= np.maximum(np.sqrt((bones * bones).sum(-1, keepdims=True)), 1e-9)
+    cosines = (bones[:, :-1] * bones[:, 1:]).sum(-1)
+    bends_rad = np.arccos(np.clip(cosines, -1, 1))
+    return np.clip((bends_rad.sum(-1) - STRAIGHT_RAD) / (BENT_RAD - STRAIGHT_RAD), 0, 1)  # type: ignore[no-any-return]
+
+
+def pinch_strength(world: FloatArray) -> float:
+    """How near the tips of thumb and index finger are: 0 apart, 1 touching.
+
+    Args:
+        world: (21, 3) metres.
+    """
+    wrist, thumb, index, middle = world[[0, 4, 8, 9]].tolist()
+    distance = math.dist(thumb, index) / max(math.dist(wrist, middle), 1e-9)
+    return min(max((PINCH_OPEN - distance) / (PINCH_OPEN - PINCH_CLOSED), 0.0), 1.0)
+
+
+_NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
+
+
+def cross(a: FloatArray, b: FloatArray) -> FloatArray:
+    """The cross product of vectors (..., 3); several times as fast as `np.cross` for a few of them."""
+    return a[..., _NEXT] * b[..., _AFTER] - a[..., _AFTER] * b[..., _NEXT]
+
+
+def palm_axes(points: FloatArray, side: str) -> FloatArray:
+    """The axes of the wrist as OpenXR defines them: x to the right of a hand that lies palm down with its fingers away
+    from the viewer, y out of the back of the hand, z from the fingers to the forearm.
+
+    Args:
+        points: (21, 3) in right-handed axes, any unit.
+        side: "Left" or "Right".
+
+    Returns:
+        (3, 3) whose columns are the axes, a rotation.
+    """
+    forward, index, pinky = points[9] - points[0], points[5] - points[0], points[17] - points[0]
+    back_of_hand = cross(pinky, index) if side == "Right" else cross(index, pinky)
+    z = -forward / max(math.sqrt(forward @ forward), 1e-9)
+    y = back_of_hand - z * (z @ back_of_hand)
+    y /= max(math.sqrt(y @ y), 1e-9)
+    axes: FloatArray = np.array([cross(y, z), y, z]).T
+    return axes
+
+
+def quaternion_of(rotation: FloatArray) -> Quaternion:
+    """The quaternion x, y, z, w of a rotation matrix (3, 3), with w >= 0.
+
+    The largest component is computed first, so that nothing is divided by a small number (Shepperd, 1978).
+    """
+    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
+    squares = (1 + a - e - i, 1 - a + e - i, 1 - a - e + i, 1 + a + e + i)
+    x, y, z, w = (
+        (squares[0], b + d, c + g, h - f),
+        (b + d, squares[1], f + h, c - g),
+        (c + g, f + h, squares[2], d - b),
+        (h - f, c - g, d - b, squares[3]),
+    )[squares.index(max(squares))]
+    norm = math.copysign(math.sqrt(x * x + y * y + z * z + w * w), w)
+    return (x / norm, y / norm, z / norm, w / norm)
