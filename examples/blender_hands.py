@@ -14,8 +14,7 @@ def update():
     objects, newest = bpy.data.objects, b'{"hands": []}'
     while select.select([receiver], [], [], 0)[0]:
         newest = receiver.recv(65536)
-    frame = json.loads(newest)
-    for hand in frame["hands"]:
+    for hand in (frame := json.loads(newest))["hands"]:
         for part, (x, y, z) in hand["point"].items():  # the image is 1 m wide; Blender's z is up, its y leads away
             name = f"{hand['name']} {part}"
             if name not in objects:
