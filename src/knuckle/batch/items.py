@@ -16,7 +16,7 @@ NAME_LENGTH = 60  # of the readable start of a part's name
 FAN_OUT = 2  # hexadecimal digits of a part's folder: a million parts are 256 folders of 4000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """A stretch of a long video. Times are in seconds from the first frame.
 
@@ -38,7 +38,7 @@ class Stretch:
     end_s: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """The work of one call of a worker: a video or a stretch of one, a group of photos, or a tar file.
 
@@ -77,7 +77,7 @@ class Item:
         return Path(folder, self.name.rpartition("-")[2][:FAN_OUT], f"{self.name}.parquet").as_posix()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ItemResult:
     """What became of an item: a row of the manifest.
 
@@ -122,7 +122,8 @@ class ItemResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values, for JSON."""
-        return asdict(self)
+        row = {name.name: getattr(self, name.name) for name in fields(self)}  # `asdict` copies all values, slowly
+        return row | {"stretches": [asdict(stretch) for stretch in self.stretches], "versions": dict(self.versions)}
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> ItemResult:

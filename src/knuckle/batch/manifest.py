@@ -13,6 +13,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from knuckle.media.write_common import PartFile, writing
 
 FOLDER = "manifest"
 FORMAT = "knuckle-batch-1"
+ROWS_PER_BLOCK = 10_000
 
 
 class Manifest:
@@ -85,15 +87,19 @@ class Manifest:
 
 def read_results(out: Path) -> dict[str, ItemResult]:
     """The latest result of each item, by key, from all runs into this folder."""
-    return {key: ItemResult.from_dict(row) for key, row in latest_rows(out).items()}
+    return {key: result for key, (_, _, result) in latest_results(out).items()}
 
 
-def latest_rows(out: Path) -> dict[str, dict[str, Any]]:
-    """The latest line about each item, by key."""
-    latest: dict[str, dict[str, Any]] = {}
+def latest_results(out: Path) -> dict[str, tuple[float, str, ItemResult]]:
+    """The latest result of each item, by key, with its time and the hash of its options."""
+    latest: dict[str, tuple[float, str, ItemResult]] = {}
+    shared: dict[Any, Any] = {}  # values that a million rows have in common are kept once
     for row in rows(out):
-        if "key" in row and (row["key"] not in latest or row["time"] >= latest[row["key"]]["time"]):
-            latest[row["key"]] = row
+        if "key" in row and (row["key"] not in latest or row["time"] >= latest[row["key"]][0]):
+            for name in ("engine", "host", "options"):
+                row[name] = shared.setdefault(row[name], row[name])
+            row["versions"] = shared.setdefault(tuple(row["versions"].items()), row["versions"])
+            latest[row["key"]] = row["time"], row["options"], ItemResult.from_dict(row)
     return latest
 
 
@@ -105,11 +111,10 @@ def read_runs(out: Path) -> list[dict[str, Any]]:
 def rows(out: Path) -> Iterator[dict[str, Any]]:
     """All lines of all files; a line that was cut off is left out."""
     for path in sorted((out / FOLDER).glob("*.jsonl")):
-        for line in path.read_bytes().splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue
+        with path.open("rb") as file:
+            for line in file:
+                with suppress(ValueError):
+                    yield json.loads(line)
 
 
 def options_hash(options: Mapping[str, Any]) -> str:
@@ -132,13 +137,15 @@ def write_table(out: Path) -> Path:
     kinds |= {"seconds": pyarrow.float64(), "time": pyarrow.float64()}
     kinds |= {name: pyarrow.list_(pyarrow.string()) for name in ("problems", "parts", "files")}
     kinds["versions"] = pyarrow.map_(pyarrow.string(), pyarrow.string())
-    found = [row for row in latest_rows(out).values() if not row["of"]]
-    plain = [as_plain(row, texts) for row in sorted(found, key=lambda row: str(row["key"]))]
+    schema = pyarrow.schema(kinds)
+    found = [row for _, row in sorted(latest_results(out).items()) if not row[2].of]
     path = out / "manifest.parquet"
     file = PartFile(path)
     try:
-        with writing(path):
-            parquet.write_table(pyarrow.Table.from_pylist(plain, pyarrow.schema(kinds)), file.part)
+        with writing(path), parquet.ParquetWriter(file.part, schema) as writer:
+            for first in range(0, max(len(found), 1), ROWS_PER_BLOCK):
+                plain = [as_plain(*row, texts) for row in found[first : first + ROWS_PER_BLOCK]]
+                writer.write_table(pyarrow.Table.from_pylist(plain, schema))
         file.keep()
     except BaseException:
         file.discard()
@@ -146,9 +153,9 @@ def write_table(out: Path) -> Path:
     return path
 
 
-def as_plain(row: Mapping[str, Any], texts: list[str]) -> dict[str, Any]:
-    """A row for a table: text that is valid UTF-8, maps as pairs."""
-    plain = {name: readable(row[name]) if name in texts else value for name, value in row.items()}
-    for name in ("problems", "parts", "files"):
-        plain[name] = [readable(one) for one in row[name]]
-    return plain | {"versions": list(row["versions"].items())}
+def as_plain(time_s: float, options: str, result: ItemResult, texts: list[str]) -> dict[str, Any]:
+    """A result as a row of a table: text that is valid UTF-8, maps as pairs."""
+    row = result.to_dict() | {"time": time_s, "options": options}
+    row |= {name: readable(row[name]) for name in texts}
+    row |= {name: [readable(one) for one in row[name]] for name in ("problems", "parts", "files")}
+    return row | {"versions": list(result.versions.items())}
