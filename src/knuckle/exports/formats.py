@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from knuckle.exports.bvh import BvhSink
 from knuckle.exports.coco import CocoSink, WholeBodySink, read_coco, read_wholebody
 from knuckle.exports.cvat import CvatSink, read_cvat
+from knuckle.exports.gltf import GltfSink
+from knuckle.exports.joint_angles import JointAnglesSink
 from knuckle.exports.label_studio import LabelStudioSink, read_label_studio
 from knuckle.exports.lerobot import LeRobotSink, read_lerobot
 from knuckle.exports.mcap_file import McapSink, read_mcap
 from knuckle.exports.openpose import OpenPoseSink, read_openpose
+from knuckle.exports.openxr import OpenXrSink
 from knuckle.exports.pose_file import PoseSink, read_pose
 from knuckle.exports.rerun_file import RerunSink
 from knuckle.exports.yolo import YoloSink, read_yolo
@@ -16,7 +20,8 @@ from knuckle.media.sinks import DATA_FORMATS, OWN
 
 RUN = parts("many", "photos", "clips", "sources", "names", "empty", "times", "size", "handedness")
 CLIP = parts("clips", "many", "empty", "times", "size", "handedness", "z")
-SIZE, TIMED = parts("size"), parts("size", "times")
+RIGS = parts("many", "photos", "clips", "sources", "handedness", "ids")
+SIZE, TIMED, SPACE = parts("size"), parts("size", "times"), parts("size", "world")
 # The first one is what a folder gets for each source.
 FORMATS: tuple[DataFormat, ...] = (
     *DATA_FORMATS,
@@ -49,4 +54,8 @@ FORMATS: tuple[DataFormat, ...] = (
         read_mcap,
         extra="mcap",
     ),
+    DataFormat("openxr", "OpenXR joints", ".openxr.jsonl", OpenXrSink, RUN | {"ids"}, SPACE, extra="motion"),
+    DataFormat("joints", "Joint angles", ".joints.jsonl", JointAnglesSink, RUN | {"ids"}, SPACE, extra="motion"),
+    DataFormat("bvh", "BVH", ".bvh", BvhSink, RIGS, SPACE, extra="motion"),
+    DataFormat("gltf", "glTF", ".glb", GltfSink, RIGS | {"times"}, SPACE, extra="motion"),
 )
