@@ -196,6 +196,8 @@ def test_options_in_python(folder: Path, tmp_path: Path) -> None:
         batch.run([], tmp_path)
     progress = batch.run(folder / "clip0.mp4", tmp_path, batch.BatchOptions(detect_only=True), runner=in_this_process)
     assert progress.exit_status == 0 and progress.frames == 4
+    files = batch.BatchOptions(models=Path("bundle"), tracker=knuckle.TrackerOptions(gestures=Path("set.json")))
+    assert json.loads(json.dumps(files.of_results())) == files.of_results()
     first = json.loads(next((tmp_path / "manifest").glob("*.jsonl")).read_text().splitlines()[0])
     assert first["options"]["detect_only"] is True and first["sources"] == [str(folder / "clip0.mp4")]
     assert Item("k", "s").part == Item("k", "s").part != Item("k2", "s").part

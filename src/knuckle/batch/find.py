@@ -105,7 +105,7 @@ def _local_items(source: Source, recursive: bool) -> Iterator[Item]:
     elif source.kind == "camera":
         yield Item(f"bad:{source.name}", source.name, "bad", problem=f"camera {source.name} has no end")
     elif source.kind == "photos":
-        folder = str(source.root or Path(source.name).parent)
+        folder = os.path.abspath(source.root or Path(source.name).parent)
         yield Item(folder, folder, "photos", tuple(os.path.abspath(path) for path in source.files))
     elif source.kind == "address" and remote.is_remote(source.name):
         yield from _remote_items(source.name, recursive)

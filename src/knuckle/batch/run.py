@@ -83,7 +83,8 @@ class BatchOptions:
         """The choices that decide what results look like; a folder holds results of the same ones only."""
         models = self.models.bundle.name if isinstance(self.models, Networks) else os.fspath(self.models)
         chosen = {"models": models, "detect_only": self.detect_only, "stretch_s": self.stretch_s, "stride": self.stride}
-        return chosen | asdict(self.tracker)
+        chosen |= asdict(self.tracker)
+        return {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in chosen.items()}
 
 
 @dataclass

@@ -13,12 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from knuckle import batch as batches
 from knuckle.batch.manifest import read_runs
 from knuckle.cli.app import complain, console, remark
+from knuckle.cli.flags import with_flags
+from knuckle.cli.tracker_flags import TRACKER_FLAGS
 from knuckle.errors import InputError, SinkError
 from knuckle.media.names import readable
 from knuckle.models import catalogue
-from knuckle.pipeline.options import TrackerOptions
 
-DEFAULTS = TrackerOptions()
 NAMED = 20  # failures that are printed one by one; the manifest has all
 
 
@@ -49,12 +49,8 @@ class ShardType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--recursive", is_flag=True, help="Also read the folders inside of a folder.")
 @click.option("--stretch", "stretch_s", default=600.0, show_default=True, help="Cut longer videos, seconds.")
 @click.option("--detect-only", is_flag=True, help="Detect palms only: no landmarks, no track ids.")
-@click.option("--max-hands", default=DEFAULTS.max_hands, show_default=True, help="Maximum number of hands.")
+@with_flags(TRACKER_FLAGS)
 @click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file.")
-@click.option("--mirrored", is_flag=True, help="The input is a mirror image, as selfie cameras show it.")
-@click.option("--no-smooth", is_flag=True, help="Do not smooth the landmarks over time.")
-@click.option("--min-palm-score", type=float, help="Minimum palm score.  [default: the bundle's]")
-@click.option("--min-presence", type=float, help="Minimum hand presence.  [default: the bundle's]")
 @click.option("--device", default="cpu", show_default=True, help="cpu, gpu; for ONNX also cuda, directml, coreml.")
 @click.pass_context
 def batch(
