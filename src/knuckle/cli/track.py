@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import chain, islice
 from typing import Any
 
@@ -114,15 +114,16 @@ def track_into(run: Run, outputs: Outputs, shown: DrawStyle | None, position: st
     """
     kind = run.reader.kind
     playback = Playback(run.reader) if kind == "video" else None
-    frames = playback or (iter(run.reader) if kind == "live" else in_background(iter(run.reader)))
+    frames: Any = playback or (iter(run.reader) if kind == "live" else in_background(iter(run.reader)))
 
     def seek(time_s: float) -> None:
         if playback:
             playback.seek(time_s)
         run.start_again()
 
-    first = list(islice(frames, 1))  # fails here if the source is unreadable, before any output is overwritten
     with ExitStack() as stack:
+        stack.enter_context(closing(frames))  # its thread ends also if no output can be opened
+        first = list(islice(frames, 1))  # fails here if the source is unreadable, before any output is overwritten
         for sink in outputs.open(run.reader) if first else ():
             run.sinks.append(stack.enter_context(InBackground(sink)))
         if shown and first:

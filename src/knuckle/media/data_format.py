@@ -72,9 +72,18 @@ class DataFormat:
             MissingExtraError: a package is not installed.
             SinkError: the file cannot be written.
         """
+        self.require_palms(palms)
+        return self.sink(path, palms)
+
+    def require_kind(self, kind: str, name: str) -> None:
+        """Raise InputError if a source of photos is to be saved in a format for clips."""
+        if kind == "image" and "photos" not in self.holds:
+            raise InputError(f"{self.title} holds clips only, and {name} is a photo; use another format of --save")
+
+    def require_palms(self, palms: bool) -> None:
+        """Raise InputError if the results are palms and the format cannot hold them."""
         if palms and "palms" not in self.holds:
             raise InputError(f"{self.title} cannot hold palms, which --detect-only gives; use .jsonl, .parquet or .csv")
-        return self.sink(path, palms)
 
 
 def format_of(path: str | os.PathLike[str], formats: Sequence[DataFormat]) -> DataFormat:

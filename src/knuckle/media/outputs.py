@@ -63,7 +63,13 @@ class Outputs:
         self.formats = self.options.formats or DATA_FORMATS
         self.one_data_file = save is not None and (save == STDOUT or not is_file_per_source(save, self.formats))
         if save is not None and save != STDOUT and self.one_data_file:
-            format_of(save, self.formats)  # an unknown suffix fails here, before a source is opened
+            chosen = format_of(save, self.formats)  # what cannot be fails here, before a source is opened
+            chosen.require_palms(palms)
+            if many and "sources" not in chosen.holds:
+                raise InputError(
+                    f"{save} can hold one source, and there are several; give a folder for a file per source: "
+                    f"--save FOLDER/ --format {chosen.name}"
+                )
         self.names = OutputNames(self.options.overwrite)
         self._shared: Sink | None = None
         self._last: Shared | None = None
@@ -87,6 +93,7 @@ class Outputs:
     def _data(self, reader: Reader, save: str) -> Sink:
         if not self.one_data_file:
             chosen = self.formats[0]
+            chosen.require_kind(reader.kind, reader.name)
             path = self.names.in_folder(Path(save), reader.name, f"_hands{chosen.suffix}", reader.root)
             return chosen.open(path, self.palms)
         if self._shared is None:
@@ -94,6 +101,7 @@ class Outputs:
                 self._shared = JsonlStream(self.palms)
             else:
                 chosen = format_of(save, self.formats)
+                chosen.require_kind(reader.kind, reader.name)
                 self._shared = chosen.open(self.names.claim(Path(save), reader.name), self.palms)
         self._last = Shared(self._shared)
         return self._last
