@@ -4,5 +4,6 @@ from knuckle.space.camera import Camera
 from knuckle.space.choose import CameraChoice
 from knuckle.space.lens_files import read_cameras
 from knuckle.space.position import Locator, locate
+from knuckle.space.rigs import RigHand, triangulate
 
-__all__ = ["Camera", "CameraChoice", "Locator", "locate", "read_cameras"]
+__all__ = ["Camera", "CameraChoice", "Locator", "RigHand", "locate", "read_cameras", "triangulate"]

@@ -150,6 +150,8 @@ class Camera:
             rays = rays * np.divide(np.tan(angle), radius, out=np.ones_like(radius), where=radius > 1e-9)
         for _ in range(NEWTON_STEPS):
             missed = self.bend(rays) - flat
+            if np.abs(missed).max() < CONVERGED_PX**2:
+                break
             slopes = self.slopes(rays)
             fixed = ~(np.abs(np.linalg.det(slopes)) > 1e-9)  # cannot be inverted, or NaN: the point stays unsolved
             slopes[fixed] = np.eye(2)

@@ -42,9 +42,17 @@ class Seen:
     track_id: int | None
 
 
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Hands of different views that are the same hand, by view, and their points as `triangulate_points` takes them."""
+
+    hands: Sequence[Seen]
+    sightings: Sightings
+
+
 def group_hands(
     cameras: Sequence[Camera], seen: Sequence[Seen], known: set[frozenset[tuple[int, int]]] | None = None
-) -> list[list[Seen]]:
+) -> list[Group]:
     """The hands of all views, grouped by the hand that they show; groups of at least two views.
 
     Args:
@@ -53,12 +61,12 @@ def group_hands(
         known: pairs of (view, track id) that were the same hand before.
     """
     optimize = required("scipy.optimize", "space", "hands in several views")
+    ready = [Sightings.of([cameras[hand.view]], hand.pixels[None], hand.std_px[None]) for hand in seen]
     edges: list[tuple[float, int, int]] = []
-    views = sorted({hand.view for hand in seen})
-    for a, b in combinations(views, 2):
+    for a, b in combinations(sorted({hand.view for hand in seen}), 2):
         first = [k for k, hand in enumerate(seen) if hand.view == a]
         second = [k for k, hand in enumerate(seen) if hand.view == b]
-        costs = _costs(cameras, [seen[k] for k in first], [seen[k] for k in second], known or set())
+        costs = np.array([[_cost(seen[i], seen[j], ready[i], ready[j], known or set()) for j in second] for i in first])
         # A pair that is too expensive costs the same as none, so that it displaces no other.
         for i, j in zip(*optimize.linear_sum_assignment(np.minimum(costs, MAX_COST)), strict=True):
             if costs[i, j] < MAX_COST:
@@ -69,39 +77,25 @@ def group_hands(
         joined = one | other
         if one is other or len({seen[k].view for k in joined}) < len(joined):
             continue
-        if len(joined) == 2 or agree(cameras, [seen[k] for k in joined]):
+        if len(joined) == 2 or _agree(Sightings.joined([ready[k] for k in joined])):
             groups = [group for group in groups if group is not one and group is not other] + [joined]
-    return [sorted((seen[k] for k in group), key=lambda hand: hand.view) for group in groups if len(group) > 1]
+    ordered = [sorted(group, key=lambda k: seen[k].view) for group in groups if len(group) > 1]
+    return [Group([seen[k] for k in group], Sightings.joined([ready[k] for k in group])) for group in ordered]
 
 
-def agree(cameras: Sequence[Camera], hands: Sequence[Seen]) -> bool:
-    """Whether each of these hands shows at least `MIN_SHARE` of the points that they have together."""
-    found = triangulate_points(sightings_of(cameras, hands))
+def _agree(sightings: Sightings) -> bool:
+    """Whether each of these views shows at least `MIN_SHARE` of the points that they have together."""
+    found = triangulate_points(sightings)
     return bool((found.used.mean(axis=1) >= MIN_SHARE).all())
 
 
-def sightings_of(cameras: Sequence[Camera], hands: Sequence[Seen]) -> Sightings:
-    """The hands of different views as `triangulate_points` takes them."""
-    pixels, std_px = np.stack([hand.pixels for hand in hands]), np.stack([hand.std_px for hand in hands])
-    return Sightings.of([cameras[hand.view] for hand in hands], pixels, std_px)
-
-
-def _costs(
-    cameras: Sequence[Camera], one: Sequence[Seen], other: Sequence[Seen], known: set[frozenset[tuple[int, int]]]
-) -> Floats:
-    """(n, m) costs of the pairs of the hands of two views."""
-    costs = np.full((len(one), len(other)), np.inf)
-    for i, first in enumerate(one):
-        for j, second in enumerate(other):
-            sightings = sightings_of(cameras, [first, second])
-            both = np.asarray(sightings.seen.all(axis=0))
-            points = linear(sightings, both[None, None])
-            errors = standard_errors(sightings, points)[0]
-            if both.sum() < 4:
-                continue
-            costs[i, j] = float(np.minimum(errors[:, both], 4 * MAX_COST).mean())
-            costs[i, j] *= OTHER_HANDEDNESS ** abs(first.left - second.left)
-            if first.track_id is not None and second.track_id is not None:
-                pair = frozenset({(first.view, first.track_id), (second.view, second.track_id)})
-                costs[i, j] *= KNOWN if pair in known else 1
-    return costs
+def _cost(one: Seen, other: Seen, first: Sightings, second: Sightings, known: set[frozenset[tuple[int, int]]]) -> float:
+    """Cost of the pair of two hands of different views; infinite if they share too few points."""
+    sightings = Sightings.joined([first, second])
+    both = np.asarray(sightings.seen.all(axis=0))
+    if both.sum() < 4:
+        return float("inf")
+    errors = standard_errors(sightings, linear(sightings, both[None, None]))[0]
+    cost = float(np.minimum(errors[:, both], 4 * MAX_COST).mean()) * OTHER_HANDEDNESS ** abs(one.left - other.left)
+    pair = {(hand.view, hand.track_id) for hand in (one, other) if hand.track_id is not None}
+    return float(cost * (KNOWN if pair in known else 1))

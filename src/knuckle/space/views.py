@@ -8,7 +8,7 @@ its supporters by Gauss and Newton's method with Huber's loss.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import cast
 
@@ -50,6 +50,11 @@ class Sightings:
         whitening = np.where(seen[..., None, None], slopes / std_px[..., None, None], 0)
         projection = np.stack([np.column_stack([camera.rotation, camera.translation]) for camera in cameras])
         return cls(projection, rays, whitening, seen, np.asarray(std_px, np.float64))
+
+    @classmethod
+    def joined(cls, views: Sequence[Sightings]) -> Sightings:
+        """What several cameras see, as one."""
+        return cls(*(np.concatenate([getattr(view, one.name) for view in views]) for one in fields(cls)))
 
 
 @dataclass(frozen=True, eq=False)
