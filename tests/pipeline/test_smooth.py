@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from conftest import make_hand
 
-from knuckle.pipeline.smooth import SmoothedHand, smooth_hand
+from knuckle.metrics.video import jitter, lag_ms
+from knuckle.pipeline.smooth import REACH_S, OfflineSmoother, SmoothedHand, smooth_hand, two_sided
+from knuckle.results import Frame, Hand
 
 RNG = np.random.default_rng(0)
 
@@ -47,3 +51,78 @@ def test_a_time_that_does_not_increase_returns_the_points() -> None:
     memory = smooth_hand(None, points, 1.0, 1)
     assert np.allclose(smooth_hand(memory, points + 1, 1.0, 1).value, points + 1)
     assert np.allclose(smooth_hand(memory, points + 1, 0.5, 1).value, points + 1)
+
+
+BLANK = np.zeros((4, 4, 3), np.uint8)
+OPEN = make_hand().landmarks.astype(float)
+
+
+def hands_at(points: np.ndarray, track_id: int | None = 1) -> list[list[Hand]]:
+    """A hand for each of (t, 21, 3) points; its world landmarks are a thousandth of them."""
+    parts = make_hand().to_dict() | {"track_id": track_id}
+    return [[Hand.from_dict(parts | {"landmarks": one, "world": one / 1000})] for one in points]
+
+
+def offline(points: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    frames = [Frame(BLANK, k, float(time_s)) for k, time_s in enumerate(times_s)]
+    done = list(two_sided(zip(frames, hands_at(points), strict=True)))
+    assert [frame.index for frame, _ in done] == list(range(len(points)))  # every frame once, in order
+    assert all(
+        np.array_equal(hand.landmarks_raw, one.astype(np.float32))
+        for (_, (hand,)), one in zip(done, points, strict=True)
+    )
+    return np.stack([hand.landmarks for _, (hand,) in done])
+
+
+def swinging(times_s: np.ndarray) -> np.ndarray:
+    """A hand of 80 pixels that swings slowly, by a quarter of its size."""
+    return OPEN + 20 * np.stack([np.sin(2.5 * times_s), 0 * times_s, 0 * times_s], axis=-1)[:, None]
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_offline_motion_of_a_parabola_passes_unchanged(uneven: bool) -> None:
+    times = np.sort(RNG.uniform(0, 2, 60)) if uneven else np.arange(60) / 30
+    path = OPEN + np.stack([300 * times, 80 * times**2, 10 * times], axis=-1)[:, None]
+    assert np.abs(offline(path, times) - path).max() < 0.05
+
+
+def test_offline_smoothing_has_no_lag_where_the_online_filter_has() -> None:
+    times = np.arange(150) / 30
+    true = swinging(times)
+    noisy = true + RNG.normal(0, 1, true.shape)
+    late = lag_ms(times, true[..., :2], filtered(noisy, unit=80)[..., :2])
+    after = offline(noisy, times)
+    assert late > 5 and abs(lag_ms(times, true[..., :2], after[..., :2])) < 1
+    assert np.median(jitter(after, 80)) < np.median(jitter(filtered(noisy, unit=80), 80))
+    error = np.abs(after - true).mean()
+    assert error < 0.9 * np.abs(noisy - true).mean() and error < np.abs(filtered(noisy, unit=80) - true).mean()
+
+
+def test_offline_noise_on_a_still_hand_shrinks_to_a_third() -> None:
+    noisy = OPEN + RNG.normal(size=(120, 21, 3))
+    assert (
+        np.abs(np.diff(offline(noisy, np.arange(120) / 30), axis=0)).mean() < np.abs(np.diff(noisy, axis=0)).mean() / 3
+    )
+
+
+def test_time_that_runs_backwards_gives_the_same_positions() -> None:
+    times = np.arange(60) / 30
+    noisy = swinging(times) + RNG.normal(0, 1, (60, 21, 3))
+    assert np.allclose(offline(noisy, times)[::-1], offline(noisy[::-1], times), atol=1e-2)
+
+
+def test_offline_smoothing_holds_only_the_frames_that_it_needs() -> None:
+    smoother, most = OfflineSmoother(), 0
+    for k, hands in enumerate(hands_at(np.repeat(OPEN[None], 200, axis=0))):
+        smoother.push(Frame(BLANK, k, k / 30), hands)
+        most = max(most, len(smoother._waiting))
+    assert most <= 30 * REACH_S + 2 and len(smoother.flush()) < most
+
+
+def test_short_tracks_and_hands_without_a_track_come_out_raw() -> None:
+    frames = [Frame(BLANK, k, k / 30) for k in range(5)]
+    without = hands_at(OPEN + RNG.normal(size=(5, 21, 3)), None)
+    for (_, hands), given in zip(two_sided(zip(frames, without, strict=True)), without, strict=True):
+        assert np.array_equal(hands[0].landmarks, given[0].landmarks_raw)
+    (((_, (hand,)),),) = (list(two_sided([(frames[0], hands_at(OPEN[None])[0])])),)
+    assert np.allclose(hand.landmarks, OPEN)

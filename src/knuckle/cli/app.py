@@ -99,6 +99,7 @@ def cli() -> None:
 for command in (
     LazyCommand("track", "", "Track hands in a photo, video, camera or stream."),
     LazyCommand("batch", "batch", "Track hands in many videos and photos, on all cores or machines."),
+    LazyCommand("triangulate", "space", "Hands in metres from several calibrated cameras."),
     LazyCommand("convert", "", "Convert data files of hands between formats."),
     LazyCommand("stream", "stream", "Send hands to other programs: OSC, VMC, MQTT, MIDI, …"),
     LazyCommand("graph", "", "Show the processing graph, and what each step costs."),

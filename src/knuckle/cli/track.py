@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -14,6 +15,7 @@ from knuckle.cli.app import console
 from knuckle.cli.draw_flags import DRAW_FLAGS, draw_style
 from knuckle.cli.flags import with_flags
 from knuckle.cli.output_flags import OUTPUT_FLAGS, output_options
+from knuckle.cli.space_flags import SPACE_FLAGS, SpaceFlags
 from knuckle.cli.summary import Summary
 from knuckle.cli.tracker_flags import NETWORK_FLAGS, TRACKER_FLAGS, tracker_options
 from knuckle.errors import Error
@@ -44,6 +46,7 @@ from knuckle.results import Frame
 @with_flags(NETWORK_FLAGS)
 @with_flags(TRACKER_FLAGS)
 @click.option("--detect-only", is_flag=True, help="Detect palms only: no landmarks, no track ids.")
+@with_flags(SPACE_FLAGS)
 @click.pass_context
 def track(
     context: click.Context,
@@ -70,7 +73,9 @@ def track(
     Exit status: 0 everything was done; 1 something was not, and is named at the end; 2 nothing was done;
     130 stopped with Ctrl-C. What was done until then is in the files.
     """
+    space = SpaceFlags(flags)
     how, style, options = output_options(flags), draw_style(flags), tracker_options(flags)
+    how = replace(how, raw=space.offline, metres=bool(space.camera))
     live, palms_only = flags["live"], flags["detect_only"]
     found = find_sources(sources, recursive=recursive)
     outputs = Outputs(out, save, how, style, palms=palms_only, many=len(found) > 1, given=sources)
@@ -87,6 +92,7 @@ def track(
                 networks = load(flags["models"], flags["threads"], flags["device"])
             run = Run(reader, networks, options, palms_only)
             try:
+                space.apply(run)
                 track_into(
                     run, outputs, style if show else None, f"{number} of {len(found)}: " if len(found) > 1 else ""
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from knuckle.extras import required
@@ -9,7 +10,7 @@ from knuckle.media.names import readable
 from knuckle.results import PALM_KEYPOINTS, Frame, Hand, HandLandmark, Palm
 from knuckle.results.regions import listed
 
-HANDS_FORMAT, PALMS_FORMAT = "knuckle-hands-1", "knuckle-palms-1"
+HANDS_FORMAT, PALMS_FORMAT, POINTS_FORMAT = "knuckle-hands-1", "knuckle-palms-1", "knuckle-points-1"
 NAMES = tuple(point.name.lower() for point in HandLandmark)
 BOX_EDGES = ("left", "top", "right", "bottom")
 
@@ -35,14 +36,38 @@ HAND_COLUMNS |= {f"{name}_world_{axis}_m": "float" for name in NAMES for axis in
 HAND_COLUMNS |= {f"{name}_visibility": "float" for name in NAMES}
 HAND_COLUMNS |= {"gesture": "string", "gesture_score": "float"}
 
+# Further columns of hands that were placed in metres (`knuckle.space`), and of hands that were smoothed afterwards.
+CAMERA_COLUMNS = {f"{name}_camera_{axis}_m": "float" for name in NAMES for axis in "xyz"}
+CAMERA_COLUMNS |= {f"{name}_camera_std_{axis}_m": "float" for name in NAMES for axis in "xyz"}
+RAW_COLUMNS = {f"{name}_raw_{axis}_px": "float" for name in NAMES for axis in "xyz"}
+RAW_COLUMNS |= {f"{name}_world_raw_{axis}_m": "float" for name in NAMES for axis in "xyz"}
+
+# A table of hands that several cameras saw, in the axes of the cameras' file.
+POINT_COLUMNS = {"format": "string", "frame": "int64", "time_s": "double", "track_id": "int64", "handedness": "string"}
+POINT_COLUMNS |= {"cameras": "string", "error_px": "float"}
+POINT_COLUMNS |= {f"{name}_{axis}_m": "float" for name in NAMES for axis in "xyz"}
+POINT_COLUMNS |= {f"{name}_std_{axis}_m": "float" for name in NAMES for axis in "xyz"}
+POINT_COLUMNS |= {f"{name}_views": "int32" for name in NAMES}
+
 PALM_COLUMNS = FRAME_COLUMNS | {"palm": "int32", "score": "float"}
 PALM_COLUMNS |= {f"box_{edge}_px": "float" for edge in BOX_EDGES}
 PALM_COLUMNS |= {f"{name}_{axis}_px": "float" for name in PALM_KEYPOINTS for axis in "xy"}
 
 
-def hand_schema() -> Any:
-    """The pyarrow schema of a table of hands."""
-    return _schema(HANDS_FORMAT, HAND_COLUMNS)
+def hand_schema(more: Mapping[str, str] | None = None) -> Any:
+    """The pyarrow schema of a table of hands, with further columns."""
+    return _schema(HANDS_FORMAT, HAND_COLUMNS | dict(more or {}))
+
+
+def point_schema() -> Any:
+    """The pyarrow schema of a table of hands in space."""
+    return _schema(POINTS_FORMAT, POINT_COLUMNS)
+
+
+def more_columns(rows: Iterable[Mapping[str, Any]], metres: bool = False, raw: bool = False) -> dict[str, str]:
+    """The further columns of a table: those that its first rows have, and those that are asked for."""
+    names = set().union(*rows, CAMERA_COLUMNS if metres else (), RAW_COLUMNS if raw else ())
+    return {name: kind for name, kind in (CAMERA_COLUMNS | RAW_COLUMNS).items() if name in names}
 
 
 def palm_schema() -> Any:
@@ -67,12 +92,13 @@ def frame_columns(frame: Frame) -> dict[str, Any]:
     }
 
 
-def hand_row(index: int, hand: Hand) -> dict[str, Any]:
-    """One hand as a row, without the columns of its frame.
+def hand_row(index: int, hand: Hand, raw: bool = False) -> dict[str, Any]:
+    """One hand as a row, without the columns of its frame. Hands that were placed in metres have `CAMERA_COLUMNS` too.
 
     Args:
         index: index of the hand within its frame, from 0.
         hand: the hand; landmarks in image pixels, world landmarks in metres.
+        raw: add `RAW_COLUMNS`, the landmarks before smoothing.
     """
     row: dict[str, Any] = {"format": HANDS_FORMAT, "hand": index, "track_id": hand.track_id}
     row |= {"handedness": hand.handedness, "handedness_score": hand.handedness_score}
@@ -86,6 +112,10 @@ def hand_row(index: int, hand: Hand) -> dict[str, Any]:
         row |= {"gesture": hand.gesture.name, "gesture_score": hand.gesture.score}
     else:
         row |= {"gesture": None, "gesture_score": None}
+    if hand.camera is not None and hand.camera_std is not None:
+        row |= zip(CAMERA_COLUMNS, listed(hand.camera.ravel()) + listed(hand.camera_std.ravel()), strict=True)
+    if raw:
+        row |= zip(RAW_COLUMNS, listed(hand.landmarks_raw.ravel()) + listed(hand.world_raw.ravel()), strict=True)
     return row
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from knuckle.errors import InputError
 from knuckle.extras import required
-from knuckle.media.columns import HAND_COLUMNS, frame_columns, hand_row
+from knuckle.media.columns import HAND_COLUMNS, frame_columns, hand_row, more_columns
 from knuckle.results import Frame, Hand
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def to_pandas(hands: Iterable[Any]) -> pandas.DataFrame:
             )
         rows += [about | hand_row(index, hand) for index, hand in enumerate(found)]
     kinds = {"string": "string", "int64": "Int64", "int32": "Int32", "float": "float32", "double": "float64"}
-    table = pd.DataFrame(rows, columns=list(HAND_COLUMNS))
-    typed: pandas.DataFrame = table.astype({name: kinds[kind] for name, kind in HAND_COLUMNS.items()})
+    columns = HAND_COLUMNS | more_columns(rows)
+    table = pd.DataFrame(rows, columns=list(columns))
+    typed: pandas.DataFrame = table.astype({name: kinds[kind] for name, kind in columns.items()})
     return typed

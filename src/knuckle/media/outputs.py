@@ -14,7 +14,7 @@ from knuckle.media.drawn import Drawn
 from knuckle.media.output_names import STDOUT, OutputNames, is_folder
 from knuckle.media.reader import Reader
 from knuckle.media.sinks import DATA_FORMATS
-from knuckle.media.write_common import OutputOptions, Results, Sink
+from knuckle.media.write_common import FileSink, OutputOptions, Results, Sink
 from knuckle.media.write_images import STILL_OUTPUTS, ImageSink
 from knuckle.media.write_tables import JsonlStream
 from knuckle.media.write_video import Origin, VideoSink
@@ -95,16 +95,22 @@ class Outputs:
             chosen = self.formats[0]
             chosen.require_kind(reader.kind, reader.name)
             path = self.names.in_folder(Path(save), reader.name, f"_hands{chosen.suffix}", reader.root)
-            return chosen.open(path, self.palms)
+            return self._asked(chosen.open(path, self.palms))
         if self._shared is None:
             if save == STDOUT:
-                self._shared = JsonlStream(self.palms)
+                self._shared = self._asked(JsonlStream(self.palms))
             else:
                 chosen = format_of(save, self.formats)
                 chosen.require_kind(reader.kind, reader.name)
-                self._shared = chosen.open(self.names.claim(Path(save), reader.name), self.palms)
+                self._shared = self._asked(chosen.open(self.names.claim(Path(save), reader.name), self.palms))
         self._last = Shared(self._shared)
         return self._last
+
+    def _asked(self, sink: Sink) -> Sink:
+        """The sink, told which further columns there are."""
+        if isinstance(sink, (FileSink, JsonlStream)):
+            sink.raw, sink.metres = self.options.raw, self.options.metres
+        return sink
 
     def _pictures(self, reader: Reader, out: str) -> Sink:
         folder, path = is_folder(out), Path(out)

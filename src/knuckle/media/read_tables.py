@@ -22,6 +22,16 @@ from knuckle.results import Hand
 PIXEL_COLUMNS = [f"{name}_{axis}_px" for name in NAMES for axis in "xyz"]
 WORLD_COLUMNS = [f"{name}_world_{axis}_m" for name in NAMES for axis in "xyz"]
 VISIBILITY_COLUMNS = [f"{name}_visibility" for name in NAMES]
+# Further columns, of hands that were placed in metres or smoothed afterwards, by the name in `Hand.from_dict`.
+FURTHER = {
+    name: [f"{point}_{column}" for point in NAMES for column in (f"{middle}_{axis}_{unit}" for axis in "xyz")]
+    for name, middle, unit in (
+        ("camera", "camera", "m"),
+        ("camera_std", "camera_std", "m"),
+        ("landmarks_raw", "raw", "px"),
+        ("world_raw", "world_raw", "m"),
+    )
+}
 SCORES = ("handedness_score", "presence", "palm_score")
 ANIMATIONS = {".gif", ".apng", ".avifs", ".heics", ".heifs"}
 LATER = ("gesture", "gesture_score")  # columns that older files do not have
@@ -120,6 +130,9 @@ def hand_of_row(row: Mapping[str, Any]) -> Hand:
     found["track_id"] = None if row["track_id"] in (None, "") else int(row["track_id"])
     found |= {"landmarks": numbers(PIXEL_COLUMNS).reshape(21, 3), "world": numbers(WORLD_COLUMNS).reshape(21, 3)}
     found |= {"handedness": row["handedness"], "visibility": None if np.isnan(visibility).all() else visibility}
+    for name, columns in FURTHER.items():
+        if columns[0] in row and not np.isnan(values := numbers(columns)).all():
+            found[name] = values.reshape(21, 3)
     return Hand.from_dict(found)
 
 

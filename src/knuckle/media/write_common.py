@@ -30,6 +30,8 @@ class OutputOptions:
         fps: frames per second of written video, which repeats or leaves out frames. None: the frames' own times.
         crf: quality of video, 0 (best) to 51 (H.264's scale). None: 23.
         stills: format of the pictures that are written into a folder.
+        raw: tables and JSON also hold the landmarks before smoothing.
+        metres: tables have the columns of hands in metres, whether or not the first hands are placed.
         formats: the formats in which data can be saved; a folder gets files of the first one. (): the project's own.
 
     Raises:
@@ -41,6 +43,8 @@ class OutputOptions:
     fps: float | None = None
     crf: int | None = None
     stills: Stills = "jpg"
+    raw: bool = False
+    metres: bool = False
     formats: tuple[Any, ...] = ()  # of `DataFormat`, which is made of what this module defines
 
     def __post_init__(self) -> None:
@@ -122,8 +126,13 @@ class PartFile:
 class FileSink(Sink):
     """A sink with one file, which appears under its name when it is complete and not at all if writing fails.
 
+    Tables have columns of metres if `metres` is set, or the first hands are placed. With `raw`, tables and JSON also
+    have the landmarks before smoothing. Formats that cannot hold them leave them out.
+
     Subclasses write to `file.part` in `write_frame` and finish it in `finish`.
     """
+
+    raw = metres = False
 
     def __init__(self, path: Path) -> None:
         self.path, self.file = path, PartFile(path)

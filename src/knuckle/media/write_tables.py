@@ -6,10 +6,10 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,12 +20,14 @@ from knuckle.media.columns import (
     frame_columns,
     hand_row,
     hand_schema,
+    more_columns,
     palm_row,
     palm_schema,
 )
 from knuckle.media.names import as_json
 from knuckle.media.write_common import FileSink, Results, Sink, keep_whole_lines
-from knuckle.results import Frame
+from knuckle.results import Frame, Hand, Palm
+from knuckle.results.regions import rounded
 
 ROWS_PER_BLOCK = 2000
 
@@ -40,7 +42,7 @@ class JsonlSink(FileSink):
             self.lines = self.file.part.open("w", encoding="utf-8")
 
     def write_frame(self, frame: Frame, results: Results) -> None:
-        self.lines.write(json_line(frame, results, self.palms))
+        self.lines.write(json_line(frame, results, self.palms, self.raw))
 
     def finish(self) -> None:
         self.lines.close()
@@ -53,6 +55,7 @@ class JsonlStream(Sink):
     """JSON lines on standard output, each flushed when its frame is done, for another program to read."""
 
     path = Path("-")
+    raw = metres = False
 
     def __init__(self, palms: bool = False) -> None:
         self.palms, self.written = palms, True
@@ -60,7 +63,7 @@ class JsonlStream(Sink):
 
     def write(self, frame: Frame, results: Results) -> None:
         try:
-            sys.stdout.write(json_line(frame, results, self.palms))
+            sys.stdout.write(json_line(frame, results, self.palms, self.raw))
             sys.stdout.flush()
         except OSError as error:
             with suppress(OSError, ValueError):  # otherwise Python fails once more when it flushes at exit
@@ -72,21 +75,29 @@ class JsonlStream(Sink):
         """Standard output stays open."""
 
 
-def json_line(frame: Frame, results: Results, palms: bool) -> str:
+def json_line(frame: Frame, results: Results, palms: bool, raw: bool = False) -> str:
     """One frame as a line of JSON, with its line end."""
-    return json.dumps(frame_row(frame, results, palms)) + "\n"
+    return json.dumps(frame_row(frame, results, palms, raw)) + "\n"
 
 
-def frame_row(frame: Frame, results: Results, palms: bool = False) -> dict[str, object]:
-    """One frame as plain lists and numbers, ready for JSON."""
+def frame_row(frame: Frame, results: Results, palms: bool = False, raw: bool = False) -> dict[str, object]:
+    """One frame as plain lists and numbers, ready for JSON; `raw` adds hands' landmarks before smoothing."""
     return {
         "frame": frame.index,
         "time_s": round(frame.time_s, 6),
         "source": as_json(frame.source),
         "width": frame.width,
         "height": frame.height,
-        "palms" if palms else "hands": [result.to_dict() for result in results],
+        "palms" if palms else "hands": [entry_of(result, raw) for result in results],
     }
+
+
+def entry_of(result: Hand | Palm, raw: bool) -> dict[str, Any]:
+    """A hand or palm as plain lists and numbers."""
+    if not raw or isinstance(result, Palm):
+        return result.to_dict()
+    before = {"landmarks_raw": rounded(result.landmarks_raw, 3), "world_raw": rounded(result.world_raw, 6)}
+    return result.to_dict() | before
 
 
 class CsvSink(FileSink):
@@ -94,24 +105,42 @@ class CsvSink(FileSink):
 
     def __init__(self, path: Path, palms: bool = False) -> None:
         super().__init__(path)
-        self.columns = PALM_COLUMNS if palms else HAND_COLUMNS
-        self.row: Callable[[int, Any], dict[str, Any]] = palm_row if palms else hand_row
+        self.palms = palms
+        self.columns: dict[str, str] = {}  # known from the first row on
         with self._opening():
             self.lines = self.file.part.open("w", encoding="utf-8", newline="")
             self.writer = csv.writer(self.lines, lineterminator="\n")
-            self.writer.writerow(self.columns)
 
     def write_frame(self, frame: Frame, results: Results) -> None:
-        shared = frame_columns(frame)
-        for index, result in enumerate(results):
-            row = shared | self.row(index, result)
-            self.writer.writerow([as_text(row[column], kind) for column, kind in self.columns.items()])
+        rows = rows_of(frame, results, self.raw)
+        if rows:
+            self._begin(rows)
+        for row in rows:
+            self.writer.writerow([as_text(row.get(column), kind) for column, kind in self.columns.items()])
+
+    def _begin(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the header, once, with the columns that the first rows have."""
+        if not self.columns:
+            self.columns = PALM_COLUMNS if self.palms else HAND_COLUMNS | more_columns(rows, self.metres, self.raw)
+            self.writer.writerow(self.columns)
 
     def finish(self) -> None:
-        self.lines.close()
+        try:
+            self._begin([])
+        finally:
+            self.lines.close()
 
     def rescue(self) -> bool:
         return keep_whole_lines(self.file.part)
+
+
+def rows_of(frame: Frame, results: Results, raw: bool) -> list[dict[str, Any]]:
+    """A frame's hands or palms as rows of a table."""
+    shared, listed = frame_columns(frame), cast(Sequence[Hand | Palm], results)
+    return [
+        shared | (hand_row(index, result, raw) if isinstance(result, Hand) else palm_row(index, result))
+        for index, result in enumerate(listed)
+    ]
 
 
 def as_text(value: Any, kind: str) -> Any:
@@ -131,32 +160,36 @@ class ParquetSink(FileSink):
     def __init__(self, path: Path, palms: bool = False) -> None:
         self.schema = palm_schema() if palms else hand_schema()  # fails here without PyArrow, before there is a file
         super().__init__(path)
+        self.palms = palms
         self.rows: list[dict[str, Any]] = []
-        self.row: Callable[[int, Any], dict[str, Any]] = palm_row if palms else hand_row
+        self.writer: Any = None  # opened with the first block, whose rows tell the columns
         with self._opening():
-            from pyarrow import OSFile, parquet
+            from pyarrow import OSFile
 
             self.bytes = OSFile(os.fsencode(self.file.part), "wb")  # as text, a name would have to be UTF-8
-            self.writer: Any = parquet.ParquetWriter(self.bytes, self.schema, compression="zstd")
 
     def write_frame(self, frame: Frame, results: Results) -> None:
-        shared = frame_columns(frame)
-        self.rows += [shared | self.row(index, result) for index, result in enumerate(results)]
+        self.rows += rows_of(frame, results, self.raw)
         if len(self.rows) >= ROWS_PER_BLOCK:
             self._write_block()
 
     def _write_block(self) -> None:
         import pyarrow
+        from pyarrow import parquet
 
         rows, self.rows = self.rows, []
+        if self.writer is None:
+            self.schema = self.schema if self.palms else hand_schema(more_columns(rows, self.metres, self.raw))
+            self.writer = parquet.ParquetWriter(self.bytes, self.schema, compression="zstd")
         self.writer.write_table(pyarrow.Table.from_pylist(rows, self.schema))
 
     def finish(self) -> None:
         try:
-            if self.rows:
+            if self.rows or self.writer is None:
                 self._write_block()
         finally:
             try:
-                self.writer.close()
+                if self.writer is not None:
+                    self.writer.close()
             finally:
                 self.bytes.close()

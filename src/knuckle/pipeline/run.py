@@ -17,6 +17,7 @@ from knuckle.media.sources import Reader
 from knuckle.media.window import Window
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.smooth import OfflineSmoother
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import Frame, Hand
 
@@ -39,6 +40,8 @@ class Run:
         errors: errors that ended the run.
         stopped: whether the user interrupted the run.
         closed: whether the user closed the window.
+        smoother: smooths the hands of videos by the frames before and after; None for the tracker's own filter.
+        place: gives the hands of a frame their places in metres; None for none.
     """
 
     reader: Reader
@@ -56,6 +59,8 @@ class Run:
     errors: list[Error] = field(default_factory=list)
     stopped: bool = False
     closed: bool = False
+    smoother: OfflineSmoother | None = None
+    place: Callable[[Frame, list[Hand]], list[Hand]] | None = None
     _running: Graph | None = field(default=None, init=False, repr=False)
 
     @property
@@ -87,6 +92,8 @@ class Run:
         """Forget the tracked hands, when the user goes to another place of the video."""
         if self._running:
             self._running.reset()
+        if self.smoother:
+            self.smoother = OfflineSmoother()
 
     def run(self, frames: Iterator[Frame], after_frame: Callable[[], None]) -> None:
         """Process frames until the source ends, fails, or the user stops the run; Ctrl-C stops it too.
@@ -104,10 +111,12 @@ class Run:
         except KeyboardInterrupt:
             self.stopped = True
         finally:
+            for pair in self.smoother.flush() if self.smoother else ():
+                self._deliver(*pair)
             self.wall_s = time.perf_counter() - start
 
     def write(self, frame: Frame, found: list[Any], picture: Image | None = None) -> bool:
-        """Write and count the results of one frame.
+        """Take the results of one frame; they are written and counted now, or when they have been smoothed.
 
         Args:
             frame: the frame.
@@ -117,6 +126,12 @@ class Run:
         Returns:
             False once the user closes the window.
         """
+        ready = [(frame, found)] if self.smoother is None else self.smoother.push(frame, found)
+        return all([self._deliver(*pair) for pair in ready])
+
+    def _deliver(self, frame: Frame, found: list[Any]) -> bool:
+        """Write, count and show the results of one frame; False once the user closes the window."""
+        found = self.place(frame, found) if self.place else found
         with uninterrupted():
             for sink in self.sinks:
                 sink.write(frame, found)

@@ -1,17 +1,20 @@
-"""The One-Euro filter as a function: less jitter on a still hand, little lag on a fast one.
+"""Smoothing over time: the One-Euro filter for live video, and a two-sided one for files, which has no lag.
 
 Casiez, Roussel and Vogel, "1 € Filter", CHI 2012: a first-order low-pass filter whose cutoff rises with the speed of
-the signal. Time is an argument, and the state is the result of the previous call.
+the signal. Time is an argument, and the state is the result of the previous call. `OfflineSmoother` sees the frames
+that follow as well.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from knuckle.results import FloatArray
+from knuckle.results import FloatArray, Frame, Hand
 
 # The centre of a hand is the mean of 21 points, so it is less noisy than one point and can be followed faster.
 # `python benchmarks/variants.py tracking` measures jitter and lag.
@@ -19,6 +22,12 @@ MIN_CUTOFF_HZ = 1.0
 BETA_HZ_PER_SPEED = 12.0
 CENTRE_BETA_HZ_PER_SPEED = 45.0
 SPEED_CUTOFF_HZ = 1.0
+# Of the two-sided filter: how far it looks, and the standard deviations of its weights over time. They go from the slow
+# to the fast one as the speed of the fastest landmark rises, in sizes of the hand per second.
+REACH_S = 0.4
+SAME_S = 1e-6  # times that differ by less are equal
+SLOW_WINDOW_S, FAST_WINDOW_S, SPEED_WINDOW_S = 0.16, 0.05, 0.06
+NARROWING_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,3 +92,89 @@ def one_euro(
 def _blend(cutoff_hz: float | FloatArray, elapsed_s: float) -> float | FloatArray:
     """Weight of the new value in a first-order low-pass filter."""
     return 1 / (1 + 1 / (2 * math.pi * cutoff_hz * elapsed_s))
+
+
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """One hand at one time, before smoothing."""
+
+    time_s: float
+    landmarks: FloatArray
+    world: FloatArray
+
+
+class OfflineSmoother:
+    """Two-sided smoothing for files: each frame is smoothed by those before and after it, so nothing lags.
+
+    Landmarks are fitted by a parabola over time with Gaussian weights, whose value at the frame is the result: local
+    regression (Cleveland 1979, doi 10.1080/01621459.1979.10481038), which for even steps is the zero-phase filter of
+    Savitzky & Golay. Fast hands get a narrower window than slow ones. Frames come out `REACH_S` late, so memory holds
+    that many and not the whole video.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Frame, list[Hand]]] = deque()
+        self._moments: dict[int, list[_Moment]] = {}
+
+    def push(self, frame: Frame, hands: list[Hand]) -> list[tuple[Frame, list[Hand]]]:
+        """Take up the next frame; returns the frames that are done, in order."""
+        self._waiting.append((frame, hands))
+        for hand in hands:
+            if hand.track_id is not None:
+                moment = _Moment(frame.time_s, hand.landmarks_raw, hand.world_raw)
+                self._moments.setdefault(hand.track_id, []).append(moment)
+        return self._done(frame.time_s - REACH_S)
+
+    def flush(self) -> list[tuple[Frame, list[Hand]]]:
+        """The frames that are left, at the end of the video."""
+        done = self._done(math.inf)
+        self._moments.clear()
+        return done
+
+    def _done(self, until_s: float) -> list[tuple[Frame, list[Hand]]]:
+        done = []
+        while self._waiting and self._waiting[0][0].time_s <= until_s:
+            frame, hands = self._waiting.popleft()
+            done.append((frame, [self._smoothed(hand, frame.time_s) for hand in hands]))
+            for track_id, moments in list(self._moments.items()):
+                self._moments[track_id] = [one for one in moments if one.time_s > frame.time_s - REACH_S - SAME_S]
+                if not self._moments[track_id]:
+                    del self._moments[track_id]
+        return done
+
+    def _smoothed(self, hand: Hand, time_s: float) -> Hand:
+        near = [
+            one for one in self._moments.get(hand.track_id or 0, ()) if abs(one.time_s - time_s) <= REACH_S + SAME_S
+        ]
+        if len(near) < 2:
+            return replace(hand, landmarks=hand.landmarks_raw, world=hand.world_raw)
+        offsets = np.array([one.time_s - time_s for one in near])
+        landmarks = np.stack([one.landmarks for one in near]).astype(np.float64)
+        world = np.stack([one.world for one in near]).astype(np.float64)
+        size = max(float(np.ptp(hand.landmarks_raw[:, :2], axis=0).max()), 1e-6)
+        slope = np.tensordot(_local_fit(offsets, SPEED_WINDOW_S)[1], landmarks, 1)
+        speed = float(np.linalg.norm(slope[:, :2], axis=1).max()) / size
+        weights = _local_fit(offsets, max(SLOW_WINDOW_S / (1 + NARROWING_S * speed), FAST_WINDOW_S))[0]
+        smooth = (np.tensordot(weights, values, 1).astype(hand.world.dtype) for values in (landmarks, world))
+        return replace(hand, landmarks=next(smooth), world=next(smooth))
+
+
+def two_sided(frames: Iterable[tuple[Frame, list[Hand]]]) -> Iterator[tuple[Frame, list[Hand]]]:
+    """Frames with their hands, as `HandTracker.track` gives them, smoothed by `OfflineSmoother`."""
+    smoother = OfflineSmoother()
+    for frame, hands in frames:
+        yield from smoother.push(frame, hands)
+    yield from smoother.flush()
+
+
+def _local_fit(offsets_s: FloatArray, window_s: float) -> FloatArray:
+    """(2, n) weights of n values that give a fitted parabola's value and slope (per second) at offset 0.
+
+    With few values the curve is a line or a constant.
+    """
+    degree = min(2, len(offsets_s) - 1)
+    powers = (offsets_s[:, None] / window_s) ** np.arange(degree + 1)
+    weights = np.exp(-0.5 * (offsets_s / window_s) ** 2)
+    root = np.sqrt(weights)[:, None]
+    fit: FloatArray = np.linalg.pinv(powers * root, rcond=1e-6) * root[:, 0]
+    return np.stack([fit[0], fit[1] / window_s])

@@ -228,7 +228,7 @@ class Hand:
         gesture = row.get("gesture")
         optional: dict[str, Any] = {
             name: None if row.get(name) is None else np.asarray(row[name], np.float32)
-            for name in ("visibility", "landmark_std", "camera", "camera_std")
+            for name in ("visibility", "landmarks_raw", "landmark_std", "world_raw", "camera", "camera_std")
         }
         landmarks = np.asarray(row["landmarks"], np.float32)
         box = [*landmarks[:, :2].min(axis=0).tolist(), *landmarks[:, :2].max(axis=0).tolist()]

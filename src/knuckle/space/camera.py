@@ -150,10 +150,11 @@ class Camera:
             rays = rays * np.divide(np.tan(angle), radius, out=np.ones_like(radius), where=radius > 1e-9)
         for _ in range(NEWTON_STEPS):
             missed = self.bend(rays) - flat
-            if np.abs(missed).max() < CONVERGED_PX**2:
+            if not (np.abs(missed) > CONVERGED_PX**2).any():
                 break
             slopes = self.slopes(rays)
-            fixed = ~(np.abs(np.linalg.det(slopes)) > 1e-9)  # cannot be inverted, or NaN: the point stays unsolved
+            with np.errstate(invalid="ignore"):
+                fixed = ~(np.abs(np.linalg.det(slopes)) > 1e-9)  # cannot be inverted, or NaN: the point stays unsolved
             slopes[fixed] = np.eye(2)
             step = np.linalg.solve(slopes, missed[..., None])[..., 0]
             length = np.linalg.norm(step, axis=1, keepdims=True)
