@@ -77,13 +77,13 @@ def group_hands(
         joined = one | other
         if one is other or len({seen[k].view for k in joined}) < len(joined):
             continue
-        if len(joined) == 2 or _agree(Sightings.joined([ready[k] for k in joined])):
+        if len(joined) == 2 or agree(Sightings.joined([ready[k] for k in joined])):
             groups = [group for group in groups if group is not one and group is not other] + [joined]
     ordered = [sorted(group, key=lambda k: seen[k].view) for group in groups if len(group) > 1]
     return [Group([seen[k] for k in group], Sightings.joined([ready[k] for k in group])) for group in ordered]
 
 
-def _agree(sightings: Sightings) -> bool:
+def agree(sightings: Sightings) -> bool:
     """Whether each of these views shows at least `MIN_SHARE` of the points that they have together."""
     found = triangulate_points(sightings)
     return bool((found.used.mean(axis=1) >= MIN_SHARE).all())

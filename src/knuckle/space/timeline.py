@@ -68,7 +68,7 @@ class Timeline:
         share = (time_s - start) / (end - start)
         later = {hand.track_id: hand for hand in self.hands[after] if hand.track_id is not None}
         return [
-            _between(_seen(hand, view), _seen(later[hand.track_id], view), share)
+            between(_seen(hand, view), _seen(later[hand.track_id], view), share)
             for hand in self.hands[after - 1]
             if hand.track_id in later
         ]
@@ -84,7 +84,7 @@ def _seen(hand: Hand, view: int) -> Seen:
     return Seen(view, pixels, std_px, left, hand.track_id)
 
 
-def _between(one: Seen, other: Seen, share: float) -> Seen:
+def between(one: Seen, other: Seen, share: float) -> Seen:
     """The hand at a share of the time between two frames."""
     pixels = (1 - share) * one.pixels + share * other.pixels
     std_px = (1 - share) * one.std_px + share * other.std_px
