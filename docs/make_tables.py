@@ -72,6 +72,7 @@ def pages() -> dict[Path, dict[str, str]]:
         },
         DOCS / "training_log.md": training | {"shapes": shapes(read("shapes"))},
         DOCS / "web.md": {"speed": browser(read("web"))},
+        DOCS / "space.md": space_tables(read("space"), read("smooth")),
         DOCS / "graph.md": {"overhead": overhead(read("graph_overhead"))},
         DOCS / "install.md": {"install": installations(read("install")), "opencv": without_opencv(read("opencv"))},
     }
@@ -107,6 +108,42 @@ def without_opencv(found: dict[str, dict[str, float]]) -> str:
         others = ", ".join(f"{name} {ms:.1f}" for name, ms in times.items() if name != "OpenCV")
         lines.append(f"| {task} | {times.get('OpenCV', math.nan):.1f} | {others} |")
     return "\n".join(lines)
+
+
+def space_tables(found: dict[str, Any], smooth: dict[str, Any]) -> dict[str, str]:
+    """The tables of docs/space.md: one camera, several cameras, smoothing."""
+    length = f"{found['hand_length_m']:.3f} m"
+    alone = [
+        "| position from | distance off by, median % | 90th percentile, % | bias, % | off across, mm | error / stated |"
+    ]
+    alone += ["|---|---|---|---|---|---|"]
+    for name, row in found["one_camera"].items():
+        figures = [f"{row['median']:.1f}", f"{row['p90']:.1f}", f"{row['bias']:+.1f}", f"{row['across_mm']:.0f}"]
+        alone.append(f"| {name} | {' | '.join(figures)} | {row['errors_to_stated']:.1f} |")
+    count = next(iter(found["one_camera"].values()))["hands"]
+    alone += ["", f"{count} hands of one man at about 1.2 m; known length: {length}, from all cameras together."]
+    board = found["board"]
+    rig = ["| | board's corners | " + " | ".join(f"{row['handedness'].lower()} hand" for row in found["rig"]) + " |"]
+    rig += ["|---" * (2 + len(found["rig"])) + "|"]
+    rows: dict[str, tuple[str, str]] = {
+        "frames | –": ("frames", "d"),
+        "views of a hand, mean | –": ("views", ".1f"),
+        f"reprojection error, median, px | {board['reprojection_px']:.1f}": ("reprojection_px", ".1f"),
+        f"error, median, mm | {board['median_mm']:.1f} (90 %: {board['p90_mm']:.1f})": ("", ""),
+        "stated standard deviation, median, mm | –": ("std_mm", ".1f"),
+        "spread of palm bones, % | –": ("palm_spread", ".1f"),
+        "spread of all bones, % | –": ("bone_spread", ".1f"),
+        "length of the hand, m | –": ("hand_length_m", ".3f"),
+    }
+    for title, (key, form) in rows.items():
+        cells = [format(row[key], form) if key else "no truth" for row in found["rig"]]
+        rig.append(f"| {title} | {' | '.join(cells)} |")
+    filters = ["| | jitter, % of palm | of slow hands | lag, ms | error, % of palm |", "|---|---|---|---|---|"]
+    for name, row in smooth["ways"].items():
+        figures = [f"{row['jitter']:.2f}", f"{row['jitter_slow']:.2f}", f"{row['lag_ms']:+.1f}", f"{row['error']:.1f}"]
+        filters.append(f"| {name} | {' | '.join(figures)} |")
+    filters += ["", f"{smooth['hands']} hands of {smooth['clips']} clips."]
+    return {"one_camera": "\n".join(alone), "rig": "\n".join(rig), "smooth": "\n".join(filters)}
 
 
 def overhead(found: dict[str, Any]) -> str:
