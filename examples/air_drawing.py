@@ -21,5 +21,5 @@ for frame in knuckle.read(sys.argv[1]):
         if drawing[name]:
             cv2.line(picture, ends.get(name, end), end, COLOURS[name % len(COLOURS)], 5, cv2.LINE_AA)
         ends[name] = end
-    shown = np.where(picture.any(axis=2, keepdims=True), picture, frame.image // 2)  # what a window would show
+shown = np.where(picture.any(axis=2, keepdims=True), picture, frame.image // 2)  # over the last frame
 Image.fromarray(shown).save(sys.argv[2])

@@ -7,13 +7,16 @@ import knuckle
 SIGNS = {"Closed_Fist": "rock", "Open_Palm": "paper", "Victory": "scissors"}
 BEATS = {("rock", "scissors"), ("scissors", "paper"), ("paper", "rock")}
 tracker, score = knuckle.HandTracker(gestures="mediapipe"), {"left": 0, "right": 0}
-shown, since_s, counted = None, 0.0, False
+shown, since_s, seen_s, counted = (), 0.0, 0.0, False
 for frame in knuckle.read(sys.argv[1] if len(sys.argv) > 1 else 0):
     hands = sorted(tracker(frame.image, frame.time_s), key=lambda hand: hand.wrist[0])  # left in the image first
-    signs = tuple(SIGNS.get(hand.gesture.name if hand.gesture else "") for hand in hands)
-    if signs != shown:
+    signs = tuple(SIGNS[hand.gesture.name] for hand in hands if hand.gesture and hand.gesture.name in SIGNS)
+    if len(signs) < 2:
+        continue  # single frames without a sign do not count; a pause ends the round
+    if signs != shown or frame.time_s - seen_s > 0.5:
         shown, since_s, counted = signs, frame.time_s, False
-    if len(signs) == 2 and None not in signs and not counted and frame.time_s - since_s >= 0.3:
+    seen_s = frame.time_s
+    if not counted and seen_s - since_s >= 0.3:
         counted = True
         winner = "left" if signs in BEATS else "right" if signs[::-1] in BEATS else "nobody"
         if winner in score:
