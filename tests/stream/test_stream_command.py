@@ -63,7 +63,7 @@ def test_rate_and_hands_are_limited(short_clip: Path) -> None:
         time.sleep(0.2)
     assert done.returncode == 0
     addresses = [address for address, _ in seen]
-    assert 8 <= addresses.count("/a/frame") <= min(10 * took_s + 2, 25)
+    assert 8 <= addresses.count("/a/frame") <= 10 * took_s + 3
     assert not any(address.startswith("/a/left") for address in addresses)
     assert dict(seen)["/a/right/point/wrist"][0] > 50  # pixels
 

@@ -15,7 +15,7 @@ from receivers import eventually, frame_of, free_port, hands_of, osc_server, run
 from knuckle.errors import InputError
 from knuckle.stream.address import Address, parse_address
 from knuckle.stream.datagrams import JsonDatagrams
-from knuckle.stream.humanoid import BONE_NAMES, humanoid_bones
+from knuckle.stream.humanoid import BONE_NAMES, avatar_wrist, humanoid_bones, resting_bones
 from knuckle.stream.messages import VALUES, frame_json
 from knuckle.stream.osc import MAX_BYTES, OscDestination, message
 from knuckle.stream.outlet import Outlet
@@ -63,18 +63,20 @@ def test_a_vmc_receiver_gets_the_bones_and_the_wrists() -> None:
         outlet = Outlet(VmcDestination(Address(LOCAL, port)))
         outlet.start(frame_of())
         measure = Measure()
-        outlet.write(measure(frame_of(), hands_of()))
+        values = measure(frame_of(), hands_of())
+        outlet.write(values)
         eventually(lambda: sum(address == "/VMC/Ext/Tra/Pos" for address, _ in seen) == 2)
-        shown = {values[0]: values[1:] for address, values in seen if address == "/VMC/Ext/Bone/Pos"}
+        shown = {found[0]: found[1:] for address, found in seen if address == "/VMC/Ext/Bone/Pos"}
         outlet.write(measure(frame_of(), []))
-        eventually(lambda: sum(address == "/VMC/Ext/Bone/Pos" for address, _ in seen) == 64)
+        eventually(lambda: sum(address == "/VMC/Ext/Bone/Pos" for address, _ in seen) == 4 * len(BONE_NAMES))
         outlet.close()
     assert set(shown) == {f"{side}{bone}" for side in ("Left", "Right") for bone in BONE_NAMES}
-    rotations = humanoid_bones(hands_of()[1].world, "Right")
+    right = values.hands[1]
+    rotations = humanoid_bones(right.hand.world, avatar_wrist(right.position), "Right")
     for bone, rotation in zip(BONE_NAMES, rotations, strict=True):
         np.testing.assert_allclose(shown[f"Right{bone}"], [0, 0, 0, *rotation], atol=1e-6)
-    lost = [values[4:] for address, values in seen if address == "/VMC/Ext/Bone/Pos"][32:]
-    assert lost == [(0, 0, 0, 1)] * 32
+    lost = [found[4:] for address, found in seen if address == "/VMC/Ext/Bone/Pos"][2 * len(BONE_NAMES) :]
+    np.testing.assert_allclose(lost, [*resting_bones("Left"), *resting_bones("Right")], atol=1e-6)
 
 
 @pytest.fixture

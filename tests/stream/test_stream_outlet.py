@@ -77,7 +77,7 @@ def test_a_receiver_that_comes_late_is_reported_once_and_found(short_pauses: Non
     for index in range(50):
         outlet.write(values_of(index))
         time.sleep(0.002)
-    assert len(said) == 1 and "refused" in said[0] and 1 < receiver.opened < 30
+    assert len(said) == 1 and "refused" in said[0] and receiver.opened > 1
     receiver.broken = False
 
     def goes_on() -> bool:

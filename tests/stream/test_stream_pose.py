@@ -9,8 +9,17 @@ from scipy.spatial.transform import Rotation
 
 import knuckle
 from knuckle.results import FINGERS, Frame
-from knuckle.stream.humanoid import BONE_NAMES, REST_DIRECTIONS, humanoid_bones, wrist_position
-from knuckle.stream.pose import finger_curls, palm_axes, pinch_strength, quaternion_of
+from knuckle.stream.humanoid import (
+    BONE_NAMES,
+    LOWER_ARM_M,
+    REST_DIRECTIONS,
+    SHOULDER_M,
+    UPPER_ARM_M,
+    avatar_wrist,
+    humanoid_bones,
+    resting_bones,
+)
+from knuckle.stream.pose import finger_curls, palm_axes, pinch_strength, quaternion_of, wrist_position
 
 SIDES = ("Left", "Right")
 CAMERA_FROM_UNITY = -np.eye(3)
@@ -28,37 +37,57 @@ def t_pose(side: str) -> np.ndarray:
     return points @ CAMERA_FROM_UNITY
 
 
+def shoulder(side: str) -> np.ndarray:
+    return np.array(SHOULDER_M) * (-1 if side == "Left" else 1, 1, 1)
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_the_rest_pose_of_an_avatar_turns_no_bone(side: str) -> None:
-    # The middle finger leads along the palm, so its MCP must lie straight ahead of the wrist.
-    points = t_pose(side)
-    points -= 0
-    middle = points[9] - points[0]
-    turned = points @ Rotation.align_vectors([[-1 if side == "Right" else 1, 0, 0]], [middle])[0].as_matrix().T
-    found = humanoid_bones(turned, side)
-    assert np.abs(found[0, :3]).max() < 0.12  # the palm, up to the place of the middle finger's MCP
+    out = -1 if side == "Left" else 1
+    middle = t_pose(side)[9] - t_pose(side)[0]  # it must lie straight ahead of the wrist, and so it does nearly
+    turn = Rotation.align_vectors([[-out, 0, 0]], [middle])[0]
+    stretched = shoulder(side) + np.array([out * (UPPER_ARM_M + LOWER_ARM_M), 0, 0])
+    found = humanoid_bones(turn.apply(t_pose(side)), tuple(stretched), side)
     np.testing.assert_allclose(np.abs(found[:, 3]), 1, atol=0.01)
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_turning_an_avatar_s_bones_by_the_rotations_gives_the_person_s_hand(side: str) -> None:
-    generator = np.random.default_rng(3)
+    generator, out = np.random.default_rng(3), -1 if side == "Left" else 1
     for _ in range(20):
         points = t_pose(side) + generator.normal(0, 0.01, (21, 3))
         points = points @ Rotation.random(rng=generator).as_matrix().T
-        found = Rotation.from_quat(humanoid_bones(points, side))
+        wrist = shoulder(side) + generator.normal(0, 0.17, 3)
+        found = Rotation.from_quat(humanoid_bones(points, tuple(wrist), side))
+        upper, lower = found[0], found[0] * found[1]
+        reached = shoulder(side) + upper.apply([out * UPPER_ARM_M, 0, 0]) + lower.apply([out * LOWER_ARM_M, 0, 0])
+        distance = np.linalg.norm(wrist - shoulder(side))
+        if 0.05 < distance < 0.999 * (UPPER_ARM_M + LOWER_ARM_M):
+            np.testing.assert_allclose(reached, wrist, atol=1e-6)
+        else:  # too far: the arm points to it
+            way = (reached - shoulder(side)) / np.linalg.norm(reached - shoulder(side))
+            np.testing.assert_allclose(way, (wrist - shoulder(side)) / distance, atol=1e-6)
+        hand = lower * found[2]
         for row, numbers in enumerate(FINGERS.values()):
-            rest = np.array(REST_DIRECTIONS[row]) * (1 if side == "Left" else -1, 1, 1)
-            total = found[0]
+            rest = np.array(REST_DIRECTIONS[row]) * (-out, 1, 1)
+            total = hand
             for level in range(3):
-                total = total * found[1 + 3 * row + level]
+                total = total * found[3 + 3 * row + level]
                 bone = (points[numbers[level + 1]] - points[numbers[level]]) @ CAMERA_FROM_UNITY
                 np.testing.assert_allclose(total.apply(rest), bone / np.linalg.norm(bone), atol=1e-6)
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_an_elbow_is_below_a_raised_hand_and_a_resting_arm_hangs(side: str) -> None:
+    out = -1 if side == "Left" else 1
+    raised = Rotation.from_quat(humanoid_bones(t_pose(side), (0.15 * out, 1.4, 0.4), side)[0])
+    assert raised.apply([out, 0, 0])[1] < -0.2
+    assert Rotation.from_quat(resting_bones(side)[0]).apply([out, 0, 0])[1] < -0.9
+
+
 def test_the_names_of_bones_are_unity_s() -> None:
-    assert len(BONE_NAMES) == 16
-    assert {"Hand", "ThumbProximal", "IndexIntermediate", "LittleDistal"} <= set(BONE_NAMES)
+    assert len(BONE_NAMES) == 18 == len(resting_bones("Left"))
+    assert {"UpperArm", "Hand", "ThumbProximal", "IndexIntermediate", "LittleDistal"} <= set(BONE_NAMES)
 
 
 def test_quaternions_agree_with_scipy() -> None:
@@ -101,7 +130,7 @@ def test_a_pinch_closes_as_the_tips_meet() -> None:
 
 def test_a_wrist_is_farther_away_if_the_hand_is_smaller_and_on_the_avatar_s_own_side() -> None:
     frame = Frame(np.zeros((480, 640, 3), np.uint8))
-    near, far = (wrist_position(make_hand(500, 300, size), frame) for size in (160, 80))
+    near, far = (avatar_wrist(wrist_position(make_hand(500, 300, size), frame)) for size in (160, 80))
     assert near[2] > far[2]  # the avatar looks along +z, to the camera
     assert near[0] < 0  # the right half of the image is the person's left
 

@@ -39,12 +39,14 @@ class Value:
 
 ID = "number of the hand, the same while it is followed; 0 for photos"
 WORLD = "x, y, z of the 21 landmarks, metres around the hand's centre; x right, y down, z away from the camera"
+POSITION = "x, y, z of the wrist, metres from a camera of 60 degrees, for an average hand; x right, y down, z away"
 ROTATION = "quaternion x, y, z, w of the wrist: turns OpenXR's axes of a hand to the camera's"
 VALUES = (
     Value("track_id", "int", ID, lambda v: v.hand.track_id or 0),
     Value("presence", "float", "confidence that this is a hand, 0 to 1", lambda v: v.hand.presence),
     Value("point", "3 floats", "x, y, z of a landmark, in the space of `--space`", lambda v: v.points, LANDMARK_NAMES),
     Value("world", "63 floats", WORLD, lambda v: v.hand.world),
+    Value("position", "3 floats", POSITION, lambda v: np.array(v.position)),
     Value("rotation", "4 floats", ROTATION, lambda v: np.array(v.rotation)),
     Value("curl", "float", "how far a finger is bent: 0 straight, 1 in a fist", lambda v: v.curls, tuple(FINGERS)),
     Value("pinch", "float", "thumb and index finger: 0 apart, 1 touching", lambda v: v.pinch),

@@ -7,9 +7,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from knuckle.results import FINGERS, FloatArray
+from knuckle.results import FINGERS, FloatArray, Frame, Hand
 
+Vector: TypeAlias = tuple[float, float, float]
 Quaternion: TypeAlias = tuple[float, float, float, float]  # x, y, z, w
+LENS_DEG = 60.0  # angle of view over the longer side of the image, as webcams have it
 
 BONES = np.array([[(0, *joints)[k : k + 2] for k in range(4)] for joints in FINGERS.values()])  # (5, 4, 2)
 # Sum of the bends at a finger's three joints that counts as straight and as fully bent. In 33 photos of call, four,
@@ -45,6 +47,19 @@ def pinch_strength(world: FloatArray) -> float:
     wrist, thumb, index, middle = world[[0, 4, 8, 9]].tolist()
     distance = math.dist(thumb, index) / max(math.dist(wrist, middle), 1e-9)
     return min(max((PINCH_OPEN - distance) / (PINCH_OPEN - PINCH_CLOSED), 0.0), 1.0)
+
+
+def wrist_position(hand: Hand, frame: Frame) -> Vector:
+    """Metres from the camera to the wrist: x right, y down, z away.
+
+    The distance follows from the size of the hand in the image, for an average hand and a lens of `LENS_DEG`. It is an
+    estimate that takes microseconds; `knuckle.space` solves for it with the real lens.
+    """
+    focal_px = max(frame.width, frame.height) / (2 * math.tan(math.radians(LENS_DEG) / 2))
+    size_px, size_m = (math.hypot(*np.ptp(points[:, :2], axis=0)) for points in (hand.landmarks, hand.world))
+    metres = size_m / max(size_px, 1e-6)  # a pixel at the distance of the hand
+    x, y = hand.landmarks[0, :2].tolist()
+    return ((x - frame.width / 2) * metres, (y - frame.height / 2) * metres, focal_px * metres)
 
 
 _NEXT, _AFTER = [1, 2, 0], [2, 0, 1]

@@ -9,7 +9,15 @@ from itertools import count
 from typing import Literal
 
 from knuckle.results import FloatArray, Frame, Hand
-from knuckle.stream.pose import Quaternion, finger_curls, palm_axes, pinch_strength, quaternion_of
+from knuckle.stream.pose import (
+    Quaternion,
+    Vector,
+    finger_curls,
+    palm_axes,
+    pinch_strength,
+    quaternion_of,
+    wrist_position,
+)
 
 Space = Literal["normalized", "pixels", "world"]
 Sides = Literal["left", "right", "both"]
@@ -25,6 +33,7 @@ class HandValues:
         points: (21, 3) landmarks in the space that the user chose.
         curls: (5,) 0 straight to 1 bent, from the thumb to the pinky.
         pinch: 0 open to 1 closed.
+        position: x, y, z of the wrist, metres from the camera; an estimate, see `wrist_position`.
         rotation: quaternion x, y, z, w of the wrist: it turns OpenXR's axes of a hand to those of the camera.
         gesture, gesture_score: what the hand says; None and 0 where it says nothing.
     """
@@ -34,6 +43,7 @@ class HandValues:
     points: FloatArray
     curls: FloatArray
     pinch: float
+    position: Vector
     rotation: Quaternion
     gesture: str | None = None
     gesture_score: float = 0.0
@@ -101,6 +111,7 @@ class Measure:
             points=points,
             curls=finger_curls(hand.world),
             pinch=pinch_strength(hand.world),
+            position=wrist_position(hand, frame),
             rotation=quaternion_of(palm_axes(hand.world, hand.handedness)),
             gesture=hand.gesture.name if hand.gesture else None,
             gesture_score=hand.gesture.score if hand.gesture else 0.0,

@@ -7,11 +7,11 @@ import numpy as np
 from knuckle.results import FloatArray
 from knuckle.stream.address import Address
 from knuckle.stream.datagrams import Datagrams
-from knuckle.stream.humanoid import BONE_NAMES, humanoid_bones, wrist_position
+from knuckle.stream.humanoid import BONE_NAMES, avatar_wrist, hand_rotation, humanoid_bones, resting_bones
 from knuckle.stream.osc import bundles, message
+from knuckle.stream.pose import palm_axes, quaternion_of
 from knuckle.stream.values import FrameValues
 
-REST = np.tile([0.0, 0, 0, 1], (len(BONE_NAMES), 1))  # the rotations of the T-pose
 # Address, arguments and meaning of each message; docs/stream.md shows them.
 MESSAGES = (
     ("/VMC/Ext/OK", "int 1", "the sender works"),
@@ -19,7 +19,7 @@ MESSAGES = (
     (
         "/VMC/Ext/Bone/Pos",
         "text bone, 3 floats position, 4 floats rotation x, y, z, w",
-        "local rotation of `LeftHand`, `LeftThumbProximal` … `RightLittleDistal` from the T-pose; the position is 0",
+        "local rotation of `LeftUpperArm` … `RightLittleDistal` from the T-pose; the position is 0",
     ),
     (
         "/VMC/Ext/Tra/Pos",
@@ -39,19 +39,21 @@ class VmcDestination(Datagrams):
     def packets(self, values: FrameValues) -> list[bytes]:
         found = [message("/VMC/Ext/OK", 1), message("/VMC/Ext/T", floats=[values.frame.time_s])]
         for name in values.lost:
-            if name in ("left", "right"):  # straight fingers, in place of the pose in which the hand was lost
-                found += bone_messages(name.title(), REST)
+            if name == "left":
+                found += bone_messages("Left", resting_bones("Left"))
+            elif name == "right":
+                found += bone_messages("Right", resting_bones("Right"))
         for hand in values.hands:
             if hand.name in ("left", "right"):
-                side, rotations = hand.hand.handedness, humanoid_bones(hand.hand.world, hand.hand.handedness)
-                found += bone_messages(side, rotations)
-                pose = [*wrist_position(hand.hand, values.frame), *rotations[0]]
-                found.append(message("/VMC/Ext/Tra/Pos", f"{side}Hand", floats=pose))
+                side, world, wrist = hand.hand.handedness, hand.hand.world, avatar_wrist(hand.position)
+                found += bone_messages(side, humanoid_bones(world, wrist, side))
+                turn = quaternion_of(hand_rotation(palm_axes(world, side), side))
+                found.append(message("/VMC/Ext/Tra/Pos", f"{side}Hand", floats=[*wrist, *turn]))
         return bundles(found)
 
 
 def bone_messages(side: str, rotations: FloatArray) -> list[bytes]:
-    """A message for each bone of a hand, from rotations (16, 4); no bone is moved from its place."""
+    """A message for each bone of an arm, from rotations (18, 4); no bone is moved from its place."""
     poses = np.zeros((len(BONE_NAMES), 7), ">f4")
     poses[:, 3:] = rotations
     pairs = zip(BONE_NAMES, poses, strict=True)
