@@ -2,7 +2,7 @@
 
 from knuckle.batch.items import Item, ItemResult, Stretch
 from knuckle.batch.pool import LocalPool
-from knuckle.batch.run import BatchOptions, Progress, run
+from knuckle.batch.run import BatchOptions, Progress, Runner, run
 from knuckle.batch.work import TrackVideo
 
-__all__ = ["BatchOptions", "Item", "ItemResult", "LocalPool", "Progress", "Stretch", "TrackVideo", "run"]
+__all__ = ["BatchOptions", "Item", "ItemResult", "LocalPool", "Progress", "Runner", "Stretch", "TrackVideo", "run"]

@@ -44,6 +44,9 @@ class ShardType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Longest step over calm frames.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Inference threads of each.")
 @click.option("--shard", type=ShardType(), help="Do part I of N only, from 1 to N: one call per machine.")
+@click.option("--ray", metavar="ADDRESS", help="Run on a Ray cluster: HOST:PORT, auto, or local for this machine.")
+@click.option("--min-workers", type=click.IntRange(1), help="With --ray: workers to start with.  [default: 1]")
+@click.option("--gpus", type=click.FloatRange(0), help="With --ray: GPUs of each worker, such as 0.25.")
 @click.option("--report", is_flag=True, help="Write a summary as a page: report.html in --out.")
 @click.option("--column", help="Column of Parquet and CSV tables that names the sources.")
 @click.option("--recursive", is_flag=True, help="Also read the folders inside of a folder.")
@@ -69,12 +72,14 @@ def batch(
     knuckle batch videos/ --out out
     knuckle batch 's3://bucket/videos/*.mp4' --out out --workers 16 --report
     knuckle batch list.txt --out out --shard $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT
+    knuckle batch list.txt --out /shared/out --ray auto
 
     \b
     Exit status: 0 everything is done; 1 something is not, see the manifest; 2 nothing was done, or the run had to
     break off; 130 stopped with Ctrl-C, 143 with SIGTERM.
     """
     flags["smooth"] = not flags.pop("no_smooth")
+    runner = runner_of({name: flags.pop(name) for name in ("ray", "min_workers", "gpus")}, flags["workers"])
     if flags["shard"] is None:
         del flags["shard"]
     given: tuple[str, ...] | list[str] = sources
@@ -93,7 +98,7 @@ def batch(
             bars.update(bar, total=progress.total + progress.stretches, completed=finished, rate=rate + errors)
 
         try:
-            progress = batches.run(list(given), out, observe=show, **flags)
+            progress = batches.run(list(given), out, runner=runner, observe=show, **flags)
         except SinkError as error:
             raise SinkError(f"{error}; what is done is kept, and the same command goes on with the rest") from error
     if report:
@@ -102,6 +107,17 @@ def batch(
         click.echo(f"report   {readable(write_report(Path(out)))}")
     summarise(progress, Path(out))
     context.exit(progress.exit_status)
+
+
+def runner_of(flags: dict[str, Any], workers: int | None) -> batches.Runner | None:
+    """Where the items are done: on a Ray cluster with --ray; None for processes of this machine."""
+    if flags["ray"] is None:
+        if given := [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]:
+            raise click.UsageError(f"{' and '.join(given)} can only be used with --ray.")
+        return None
+    from knuckle.batch.on_ray import RayPool
+
+    return RayPool(flags["ray"], workers, flags["min_workers"] or 1, gpus=flags["gpus"])
 
 
 def resumed(
