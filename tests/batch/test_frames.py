@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,38 +17,14 @@ from knuckle.batch.manifest import read_results
 from knuckle.batch.rows import COLUMNS, record, result_of, row_of, track_source
 
 ROOT = Path(__file__).resolve().parents[2]
-SPARK = """
-import sys
-from pyspark.sql import SparkSession
-from knuckle.batch import TrackVideo
-from knuckle.batch.on_spark import track_udf
-from knuckle.batch.rows import record
+PAGE = ROOT / "docs" / "clusters.md"
 
-if __name__ == "__main__":
-    out, *sources = sys.argv[1:]
-    local = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.memory": "512m"}
-    spark = SparkSession.builder.master("local[2]").config(map=local).getOrCreate()
-    videos = spark.createDataFrame([(source,) for source in sources] + [(None,)], "path string").repartition(2)
-    work = TrackVideo(out)
-    rows = videos.select("path", track_udf(work)("path").alias("hands")).select("path", "hands.*")
-    print(record((row.asDict() for row in rows.collect()), work).exit_status)
-    spark.stop()
-"""
-DAFT = """
-import sys
-import daft
-from knuckle.batch import TrackVideo
-from knuckle.batch.on_daft import track_column
-from knuckle.batch.rows import record
 
-if __name__ == "__main__":
-    out, *sources = sys.argv[1:]
-    work = TrackVideo(out)
-    videos = daft.from_pydict({"path": [*sources, None]})
-    hands = track_column(work, workers=2)(videos["path"]).alias("hands")
-    rows = videos.select(videos["path"], hands).to_pylist()
-    print(record((row["hands"] for row in rows), work).exit_status)
-"""
+def example(word: str) -> str:
+    """The example of the page that has a word."""
+    blocks = re.findall(r"^```python \{\.no-run\}\n(.*?)^```$", PAGE.read_text(), re.S | re.M)
+    (found,) = [block for block in blocks if word in block]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -78,21 +55,21 @@ def check(out: Path, videos: list[str], plain: Path) -> None:
     assert parquet.read_table(out / "manifest.parquet").num_rows == 4
 
 
-@pytest.mark.parametrize(("package", "code"), [("pyspark", SPARK), ("daft", DAFT)])
-def test_a_data_frame_of_videos(package: str, code: str, videos: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", ["pyspark", "daft"])
+def test_the_example_of_the_page_does_a_data_frame_of_videos(package: str, videos: list[str], tmp_path: Path) -> None:
     pytest.importorskip(package, reason=f"{package} is not installed")
     if package == "pyspark" and shutil.which("java") is None:
         pytest.skip("Spark needs Java")
-    script = tmp_path / f"on_{package}.py"
-    script.write_text(code)
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYSPARK_PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
-    out = tmp_path / "out"
-    done = subprocess.run(
-        [sys.executable, str(script), str(out), *videos], env=env, capture_output=True, text=True, timeout=240
-    )
+    (tmp_path / "on_frames.py").write_text(example({"pyspark": "SparkSession", "daft": "import daft"}[package]))
+    (tmp_path / "videos.csv").write_text("path,number\n" + "".join(f'"{one}",1\n' for one in [*videos, ""]))
+    spark = "--master local[1] --driver-memory 512m --conf spark.ui.enabled=false --conf spark.driver.host=127.0.0.1"
+    settings = {"PYSPARK_SUBMIT_ARGS": f"{spark} pyspark-shell", "PYSPARK_PYTHON": sys.executable}
+    env = {**os.environ, **settings, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(tmp_path / "on_frames.py")]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "1"  # not everything is done
-    check(out, videos, tmp_path / "plain")
+    assert done.stdout.splitlines()[-1] == "2 done, 2 failed"
+    check(tmp_path / "out", videos, tmp_path / "plain")
 
 
 def test_rows_of_all_kinds_of_sources(videos: list[str], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -70,6 +70,17 @@ def wait_until(true: Callable[[], bool], run: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
+def pause(cluster: Cluster, out: Path, run: subprocess.Popen[str], paused: Sequence[int] = ()) -> int:
+    """Stop an actor in the middle of a video, and no other one; returns its process id."""
+    while True:
+        wait_until(lambda: bool({*cluster.busy(out)} - {*paused}), run)
+        for pid in {*cluster.busy(out)} - {*paused}:
+            os.kill(pid, signal.SIGSTOP)
+            if pid in cluster.busy(out):
+                return pid
+            os.kill(pid, signal.SIGCONT)  # it had just finished one
+
+
 def check(videos: Path, out: Path, run: subprocess.Popen[str], reference: Path) -> None:
     """The run has ended as promised: nothing lost, nothing twice, and the broken video is a row with an error."""
     said, _ = run.communicate(timeout=PATIENCE_S)
@@ -104,8 +115,7 @@ def test_an_actor_that_is_killed_takes_nothing_with_it(
     cluster: Cluster, videos: Path, reference: Path, tmp_path: Path
 ) -> None:
     with batch(videos, tmp_path, "--ray", cluster.address) as run:
-        wait_until(lambda: bool(cluster.busy(tmp_path)), run)
-        os.kill(cluster.busy(tmp_path)[0], signal.SIGKILL)
+        os.kill(pause(cluster, tmp_path, run), signal.SIGKILL)
         check(videos, tmp_path, run, reference)
 
 
@@ -132,11 +142,10 @@ def test_a_node_that_is_killed_takes_nothing_with_it(
 ) -> None:
     cluster.start_node()
     with batch(videos, tmp_path, "--ray", cluster.address, "--workers", "2", "--min-workers", "2") as run:
-        wait_until(lambda: bool(cluster.busy(tmp_path)), run)
-        first = cluster.busy(tmp_path)[0]
-        os.kill(first, signal.SIGSTOP)  # else it may have done everything before the other node begins
-        wait_until(lambda: len(cluster.busy(tmp_path)) == 2, run)
+        actors = [pause(cluster, tmp_path, run)]
+        actors.append(pause(cluster, tmp_path, run, actors))
         cluster.kill_node(1)
-        with suppress(ProcessLookupError):  # it was on the node that is gone
-            os.kill(first, signal.SIGCONT)
+        for actor in actors:
+            with suppress(ProcessLookupError):  # the one on the node that is gone
+                os.kill(actor, signal.SIGCONT)
         check(videos, tmp_path, run, reference)

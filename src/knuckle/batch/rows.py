@@ -88,7 +88,7 @@ def record(rows: Iterable[Mapping[str, Any]], work: TrackVideo) -> Progress:
         InputError: another run is writing to the folder.
         SinkError: the manifest cannot be written.
     """
-    options = BatchOptions(work.options, work.models, work.detect_only, stretch_s=math.inf, device=work.device)
+    options = BatchOptions(work.options, work.models, work.detect_only, stretch_s=math.inf, stride=work.stride)
     out, progress = Path(work.out), Progress()
     with only_run(out), Manifest(out, about_run([], options)) as manifest:
         for row in rows:

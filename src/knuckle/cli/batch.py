@@ -79,7 +79,9 @@ def batch(
     break off; 130 stopped with Ctrl-C, 143 with SIGTERM.
     """
     flags["smooth"] = not flags.pop("no_smooth")
-    runner = runner_of({name: flags.pop(name) for name in ("ray", "min_workers", "gpus")}, flags["workers"])
+    runner = runner_of(
+        {name: flags.pop(name) for name in ("ray", "min_workers", "gpus")}, flags["workers"], flags["streams"]
+    )
     if flags["shard"] is None:
         del flags["shard"]
     given: tuple[str, ...] | list[str] = sources
@@ -109,12 +111,14 @@ def batch(
     context.exit(progress.exit_status)
 
 
-def runner_of(flags: dict[str, Any], workers: int | None) -> batches.Runner | None:
+def runner_of(flags: dict[str, Any], workers: int | None, streams: int) -> batches.Runner | None:
     """Where the items are done: on a Ray cluster with --ray; None for processes of this machine."""
     if flags["ray"] is None:
         if given := [f"--{name.replace('_', '-')}" for name, value in flags.items() if value is not None]:
             raise click.UsageError(f"{' and '.join(given)} can only be used with --ray.")
         return None
+    if streams != 1:
+        raise click.UsageError("--streams cannot be used with --ray: an actor does one video at a time.")
     from knuckle.batch.on_ray import RayPool
 
     return RayPool(flags["ray"], workers, flags["min_workers"] or 1, gpus=flags["gpus"])
