@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+STARTS = 3
 SETTINGS = {
     # Ray gives workers the lowest priority. On a machine that is busy with other tests they would not get anywhere.
     "RAY_worker_niceness": "0",
@@ -54,17 +55,18 @@ class Cluster:
             place += ["--ray-client-server-port", str(free_port())]
         options = ["--num-cpus", "1", "--object-store-memory", "100000000", "--disable-usage-stats", "--block"]
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", *place, *options]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        node = subprocess.Popen(command, env=environment(), **pipes)  # type: ignore[call-overload]
-        self.nodes.append(node)
-        started, said = "Ray runtime started" if self.address else "--address='", ""
-        for line in node.stdout:
-            said += line
-            if started in line:
-                break
-        else:
-            raise RuntimeError(f"ray start ended: {said}")
-        self.address = self.address or line.split(started)[1].split("'")[0]
+        started = "Ray runtime started" if self.address else "--address='"
+        for _ in range(STARTS):  # Ray gives a node 30 s to start, which a busy machine may exceed
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+            node = subprocess.Popen(command, env=environment(), **pipes)  # type: ignore[call-overload]
+            self.nodes.append(node)
+            said = ""
+            for line in node.stdout:
+                said += line
+                if started in line:
+                    self.address = self.address or line.split(started)[1].split("'")[0]
+                    return
+        raise RuntimeError(f"ray start ended: {said}")
 
     def processes(self) -> dict[int, tuple[int, str]]:
         """The processes of the cluster: id of each to its parent's id and command line."""
