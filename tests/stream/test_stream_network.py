@@ -15,7 +15,7 @@ from receivers import eventually, frame_of, free_port, hands_of, osc_server, run
 from knuckle.errors import InputError
 from knuckle.stream.address import Address, parse_address
 from knuckle.stream.datagrams import JsonDatagrams
-from knuckle.stream.humanoid import BONE_NAMES, avatar_wrist, humanoid_bones, resting_bones
+from knuckle.stream.humanoid import BONE_NAMES, avatar_wrist, hand_rotation, humanoid_bones, resting_bones
 from knuckle.stream.messages import VALUES, frame_json
 from knuckle.stream.osc import MAX_BYTES, OscDestination, message
 from knuckle.stream.outlet import Outlet
@@ -72,7 +72,8 @@ def test_a_vmc_receiver_gets_the_bones_and_the_wrists() -> None:
         outlet.close()
     assert set(shown) == {f"{side}{bone}" for side in ("Left", "Right") for bone in BONE_NAMES}
     right = values.hands[1]
-    rotations = humanoid_bones(right.hand.world, avatar_wrist(right.position), "Right")
+    turn = hand_rotation(right.palm, "Right")
+    rotations = humanoid_bones(right.hand.world, turn, avatar_wrist(right.position), "Right")
     for bone, rotation in zip(BONE_NAMES, rotations, strict=True):
         np.testing.assert_allclose(shown[f"Right{bone}"], [0, 0, 0, *rotation], atol=1e-6)
     lost = [found[4:] for address, found in seen if address == "/VMC/Ext/Bone/Pos"][2 * len(BONE_NAMES) :]

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 import knuckle
 from knuckle.results import FINGERS, Frame
+from knuckle.space.bones import palm_frame
 from knuckle.stream.humanoid import (
     BONE_NAMES,
     LOWER_ARM_M,
@@ -16,10 +17,11 @@ from knuckle.stream.humanoid import (
     SHOULDER_M,
     UPPER_ARM_M,
     avatar_wrist,
+    hand_rotation,
     humanoid_bones,
     resting_bones,
 )
-from knuckle.stream.pose import finger_curls, palm_axes, pinch_strength, quaternion_of, wrist_position
+from knuckle.stream.pose import finger_curls, pinch_strength, quaternion_of, wrist_position
 
 SIDES = ("Left", "Right")
 CAMERA_FROM_UNITY = -np.eye(3)
@@ -37,6 +39,10 @@ def t_pose(side: str) -> np.ndarray:
     return points @ CAMERA_FROM_UNITY
 
 
+def bones(points: np.ndarray, wrist: np.ndarray, side: str) -> np.ndarray:
+    return humanoid_bones(points, hand_rotation(palm_frame(points, side), side), tuple(wrist), side)
+
+
 def shoulder(side: str) -> np.ndarray:
     return np.array(SHOULDER_M) * (-1 if side == "Left" else 1, 1, 1)
 
@@ -47,7 +53,7 @@ def test_the_rest_pose_of_an_avatar_turns_no_bone(side: str) -> None:
     middle = t_pose(side)[9] - t_pose(side)[0]  # it must lie straight ahead of the wrist, and so it does nearly
     turn = Rotation.align_vectors([[-out, 0, 0]], [middle])[0]
     stretched = shoulder(side) + np.array([out * (UPPER_ARM_M + LOWER_ARM_M), 0, 0])
-    found = humanoid_bones(turn.apply(t_pose(side)), tuple(stretched), side)
+    found = bones(turn.apply(t_pose(side)), stretched, side)
     np.testing.assert_allclose(np.abs(found[:, 3]), 1, atol=0.01)
 
 
@@ -58,7 +64,7 @@ def test_turning_an_avatar_s_bones_by_the_rotations_gives_the_person_s_hand(side
         points = t_pose(side) + generator.normal(0, 0.01, (21, 3))
         points = points @ Rotation.random(rng=generator).as_matrix().T
         wrist = shoulder(side) + generator.normal(0, 0.17, 3)
-        found = Rotation.from_quat(humanoid_bones(points, tuple(wrist), side))
+        found = Rotation.from_quat(bones(points, wrist, side))
         upper, lower = found[0], found[0] * found[1]
         reached = shoulder(side) + upper.apply([out * UPPER_ARM_M, 0, 0]) + lower.apply([out * LOWER_ARM_M, 0, 0])
         distance = np.linalg.norm(wrist - shoulder(side))
@@ -80,7 +86,7 @@ def test_turning_an_avatar_s_bones_by_the_rotations_gives_the_person_s_hand(side
 @pytest.mark.parametrize("side", SIDES)
 def test_an_elbow_is_below_a_raised_hand_and_a_resting_arm_hangs(side: str) -> None:
     out = -1 if side == "Left" else 1
-    raised = Rotation.from_quat(humanoid_bones(t_pose(side), (0.15 * out, 1.4, 0.4), side)[0])
+    raised = Rotation.from_quat(bones(t_pose(side), np.array([0.15 * out, 1.4, 0.4]), side)[0])
     assert raised.apply([out, 0, 0])[1] < -0.2
     assert Rotation.from_quat(resting_bones(side)[0]).apply([out, 0, 0])[1] < -0.9
 
@@ -102,7 +108,7 @@ def test_the_wrist_has_openxr_s_axes(side: str) -> None:
     the palm faces it.
     """
     points = make_hand().world.astype(float)  # its thumb is on the left side of the image
-    axes = palm_axes(points, side)
+    axes = palm_frame(points, side)
     assert np.linalg.det(axes) == pytest.approx(1)
     np.testing.assert_allclose(axes[:, 2], [0, 1, 0], atol=0.1)
     thumb_is_left = points[4, 0] < 0

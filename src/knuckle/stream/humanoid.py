@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from knuckle.results import FINGERS, FloatArray, Handedness
-from knuckle.stream.pose import Quaternion, Vector, palm_axes, quaternion_of
+from knuckle.stream.pose import Quaternion, Vector, quaternion_of
 
 FINGER_BONES = {"thumb": "Thumb", "index": "Index", "middle": "Middle", "ring": "Ring", "pinky": "Little"}
 PHALANGES = ("Proximal", "Intermediate", "Distal")
@@ -36,7 +36,7 @@ def hand_rotation(palm: FloatArray, side: Handedness) -> FloatArray:
     """(3, 3) rotation that turns the avatar's hand from the T-pose to the person's, in Unity's axes.
 
     Args:
-        palm: (3, 3) axes of the palm, see `palm_axes`, in the camera's axes.
+        palm: (3, 3) axes of the palm, see `palm_frame`, in the camera's axes.
         side: "Left" or "Right".
     """
     # At rest y is up, z leads to the forearm, and x to the little finger of a right hand, to the thumb of a left one.
@@ -129,15 +129,15 @@ def arm_turns(wrist: Vector, side: Handedness) -> tuple[Quaternion, Quaternion]:
     return first, shortest_turn(rest, turned_back(first, (lower[0], lower[1], lower[2])))
 
 
-def humanoid_bones(world: FloatArray, wrist: Vector, side: Handedness) -> FloatArray:
+def humanoid_bones(world: FloatArray, hand: FloatArray, wrist: Vector, side: Handedness) -> FloatArray:
     """(18, 4) local rotations x, y, z, w of the bones of an arm and its hand, in the order of `BONE_NAMES`.
 
     Args:
         world: (21, 3) metres in the camera's axes.
+        hand: (3, 3) `hand_rotation`.
         wrist: metres in the avatar's axes, see `avatar_wrist`.
         side: "Left" or "Right".
     """
-    hand = hand_rotation(palm_axes(world, side), side)
     upper, lower = arm_turns(wrist, side)
     a, b, c, w = product(upper, lower)
     in_arm = product((-a, -b, -c, w), quaternion_of(hand))

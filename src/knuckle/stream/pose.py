@@ -1,4 +1,8 @@
-"""What a hand says besides its points: where the wrist is, how it is turned, how far each finger is bent, a pinch."""
+"""What a hand says besides its points: where the wrist is, how far each finger is bent, a pinch; quaternions.
+
+All of it takes microseconds. `knuckle.space` has the angles of the joints by anatomy, and the position of the hand for
+the real lens, which take milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -53,41 +57,13 @@ def wrist_position(hand: Hand, frame: Frame) -> Vector:
     """Metres from the camera to the wrist: x right, y down, z away.
 
     The distance follows from the size of the hand in the image, for an average hand and a lens of `LENS_DEG`. It is an
-    estimate that takes microseconds; `knuckle.space` solves for it with the real lens.
+    estimate; `knuckle.space.position` solves for it with the real lens.
     """
     focal_px = max(frame.width, frame.height) / (2 * math.tan(math.radians(LENS_DEG) / 2))
     size_px, size_m = (math.hypot(*np.ptp(points[:, :2], axis=0)) for points in (hand.landmarks, hand.world))
     metres = size_m / max(size_px, 1e-6)  # a pixel at the distance of the hand
     x, y = hand.landmarks[0, :2].tolist()
     return ((x - frame.width / 2) * metres, (y - frame.height / 2) * metres, focal_px * metres)
-
-
-_NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
-
-
-def cross(a: FloatArray, b: FloatArray) -> FloatArray:
-    """The cross product of vectors (..., 3); several times as fast as `np.cross` for a few of them."""
-    return a[..., _NEXT] * b[..., _AFTER] - a[..., _AFTER] * b[..., _NEXT]
-
-
-def palm_axes(points: FloatArray, side: str) -> FloatArray:
-    """The axes of the wrist as OpenXR defines them: x to the right of a hand that lies palm down with its fingers away
-    from the viewer, y out of the back of the hand, z from the fingers to the forearm.
-
-    Args:
-        points: (21, 3) in right-handed axes, any unit.
-        side: "Left" or "Right".
-
-    Returns:
-        (3, 3) whose columns are the axes, a rotation.
-    """
-    forward, index, pinky = points[9] - points[0], points[5] - points[0], points[17] - points[0]
-    back_of_hand = cross(pinky, index) if side == "Right" else cross(index, pinky)
-    z = -forward / max(math.sqrt(forward @ forward), 1e-9)
-    y = back_of_hand - z * (z @ back_of_hand)
-    y /= max(math.sqrt(y @ y), 1e-9)
-    axes: FloatArray = np.array([cross(y, z), y, z]).T
-    return axes
 
 
 def quaternion_of(rotation: FloatArray) -> Quaternion:

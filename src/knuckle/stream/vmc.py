@@ -9,7 +9,7 @@ from knuckle.stream.address import Address
 from knuckle.stream.datagrams import Datagrams
 from knuckle.stream.humanoid import BONE_NAMES, avatar_wrist, hand_rotation, humanoid_bones, resting_bones
 from knuckle.stream.osc import bundles, message
-from knuckle.stream.pose import palm_axes, quaternion_of
+from knuckle.stream.pose import quaternion_of
 from knuckle.stream.values import FrameValues
 
 # Address, arguments and meaning of each message; docs/stream.md shows them.
@@ -45,10 +45,11 @@ class VmcDestination(Datagrams):
                 found += bone_messages("Right", resting_bones("Right"))
         for hand in values.hands:
             if hand.name in ("left", "right"):
-                side, world, wrist = hand.hand.handedness, hand.hand.world, avatar_wrist(hand.position)
-                found += bone_messages(side, humanoid_bones(world, wrist, side))
-                turn = quaternion_of(hand_rotation(palm_axes(world, side), side))
-                found.append(message("/VMC/Ext/Tra/Pos", f"{side}Hand", floats=[*wrist, *turn]))
+                side, wrist = hand.hand.handedness, avatar_wrist(hand.position)
+                turn = hand_rotation(hand.palm, side)
+                found += bone_messages(side, humanoid_bones(hand.hand.world, turn, wrist, side))
+                pose = [*wrist, *quaternion_of(turn)]
+                found.append(message("/VMC/Ext/Tra/Pos", f"{side}Hand", floats=pose))
         return bundles(found)
 
 
