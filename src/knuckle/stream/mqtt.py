@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from typing import Any
 
 from knuckle.extras import required
@@ -81,6 +82,7 @@ class MqttDestination:
         if client is None:
             return
         if client.is_connected():
-            client.publish(f"{self.prefix}/status", "offline", retain=True).wait_for_publish(1)
+            with suppress(RuntimeError, ValueError):  # the connection is lost just now
+                client.publish(f"{self.prefix}/status", "offline", retain=True).wait_for_publish(1)
         client.disconnect()
         client.loop_stop()
