@@ -1,9 +1,9 @@
 """One process of `scale.py`: finds the hands of videos in one way and prints what that took, as one JSON line.
 
-    python benchmarks/scale_worker.py WAY BUNDLE OUT CLIP ...
+    python benchmarks/scale_worker.py WAY BUNDLE OUT WARM_UP CASES
 
-WAY is mediapipe (in an environment that has it), plain, plain-1 (one thread), or batch-STREAMS-STRIDE. The first clip
-warms up and is not counted. CPU time is user and system time of the process, which other programs change little.
+WAY is mediapipe (where that is installed), plain, plain-1 (one thread), or batch-STREAMS-STRIDE. WARM_UP is a clip
+that is not counted, CASES the clips of each case as JSON. CPU time is user and system time of the process.
 """
 
 import json
@@ -48,11 +48,10 @@ def batch(streams, stride):
         from knuckle.batch.work import TrackVideo
 
         work = TrackVideo(out, models=bundle, stride=stride)
-        first, *rest = [Item(f"{number} {clip}", clip) for number, clip in enumerate(clips)]
-        for results in ([work(first)], work.side_by_side(rest, streams)):
-            for result in results:
-                assert not result.error, result.error
-                yield result.frames, result.hands
+        items = [Item(f"{number} {clip}", clip) for number, clip in enumerate(clips)]
+        for result in work.side_by_side(items, streams):
+            assert not result.error, result.error
+            yield result.frames, result.hands
 
     return run
 
@@ -71,7 +70,7 @@ def sampled(samples):
 
 
 def main():
-    way, bundle, out, *clips = sys.argv[1:]
+    way, bundle, out, warm_up, cases = sys.argv[1:]
     kind, *numbers = way.split("-")
     if kind == "mediapipe":
         run = mediapipe
@@ -81,21 +80,21 @@ def main():
         run = batch(*map(int, numbers))
     samples = []
     threading.Thread(target=sampled, args=(samples,), daemon=True).start()
-    results = run(clips, bundle, out)
-    next(results)
-    start_s, cpu, wall = time.process_time(), time.process_time(), time.perf_counter()
-    frames = found = 0
-    for more_frames, more_found in results:
-        frames, found = frames + more_frames, found + more_found
-    answer = {
-        "frames": frames,
-        "hands": found,
-        "cpu_s": time.process_time() - cpu,
-        "wall_s": time.perf_counter() - wall,
-        "start_s": start_s,
-        "memory": [[round(s - wall, 1), round(mb, 1)] for s, mb in samples if s >= wall],
-    }
-    print(json.dumps(answer))
+    list(run([warm_up], bundle, out))
+    start_s = time.process_time()
+    for name, clips in json.loads(cases).items():
+        cpu, wall = time.process_time(), time.perf_counter()
+        results = list(run(clips, bundle, out))
+        answer = {
+            "case": name,
+            "frames": sum(frames for frames, _ in results),
+            "hands": sum(hands for _, hands in results),
+            "cpu_s": time.process_time() - cpu,
+            "wall_s": time.perf_counter() - wall,
+            "start_s": start_s,
+            "memory": [[round(s - wall, 1), round(mb, 1)] for s, mb in samples if s >= wall],
+        }
+        print(json.dumps(answer), flush=True)
 
 
 main()

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from make_accuracy import section
+from make_scale import scale_tables
 
 DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
@@ -73,6 +74,7 @@ def pages() -> dict[Path, dict[str, str]]:
         DOCS / "training_log.md": training | {"shapes": shapes(read("shapes"))},
         DOCS / "web.md": {"speed": browser(read("web"))},
         DOCS / "space.md": space_tables(read("space"), read("smooth")),
+        DOCS / "scale.md": scale_tables(read("scale")),
         DOCS / "graph.md": {"overhead": overhead(read("graph_overhead"))},
         DOCS / "install.md": {"install": installations(read("install")), "opencv": without_opencv(read("opencv"))},
     }
