@@ -1,11 +1,10 @@
 """Measure many videos on this machine: frames per CPU second, 1 and 2 workers, memory over a long video.
 
-    python benchmarks/scale.py [--reference-python PYTHON] [--rounds N] [--only clips|memory]
+    python benchmarks/scale.py [--reference-python PYTHON] [--rounds N] [--only clips|ways|memory] [--at-once N]
 
 It writes benchmarks/results/scale.json, of which docs/make_scale.py makes the tables of docs/scale.md. Each way to find
-hands runs in processes of its own (`scale_worker.py`), after one clip that warms up, and the ways take turns. The first
-figure is CPU time (user and system) per frame, from the file to the result: other programs on the machine change it
-little. Ratios are taken within a round.
+hands runs in a process of its own (`scale_worker.py`), after one clip that warms up. The first figure is CPU time (user
+and system) per frame, from the file to the result. Ratios are taken within a round.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,19 +29,18 @@ from bench import processor, reference_python
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "scale.json"
 OWN_CLIP = HERE.parent / "examples" / "hands.mp4"
-# Ways of scale_worker.py, bundles, and whether a single worker runs instead of one per core.
+# Ways of scale_worker.py, and their bundles.
 WAYS = (
-    ("mediapipe", "mediapipe", False),
-    ("plain", "knuckle", False),
-    ("batch-1-1", "knuckle", False),
-    ("batch-1-4", "knuckle", False),
-    ("batch-1-1", "knuckle", True),
-    ("batch-1-1", "mediapipe", False),
-    ("batch-1-8", "knuckle", False),
-    ("batch-1-4", "mediapipe", False),
-    ("plain", "mediapipe", False),
-    ("plain-1", "knuckle", False),
-    ("batch-4-1", "knuckle", False),
+    ("mediapipe", "mediapipe"),
+    ("plain", "mediapipe"),
+    ("batch-1-1", "mediapipe"),
+    ("batch-1-4", "mediapipe"),
+    ("plain", "knuckle"),
+    ("plain-1", "knuckle"),
+    ("batch-1-1", "knuckle"),
+    ("batch-4-1", "knuckle"),
+    ("batch-1-4", "knuckle"),
+    ("batch-1-8", "knuckle"),
 )
 SIGNS = ("brother", "help")
 FRAMES = 300  # of each clip
@@ -93,46 +92,50 @@ def answers_of(process: subprocess.Popen[str]) -> dict[str, dict[str, Any]]:
     return {answer["case"]: answer for answer in answers}
 
 
-def measured(
-    way: str, bundle: str, clips: dict[str, list[Path]], workers: int, python: Path
-) -> dict[str, dict[str, float]]:
-    """Run a way in several processes at once, each with its share of the clips of each case."""
-    with tempfile.TemporaryDirectory() as out:
-        shares = [{name: some[k::workers] for name, some in clips.items()} for k in range(workers)]
-        running = [start(way, bundle, share, f"{out}/{k}", python) for k, share in enumerate(shares)]
-        all_answers = [answers_of(process) for process in running]
-    rows = {}
-    for name in clips:
-        answers = [answers[name] for answers in all_answers]
-        frames = sum(answer["frames"] for answer in answers)
-        rows[name] = {
-            "cpu_ms": 1000 * sum(answer["cpu_s"] for answer in answers) / frames,
-            "frames_per_s": sum(answer["frames"] / answer["wall_s"] for answer in answers),
-            "frames": frames,
-            "hands": sum(answer["hands"] for answer in answers),
-            "start_s": statistics.mean(answer["start_s"] for answer in answers),
-        }
-    return rows
-
-
-def compare(clips: dict[str, list[Path]], pythons: dict[str, Path], rounds: int) -> Iterator[dict[str, dict[str, Any]]]:
-    """All ways in turn. After each: for each case, the figures of each way so far."""
-    cores = len(os.sched_getaffinity(0))
+def compare(
+    clips: dict[str, list[Path]], pythons: dict[str, Path], rounds: int, at_once: int
+) -> dict[str, dict[str, Any]]:
+    """Each way in one process, `at_once` processes at the same time: for each case, the figures of each way."""
     runs: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in clips}
+
+    def measure(way: str, bundle: str) -> None:
+        python = pythons["mediapipe" if way == "mediapipe" else "knuckle"]
+        with tempfile.TemporaryDirectory() as out:
+            answers = answers_of(start(way, bundle, clips, out, python))
+        for name, answer in answers.items():
+            row = {"cpu_ms": 1000 * answer["cpu_s"] / answer["frames"], "frames": answer["frames"]}
+            runs[name].setdefault(f"{way} {bundle}", []).append(row | {"hands": answer["hands"]})
+            print(f"{way:10} {bundle:10} {name:20} {row}", flush=True)
+
     for _ in range(rounds):
-        for way, bundle, is_single in WAYS:
-            workers = 1 if is_single else cores
-            python = pythons["mediapipe" if way == "mediapipe" else "knuckle"]
-            for name, row in measured(way, bundle, clips, workers, python).items():
-                runs[name].setdefault(f"{way} {bundle} {workers}", []).append(row)
-                print(f"{way:10} {bundle:10} {workers} {name:20} {row}", flush=True)
-            yield {name: {way: summary(rows) for way, rows in ways.items()} for name, ways in runs.items()}
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(measure, *zip(*WAYS, strict=True)))
+    return {name: {way: summary(rows) for way, rows in ways.items()} for name, ways in runs.items()}
+
+
+def scaling(clips: dict[str, list[Path]], rounds: int) -> dict[str, dict[str, float]]:
+    """Frames per second of 1 worker and of one per core, in turn: medians for each case."""
+    cores = len(os.sched_getaffinity(0))
+    rates: dict[str, dict[int, list[float]]] = {name: {1: [], cores: []} for name in clips}
+    for _ in range(rounds):
+        for workers in (1, cores):
+            with tempfile.TemporaryDirectory() as out:
+                command = ("batch-1-1", "knuckle", clips)
+                running = [start(*command, f"{out}/{k}", Path(sys.executable)) for k in range(workers)]
+                all_answers = [answers_of(process) for process in running]
+            for name in clips:
+                rate = sum(answers[name]["frames"] / answers[name]["wall_s"] for answers in all_answers)
+                rates[name][workers].append(rate)
+    return {
+        name: {str(workers): round(statistics.median(values), 1) for workers, values in by_workers.items()}
+        for name, by_workers in rates.items()
+    }
 
 
 def summary(answers: list[dict[str, float]]) -> dict[str, Any]:
-    """The median of each figure, and all values of those whose spread matters."""
+    """The median of each figure, and all CPU times."""
     row: dict[str, Any] = {name: round(statistics.median(a[name] for a in answers), 3) for name in answers[0]}
-    return row | {f"all_{name}": [round(a[name], 3) for a in answers] for name in ("cpu_ms", "frames_per_s")}
+    return row | {"all_cpu_ms": [round(a["cpu_ms"], 3) for a in answers]}
 
 
 def long_video(path: Path) -> None:
@@ -186,9 +189,11 @@ def parts_to_measure(chosen: argparse.Namespace, pythons: dict[str, Path]) -> It
     """The parts of the results, one after the other."""
     if chosen.only != "memory":
         with tempfile.TemporaryDirectory() as folder:
-            for found in compare(cases(chosen.data, Path(folder), chosen.frames), pythons, chosen.rounds):
-                yield "cases", found
-    if chosen.only != "clips":
+            clips = cases(chosen.data, Path(folder), chosen.frames)
+            yield "cases", compare(clips, pythons, chosen.rounds, chosen.at_once)
+            if chosen.only != "ways":
+                yield "workers", scaling(clips, chosen.rounds)
+    if chosen.only in (None, "memory"):
         yield "memory", memory(pythons["knuckle"])
 
 
@@ -198,7 +203,13 @@ def main() -> None:
     parser.add_argument("--reference-python", type=Path, help="a Python that has mediapipe 0.10.21 and PyAV")
     parser.add_argument("--rounds", type=int, default=3, help="how often the ways take turns")
     parser.add_argument("--frames", type=int, default=FRAMES, help="of each clip")
-    parser.add_argument("--only", choices=("clips", "memory"), help="measure this part only, and keep the other")
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument(
+        "--at-once", type=int, default=cores, help="processes; on a busy machine all, so all are slowed"
+    )
+    parser.add_argument(
+        "--only", choices=("clips", "ways", "memory"), help="measure this part only, and keep the other"
+    )
     chosen = parser.parse_args()
     reference = chosen.reference_python
     if reference is None:
@@ -206,7 +217,7 @@ def main() -> None:
         subprocess.run([reference, "-m", "pip", "install", "-qq", "av"], check=True)
     pythons = {"mediapipe": reference, "knuckle": Path(sys.executable)}
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results["machine"] = {"processor": processor(), "cores": len(os.sched_getaffinity(0))}
+    results["machine"] = {"processor": processor(), "cores": cores, "load": round(os.getloadavg()[0], 1)}
     for name, part in parts_to_measure(chosen, pythons):
         results[name] = part
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")

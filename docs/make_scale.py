@@ -6,8 +6,7 @@ from typing import Any
 
 RATE = 30  # frames per second of the video that prices are for
 PRICES = {"on demand": 0.045, "spare capacity": 0.015}  # US dollars per hour of one core, stated in the page
-LINK_BYTES_PER_S = 10e9 / 8
-EXAMPLE = "two hands that move"
+NOT_MEASURED = "Not measured yet: the machine was too busy. `python benchmarks/scale.py` measures it."
 NAMES = {
     "mediapipe mediapipe": "mediapipe 0.10.21",
     "plain mediapipe": "`mediapipe`, a loop in each process",
@@ -24,41 +23,45 @@ NAMES = {
 
 def scale_tables(found: dict[str, Any]) -> dict[str, str]:
     """All tables of the page by their marks."""
-    cases, cores = found["cases"], found["machine"]["cores"]
-    return {
-        "cost": cost(cases, cores),
-        "ratios": ratios(cases, cores),
-        "workers": workers(cases, cores),
-        "prices": prices(cases, cores),
-        "memory": memory(found["memory"]),
+    cases, machine = found["cases"], found["machine"]
+    rest = {"workers": NOT_MEASURED, "memory": NOT_MEASURED}
+    if "workers" in found:
+        rest["workers"] = workers(found["workers"], machine["cores"])
+    if "memory" in found:
+        rest["memory"] = memory(found["memory"])
+    return rest | {
+        "cost": cost(cases, machine),
+        "ratios": ratios(cases),
+        "prices": prices(cases),
     }
 
 
-def cost(cases: dict[str, Any], cores: int) -> str:
+def cost(cases: dict[str, Any], machine: dict[str, Any]) -> str:
     """CPU time per frame of each way that was measured."""
     lines = [head("ms of one core per frame", cases)]
     for name, text in NAMES.items():
-        if any(f"{name} {cores}" not in rows for rows in cases.values()):
+        if any(f"{name}" not in rows for rows in cases.values()):
             continue
-        cells = (f"{rows[f'{name} {cores}']['cpu_ms']:.1f}" for rows in cases.values())
+        cells = (f"{rows[f'{name}']['cpu_ms']:.1f}" for rows in cases.values())
         lines.append(f"| {text} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    about = f"{machine['cores']} cores, {machine['processor']}; load average {machine['load']} at the begin."
+    return "\n".join([*lines, "", about])
 
 
-def ratios(cases: dict[str, Any], cores: int) -> str:
+def ratios(cases: dict[str, Any]) -> str:
     """How many times as fast as the loop and as mediapipe; the targets are those of the project."""
     wanted = (
         ("`knuckle batch` to the loop, same results", "plain knuckle", "batch-1-1 knuckle", "1.5"),
         ("`--stride 4` to the loop", "plain knuckle", "batch-1-4 knuckle", "1.5"),
         ("bundle `mediapipe`, same results, to mediapipe", "mediapipe mediapipe", "batch-1-1 mediapipe", "3"),
         ("bundle `mediapipe`, `--stride 4`, to mediapipe", "mediapipe mediapipe", "batch-1-4 mediapipe", "3"),
-        ("bundle `knuckle`, same networks' results, to mediapipe", "mediapipe mediapipe", "batch-1-1 knuckle", "10"),
+        ("bundle `knuckle`, to mediapipe", "mediapipe mediapipe", "batch-1-1 knuckle", "10"),
         ("bundle `knuckle`, `--stride 4`, to mediapipe", "mediapipe mediapipe", "batch-1-4 knuckle", "10"),
         ("bundle `knuckle`, `--stride 8`, to mediapipe", "mediapipe mediapipe", "batch-1-8 knuckle", "10"),
     )
     lines = [head("times as fast, by CPU time", cases, "target")]
     for text, slow, fast, target in wanted:
-        cells = [f"{ratio(rows, f'{slow} {cores}', f'{fast} {cores}'):.2f}" for rows in cases.values()]
+        cells = [f"{ratio(rows, f'{slow}', f'{fast}'):.2f}" for rows in cases.values()]
         lines.append(f"| {text} | {' | '.join(cells)} | {target} |")
     return "\n".join(lines)
 
@@ -70,11 +73,10 @@ def ratio(rows: dict[str, Any], slow: str, fast: str) -> float:
     return float(values[len(values) // 2])
 
 
-def workers(cases: dict[str, Any], cores: int) -> str:
+def workers(found: dict[str, Any], cores: int) -> str:
     """Frames per second with one worker and with one per core."""
-    lines = [head("frames per second", cases)]
-    one = [rows["batch-1-1 knuckle 1"]["frames_per_s"] for rows in cases.values()]
-    all_ = [rows[f"batch-1-1 knuckle {cores}"]["frames_per_s"] for rows in cases.values()]
+    one, all_ = ([rows[str(count)] for rows in found.values()] for count in (1, cores))
+    lines = [head("frames per second", found)]
     lines.append(f"| 1 worker | {' | '.join(f'{rate:.0f}' for rate in one)} |")
     lines.append(f"| {cores} workers | {' | '.join(f'{rate:.0f}' for rate in all_)} |")
     shares = (f"{100 * many / single / cores:.0f} %" for single, many in zip(one, all_, strict=True))
@@ -82,11 +84,11 @@ def workers(cases: dict[str, Any], cores: int) -> str:
     return "\n".join(lines)
 
 
-def prices(cases: dict[str, Any], cores: int) -> str:
-    """What 1000 hours of video cost, and how many cores a network link feeds."""
+def prices(cases: dict[str, Any]) -> str:
+    """What 1000 hours of video cost."""
     lines = [head(f"1000 hours of video at {RATE} frames per second", cases)]
     for name in ("batch-1-1 knuckle", "batch-1-4 knuckle"):
-        hours = [1000 * RATE * rows[f"{name} {cores}"]["cpu_ms"] / 1000 for rows in cases.values()]
+        hours = [1000 * RATE * rows[f"{name}"]["cpu_ms"] / 1000 for rows in cases.values()]
         lines.append(f"| {NAMES[name]}: core hours | {' | '.join(f'{value:.0f}' for value in hours)} |")
         for kind, price in PRICES.items():
             cells = (f"{price * value:.2f} $" for value in hours)
