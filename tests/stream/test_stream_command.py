@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from commands import one_line, run
 from receivers import free_port, osc_server
 
 import knuckle
+from knuckle.cli.stream import played
 from knuckle.stream.choose import StreamOptions, destinations
 
 CLIP = Path(__file__).resolve().parents[2] / "examples" / "hands.mp4"
@@ -66,6 +69,15 @@ def test_rate_and_hands_are_limited(short_clip: Path) -> None:
     assert 8 <= addresses.count("/a/frame") <= 10 * took_s + 3
     assert not any(address.startswith("/a/left") for address in addresses)
     assert dict(seen)["/a/right/point/wrist"][0] > 50  # pixels
+
+
+def test_a_clip_begins_again_and_its_hands_are_forgotten(short_clip: Path) -> None:
+    restarts = list[int]()
+    again = SimpleNamespace(reader=knuckle.read(short_clip), start_again=lambda: restarts.append(1))
+    frames = played(again, loop=True, paces=False)  # type: ignore[arg-type]
+    assert [frame.index for frame in islice(frames, 40)] == [*range(30), *range(10)]
+    assert restarts == [1]
+    frames.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,18 @@ def test_ports_are_found_by_a_part_of_their_name(asked: str, monkeypatch: pytest
         MidiDestination("piano")
 
 
+def test_a_system_without_virtual_ports_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    mido = pytest.importorskip("mido")
+
+    def refuse(name: str, virtual: bool) -> None:
+        raise NotImplementedError("Virtual ports are not supported by the Windows MultiMedia API.")
+
+    monkeypatch.setattr(mido, "get_output_names", lambda: [])
+    monkeypatch.setattr(mido, "open_output", refuse)
+    with pytest.raises(EngineError, match="makes no virtual MIDI ports"):
+        Outlet(MidiDestination("virtual")).start(frame_of())
+
+
 def test_gestures_are_notes(midi_server: tuple[int, list[Any]]) -> None:
     port, got = midi_server
     outlet = Outlet(MidiDestination(Address(LOCAL, port), ("Open_Palm", "Victory")))

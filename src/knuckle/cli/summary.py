@@ -72,7 +72,7 @@ class Summary:
         for path in written:
             self.say("written", path)
         if self.stopped:
-            complain("stopped; the files contain all frames until now")
+            complain("stopped; the files contain all frames until now" if written else "stopped")
         for note in dict.fromkeys(note for run in self.runs for note in run.reader.notes):
             remark(readable(note))
         for failure in dict.fromkeys(self.failures):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from knuckle.errors import InputError
+from knuckle.errors import EngineError, InputError
 from knuckle.extras import required
 from knuckle.results import FINGERS, Frame
 from knuckle.stream.address import Address
@@ -96,7 +96,10 @@ class MidiDestination:
 
             self._out = connect(self.port.host, self.port.port)
         elif self.port == "virtual":
-            self._out = self._mido.open_output("Knuckle", virtual=True)
+            try:
+                self._out = self._mido.open_output("Knuckle", virtual=True)
+            except (RuntimeError, NotImplementedError) as error:  # Windows has none
+                raise EngineError(f"--midi virtual: this system makes no virtual MIDI ports: {error}") from error
         else:
             names = self._mido.get_output_names()
             name = next((name for name in names if self.port.lower() in name.lower()), None)
