@@ -29,7 +29,7 @@ CLIP = ROOT / "examples" / "hands.mp4"
 RESULT = ROOT / "benchmarks" / "results" / "stream.json"
 NOTE = (
     "Read by a receiver in another process, over the loopback device, from {frames} frames at 30 frames a second in "
-    "{system}, while the tracker runs; the measurement of the hand's values is included."
+    "{system}, with a raised priority because other programs were running. Computing what is sent is included."
 )
 
 

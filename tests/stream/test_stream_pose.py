@@ -8,7 +8,7 @@ from conftest import make_hand
 from scipy.spatial.transform import Rotation
 
 import knuckle
-from knuckle.results import FINGERS, Frame
+from knuckle.results import FINGERS
 from knuckle.space.bones import palm_frame
 from knuckle.stream.humanoid import (
     BONE_NAMES,
@@ -21,7 +21,7 @@ from knuckle.stream.humanoid import (
     humanoid_bones,
     resting_bones,
 )
-from knuckle.stream.pose import finger_curls, pinch_strength, quaternion_of, wrist_position
+from knuckle.stream.pose import finger_curls, palm_axes, pinch_strength, quaternion_of, wrist_position
 
 SIDES = ("Left", "Right")
 CAMERA_FROM_UNITY = -np.eye(3)
@@ -96,6 +96,12 @@ def test_the_names_of_bones_are_unity_s() -> None:
     assert {"UpperArm", "Hand", "ThumbProximal", "IndexIntermediate", "LittleDistal"} <= set(BONE_NAMES)
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_the_axes_of_the_wrist_are_those_of_space(side: str) -> None:
+    for points in np.random.default_rng(2).normal(0, 0.1, (50, 21, 3)):
+        np.testing.assert_allclose(palm_axes(points.tolist(), side), palm_frame(points, side), atol=1e-9)
+
+
 def test_quaternions_agree_with_scipy() -> None:
     for rotation in Rotation.random(200, rng=np.random.default_rng(1)):
         expected = rotation.as_quat(canonical=True)
@@ -135,8 +141,8 @@ def test_a_pinch_closes_as_the_tips_meet() -> None:
 
 
 def test_a_wrist_is_farther_away_if_the_hand_is_smaller_and_on_the_avatar_s_own_side() -> None:
-    frame = Frame(np.zeros((480, 640, 3), np.uint8))
-    near, far = (avatar_wrist(wrist_position(make_hand(500, 300, size), frame)) for size in (160, 80))
+    hands = (make_hand(500, 300, size) for size in (160, 80))
+    near, far = (avatar_wrist(wrist_position(hand.landmarks, hand.world, (640, 480))) for hand in hands)
     assert near[2] > far[2]  # the avatar looks along +z, to the camera
     assert near[0] < 0  # the right half of the image is the person's left
 

@@ -36,7 +36,7 @@ def hand_rotation(palm: FloatArray, side: Handedness) -> FloatArray:
     """(3, 3) rotation that turns the avatar's hand from the T-pose to the person's, in Unity's axes.
 
     Args:
-        palm: (3, 3) axes of the palm, see `palm_frame`, in the camera's axes.
+        palm: (3, 3) axes of the palm, see `palm_axes`, in the camera's axes.
         side: "Left" or "Right".
     """
     # At rest y is up, z leads to the forearm, and x to the little finger of a right hand, to the thumb of a left one.

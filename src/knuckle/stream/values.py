@@ -9,11 +9,11 @@ from itertools import count
 from typing import Literal
 
 from knuckle.results import FloatArray, Frame, Hand
-from knuckle.space.bones import palm_frame
 from knuckle.stream.pose import (
     Quaternion,
     Vector,
     finger_curls,
+    palm_axes,
     pinch_strength,
     quaternion_of,
     wrist_position,
@@ -34,7 +34,7 @@ class HandValues:
         curls: (5,) 0 straight to 1 bent, from the thumb to the pinky.
         pinch: 0 open to 1 closed.
         position: x, y, z of the wrist, metres from the camera; an estimate, see `wrist_position`.
-        palm: (3, 3) whose columns are OpenXR's axes of the wrist, in those of the camera; see `palm_frame`.
+        palm: (3, 3) whose columns are OpenXR's axes of the wrist, in those of the camera; see `palm_axes`.
         rotation: `palm` as a quaternion x, y, z, w: it turns OpenXR's axes of a hand to those of the camera.
         gesture, gesture_score: what the hand says; None and 0 where it says nothing.
     """
@@ -107,14 +107,15 @@ class Measure:
             points = hand.normalized(frame.width, frame.height)
         else:
             points = hand.landmarks if self.space == "pixels" else hand.world
-        palm = palm_frame(hand.world, hand.handedness)
+        landmarks, world = hand.landmarks.tolist(), hand.world.tolist()
+        palm = palm_axes(world, hand.handedness)
         return HandValues(
             name=name,
             hand=hand,
             points=points,
-            curls=finger_curls(hand.world),
-            pinch=pinch_strength(hand.world),
-            position=wrist_position(hand, frame),
+            curls=finger_curls(world),
+            pinch=pinch_strength(world),
+            position=wrist_position(landmarks, world, (frame.width, frame.height)),
             palm=palm,
             rotation=quaternion_of(palm),
             gesture=hand.gesture.name if hand.gesture else None,
