@@ -6,7 +6,7 @@ from typing import Any
 
 RATE = 30  # frames per second of the video that prices are for
 PRICES = {"on demand": 0.045, "spare capacity": 0.015}  # US dollars per hour of one core, stated in the page
-NOT_MEASURED = "Not measured yet: the machine was too busy. `python benchmarks/scale.py` measures it."
+NOT_MEASURED = "Not measured yet, as it needs a machine without other work. `python benchmarks/scale.py` measures it."
 NAMES = {
     "mediapipe mediapipe": "mediapipe 0.10.21",
     "plain mediapipe": "`mediapipe`, a loop in each process",
@@ -44,7 +44,7 @@ def cost(cases: dict[str, Any], machine: dict[str, Any]) -> str:
             continue
         cells = (f"{rows[f'{name}']['cpu_ms']:.1f}" for rows in cases.values())
         lines.append(f"| {text} | {' | '.join(cells)} |")
-    about = f"{machine['cores']} cores, {machine['processor']}; load average {machine['load']} at the begin."
+    about = f"{machine['cores']} cores, {machine['processor']}; load average {machine['load']} at the start."
     return "\n".join([*lines, "", about])
 
 
