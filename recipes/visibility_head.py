@@ -21,7 +21,8 @@ from rich.progress import Progress
 from knuckle.models import catalogue
 from knuckle.train.augment import PhotometricAugment, RegionNoise
 from knuckle.train.hand.data import HandCrops, read_source
-from knuckle.train.hand.visibility import Features, HeadOptions, judge, read_features, train_head
+from knuckle.train.hand.head import HeadOptions
+from knuckle.train.hand.visibility import Features, judge, read_features, train_head
 
 SIDE = 224
 NOISE = RegionNoise(any_angle=0, lost=0)  # as large as the errors of the tracker's regions

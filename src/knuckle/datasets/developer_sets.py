@@ -44,8 +44,17 @@ PHOTOS: Mapping[str, tuple[Callable[[str], str] | None, str]] = {
         "turned photos and mosaics with cut-off hands, loose boxes; file names hide what belongs together",
     ),
     "ti1k": (ti1k_group, "first-person pinches: boxes and the tips of thumb and index finger"),
+    "rps_homes": (None, "many people at home and at work, 0.5 to 3 m away; boxes of the playing hands only"),
+    "bare_and_gloved": (None, "bare and gloved hands before many backgrounds; not every hand has a box"),
+    "gloves_other": (None, "gloves of all kinds, over objects; not every hand has a box"),
+    "gloves_whole_people": (None, "seated people in gloves, 2 to 4 m away, 240 px; not every hand has a box"),
+    "gloves_workers": (None, "workers in gloves, near and far; not every hand has a box"),
+    "count_to_ten": (None, "two or three men with both hands raised; not every hand has a box"),
     "indoor_no_hands": (None, "rooms without people"),
     "office_no_hands": (None, "offices without people"),
+    "faces_no_hands": (None, "faces without hands"),
+    "animals_no_hands": (None, "raccoons"),
+    "trees_no_hands": (None, "palm trees from above"),
 }
 CLIPS: Mapping[str, tuple[str, LabelledBy, str, str]] = {
     "asl_clips": ("asl_*.mkv", "nobody", "CC-BY-4.0", "five signing people, two fast hands; no labels"),

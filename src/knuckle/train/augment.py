@@ -264,7 +264,12 @@ def _blurred(x: Image, strength: float, rng: Random) -> Image:
     """Defocus, or motion blur along a line."""
     if rng.random() < 0.5:
         return np.asarray(cv2.GaussianBlur(x, (0, 0), 0.5 + rng.uniform(0, 2 * strength)), np.uint8)
-    length = int(rng.integers(3, 4 + round(8 * strength)))
+    return motion_blurred(x, int(rng.integers(3, 4 + round(8 * strength))), rng)
+
+
+def motion_blurred(x: Image, length_px: float, rng: Random) -> Image:
+    """Blur a picture along a line of random direction, as motion during the exposure does."""
+    length = max(1, round(length_px))
     kernel = np.zeros((length, length), np.float32)
     angle = rng.uniform(0, math.pi)
     middle = (length - 1) / 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from knuckle.train.hand.candidates import (
     CandidateCrops,
     CandidateOptions,
     ProposedRegion,
+    decided_regions,
     proposed_regions,
     read_source,
 )
@@ -94,6 +95,64 @@ def test_regions_of_photos_without_hands_are_none_and_both_looks_count(photo: st
     assert found[0].roi == roi_from_palm(networks.palms[1])  # the best palm first, then its second look
     networks.presence = 0.0
     assert len(list(proposed_regions(networks, shot))) == 2
+
+
+@dataclass
+class Teacher(FakeNetworks):
+    """Sees a hand with `left` in the left half of the photo and of its mirror image, and with `right` in the right."""
+
+    left: float = 0.0
+    right: float = 0.0
+
+    def read(self, image: np.ndarray, rois: list[Roi]) -> list[Hand]:
+        sides = [self.left if roi.x < image.shape[1] / 2 else self.right for roi in rois]
+        return [replace(hand, presence=score) for hand, score in zip(super().read(image, rois), sides, strict=True)]
+
+
+def test_a_teacher_decides_where_it_is_sure_in_both_mirror_images(photo: str) -> None:
+    networks = FakeNetworks([palm_at(60, 100, score=0.9), palm_at(260, 100, score=0.8)])
+    left, right = map(roi_from_palm, networks.palms)
+    shot = Shot(photo)
+
+    def decided(left: float, right: float) -> list[ProposedRegion]:
+        return list(decided_regions(networks, Teacher([], left=left, right=right), shot))
+
+    assert decided(0.9, 0.9) == [ProposedRegion(photo, left, True), ProposedRegion(photo, right, True)]
+    assert decided(0.01, 0.01) == [ProposedRegion(photo, left, False), ProposedRegion(photo, right, False)]
+    # The mirror image swaps the halves, so here the teacher contradicts itself about both regions.
+    assert decided(0.9, 0.01) == [] and decided(0.9, 0.5) == [] and decided(0.3, 0.3) == []
+
+
+def test_what_may_show_the_same_hand_is_no_example_of_none(photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = FakeNetworks([palm_at(60, 100, score=0.9), palm_at(70, 100, score=0.8), palm_at(230, 100, score=0.7)])
+    first, near, far = map(roi_from_palm, networks.palms)
+    scores = {first: 0.9, near: 0.01, far: 0.01}
+
+    def read(self: Teacher, image: np.ndarray, rois: list[Roi]) -> list[Hand]:
+        hands = FakeNetworks.read(self, image, rois)
+        if rois[0] not in scores:  # the mirror image
+            rois = [replace(roi, x=image.shape[1] - roi.x, angle_rad=-roi.angle_rad) for roi in rois]
+        return [replace(hand, presence=scores[roi]) for hand, roi in zip(hands, rois, strict=True)]
+
+    monkeypatch.setattr(Teacher, "read", read)
+    found = list(decided_regions(networks, Teacher([]), Shot(photo)))
+    assert [(region.roi, region.is_hand) for region in found] == [(first, True), (far, False)]
+
+
+def test_hands_in_motion_are_taught(photo: str) -> None:
+    """A bright dot becomes a line in some crops of a hand, and in no crop without one."""
+    image = np.zeros((240, 320, 3), np.uint8)
+    image[118:122, 158:162] = 255
+    pillow.fromarray(image).save(photo)
+    region, rng = Roi(160, 120, 100), np.random.default_rng(0)
+    hand, other = ProposedRegion(photo, region, True), ProposedRegion(photo, region, False)
+    crops = CandidateCrops([hand], [other], 224, CandidateOptions(), PhotometricAugment(0))
+    brightest: dict[float, list[int]] = {0.0: [], 1.0: []}
+    for _ in range(80):
+        sample = crops.sample(rng)
+        brightest[float(sample["presence"][0])].append(int(sample["picture"].max()))
+    assert min(brightest[0.0]) > 200
+    assert 0.2 < np.mean(np.array(brightest[1.0]) < 200) < 0.6
 
 
 def test_only_presence_is_learned_on_candidates(photo: str) -> None:

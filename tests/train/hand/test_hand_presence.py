@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from knuckle.metrics import auroc
-from knuckle.train.hand.presence import PresenceData, PresenceOptions, joined, train_presence_head
+from knuckle.train.hand.head import HeadOptions
+from knuckle.train.hand.presence import PresenceData, joined, train_presence_head
 from knuckle.train.nets.reference_hand import LITE, ReferenceHandNet, perceptron
 
 
@@ -31,7 +32,7 @@ def test_a_head_learns_what_the_former_one_ignored() -> None:
         former.weight.zero_()
         former.weight[0, 0] = 1.0
         former.bias.zero_()
-    options = PresenceOptions(hidden=16, rate=1e-2, noise=0.05, decay=0.01)
+    options = HeadOptions(epochs=25, hidden=16, rate=1e-2, noise=0.05, decay=0.01)
     head = train_presence_head(former, PresenceData(features[:2000], present[:2000]), options)
     held_out = torch.from_numpy(features[2000:])
     with torch.no_grad():

@@ -15,7 +15,8 @@ from knuckle.models import visibility_head as shipped_heads  # noqa: E402
 from knuckle.models.session import Session  # noqa: E402
 from knuckle.models.visibility_head import Head, with_features, with_visibility  # noqa: E402
 from knuckle.train.export import sample_pictures  # noqa: E402
-from knuckle.train.hand.visibility import Features, HeadOptions, folded, judge, predict, train_head  # noqa: E402
+from knuckle.train.hand.head import HeadOptions  # noqa: E402
+from knuckle.train.hand.visibility import Features, folded, judge, predict, train_head  # noqa: E402
 from knuckle.train.nets.reference_hand import load_reference_hand, perceptron  # noqa: E402
 
 

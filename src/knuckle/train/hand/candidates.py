@@ -4,15 +4,17 @@ Crops around labels and random hand-free crops are easier than these. A palm net
 presence must reject the few things that do: faces, gloves that nobody wears, knots in wood.
 
 Labels are cheap: a region on a box that a person drew holds a hand, and a region of a photo without hands holds none.
-Nothing is said about regions beside the boxes, since labels of boxes are rarely complete.
+Nothing is said about regions beside the boxes, since labels of boxes are rarely complete. In photos that nobody
+labelled a teacher's landmark network decides, where it is sure of the region and of its mirror image.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,13 +22,14 @@ import numpy as np
 from knuckle.datasets import open_image
 from knuckle.datasets.labels import Shot
 from knuckle.errors import InputError
+from knuckle.images import Image
 from knuckle.pipeline.hand import roi_from_landmarks
 from knuckle.pipeline.networks import Networks, load
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import roi_from_palm
 from knuckle.results import FloatArray, Roi
 from knuckle.train import sources
-from knuckle.train.augment import PhotometricAugment, Random, RegionNoise, crop_from_image, warp
+from knuckle.train.augment import PhotometricAugment, Random, RegionNoise, crop_from_image, motion_blurred, warp
 from knuckle.train.hand.labels import labels_without_hand, scalar
 from knuckle.train.pictures import open_cached
 from knuckle.train.sources import Source
@@ -40,6 +43,11 @@ LEAST_PX = 12.0
 SECOND_LOOK = (
     0.02  # presence from which on the region of the hand's own landmarks is taught too, as the tracker reads it
 )
+# A teacher's presence, in both mirror images: below the first a region holds no hand, above the second it holds one.
+NO_HAND, HAND = 0.05, 0.6
+SAME_PLACE = 0.6  # of a hand's region: others whose centre is nearer to it may show the same hand
+# A tracker must hold hands that move, and few photos show any: without these, hands of signing people were lost.
+MOTION_BLURRED, MOTION_BLUR_PX = 0.4, (5, 26)  # share of the regions with a hand; length in a crop of 224 pixels
 NOISE = RegionNoise(shift=0.03, scale=0.06, angle_rad=math.radians(6), any_angle=0.0, lost=0.0, tracked=0.0)
 
 
@@ -50,12 +58,16 @@ class CandidateOptions:
     Attributes:
         data: photos with people's boxes around hands, or without hands. On the regions that a palm network proposes in
             them presence is learned, and nothing else. Can be given several times.
+        unlabelled: photos that nobody labelled, where the teacher decides what holds a hand.
+        teacher: the bundle whose landmark network is the teacher.
         models: the bundle that proposes them.
         share: share of the samples that are such regions, half of them hands.
         weight: weight of these samples in the loss of presence.
     """
 
     data: tuple[str, ...] = field(default=(), metadata={"metavar": "PATH[@SPLIT]"})
+    unlabelled: tuple[str, ...] = field(default=(), metadata={"metavar": "PATH[@SPLIT]"})
+    teacher: str = "mediapipe"
     models: str = "knuckle"
     share: float = 0.14
     weight: float = 2.0
@@ -91,28 +103,73 @@ def read_source(text: str) -> Source:
     return sources.read_shots(text, is_usable, "has no image with boxes around hands and none without hands")
 
 
+def read_unlabelled(text: str) -> Source:
+    """Read photos that nobody labelled: PATH[@SPLIT][:WEIGHT]. Errors are those of `read_source`."""
+    return sources.read_shots(text, lambda shot: shot.hands is None, "has labels everywhere; give it as data")
+
+
+def decided_regions(networks: Networks, teacher: Networks, shot: Shot) -> Iterator[ProposedRegion]:
+    """The regions of an unlabelled photo that the tracker would read, in both looks, where a teacher is sure.
+
+    Args:
+        networks: they propose the regions.
+        teacher: its landmark network decides.
+    """
+    image = open_image(shot.source)
+    looks = usable(chain.from_iterable(_looks(networks, image)), image)
+    width = image.shape[1]
+    mirrored = [Roi(width - look.x, look.y, look.size, -look.angle_rad) for look in looks]
+    judge = teacher.hand_landmarker(TrackerOptions())
+    seen = zip(judge.read(image, looks), judge.read(np.ascontiguousarray(image[:, ::-1]), mirrored), strict=True)
+    scores = [sorted((hand.presence, again.presence)) for hand, again in seen]
+    hands = [look for look, (low, _) in zip(looks, scores, strict=True) if low > HAND]
+    for look, (_, high) in zip(looks, scores, strict=True):
+        if look in hands:
+            yield ProposedRegion(shot.source, look, is_hand=True)
+        elif high < NO_HAND and not any(is_beside(look, hand) for hand in hands):
+            yield ProposedRegion(shot.source, look, is_hand=False)
+
+
+def is_beside(look: Roi, hand: Roi) -> bool:
+    """Whether a region may show the same hand as another."""
+    return math.hypot(look.x - hand.x, look.y - hand.y) < SAME_PLACE * hand.size
+
+
 def proposed_regions(networks: Networks, shot: Shot) -> Iterator[ProposedRegion]:
     """The regions of a photo that the tracker would read, in both looks, if it is known whether they hold a hand.
 
     Args:
         shot: a photo that `read_source` keeps.
     """
-    options, image = TrackerOptions(min_palm_score=MIN_PALM_SCORE), open_image(shot.source)
-    palms = sorted(networks.palm_detector(options).graph()(image), key=lambda palm: -palm.score)[:MOST_PALMS]
-    regions = [roi_from_palm(palm, options.upright_rad) for palm in palms]
+    image = open_image(shot.source)
     boxes = [hand.extent for hand in shot.hands or () if hand.extent is not None]
     used = [0] * len(boxes)
-    for roi, hand in zip(regions, networks.hand_landmarker(options).read(image, regions), strict=True):
-        box = _box_of(roi, boxes)
+    for looks in _looks(networks, image):
+        box = _box_of(looks[0], boxes)
         if boxes and (box is None or used[box] == MOST_PER_BOX):
             continue
         if box is not None:
             used[box] += 1
-        looks = [roi, *([roi_from_landmarks(hand.landmarks)] if hand.presence > SECOND_LOOK else [])]
-        for look in looks:
-            is_same = box is None or _contains(boxes[box], look)
-            if is_same and LEAST_PX < look.size < 3 * max(image.shape[:2]):
+        for look in usable(looks, image):
+            if box is None or _contains(boxes[box], look):
                 yield ProposedRegion(shot.source, look, is_hand=box is not None)
+
+
+def _looks(networks: Networks, image: Image) -> list[list[Roi]]:
+    """The regions of the best palms; after each one, the region of the landmarks in it if they may be a hand's."""
+    options = TrackerOptions(min_palm_score=MIN_PALM_SCORE)
+    palms = sorted(networks.palm_detector(options).graph()(image), key=lambda palm: -palm.score)[:MOST_PALMS]
+    regions = [roi_from_palm(palm, options.upright_rad) for palm in palms]
+    hands = networks.hand_landmarker(options).read(image, regions)
+    return [
+        [region, roi_from_landmarks(hand.landmarks)] if hand.presence > SECOND_LOOK else [region]
+        for region, hand in zip(regions, hands, strict=True)
+    ]
+
+
+def usable(looks: Iterable[Roi], image: Image) -> list[Roi]:
+    """The regions that are neither tiny nor much larger than the image."""
+    return [look for look in looks if LEAST_PX < look.size < 3 * max(image.shape[:2])]
 
 
 def _box_of(roi: Roi, boxes: Sequence[FloatArray]) -> int | None:
@@ -151,16 +208,24 @@ class CandidateCrops:
         region = kind[int(rng.integers(len(kind)))]
         roi = NOISE.apply(region.roi, rng)
         affine = crop_from_image(roi, self.side, mirrored=bool(rng.random() < 0.5))
-        picture = self.look.apply(warp(open_cached(region.source), affine, self.side, self.side / roi.size), rng)
+        picture = warp(open_cached(region.source), affine, self.side, self.side / roi.size)
+        if region.is_hand and rng.random() < MOTION_BLURRED:
+            picture = motion_blurred(picture, rng.uniform(*MOTION_BLUR_PX) * self.side / 224, rng)
+        picture = self.look.apply(picture, rng)
         labels = labels_without_hand()
         labels["presence"], labels["presence_weight"] = scalar(region.is_hand), scalar(self.options.weight)
         return {"picture": np.ascontiguousarray(picture.transpose(2, 0, 1)), **labels}
 
 
 def find_candidates(
-    shots: Sequence[Shot], side: int, options: CandidateOptions, look: PhotometricAugment
+    shots: Sequence[Shot], unlabelled: Sequence[Shot], side: int, options: CandidateOptions, look: PhotometricAugment
 ) -> CandidateCrops:
     """Let the palm network of a bundle propose regions in photos.
+
+    Args:
+        shots: photos that `read_source` keeps.
+        unlabelled: photos that nobody labelled.
+        side: side of the crops, pixels.
 
     Raises:
         BundleError: there is no such bundle.
@@ -168,6 +233,9 @@ def find_candidates(
     """
     networks = load(options.models, precision="float")  # the same regions on every machine
     found = [region for shot in shots for region in proposed_regions(networks, shot)]
+    if unlabelled:
+        teacher = load(options.teacher, precision="float")
+        found += [region for shot in unlabelled for region in decided_regions(networks, teacher, shot)]
     hands, others = ([region for region in found if region.is_hand == is_hand] for is_hand in (True, False))
     logger.info("%s proposes %d hands and %d other regions", options.models, len(hands), len(others))
     if not hands or not others:

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from knuckle.results import FloatArray
 from knuckle.train.hand.candidates import CandidateCrops
+from knuckle.train.hand.head import HeadOptions, fit_head
 from knuckle.train.nets.reference_hand import ReferenceHandNet, perceptron
 
 CHUNK = 32  # crops that the network reads at once
+OPTIONS = HeadOptions(hidden=32, epochs=25, rate=3e-3, decay=0.3)
+# Of the former head's logit in the sum. It knows hands that the candidates do not show.
+FORMER_WEIGHT = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,31 +36,6 @@ class PresenceData:
 
     features: FloatArray
     present: FloatArray
-
-
-@dataclass(frozen=True)
-class PresenceOptions:
-    """How a presence head is trained.
-
-    Attributes:
-        hidden: width of the hidden layer, before the two units that hold the former head.
-        former: weight of the former head's logit in the sum. It knows hands that the candidates do not show.
-        epochs: passes over the data.
-        batch: samples per step.
-        rate: peak learning rate of AdamW.
-        decay: weight decay.
-        noise: standard deviation of the noise added to the features, which have deviation 1.
-        seed: of all random choices.
-    """
-
-    hidden: int = 32
-    former: float = 0.5
-    epochs: int = 25
-    batch: int = 256
-    rate: float = 3e-3
-    decay: float = 0.3
-    noise: float = 0.5
-    seed: int = 0
 
 
 def read_presence_data(
@@ -79,26 +58,20 @@ def read_presence_data(
 
 
 def train_presence_head(
-    former: nn.Linear, data: PresenceData, options: PresenceOptions = PresenceOptions()
+    former: nn.Linear, data: PresenceData, options: HeadOptions = OPTIONS, weight: float = FORMER_WEIGHT
 ) -> nn.Sequential:
-    """Train a head on the features; both classes count the same. The result adds the former head's logit to it."""
+    """Train a head on the features; both classes count the same. The result adds `weight` times the former logit."""
     torch.manual_seed(options.seed)
     mean, spread = (torch.from_numpy(v) for v in (data.features.mean(0), data.features.std(0) + 0.05))
     x, present = (torch.from_numpy(data.features) - mean) / spread, torch.from_numpy(data.present)
-    weight = torch.where(present > 0, 0.5 / present.mean(), 0.5 / (1 - present.mean()))
+    balance = torch.where(present > 0, 0.5 / present.mean(), 0.5 / (1 - present.mean()))
     head = perceptron(x.shape[1], options.hidden, 1)
-    optimiser = torch.optim.AdamW(head.parameters(), lr=options.rate, weight_decay=options.decay)
-    steps = options.epochs * -(-len(x) // options.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)
-    for _ in range(options.epochs):
-        for rows in torch.split(torch.randperm(len(x)), options.batch):
-            noisy = x[rows] + options.noise * torch.randn(len(rows), x.shape[1])
-            loss = functional.binary_cross_entropy_with_logits(head(noisy)[:, 0], present[rows], weight[rows])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-    return joined(head, mean, spread, former, options.former)
+
+    def loss(logits: Tensor, rows: Tensor) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(logits[:, 0], present[rows], balance[rows])
+
+    fit_head(head, x, loss, options)
+    return joined(head, mean, spread, former, weight)
 
 
 def joined(

@@ -86,7 +86,8 @@ class HandTask(TrainingTask):
         return Job(network, samples, losses_of, evaluator, config, helpers, on_device)
 
     def _candidate_crops(self, side: int, look: PhotometricAugment) -> CandidateCrops | None:
-        found = [candidates.read_source(text) for text in self.candidates.data]
-        self.allowed(found, ("train",), "training")
-        shots = [shot for source in found for shot in source.shots]
-        return candidates.find_candidates(shots, side, self.candidates, look) if shots else None
+        labelled = [candidates.read_source(text) for text in self.candidates.data]
+        unlabelled = [candidates.read_unlabelled(text) for text in self.candidates.unlabelled]
+        self.allowed([*labelled, *unlabelled], ("train",), "training")
+        shots, others = ([shot for source in found for shot in source.shots] for found in (labelled, unlabelled))
+        return candidates.find_candidates(shots, others, side, self.candidates, look) if shots or others else None

@@ -23,7 +23,10 @@ from knuckle.models.visibility_head import Head, with_features
 from knuckle.results import FloatArray
 from knuckle.train import losses
 from knuckle.train.hand.data import HandCrops
+from knuckle.train.hand.head import HeadOptions, fit_head
 from knuckle.train.nets.reference_hand import perceptron
+
+OPTIONS = HeadOptions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,29 +42,6 @@ class Features:
     features: FloatArray
     visible: FloatArray
     weight: FloatArray
-
-
-@dataclass(frozen=True)
-class HeadOptions:
-    """How a head is trained.
-
-    Attributes:
-        hidden: width of the hidden layer.
-        epochs: passes over the data.
-        batch: crops per step.
-        rate: peak learning rate of AdamW.
-        decay: weight decay.
-        noise: standard deviation of the noise added to the features, which have deviation 1.
-        seed: of all random choices.
-    """
-
-    hidden: int = 48
-    epochs: int = 60
-    batch: int = 256
-    rate: float = 4e-3
-    decay: float = 0.2
-    noise: float = 0.5
-    seed: int = 0
 
 
 def read_features(network: Path, samples: HandCrops, count: int, observe: Callable[[int], None]) -> Features:
@@ -96,24 +76,18 @@ def read_features(network: Path, samples: HandCrops, count: int, observe: Callab
     return Features(features.astype(np.float32), visible, weight)
 
 
-def train_head(data: Features, options: HeadOptions = HeadOptions()) -> Head:
+def train_head(data: Features, options: HeadOptions = OPTIONS) -> Head:
     """Train a head. The normalisation of the features is folded into its first layer."""
     torch.manual_seed(options.seed)
     mean, spread = data.features.mean(0), data.features.std(0) + 1e-3
     x = torch.from_numpy((data.features - mean) / spread)
     true, weight = torch.from_numpy(data.visible), torch.from_numpy(data.weight)
     head = perceptron(x.shape[1], options.hidden, 21)
-    optimiser = torch.optim.AdamW(head.parameters(), lr=options.rate, weight_decay=options.decay)
-    steps = options.epochs * -(-len(x) // options.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps)
-    for _ in range(options.epochs):
-        for rows in torch.split(torch.randperm(len(x)), options.batch):
-            predicted = head(x[rows] + options.noise * torch.randn(len(rows), x.shape[1]))
-            loss = losses.binary_cross_entropy(predicted, true[rows], weight[rows])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
+
+    def loss(predicted: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return losses.binary_cross_entropy(predicted, true[rows], weight[rows])
+
+    fit_head(head, x, loss, options)
     return folded(head, mean, spread)
 
 
