@@ -26,6 +26,7 @@ from torch import nn
 import knuckle
 from knuckle.datasets import read_dataset
 from knuckle.datasets.labels import Shot
+from knuckle.models import catalogue
 from knuckle.train.augment import PhotometricAugment
 from knuckle.train.checkpoint import write_weights
 from knuckle.train.hand.candidates import CandidateOptions, find_candidates
@@ -68,7 +69,10 @@ def main() -> None:
     with Progress() as progress:
         bar = progress.add_task("features", total=chosen.count)
         data = read_presence_data(
-            network.eval(), crops, chosen.count, lambda done: progress.update(bar, completed=done)
+            catalogue.find(chosen.init).hand_path,
+            crops,
+            chosen.count,
+            lambda done: progress.update(bar, completed=done),
         )
     network.presence = train_presence_head(network.presence, data)
     write_weights(network, {"task": "hand", **describe(network)}, chosen.out)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from knuckle.models.session import Session
+from knuckle.models.visibility_head import with_features
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,22 @@ class HeadOptions:
     decay: float = 0.2
     noise: float = 0.5
     seed: int = 0
+
+
+@contextmanager
+def feature_session(network: Path) -> Iterator[Session]:
+    """The engine that will run the network, here with its pooled features as the output `features`, (n, width).
+
+    Args:
+        network: tflite file of MediaPipe's landmark network, full or lite.
+
+    Raises:
+        BundleError: it is another network.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        opened = Path(folder) / network.name
+        opened.write_bytes(with_features(network.read_bytes()))
+        yield Session(opened, 1)
 
 
 def fit_head(head: nn.Module, features: Tensor, loss: Callable[[Tensor, Tensor], Tensor], options: HeadOptions) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,10 +17,9 @@ from torch.nn import functional
 
 from knuckle.results import FloatArray
 from knuckle.train.hand.candidates import CandidateCrops
-from knuckle.train.hand.head import HeadOptions, fit_head
-from knuckle.train.nets.reference_hand import ReferenceHandNet, perceptron
+from knuckle.train.hand.head import HeadOptions, feature_session, fit_head
+from knuckle.train.nets.reference_hand import perceptron
 
-CHUNK = 32  # crops that the network reads at once
 OPTIONS = HeadOptions(hidden=32, epochs=25, rate=3e-3, decay=0.3)
 # Of the former head's logit in the sum. It knows hands that the candidates do not show.
 FORMER_WEIGHT = 0.3
@@ -39,22 +39,27 @@ class PresenceData:
 
 
 def read_presence_data(
-    network: ReferenceHandNet, crops: CandidateCrops, count: int, observe: Callable[[int], None], seed: int = 0
+    network: Path, crops: CandidateCrops, count: int, observe: Callable[[int], None], seed: int = 0
 ) -> PresenceData:
     """The pooled features of `count` crops of proposed regions, half of them hands.
 
     Args:
+        network: tflite file of MediaPipe's landmark network, full or lite.
+        crops: of 224 pixels.
         observe: called with the number of crops done.
+
+    Raises:
+        BundleError: it is another network.
     """
     rng, features, present = np.random.default_rng(seed), list[FloatArray](), list[float]()
-    for start in range(0, count, CHUNK):
-        samples = [crops.sample(rng) for _ in range(min(CHUNK, count - start))]
-        pictures = torch.from_numpy(np.stack([sample["picture"] for sample in samples])).float() / 255
-        with torch.no_grad():
-            features.append(network(pictures, train_outputs=True)["features"].numpy())
-        present += [float(sample["presence"][0]) for sample in samples]
-        observe(len(present))
-    return PresenceData(np.concatenate(features), np.array(present, np.float32))
+    with feature_session(network) as session:
+        for number in range(count):
+            sample = crops.sample(rng)
+            picture = np.ascontiguousarray(sample["picture"].transpose(1, 2, 0))[None]
+            features.append(session(picture)["features"][0])
+            present.append(float(sample["presence"][0]))
+            observe(number + 1)
+    return PresenceData(np.stack(features), np.array(present, np.float32))
 
 
 def train_presence_head(

@@ -6,7 +6,6 @@ on them takes seconds.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,11 @@ from torch import nn
 
 from knuckle.errors import InputError
 from knuckle.metrics import auroc, reliability
-from knuckle.models.session import Session
-from knuckle.models.visibility_head import Head, with_features
+from knuckle.models.visibility_head import Head
 from knuckle.results import FloatArray
 from knuckle.train import losses
 from knuckle.train.hand.data import HandCrops
-from knuckle.train.hand.head import HeadOptions, fit_head
+from knuckle.train.hand.head import HeadOptions, feature_session, fit_head
 from knuckle.train.nets.reference_hand import perceptron
 
 OPTIONS = HeadOptions()
@@ -57,10 +55,7 @@ def read_features(network: Path, samples: HandCrops, count: int, observe: Callab
         InputError: too few crops have a hand and labels of its visibility.
     """
     rows: list[tuple[FloatArray, Any, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        opened = Path(folder) / network.name
-        opened.write_bytes(with_features(network.read_bytes()))
-        session = Session(opened, 1)
+    with feature_session(network) as session:
         number = 0
         while len(rows) < count:
             sample = samples(number)
