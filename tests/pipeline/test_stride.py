@@ -23,7 +23,7 @@ def frames_of(images: list[Image], rate: float = 30) -> list[Frame]:
 
 def found_in(frames: list[Frame], stride: int) -> tuple[list[list[Hand]], int, int]:
     """The hands of each frame; how many pictures the palm network and the landmark network read."""
-    networks = knuckle.load("knuckle", threads=1)
+    networks = knuckle.load("mediapipe", threads=1)
     palm, hand = Counted(networks.palm), Counted(networks.hand)
     tracker = knuckle.HandTracker(replace(networks, palm=palm, hand=hand))
     found: list[tuple[Frame, list[Hand]]] = []

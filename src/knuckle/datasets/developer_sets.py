@@ -31,7 +31,7 @@ def ti1k_group(name: str) -> str:
 
 
 # For each source: how the file names show which images belong together, and a note. Not rf100_signers: drawn on its
-# photos, its boxes are not where the hands are.
+# photos, its boxes are not where the hands are. Not gloves_whole_people: 24 of its boxes are clicks without an area.
 PHOTOS: Mapping[str, tuple[Callable[[str], str] | None, str]] = {
     "subhih": (subhih_group, "one man in many rooms and outdoors; boxes"),
     "asl_letters": (
@@ -47,7 +47,6 @@ PHOTOS: Mapping[str, tuple[Callable[[str], str] | None, str]] = {
     "rps_homes": (None, "many people at home and at work, 0.5 to 3 m away; boxes of the playing hands only"),
     "bare_and_gloved": (None, "bare and gloved hands before many backgrounds; not every hand has a box"),
     "gloves_other": (None, "gloves of all kinds, over objects; not every hand has a box"),
-    "gloves_whole_people": (None, "seated people in gloves, 2 to 4 m away, 240 px; not every hand has a box"),
     "gloves_workers": (None, "workers in gloves, near and far; not every hand has a box"),
     "count_to_ten": (None, "two or three men with both hands raised; not every hand has a box"),
     "indoor_no_hands": (None, "rooms without people"),
