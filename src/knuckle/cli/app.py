@@ -102,6 +102,7 @@ for command in (
     LazyCommand("triangulate", "space", "Hands in metres from several calibrated cameras."),
     LazyCommand("convert", "", "Convert data files of hands between formats."),
     LazyCommand("stream", "stream", "Send hands to other programs: OSC, VMC, MQTT, MIDI, …"),
+    LazyCommand("gestures", "", "Teach gestures from a few examples."),
     LazyCommand("graph", "", "Show the processing graph, and what each step costs."),
     LazyCommand("models", "", "List, download, inspect, import and remove model bundles."),
     LazyCommand("evaluate", "evaluate", "Score trackers on labelled photos or clips."),

@@ -16,6 +16,7 @@ from knuckle.errors import InputError
 from knuckle.gestures.directions import CONDITIONS, conditions_of
 from knuckle.gestures.features import features_of
 from knuckle.gestures.network import ShapeNetwork, shape_network
+from knuckle.gestures.taught import TaughtGestures, read_taught
 from knuckle.results import FloatArray, Gesture, Hand
 
 NONE = "None"
@@ -37,10 +38,11 @@ class GestureSet:
     terms: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...]
     owner: tuple[int, ...]
 
-    def probabilities(self, shapes: FloatArray, conditions: FloatArray) -> FloatArray:
+    def probabilities(self, embedding: FloatArray, shapes: FloatArray, conditions: FloatArray) -> FloatArray:
         """(n, len(names) + 1) probabilities; the last is that of no gesture.
 
         Args:
+            embedding: not used; gestures that are taught are found by it.
             shapes: (n, shapes) probabilities.
             conditions: (n, len(CONDITIONS)) see `conditions_of`.
         """
@@ -61,10 +63,10 @@ class GestureRecogniser:
 
     Args:
         network: tells hand shapes apart.
-        gestures: what the shapes are called.
+        gestures: what the shapes are called, or gestures that a user taught.
     """
 
-    def __init__(self, network: ShapeNetwork, gestures: GestureSet) -> None:
+    def __init__(self, network: ShapeNetwork, gestures: GestureSet | TaughtGestures) -> None:
         self.network, self.gestures = network, gestures
 
     @property
@@ -77,8 +79,8 @@ class GestureRecogniser:
         landmarks = np.array([hand.landmarks for hand in hands], np.float32).reshape(-1, 21, 3)
         world = np.array([hand.world for hand in hands], np.float32).reshape(-1, 21, 3)
         left = np.array([hand.handedness == "Left" for hand in hands], np.bool_)
-        _, shapes = self.network(features_of(landmarks, world, left))
-        return self.gestures.probabilities(shapes, conditions_of(world, left))
+        embedding, shapes = self.network(features_of(landmarks, world, left))
+        return self.gestures.probabilities(embedding, shapes, conditions_of(world, left))
 
     def __call__(self, hands: Sequence[Hand]) -> list[Hand]:
         """The hands with their `gesture`; None where the most probable is none of the set."""
@@ -103,16 +105,17 @@ def _sets() -> dict[str, dict[str, list[str]]]:
 
 
 def load_gestures(which: str | os.PathLike[str] = "canned") -> GestureRecogniser:
-    """The recogniser of a set by name ("canned", "mediapipe", "numbers", "fingers", "asl").
+    """The recogniser of a set by name ("canned", "mediapipe", "numbers", "fingers", "asl"), or of a taught file.
 
     Raises:
-        InputError: there is no such set.
+        InputError: there is no such set and no such file, or the file is damaged.
     """
-    name = os.fspath(which)
-    if name not in set_names():
-        raise InputError(f"there is no set of gestures {name!r}; sets are: {', '.join(set_names())}")
-    network = shape_network()
-    return GestureRecogniser(network, gesture_set(_sets()[name], network.shapes))
+    name, network = os.fspath(which), shape_network()
+    if name in set_names():
+        return GestureRecogniser(network, gesture_set(_sets()[name], network.shapes))
+    if Path(name).suffix != ".json":
+        raise InputError(f"there is no set of gestures {name!r}; sets are: {', '.join(set_names())}, or a FILE.json")
+    return GestureRecogniser(network, read_taught(Path(name)))
 
 
 def gesture_set(table: Mapping[str, Sequence[str]], shapes: Sequence[str]) -> GestureSet:

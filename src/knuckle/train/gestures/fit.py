@@ -20,7 +20,7 @@ from knuckle.train.gestures.shapes import SHAPES
 
 HIDDEN, EMBEDDING = 96, 48
 KEPT = 24  # dimensions of the whitened embedding
-WEIGHT_OF_OTHERS = 0.6  # posed hands that make no gesture are easy to come by; photos of them are not
+WEIGHT_OF_OTHERS = 0.4  # posed hands that make no gesture are easy to come by; photos of them are not
 PHOTO_NOISE = 0.03  # palm lengths; so few photos are known by heart otherwise
 PER_STEP = (384, 192)  # posed hands and photos
 

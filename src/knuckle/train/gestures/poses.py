@@ -30,7 +30,7 @@ POSES: Mapping[str, tuple[str, ...]] = {
     "asl_T": ("asl_T",),
     "thumb_in": ("thumb_in",),
     "thumb": ("thumb_up", "thumb_out"),
-    "open": ("open", "wide", "salute", "open"),
+    "open": ("open", "wide", "salute", "open", "loose"),
     "flat": ("flat", "stop"),
     "asl_B": ("asl_B",),
     "one": ("point", "asl_Z"),
@@ -60,21 +60,15 @@ POSES: Mapping[str, tuple[str, ...]] = {
     "middle_finger": ("bird",),
 }
 # Poses that are no gesture by themselves.
-OTHERS: tuple[str, ...] = (
-    "relaxed",
-    "loose",
-    "claw",
-    "cupped",
-    "pinch_open",
-    "hook",
-    "ring_only",
-    "finger_heart",
-    "snap",
-)
+OTHERS: tuple[str, ...] = ("relaxed", "claw", "cupped", "pinch_open", "hook", "ring_only", "finger_heart", "snap")
 OTHERS += ("tabletop", "piano", "mouse", "free", "mixed", "each", "between")
-SHARE_OF_OTHERS = 0.3
-NEAR_RAD = 0.28  # a random pose whose angles differ by less from a named pose (root mean square) is left out
+SHARE_OF_OTHERS = 0.22
+NEAR_RAD = 0.4  # a random pose whose angles differ by less from a named pose (root mean square) is left out
+# Shapes whose fingers people hold anywhere up to those of another pose.
+NEIGHBOURS = {"thumb": "loose_fist", "open": "flat", "flat": "open", "asl_A": "loose_fist"}
 PEOPLE = 96
+LOOSE = 0.12  # standard deviation of how far people hold a pose towards a relaxed hand
+SPREAD_DEG = 4.0  # standard deviation of each joint between people
 # The thumb under the folded fingers.
 _THUMB_IN = NAMED["fist"].replacing(
     thumb_radial=-18,
@@ -134,7 +128,20 @@ def _pose_of(shape: str, rng: np.random.Generator) -> HandPose | None:
     if name == "thumb_in":
         return HandPose(clamp(_THUMB_IN.angles + np.radians(rng.normal(0, 5, len(ANGLES)))))
     found, pose = random_pose(rng, wrist=False, among=(name,))
-    return pose if found == name else None
+    if found != name:
+        return None
+    if shape in NEIGHBOURS:
+        pose = pose.mix(_neighbour(pose, NEIGHBOURS[shape]), float(rng.uniform(0, 0.6)))
+    loose = pose.mix(NAMED["relaxed"], min(abs(float(rng.normal(0, LOOSE))), 0.35))
+    return HandPose(clamp(loose.angles + np.radians(rng.normal(0, SPREAD_DEG, len(ANGLES)))))
+
+
+def _neighbour(pose: HandPose, name: str) -> HandPose:
+    """The pose with the fingers of a named one; the thumb and the wrist stay."""
+    angles = NAMED[name].angles.copy()
+    kept = [k for k, angle in enumerate(ANGLES) if angle.startswith(("thumb", "wrist", "forearm"))]
+    angles[kept] = pose.angles[kept]
+    return HandPose(angles)
 
 
 def _other_pose(rng: np.random.Generator) -> HandPose | None:

@@ -1,0 +1,126 @@
+"""`knuckle gestures`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from knuckle.cli.app import remark
+from knuckle.errors import SinkError
+from knuckle.gestures.examples import new_take, read_examples
+from knuckle.gestures.recogniser import NONE, load_gestures, set_names
+from knuckle.gestures.taught import (
+    ExampleHands,
+    confusion,
+    directed_or_not,
+    fit_gestures,
+    held_out,
+)
+from knuckle.media.sources import read
+from knuckle.models import catalogue
+from knuckle.pipeline.tracker import HandTracker
+from knuckle.results import Hand
+
+FEW = 5
+
+
+@click.group()
+def gestures() -> None:
+    """Teach gestures from a few examples, and list the sets that are there."""
+
+
+@gestures.command("list")
+def list_sets() -> None:
+    """List the sets of gestures that come with Knuckle."""
+    for name in set_names():
+        click.echo(f"{name}: {', '.join(load_gestures(name).names)}")
+
+
+@gestures.command("train")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("gestures.json"), show_default=True)
+@click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle that finds the hands.")
+@click.option("--directed/--any-direction", default=None, help="Where a hand points counts.  [default: if it helps]")
+def train_gestures(folder: Path, out: Path, models: str, directed: bool | None) -> None:
+    """Learn gestures from FOLDER, which has one folder per gesture with photos, clips or recordings.
+
+    5 to 50 examples of each are enough. Folders inside of a gesture's folder name people; then the report says how well
+    each person is understood by gestures learned from the others. A folder called None holds what is no gesture.
+
+    \b
+    knuckle gestures train my_gestures/ --out gestures.json
+    knuckle track 0 --show --gestures gestures.json
+    """
+    tracker = HandTracker(models, max_hands=1)
+
+    def find_hands(path: Path) -> Iterable[Sequence[Hand]]:
+        for _, hands in tracker.track(path):
+            yield hands
+
+    examples, empty = read_examples(folder, find_hands)
+    for path in empty:
+        remark(f"no hand was found in {path}")
+    taught = examples.chosen(examples.names != NONE)
+    chosen = directed_or_not(taught) if directed is None else directed
+    learned = fit_gestures(taught, chosen)
+    try:
+        out.write_text(json.dumps(learned.to_json()) + "\n")
+    except OSError as error:
+        raise SinkError(f"cannot write {out}: {error.strerror}") from error
+    report(examples, chosen)
+    click.echo(f"{out}: {len(learned.names)} gestures, {out.stat().st_size} bytes")
+
+
+def report(examples: ExampleHands, directed: bool) -> None:
+    """Print how hands of each group were understood by gestures that were learned from the others."""
+    said = held_out(examples, directed)
+    table = confusion(examples.names.tolist(), said)
+    right = sum(row.get(name, 0) for name, row in table.items())
+    groups = len(set(examples.groups.tolist()))
+    click.echo(
+        f"{right} of {len(said)} hands right, each by gestures learned without its person or take ({groups} of them)"
+    )
+    for name, row in sorted(table.items()):
+        wrong = ", ".join(f"{count} {other}" for other, count in sorted(row.items()) if other != name)
+        click.echo(f"  {name}: {row.get(name, 0)} of {sum(row.values())}" + (f", taken for: {wrong}" if wrong else ""))
+        if sum(row.values()) < FEW and name != NONE:
+            remark(f"{name} has {sum(row.values())} examples; {FEW} or more are better")
+    if groups < 2:
+        remark("all examples are of one take; record another one, or another person, to know how well this works")
+    click.echo(f"where a hand points {'counts' if directed else 'does not count'}")
+
+
+@gestures.command("record")
+@click.argument("name")
+@click.option("--source", default="0", show_default=True, help="Camera number, clip or stream.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("gestures"), show_default=True)
+@click.option("--count", default=10, show_default=True, type=click.IntRange(min=1), help="Hands to record.")
+@click.option(
+    "--every", default=0.3, show_default=True, type=click.FloatRange(min=0), help="Seconds between two hands."
+)
+@click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle that finds the hands.")
+def record(name: str, source: str, folder: Path, count: int, every: float, models: str) -> None:
+    """Record examples of the gesture NAME from a camera: hold the gesture, turn the hand a little.
+
+    Only landmarks are kept, no images: FOLDER/NAME/take-1.jsonl, take-2.jsonl, ….
+    """
+    rows: list[dict[str, Any]] = []
+    last_s = -every
+    path = new_take(folder, name)
+    with HandTracker(models, max_hands=1) as tracker, read(int(source) if source.isdigit() else source) as reader:
+        for frame, hands in tracker.track(reader):
+            if hands and frame.time_s - last_s >= every:
+                last_s = frame.time_s
+                rows.append({"frame": frame.index, "time_s": frame.time_s, "hands": [hand.to_dict() for hand in hands]})
+                remark(f"{len(rows)} of {count}")
+            if len(rows) == count:
+                break
+    if not rows:
+        raise SinkError(f"no hand was seen in {source}; nothing was recorded")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    click.echo(f"{path}: {len(rows)} hands of {name}")

@@ -1,0 +1,93 @@
+"""Examples of gestures: `folder/NAME/…` holds photos, clips or recorded hands that show the gesture NAME."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from knuckle.errors import InputError
+from knuckle.gestures.taught import ExampleHands
+from knuckle.results import Hand
+
+PER_CLIP = 12  # hands of a clip or a recording that count, evenly spread
+RECORDING = ".jsonl"
+FindHands = Callable[[Path], Iterable[Sequence[Hand]]]
+
+
+def read_examples(folder: Path, find_hands: FindHands) -> tuple[ExampleHands, list[Path]]:
+    """The hands of a folder of examples, and the files in which no hand was found.
+
+    A gesture's folder holds photos, clips and recordings; of each photo or frame the largest hand counts, of each clip
+    or recording up to `PER_CLIP` hands. Folders below it name people: `Victory/anna/1.jpg`. Where there are none, each
+    clip or recording is a take of its own, and so is each photo. Examples of "None" teach what is no gesture.
+
+    Args:
+        folder: the folder.
+        find_hands: gives the hands of each frame of a photo or clip.
+
+    Raises:
+        InputError: the folder does not exist or holds no folder with a hand in it; a recording is damaged.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} is no folder; examples lie in one folder per gesture, such as {folder}/Victory/1.jpg"
+        )
+    rows: list[tuple[str, str, Hand]] = []
+    empty: list[Path] = []
+    for gesture in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for path in sorted(path for path in gesture.rglob("*") if path.is_file() and not path.name.startswith(".")):
+            frames = recorded(path) if path.suffix == RECORDING else list(find_hands(path))
+            hands = [max(found, key=lambda hand: hand.palm_size) for found in frames if found]
+            if not hands:
+                empty.append(path)
+            kept = np.linspace(0, len(hands) - 1, min(PER_CLIP, len(hands))).round().astype(int)
+            inner = path.parent.relative_to(gesture).as_posix()
+            group = path.relative_to(folder).as_posix() if inner == "." else inner
+            rows += [(gesture.name, group, hands[k]) for k in kept]
+    if not rows:
+        raise InputError(
+            f"no hand was found in {folder}; it needs one folder per gesture with photos or clips of a hand"
+        )
+    return examples_of(rows), empty
+
+
+def examples_of(rows: Sequence[tuple[str, str, Hand]]) -> ExampleHands:
+    """Examples from (name, group, hand)."""
+    return ExampleHands(
+        np.array([name for name, _, _ in rows]),
+        np.array([group for _, group, _ in rows]),
+        np.array([hand.landmarks for _, _, hand in rows]),
+        np.array([hand.world for _, _, hand in rows]),
+        np.array([hand.handedness == "Left" for _, _, hand in rows]),
+    )
+
+
+def recorded(path: Path) -> list[list[Hand]]:
+    """The hands of each frame of a recording, or of any JSON lines that `knuckle track` wrote.
+
+    Raises:
+        InputError: a line is damaged.
+    """
+    frames = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        try:
+            frames.append([Hand.from_dict(row) for row in json.loads(line)["hands"]])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}, line {number}: not a line of hands ({error})") from error
+    return frames
+
+
+def new_take(folder: Path, name: str) -> Path:
+    """The file of the next recording of a gesture, in its folder.
+
+    Raises:
+        InputError: the name cannot be that of a folder.
+    """
+    if not name.strip() or name.startswith(".") or any(letter in name for letter in '/\\:*?"<>|'):
+        raise InputError(f"a gesture cannot be called {name!r}; use letters, digits, spaces, - and _")
+    takes = (folder / name / f"take-{number}{RECORDING}" for number in count(1))
+    return next(path for path in takes if not path.exists())

@@ -1,0 +1,78 @@
+"""`MotionGestures`: swipe, tap, double pinch, grab, release, wave, circle; with two hands zoom, rotate, frame."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from knuckle.gestures.events import GestureEvent
+from knuckle.gestures.pairs import PairGestures
+from knuckle.gestures.strokes import Sample, circle_in, closing_in, pinches_in, swipe_in, tap_in, wave_in
+from knuckle.results import Hand
+
+MEMORY_S = 2.0
+QUIET_S = 0.5  # after a gesture a hand makes no other for so long: hands come back from a swipe
+FORGET_S = 0.5  # a hand that was not seen for so long begins anew
+ORDER = (circle_in, wave_in, swipe_in, pinches_in, closing_in, tap_in)
+
+
+class MotionGestures:
+    """Recognises gestures in motion in one video; call it with the hands of one frame after the other.
+
+    Lengths are in palm lengths, so it does not matter how near a hand is. Directions are those of the image, also
+    where it is a mirror image.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all hands, before another video."""
+        self._tracks: dict[int, deque[Sample]] = {}
+        self._quiet_until_s: dict[int, float] = {}
+        self._pair = PairGestures()
+
+    def __call__(self, hands: Sequence[Hand], time_s: float) -> list[GestureEvent]:
+        """The gestures that end in this frame, and those of two hands that begin, change or end.
+
+        Args:
+            hands: hands of the frame. Those without a track id, as photos have them, are ignored.
+            time_s: time of the frame in seconds.
+        """
+        tracked = [hand for hand in hands if hand.track_id is not None and np.isfinite(hand.landmarks).all()]
+        for hand in tracked:
+            self._remember(hand, time_s)
+        for track_id, samples in list(self._tracks.items()):
+            if not 0 <= time_s - samples[-1].time_s <= FORGET_S:
+                del self._tracks[track_id]
+        events = self._pair(tracked, time_s)
+        if not self._pair.names:
+            for hand in tracked:
+                events += self._stroke_of(hand.track_id or 0, time_s)
+        return events
+
+    def _remember(self, hand: Hand, time_s: float) -> None:
+        samples = self._tracks.setdefault(hand.track_id or 0, deque())
+        if samples and not 0 < time_s - samples[-1].time_s <= FORGET_S:
+            samples.clear()
+        samples.append(Sample.of(hand, time_s))
+        while time_s - samples[0].time_s > MEMORY_S:
+            samples.popleft()
+
+    def _stroke_of(self, track_id: int, time_s: float) -> list[GestureEvent]:
+        """At most one gesture of a hand. Its history begins anew `QUIET_S` after one."""
+        samples = self._tracks[track_id]
+        if time_s < self._quiet_until_s.get(track_id, -math.inf):
+            while len(samples) > 1:
+                samples.popleft()
+        if len(samples) < 4:
+            return []
+        for find in ORDER:
+            if stroke := find(list(samples)):
+                self._quiet_until_s[track_id] = time_s + QUIET_S
+                how = {"direction": stroke.direction, "speed": stroke.speed, "amount": stroke.amount}
+                return [GestureEvent(stroke.name, "once", (track_id,), stroke.start_s, time_s, **how)]  # type: ignore[arg-type]
+        return []
