@@ -82,7 +82,8 @@ def train(chosen: argparse.Namespace, photos: PhotoHands) -> ShapeNetwork:
             if step % 1000 == 0:
                 print(f"{what}: step {step}, loss {loss:.3f}", flush=True)
 
-        return fit(posed, hands.examples(), chosen.steps, chosen.seed, after_step)
+        steps = chosen.steps if what == "all" else chosen.steps // 2
+        return fit(posed, hands.examples(), steps, chosen.seed, after_step)
 
     temperatures, hands = [], []
     for fold in range(FOLDS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -139,3 +140,15 @@ def test_single_photos_lists_regions_and_video_agree(shared: Path) -> None:
         assert hand is not None and hand.gesture is not None and hand.gesture.name == "Four"
     (plain,) = knuckle.detect(path)
     assert plain.gesture is None and plain.landmarks.tolist() == one.landmarks.tolist()
+
+
+def test_the_vectors_that_the_browser_is_held_to_are_current() -> None:
+    from make_vectors import PATH, vectors
+
+    wanted, found = json.loads(PATH.read_text()), json.loads(json.dumps(vectors()))
+    assert wanted["taught"]["network"] == found["taught"]["network"]
+    for one, other in zip(wanted["hands"], found["hands"], strict=True):
+        for name in ("features", "conditions"):
+            np.testing.assert_allclose(one[name], other[name], atol=2e-3)
+        for name, row in one["probabilities"].items():
+            np.testing.assert_allclose(row, other["probabilities"][name], atol=2e-3, err_msg=name)

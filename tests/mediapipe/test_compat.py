@@ -145,7 +145,6 @@ def test_installing_twice_changes_nothing(absent: None) -> None:
         ("from mediapipe.python.solutions.drawing_styles import get_default_pose_landmarks_style", "PoseLandmarker"),
         ("from mediapipe.tasks.python.vision import PoseLandmarker", "PoseLandmarker of mediapipe"),
         ("from mediapipe.tasks.python import audio", "use mediapipe"),
-        ("import mediapipe as mp; mp.tasks.vision.GestureRecognizer", "GestureRecognizer of mediapipe"),
         ("import mediapipe as mp; mp.CalculatorGraph", "use mediapipe"),
     ],
 )

@@ -21,6 +21,7 @@ from test_solutions import networks_that_see
 import knuckle
 from knuckle.media.sources import load_image
 from knuckle.mediapipe.graphs import tasks_detection, tasks_tracking
+from knuckle.mediapipe.tasks import hand_landmarker
 from knuckle.pipeline.palm import UPRIGHT_RAD
 from knuckle.pipeline.tracker import Networks
 from knuckle.tasks import (
@@ -37,7 +38,6 @@ from knuckle.tasks import (
     Landmark,
     NormalizedLandmark,
     RunningMode,
-    vision,
 )
 
 FRAME = Image(ImageFormat.SRGB, np.zeros((100, 200, 3), np.uint8))
@@ -47,7 +47,7 @@ MODELS = BaseOptions(model_asset_path="mediapipe")
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Networks:
     networks = networks_that_see([[3.0]], [0.9])
-    monkeypatch.setattr(vision, "load", lambda models, device: networks)
+    monkeypatch.setattr(hand_landmarker, "load", lambda models, device: networks)
     return networks
 
 
@@ -210,7 +210,7 @@ def test_a_turned_image_gives_the_same_hands_turned(networks: Networks, degrees:
 
 def test_video_returns_no_more_hands_than_the_maximum(fake: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
     networks = networks_that_see([[-99, -99, 3.0], [3.0, 2.0]], [0.9])
-    monkeypatch.setattr(vision, "load", lambda models, device: networks)
+    monkeypatch.setattr(hand_landmarker, "load", lambda models, device: networks)
     video = landmarker(RunningMode.VIDEO, num_hands=2)
     assert [len(video.detect_for_video(FRAME, k).handedness) for k in range(3)] == [1, 2, 2]
     assert len(networks.palm.calls) == 2  # type: ignore[attr-defined]

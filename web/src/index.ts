@@ -17,10 +17,17 @@ export type { Device, Engine, Network, Outputs } from "./engine.js";
 export { BundleError, EngineError, InputError, KnuckleError } from "./errors.js";
 export type { RawImage } from "./frame.js";
 export { crop, cropArea, imageFromCrop, letterbox } from "./geometry.js";
+export {
+  GestureRecogniser,
+  type GestureSetsJson,
+  type ShapeNetworkJson,
+  type TaughtJson,
+} from "./gestures.js";
 export { Graph, type Node, type Observer, type Step } from "./graph.js";
 export type { TrackerOptions } from "./options.js";
 export { anchors } from "./palm.js";
 export {
+  type Gesture,
   type Hand,
   type Handedness,
   type HandJson,

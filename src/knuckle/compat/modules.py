@@ -23,6 +23,10 @@ _TASKS = {
     "mediapipe.tasks.vision.core.image_processing_options": "knuckle.mediapipe.tasks.containers",
     "mediapipe.tasks.vision.core.vision_task_running_mode": "knuckle.mediapipe.tasks.vision",
     "mediapipe.tasks.vision.hand_landmarker": "knuckle.mediapipe.tasks.vision",
+    "mediapipe.tasks.vision.gesture_recognizer": "knuckle.mediapipe.tasks.vision",
+    "mediapipe.tasks.vision.gesture_recognizer_result": "knuckle.mediapipe.tasks.vision",
+    "mediapipe.tasks.components.processors": "knuckle.mediapipe.tasks.vision",
+    "mediapipe.tasks.components.processors.classifier_options": "knuckle.mediapipe.tasks.vision",
     "mediapipe.tasks.vision.drawing_utils": "knuckle.mediapipe.solutions.drawing_utils",
     "mediapipe.tasks.vision.drawing_styles": "knuckle.mediapipe.solutions.drawing_styles",
 }
@@ -55,7 +59,6 @@ _INSTEAD = {
     "face": "FaceLandmarker of ",
     "selfie": "ImageSegmenter of ",
     "objectron": "ObjectDetector of ",
-    "gesture": "GestureRecognizer of ",
     **dict.fromkeys(("audio", "text", "genai", "classifier", "embedder", "segmenter", "detector"), ""),
     **dict.fromkeys(("calculator", "graph", "packet", "timestamp", "imageframe", "model_maker", "solution_base"), ""),
 }

@@ -1,7 +1,7 @@
-"""MediaPipe's Tasks HandLandmarker on Knuckle's networks: `knuckle.tasks` instead of `mediapipe.tasks.python`.
+"""MediaPipe's Tasks HandLandmarker and GestureRecognizer on Knuckle's networks.
 
-Names, arguments, results and errors are those of MediaPipe 1.2.3; see docs/migrate.md. New code should use
-`knuckle.HandTracker`.
+`knuckle.tasks` stands for `mediapipe.tasks.python`. Names, arguments, results and errors are those of MediaPipe 1.2.3;
+see docs/migrate.md. New code should use `knuckle.HandTracker`.
 """
 
 from knuckle.mediapipe.tasks import vision
@@ -14,6 +14,10 @@ from knuckle.mediapipe.tasks.containers import (
 )
 from knuckle.mediapipe.tasks.image import Image, ImageFormat
 from knuckle.mediapipe.tasks.vision import (
+    ClassifierOptions,
+    GestureRecognizer,
+    GestureRecognizerOptions,
+    GestureRecognizerResult,
     HandLandmark,
     HandLandmarker,
     HandLandmarkerOptions,
@@ -25,6 +29,10 @@ from knuckle.mediapipe.tasks.vision import (
 __all__ = [
     "BaseOptions",
     "Category",
+    "ClassifierOptions",
+    "GestureRecognizer",
+    "GestureRecognizerOptions",
+    "GestureRecognizerResult",
     "HandLandmark",
     "HandLandmarker",
     "HandLandmarkerOptions",

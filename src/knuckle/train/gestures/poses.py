@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from knuckle.gestures.network import OTHER
 from knuckle.results import FINGERS, FloatArray
-from knuckle.synth.body.anatomy import ANGLES, Doubles, clamp
+from knuckle.synth.body.anatomy import ANGLES, INDEX, Doubles, clamp
 from knuckle.synth.body.hand_poses import NAMED, HandPose, free_angles, random_pose
 from knuckle.synth.body.kinematics import bone_transforms, landmarks_after
 from knuckle.synth.body.model import TO_CAMERA, load_body
@@ -63,9 +63,13 @@ POSES: Mapping[str, tuple[str, ...]] = {
 OTHERS: tuple[str, ...] = ("relaxed", "claw", "cupped", "pinch_open", "hook", "ring_only", "finger_heart", "snap")
 OTHERS += ("tabletop", "piano", "mouse", "free", "mixed", "each", "between")
 SHARE_OF_OTHERS = 0.22
-NEAR_RAD = 0.4  # a random pose whose angles differ by less from a named pose (root mean square) is left out
+# Random poses whose fingers bend by nearly the same angles as those of a named pose (root mean square) are left out,
+# wherever their thumbs are: people would call many of them by that name.
+NEAR_RAD = 0.35
 # Shapes whose fingers people hold anywhere up to those of another pose.
 NEIGHBOURS = {"thumb": "loose_fist", "open": "flat", "flat": "open", "asl_A": "loose_fist"}
+# A thumb that is stretched out: the first five of `ANGLES`, lowest and highest, degrees.
+THUMBS_OUT_DEG = ((22, -8, -12, -8, -20), (65, 38, 12, 16, 16))
 PEOPLE = 96
 LOOSE = 0.12  # standard deviation of how far people hold a pose towards a relaxed hand
 SPREAD_DEG = 4.0  # standard deviation of each joint between people
@@ -80,7 +84,7 @@ _THUMB_IN = NAMED["fist"].replacing(
     middle_mcp=76,
     ring_mcp=82,
 )
-_FINGER_ANGLES = [k for k, name in enumerate(ANGLES) if not name.startswith(("wrist", "forearm", "cup"))]
+_FLEXION = [INDEX[f"{finger}_{joint}"] for finger in FINGERS if finger != "thumb" for joint in ("mcp", "pip")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +135,11 @@ def _pose_of(shape: str, rng: np.random.Generator) -> HandPose | None:
     if found != name:
         return None
     if shape in NEIGHBOURS:
-        pose = pose.mix(_neighbour(pose, NEIGHBOURS[shape]), float(rng.uniform(0, 0.6)))
+        pose = pose.mix(_neighbour(pose, NEIGHBOURS[shape]), float(rng.uniform(0, 0.7)))
+    if shape == "thumb":
+        low, high = THUMBS_OUT_DEG
+        degrees = dict(zip(ANGLES[:5], rng.uniform(low, high).tolist(), strict=True))
+        return HandPose(clamp(pose.replacing(**degrees).angles + np.radians(rng.normal(0, SPREAD_DEG, len(ANGLES)))))
     loose = pose.mix(NAMED["relaxed"], min(abs(float(rng.normal(0, LOOSE))), 0.35))
     return HandPose(clamp(loose.angles + np.radians(rng.normal(0, SPREAD_DEG, len(ANGLES)))))
 
@@ -154,7 +162,7 @@ def _other_pose(rng: np.random.Generator) -> HandPose | None:
         first, second = rng.choice(list(NAMED), 2, replace=False)
         pose = NAMED[first].mix(NAMED[second], float(rng.uniform(0.35, 0.65)))
     known = np.array([NAMED[name].angles for poses in POSES.values() for name in poses if name in NAMED])
-    distance = np.sqrt(((known - pose.angles)[:, _FINGER_ANGLES] ** 2).mean(axis=1)).min()
+    distance = np.sqrt(((known - pose.angles)[:, _FLEXION] ** 2).mean(axis=1)).min()
     return pose if distance > NEAR_RAD else None
 
 
@@ -176,7 +184,7 @@ def as_read(points: Doubles, rng: np.random.Generator) -> tuple[FloatArray, Floa
     landmarks = near.copy()
     landmarks[:, :, :2] = near[:, :, :2] / (1 + near[:, :, 2:] / distance[:, :, None]) / span * 100
     world = turned + _error(count, rng, across=0.04, depth=0.10) * span
-    world[:, :, 2] *= rng.uniform(0.6, 1.1, (count, 1))  # networks draw depth towards the middle
+    world[:, :, 2] *= rng.uniform(0.45, 1.15, (count, 1))  # networks draw depth towards the middle
     return landmarks.astype(np.float32), world.astype(np.float32)
 
 
@@ -186,7 +194,7 @@ def _views(count: int, rng: np.random.Generator) -> Doubles:
     tilt = Rotation.from_euler("xyz", rng.normal(0, np.radians([25, 30, 30]), (count, 3)))
     back = Rotation.from_rotvec(np.pi * np.outer(rng.random(count) < 0.35, [0, 1, 0]))
     raised = (tilt * back).as_matrix()
-    return np.asarray(np.where((rng.random(count) < 0.6)[:, None, None], raised, anything.as_matrix()))
+    return np.asarray(np.where((rng.random(count) < 0.5)[:, None, None], raised, anything.as_matrix()))
 
 
 def _error(count: int, rng: np.random.Generator, across: float, depth: float) -> Doubles:
