@@ -41,9 +41,10 @@ export interface TaughtJson {
 const TIPS = Object.values(FINGERS).map((finger) => finger[3]);
 const MCPS = [5, 9, 13, 17];
 const PALM = [0, 5, 9, 13, 17];
-const CONDITIONS = ["thumb_up", "thumb_down", "index_up", "index_down", "fingers_up", "palm_shown"];
+const CONDITIONS = ["thumb_up", "thumb_down", "index_up", "index_down", "fingers_up", "palm_shown", "thumb_out"];
 const LIMIT = 0.6;
 const SHARPNESS = 12;
+const OUT = 0.5;
 const DIRECTION_SCALE = 4;
 const TINY = 1e-6;
 const TAUGHT_FORMAT = "knuckle-taught-gestures-1";
@@ -155,7 +156,8 @@ export function conditionsOf(world: Float32Array, left: boolean): number[] {
   const [thumb, index, fingers] = [minus(p[4], p[2]), minus(p[8], p[5]), knuckles].map(
     (vector) => -vector[1] / Math.max(norm(vector), 1e-9),
   );
-  return [thumb, -thumb, index, -index, fingers, facing + LIMIT].map(
+  const gap = norm(minus(p[4], p[6])) / Math.max(norm(knuckles), 1e-9);
+  return [thumb, -thumb, index, -index, fingers, facing + LIMIT, gap - OUT + LIMIT].map(
     (cosine) => 1 / (1 + Math.exp(-SHARPNESS * (cosine - LIMIT))),
   );
 }

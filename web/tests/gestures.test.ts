@@ -1,15 +1,22 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import network from "../../src/knuckle/gestures/network.json" with { type: "json" };
+import sets from "../../src/knuckle/gestures/sets.json" with { type: "json" };
+import shared from "../../tests/gestures/vectors.json" with { type: "json" };
 import { conditionsOf, featuresOf, GestureRecogniser } from "../src/gestures.js";
-import type { Hand } from "../src/results.js";
+import type { Hand, Handedness } from "../src/results.js";
 
-const read = (path: string) => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
-const gestures = "../../src/knuckle/gestures";
-const network = read(`${gestures}/network.json`);
-const sets = read(`${gestures}/sets.json`);
-const vectors = read("../../tests/gestures/vectors.json");
+interface Row {
+  readonly landmarks: number[][];
+  readonly world: number[][];
+  readonly handedness: Handedness;
+  readonly features: number[];
+  readonly conditions: number[];
+  readonly probabilities: Record<string, number[]>;
+}
 
-function handOf(row: { landmarks: number[][]; world: number[][]; handedness: "Left" | "Right" }): Hand {
+const vectors = { taught: shared.taught, hands: shared.hands as unknown as Row[] };
+
+function handOf(row: Row): Hand {
   const landmarks = Float32Array.from(row.landmarks.flat());
   return {
     landmarks,
@@ -36,7 +43,7 @@ test("features, conditions and probabilities are those of Python", () => {
     conditionsOf(hand.world, left).forEach((value, k) => {
       expect(value).toBeCloseTo(row.conditions[k], 3);
     });
-    for (const [set, wanted] of Object.entries<number[]>(row.probabilities)) {
+    for (const [set, wanted] of Object.entries(row.probabilities)) {
       const recogniser =
         set === "taught"
           ? GestureRecogniser.ofTaught(network, vectors.taught)

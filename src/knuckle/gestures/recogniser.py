@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
 from knuckle.errors import InputError
 from knuckle.gestures.directions import CONDITIONS, conditions_of
@@ -28,15 +29,20 @@ SETS_PATH = Path(__file__).with_name("sets.json")
 class GestureSet:
     """Names of gestures, and the hand shapes and directions that each stands for.
 
+    Each term of a gesture is a shape with conditions that must hold or must not.
+
     Attributes:
         names: the gestures.
-        terms: (shape, conditions that must hold, conditions that must not) for each term of each gesture, as indices.
-        owner: (terms,) index in `names` that each term belongs to.
+        shapes: (terms,) index of the shape of each term.
+        factors: (terms, most conditions) what the probability of the shape is multiplied by: 0 is 1, then come the
+            conditions, then their opposites.
+        owners: (terms, len(names) + 1) 1 for the gesture that a term belongs to; the last column is empty.
     """
 
     names: tuple[str, ...]
-    terms: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...]
-    owner: tuple[int, ...]
+    shapes: npt.NDArray[np.intp]
+    factors: npt.NDArray[np.intp]
+    owners: FloatArray
 
     def probabilities(self, embedding: FloatArray, shapes: FloatArray, conditions: FloatArray) -> FloatArray:
         """(n, len(names) + 1) probabilities; the last is that of no gesture.
@@ -46,14 +52,9 @@ class GestureSet:
             shapes: (n, shapes) probabilities.
             conditions: (n, len(CONDITIONS)) see `conditions_of`.
         """
-        found = np.zeros((len(shapes), len(self.names) + 1), np.float32)
-        for (shape, wanted, unwanted), name in zip(self.terms, self.owner, strict=True):
-            part = shapes[:, shape]
-            for condition in wanted:
-                part = part * conditions[:, condition]
-            for condition in unwanted:
-                part = part * (1 - conditions[:, condition])
-            found[:, name] += part
+        factors = np.concatenate([np.ones_like(conditions[:, :1]), conditions, 1 - conditions], axis=1)
+        terms = shapes[:, self.shapes] * factors[:, self.factors].prod(axis=2)
+        found = np.asarray(terms @ self.owners, np.float32)
         found[:, -1] = np.maximum(1 - found.sum(axis=1), 0)
         return found
 
@@ -124,8 +125,7 @@ def gesture_set(table: Mapping[str, Sequence[str]], shapes: Sequence[str]) -> Ge
     Raises:
         InputError: a term names a shape or a condition that does not exist.
     """
-    terms: list[Any] = []
-    owner = []
+    chosen, factors, owners = list[int](), list[list[int]](), list[int]()
     for number, wanted in enumerate(table.values()):
         for term in wanted:
             shape, _, condition = term.partition(" if ")
@@ -134,8 +134,12 @@ def gesture_set(table: Mapping[str, Sequence[str]], shapes: Sequence[str]) -> Ge
                 raise InputError(f"there is no hand shape {shape!r} in {term!r}; shapes are: {', '.join(shapes)}")
             if unknown := [word for word in words if word.removeprefix("not ") not in CONDITIONS]:
                 raise InputError(f"there is no condition {unknown[0]!r} in {term!r}; conditions are: {CONDITIONS}")
-            asked = tuple(CONDITIONS.index(word) for word in words if not word.startswith("not "))
-            refused = tuple(CONDITIONS.index(word[4:]) for word in words if word.startswith("not "))
-            terms.append((shapes.index(shape), asked, refused))
-            owner.append(number)
-    return GestureSet(tuple(table), tuple(terms), tuple(owner))
+            chosen.append(shapes.index(shape))
+            opposite = len(CONDITIONS) * np.array([word.startswith("not ") for word in words], int)
+            plain = [1 + CONDITIONS.index(word.removeprefix("not ")) for word in words]
+            factors.append((np.array(plain, int) + opposite).tolist())
+            owners.append(number)
+    most = max(map(len, factors))
+    padded = np.array([row + [0] * (most - len(row)) for row in factors], np.intp).reshape(len(factors), most)
+    owned = np.eye(len(table) + 1, dtype=np.float32)[owners]
+    return GestureSet(tuple(table), np.array(chosen, np.intp), padded, owned)
