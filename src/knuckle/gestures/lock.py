@@ -51,7 +51,7 @@ class GestureLock:
 
     def __init__(
         self,
-        hold_s: float = 0.8,
+        hold_s: float = 1.0,
         refractory_s: float = 1.0,
         min_score: float = 0.8,
         still: float = 0.5,
