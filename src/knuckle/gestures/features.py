@@ -61,8 +61,8 @@ def features_of(landmarks: FloatArray, world: FloatArray, left: Flags) -> FloatA
         left: (n,) whether each is a left hand.
     """
     mirror = MIRROR[left.astype(np.intp)]
-    in_space = _in_palm_frame(world * mirror)
-    in_image = _wrist_down((landmarks * mirror)[:, :, :2])
+    in_space = in_palm_frame(world * mirror)
+    in_image = wrist_down((landmarks * mirror)[:, :, :2])
     rows = (in_space.reshape(-1, 63), in_image.reshape(-1, 42), _between_tips(in_space), _between_tips(in_image))
     return np.concatenate(rows, axis=1, dtype=np.float32)
 
@@ -70,13 +70,13 @@ def features_of(landmarks: FloatArray, world: FloatArray, left: Flags) -> FloatA
 # The frames of hands are worked out in plain floats: for one or two hands that is several times as fast as NumPy.
 
 
-def _in_palm_frame(points: FloatArray) -> FloatArray:
+def in_palm_frame(points: FloatArray) -> FloatArray:
     """(n, 21, 3) points from the wrist: x to the side of the little finger, y to the fingers, z out of the back."""
-    frames = np.array([_palm_axes(*pair) for pair in (_AXES @ points).tolist()], np.float32).reshape(-1, 3, 3)
+    frames = np.array([palm_axes(*pair) for pair in (_AXES @ points).tolist()], np.float32).reshape(-1, 3, 3)
     return cast(FloatArray, (points - points[:, :1]) @ frames)
 
 
-def _palm_axes(up: Vector, side: Vector) -> list[Vector]:
+def palm_axes(up: Vector, side: Vector) -> list[Vector]:
     """Columns x, y and z of the palm's frame, divided by the length of the palm."""
     length = max(math.hypot(*up), TINY)
     ux, uy, uz = (value / length for value in up)
@@ -88,16 +88,16 @@ def _palm_axes(up: Vector, side: Vector) -> list[Vector]:
     return [[value / length for value in row] for row in rows]
 
 
-def _wrist_down(points: FloatArray) -> FloatArray:
+def wrist_down(points: FloatArray) -> FloatArray:
     """(n, 21, 2) points from the middle of the palm, turned so that the knuckles are above the wrist (y is down).
 
     The unit is the longest side of the triangle wrist, index MCP, pinky MCP, which no view shrinks to nothing.
     """
-    frames = np.array([_image_axes(*rows) for rows in (_TRIANGLE @ points).tolist()], np.float32).reshape(-1, 2, 2)
+    frames = np.array([image_axes(*rows) for rows in (_TRIANGLE @ points).tolist()], np.float32).reshape(-1, 2, 2)
     return cast(FloatArray, (points - _MIDDLE @ points) @ frames)
 
 
-def _image_axes(up: Vector, *sides: Vector) -> list[Vector]:
+def image_axes(up: Vector, *sides: Vector) -> list[Vector]:
     """Columns right and down, divided by the unit."""
     length, unit = max(math.hypot(*up), TINY), max(TINY, *(math.hypot(*side) for side in sides))
     x, y = up[0] / length / unit, up[1] / length / unit

@@ -89,7 +89,7 @@ class GestureLock:
             palm = hand.landmarks[[0, 5, 9, 13, 17], :2].mean(axis=0).astype(np.float64)
             before = self._held.get(hand.track_id)
             same = before is not None and before.name == hand.gesture.name
-            if before is None or not same or (not before.fired and not self._stays(hand, palm, before)):
+            if before is None or not same or (not before.fired and not self.stays(hand, palm, before)):
                 before = _Held(hand.gesture.name, time_s, palm)
             held[hand.track_id] = before
             ready = not before.fired and time_s - before.since_s >= self.hold_s and time_s >= self._quiet_until_s
@@ -100,7 +100,7 @@ class GestureLock:
         self._held = held
         return events
 
-    def _stays(self, hand: Hand, palm: npt.NDArray[np.float64], before: _Held) -> bool:
+    def stays(self, hand: Hand, palm: npt.NDArray[np.float64], before: _Held) -> bool:
         return math.dist(palm, before.place) <= self.still * max(hand.palm_size, 1e-3)
 
 

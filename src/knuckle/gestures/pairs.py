@@ -33,7 +33,7 @@ class PairGestures:
         names = self._names(pair) if len(pair) == 2 else ()
         events = []
         if self.names and (names != self.names or ids != self.track_ids):
-            events = [_at(event, "end", time_s) for event in self.last]
+            events = [in_phase(event, "end", time_s) for event in self.last]
             self.names, self.last = (), ()
         if not names:
             return events
@@ -75,5 +75,5 @@ class PairGestures:
         )
 
 
-def _at(event: GestureEvent, phase: Phase, time_s: float) -> GestureEvent:
+def in_phase(event: GestureEvent, phase: Phase, time_s: float) -> GestureEvent:
     return GestureEvent(**{**vars(event), "phase": phase, "end_s": time_s})

@@ -87,7 +87,7 @@ class Stroke:
 def swipe_in(samples: Sequence[Sample]) -> Stroke | None:
     """The palm moved fast along one axis of the image and has come to rest."""
     recent = _since(samples, SWIPE_S)
-    if len(recent) < 4 or _speed(recent[-2:]) > STILL_SPEED:
+    if len(recent) < 4 or speed_of(recent[-2:]) > STILL_SPEED:
         return None
     size = float(np.mean([one.size for one in recent]))
     for first in range(len(recent) - 3):
@@ -125,7 +125,7 @@ def tap_in(samples: Sequence[Sample]) -> Stroke | None:
     """The index finger dipped and came back while the palm stayed where it was and nothing was pinched."""
     recent = _since(samples, TAP_S)
     reach = np.array([one.reach for one in recent])
-    if len(recent) < 4 or min(one.pinch for one in recent) < PINCHED or _travel(recent) > TAP_TRAVEL:
+    if len(recent) < 4 or min(one.pinch for one in recent) < PINCHED or travel_of(recent) > TAP_TRAVEL:
         return None
     lowest = int(reach.argmin())
     depth = min(reach[: lowest + 1].max(), reach[-1]) - reach[lowest]
@@ -200,13 +200,13 @@ def _since(samples: Sequence[Sample], seconds: float) -> Sequence[Sample]:
     return [one for one in samples if end - one.time_s <= seconds]
 
 
-def _speed(samples: Sequence[Sample]) -> float:
+def speed_of(samples: Sequence[Sample]) -> float:
     """Palm lengths per second from the first to the last sample."""
     first, last = samples[0], samples[-1]
     return math.dist(first.palm, last.palm) / last.size / max(last.time_s - first.time_s, 1e-6)
 
 
-def _travel(samples: Sequence[Sample]) -> float:
+def travel_of(samples: Sequence[Sample]) -> float:
     """How far the palm came from where it was, palm lengths."""
     places = np.array([one.palm for one in samples]) / samples[-1].size
     return float(np.ptp(places, axis=0).max())

@@ -185,11 +185,11 @@ def fit_gestures(hands: ExampleHands, directed: bool, seed: int = 0) -> TaughtGe
 
 def directed_or_not(hands: ExampleHands) -> bool:
     """Whether gestures differ by where the hand points: whether more held-out hands are right when that counts."""
-    right = [_held_out_accuracy(hands, directed) for directed in (False, True)]
+    right = [held_out_accuracy(hands, directed) for directed in (False, True)]
     return right[1] > right[0] + 0.03
 
 
-def _held_out_accuracy(hands: ExampleHands, directed: bool) -> float:
+def held_out_accuracy(hands: ExampleHands, directed: bool) -> float:
     said = held_out(hands, directed)
     return float(np.mean([one == name for one, name in zip(said, hands.names.tolist(), strict=True)]))
 

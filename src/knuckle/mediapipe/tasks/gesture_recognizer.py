@@ -170,8 +170,8 @@ class GestureRecognizer:
         """
         chosen = (options.canned_gestures_classifier_options, options.custom_gestures_classifier_options)
         for one in chosen:
-            _check(one)
-        base, task = options.base_options, _task_bytes(options.base_options)
+            check_options(one)
+        base, task = options.base_options, task_bytes(options.base_options)
         model = None
         if task is not None and is_gesture_task(task):
             model = GestureModel(task)
@@ -271,14 +271,14 @@ def _best(scores: Scores, options: ClassifierOptions) -> tuple[str, float] | Non
     return max(kept, key=lambda one: one[1], default=None)
 
 
-def _check(options: ClassifierOptions) -> None:
+def check_options(options: ClassifierOptions) -> None:
     if options.category_allowlist and options.category_denylist:
         raise InputError("`category_allowlist` and `category_denylist` are mutually exclusive options.")
     if options.max_results == 0:
         raise InputError("Invalid `max_results` option: value must be != 0.")
 
 
-def _task_bytes(options: BaseOptions) -> bytes | None:
+def task_bytes(options: BaseOptions) -> bytes | None:
     """The bytes of the model if it is a file; None for the name or the folder of a bundle."""
     if options.model_asset_path is not None:
         path = Path(os.fspath(options.model_asset_path))

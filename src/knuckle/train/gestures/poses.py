@@ -135,7 +135,7 @@ def _pose_of(shape: str, rng: np.random.Generator) -> HandPose | None:
     if found != name:
         return None
     if shape in NEIGHBOURS:
-        pose = pose.mix(_neighbour(pose, NEIGHBOURS[shape]), float(rng.uniform(0, 0.7)))
+        pose = pose.mix(with_fingers_of(pose, NEIGHBOURS[shape]), float(rng.uniform(0, 0.7)))
     if shape == "thumb":
         low, high = THUMBS_OUT_DEG
         degrees = dict(zip(ANGLES[:5], rng.uniform(low, high).tolist(), strict=True))
@@ -144,7 +144,7 @@ def _pose_of(shape: str, rng: np.random.Generator) -> HandPose | None:
     return HandPose(clamp(loose.angles + np.radians(rng.normal(0, SPREAD_DEG, len(ANGLES)))))
 
 
-def _neighbour(pose: HandPose, name: str) -> HandPose:
+def with_fingers_of(pose: HandPose, name: str) -> HandPose:
     """The pose with the fingers of a named one; the thumb and the wrist stay."""
     angles = NAMED[name].angles.copy()
     kept = [k for k, angle in enumerate(ANGLES) if angle.startswith(("thumb", "wrist", "forearm"))]
