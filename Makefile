@@ -1,4 +1,4 @@
-# Everything that people and CI run. `make demo` (downloads about 290 MB) and `make test` (about 1 GB) need Python 3.10 or
+# Everything that people and CI run. `make demo` (downloads about 290 MB) and `make test` (about 2 GB) need Python 3.10 or
 # newer, nothing else. `make web` needs Node.js 20.
 PYTHON ?= python3
 VENV := .venv
