@@ -424,6 +424,79 @@ def test_the_page_works_without_a_network_after_the_first_visit(browser: Any) ->
         expect_hands(page, 2)
 
 
+TURNING_CAMERA = """() => {
+    const canvas = document.createElement("canvas");
+    window.turn = (width, height) => Object.assign(canvas, {width, height});
+    turn(640, 480);
+    const image = new Image();
+    image.src = PHOTO;
+    setInterval(() => {
+        const scale = Math.min(canvas.width / 640, canvas.height / 480);
+        const ctx = canvas.getContext("2d");
+        ctx.fillStyle = "#808080";
+        ctx.fillRect(0, 0, canvas.width, canvas.height);
+        ctx.drawImage(image, 0, 0, 640 * scale, 480 * scale);
+    }, 50);
+    navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(20);
+}"""
+
+
+def test_a_camera_that_turns_keeps_overlay_shape_and_data_right(
+    browser: Any, server: Running, photo: Path, tmp_path: Path
+) -> None:
+    import base64
+
+    address = f"'data:image/png;base64,{base64.b64encode(photo.read_bytes()).decode()}'"
+
+    def replace_camera(context: Any) -> None:
+        context.add_init_script(f"({TURNING_CAMERA.replace('PHOTO', address)})()")
+
+    with opened(browser, server, prepare=replace_camera) as page:
+        page.click("#welcome [data-do=camera]")
+        expect_hands(page, 2)
+        page.click("#record")
+        page.wait_for_timeout(1500)
+        page.evaluate("turn(480, 640)")
+        page.wait_for_function("document.getElementById('stage').style.getPropertyValue('--ratio') === '0.75'")
+        expect_hands(page, 2)
+        page.wait_for_timeout(1500)
+        page.click("#record")
+        offered = saved(page)
+    rows = [json.loads(line) for line in offered.pop(".jsonl").splitlines()]
+    sizes = [(row["width"], row["height"]) for row in rows]
+    assert sorted(set(sizes)) == [(480, 640), (640, 480)] and sizes == sorted(sizes, reverse=True)
+    wide, high = ([row for row in rows if row["width"] == width and len(row["hands"]) == 2] for width in (640, 480))
+    points = [np.array([hand["landmarks"] for hand in found[-1]["hands"]])[..., :2] for found in (wide, high)]
+    centres = [np.sort(each.mean(axis=1), axis=0) for each in points]
+    np.testing.assert_allclose(centres[1], 0.75 * centres[0], atol=8)  # as the camera scales its picture
+    offered.pop(".csv")
+    ((suffix, video),) = offered.items()
+    (tmp_path / f"turned{suffix}").write_bytes(video)
+    assert {frame.image.shape for frame in knuckle.read(tmp_path / f"turned{suffix}")} == {(480, 640, 3)}
+
+
+def test_a_model_that_cannot_be_loaded_offline_is_not_remembered(browser: Any) -> None:
+    with running(limits=Limits(requests_per_s=1000)) as server, opened(browser, server) as page:
+        expect(page.locator("#offline")).to_have_text("Works offline.", timeout=PATIENCE_MS)
+        first, other = page.locator("#models option").all_inner_texts()[:2]
+        server.stop()
+        page.reload()
+        wait_until_ready(page)
+        page.select_option("#models", other)
+        expect(page.get_by_role("alert")).to_contain_text("cannot be fetched")
+        expect(page.locator("#models")).to_have_value(first)
+        page.reload()
+        wait_until_ready(page)
+        assert not page.get_by_role("alert").is_visible()
+        # A choice that an earlier version remembered, or whose files the browser has dropped since.
+        page.evaluate(f"localStorage.setItem('knuckle.settings', JSON.stringify({{models: {json.dumps(other)}}}))")
+        page.reload()
+        wait_until_ready(page)
+        expect(page.get_by_role("alert")).to_contain_text("The default model is used instead")
+        page.click("#controls [data-do=sample]")
+        expect_hands(page, 2)
+
+
 # Graphics
 
 

@@ -7,6 +7,7 @@ import { NOTHING, Picture } from "./picture.js";
 import { Announcer, describe, element, showHands, showSpeed } from "./report.js";
 import { Saving } from "./saving.js";
 import {
+  keep,
   readSettings,
   type Settings,
   type Thresholds,
@@ -88,8 +89,10 @@ async function trackFrame(from: HTMLVideoElement, timeS: number): Promise<void> 
   const start = performance.now();
   try {
     const waits = settings.exact || saving.recordsNow;
+    const { width, height } = picture.size;
     const found = await tracking.follow(waits ? picture.keepFrame() : from, timeS, settings.palmsOnly);
-    if (!picture.source) return;
+    // A camera that turned in the meantime has frames of another shape.
+    if (!picture.source || picture.size.width !== width || picture.size.height !== height) return;
     speed.done(performance.now(), performance.now() - start);
     picture.showKept(waits);
     show(found);
@@ -235,6 +238,7 @@ async function changed(now: Settings, name: string): Promise<void> {
       (form.elements.namedItem(field) as HTMLSelectElement).value = before[field];
     settings = readSettings(form);
     useModelThresholds();
+    keep(form); // else the next visit would start with what cannot be loaded
     return;
   }
   try {
@@ -352,7 +356,22 @@ async function start(): Promise<void> {
   await started;
   void checkWebGpu();
   void fillCameras();
-  if (await prepare()) await enableOffline();
+  if ((await prepare()) || (await prepareDefault())) await enableOffline();
+}
+
+/** Load the server's default model on the default engine in place of a stored choice that cannot be loaded. */
+async function prepareDefault(): Promise<boolean> {
+  const [list, engine] = [modelList(), form.elements.namedItem("engine") as HTMLSelectElement];
+  if (list.selectedIndex <= 0 && engine.value === "auto") return false;
+  const reason = element("message").textContent;
+  list.selectedIndex = 0;
+  engine.value = "auto";
+  settings = readSettings(form);
+  useModelThresholds();
+  if (!(await prepare())) return false;
+  keep(form);
+  showMessage(`${reason} The default model is used instead.`);
+  return true;
 }
 
 void start();

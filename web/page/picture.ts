@@ -6,6 +6,12 @@ import type { Found } from "./tracking.js";
 /** No hands and no palms. */
 export const NOTHING: Found = { hands: [], palms: null };
 
+/** Size of an image, pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** The image area of the page. */
 export class Picture {
   source: Source | null = null;
@@ -23,6 +29,8 @@ export class Picture {
     private readonly overlay: HTMLCanvasElement,
   ) {
     new ResizeObserver(() => this.draw()).observe(overlay);
+    // A camera turns with its phone: the same stream goes on in another size.
+    video.addEventListener("resize", () => this.fit());
   }
 
   /** Show a source, or none. */
@@ -30,9 +38,22 @@ export class Picture {
     this.source = source;
     const kind = source?.kind;
     this.stage.dataset.source = kind ?? "none";
-    this.stage.style.setProperty("--ratio", source ? String(source.width / source.height) : "1.6");
     this.video.hidden = kind !== "camera" && kind !== "video";
     this.photo.hidden = kind !== "photo";
+    this.fit();
+  }
+
+  /** Size of the image now, in pixels. */
+  get size(): Size {
+    const { photo, video } = this;
+    if (this.source?.kind === "photo") return { width: photo.width, height: photo.height };
+    return { width: video.videoWidth, height: video.videoHeight };
+  }
+
+  /** Take the shape of the image; what was found in an image of another shape is no longer shown. */
+  private fit(): void {
+    const { width, height } = this.size;
+    this.stage.style.setProperty("--ratio", this.source && height ? String(width / height) : "1.6");
     this.show(NOTHING);
   }
 
@@ -76,19 +97,25 @@ export class Picture {
     this.drawFound(ctx, pixelRatio);
   }
 
-  /** Draw an image with its hands, for saving. */
+  /** Draw an image with its hands, for saving: the whole image, in the middle of the canvas. */
   drawInto(ctx: CanvasRenderingContext2D, picture: CanvasImageSource): void {
-    const { width, height } = ctx.canvas;
+    const { canvas } = ctx;
+    const { width, height } = this.size;
+    const scale = Math.min(canvas.width / width, canvas.height / height);
+    const [left, top] = [(canvas.width - scale * width) / 2, (canvas.height - scale * height) / 2];
     ctx.save();
-    if (this.flip) ctx.setTransform(-1, 0, 0, 1, width, 0);
-    ctx.drawImage(picture, 0, 0, width, height);
+    ctx.clearRect(0, 0, canvas.width, canvas.height);
+    if (this.flip) ctx.setTransform(-1, 0, 0, 1, canvas.width, 0);
+    ctx.drawImage(picture, left, top, scale * width, scale * height);
     ctx.restore();
-    this.drawFound(ctx, Math.max(1, width / 900));
+    this.drawFound(ctx, Math.max(1, canvas.width / 900));
   }
 
   private drawFound(ctx: CanvasRenderingContext2D, pixelRatio: number): void {
     if (!this.source) return;
-    const map = mapTo(ctx.canvas, this.source.width, this.source.height, this.flip);
+    const { width, height } = this.size;
+    if (!width || !height) return;
+    const map = mapTo(ctx.canvas, width, height, this.flip);
     drawHands(ctx, this.found.hands ?? [], map, this.labels, pixelRatio);
     drawPalms(ctx, this.found.palms ?? [], map, this.labels, pixelRatio);
   }

@@ -22,7 +22,8 @@ export class Saving {
     if (source?.kind === "photo") return this.savePhoto(source.label);
     if (this.recording) return this.stop();
     if (!source) return;
-    this.recording = new Recording(source.width, source.height, source.label);
+    const { width, height } = this.picture.size;
+    this.recording = new Recording(width, height, source.label);
     this.showState();
   }
 
@@ -30,8 +31,7 @@ export class Saving {
   add(timeS: number): void {
     const { recording, picture } = this;
     if (!recording?.ctx || !picture.source) return;
-    const { width, height } = picture.source;
-    recording.add({ timeS, width, height, ...picture.found });
+    recording.add({ timeS, ...picture.size, ...picture.found });
     picture.drawInto(recording.ctx, picture.frame);
     const seconds = Math.floor((performance.now() - recording.startedMs) / 1000);
     element("recorded").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

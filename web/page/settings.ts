@@ -99,7 +99,8 @@ function fields(form: HTMLFormElement): HTMLInputElement[] {
   return ([...form.elements] as HTMLInputElement[]).filter((field) => field.name);
 }
 
-function keep(form: HTMLFormElement): void {
+/** Store the settings in the browser. */
+export function keep(form: HTMLFormElement): void {
   const changed = fields(form).filter((field) => field.type !== "range" || threshold(field) !== null);
   const values = changed.map((field) => [field.name, field.type === "checkbox" ? field.checked : field.value]);
   try {

@@ -4,8 +4,6 @@
 export interface Source {
   readonly kind: "camera" | "video" | "photo";
   readonly label: string;
-  readonly width: number;
-  readonly height: number;
   /** Whether the camera faces the user, who then expects a mirror image. */
   readonly facesUser: boolean;
   close(): void;
@@ -40,8 +38,6 @@ export async function openCamera(video: HTMLVideoElement, deviceId: string, ende
   return {
     kind: "camera",
     label: track.label || "camera",
-    width: video.videoWidth,
-    height: video.videoHeight,
     facesUser: track.getSettings().facingMode !== "environment",
     close,
   };
@@ -65,7 +61,7 @@ export async function openVideo(video: HTMLVideoElement, file: Blob | string, la
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new DOMException(label, "EncodingError");
   }
-  return { kind: "video", label, width: video.videoWidth, height: video.videoHeight, facesUser: false, close };
+  return { kind: "video", label, facesUser: false, close };
 }
 
 /** Draw a photo on the canvas, rotated as its EXIF orientation says. */
@@ -80,7 +76,7 @@ export async function openPhoto(canvas: HTMLCanvasElement, file: Blob, label: st
   canvas.height = bitmap.height;
   canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
   bitmap.close();
-  return { kind: "photo", label, width: canvas.width, height: canvas.height, facesUser: false, close: () => {} };
+  return { kind: "photo", label, facesUser: false, close: () => {} };
 }
 
 /** The cameras with id and name; browsers hide the names until the user has allowed one. */

@@ -28,7 +28,8 @@ scope.addEventListener("activate", (event) => {
     (async () => {
       for (const name of await caches.keys())
         if (name.startsWith("knuckle-page-") && name !== PAGE) await caches.delete(name);
-      await scope.clients.claim();
+      // Firefox settles this promise only once the worker is active, so waiting for it here would wait for ever.
+      void scope.clients.claim();
     })(),
   );
 });

@@ -123,7 +123,7 @@ export function handToJson(hand: Hand): HandJson {
     landmarks: rows(hand.landmarks, 3, 3),
     world: rows(hand.world, 3, 6),
     visibility: hand.visibility && Array.from(hand.visibility, (value) => rounded(value, 4)),
-    gesture: hand.gesture && hand.gesture.name,
+    gesture: hand.gesture?.name ?? null,
     gesture_score: hand.gesture && rounded(hand.gesture.score, 4),
   };
 }

@@ -134,6 +134,9 @@ class Service:
             raise Refused(403, f"this server answers requests for localhost only, not for {host!r}")
         if origin is None or origin in self.origins or origin.partition("://")[2] == host:
             return
+        # Behind a proxy that changes Host, the browser knows that a page asks its own server; pages cannot set this.
+        if headers.get("sec-fetch-site") == "same-origin":
+            return
         raise Refused(403, f"pages from {origin} may not use this server; start it with --allow-origin {origin}")
 
     def has_token(self, headers: Mapping[str, str]) -> bool:
