@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from knuckle.serve.detect import post_detect
@@ -51,8 +51,12 @@ HEADERS = {
 }
 
 
-def create_app(service: Service) -> Starlette:
-    """Create the application of a service; it closes the service when it shuts down."""
+def create_app(service: Service, routes: Sequence[BaseRoute] | None = None) -> Starlette:
+    """Create the application of a service; it closes the service when it shuts down.
+
+    Args:
+        routes: of another page, in place of ours and the API.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -65,23 +69,28 @@ def create_app(service: Service) -> Starlette:
         cors = partial(CORSMiddleware, allow_methods=["GET", "POST"], allow_headers=headers)
         middleware.append(Middleware(cors, allow_origins=service.origins))
     app = Starlette(
-        routes=[
-            Route("/v1", get_manual),
-            Route("/v1/api.css", get_style),
-            Route("/v1/openapi.json", get_description),
-            Route("/v1/detect", post_detect, methods=["POST"]),
-            WebSocketRoute("/v1/track", track),
-            Route("/models/", get_bundles),
-            Route("/models/{bundle}/{file}", get_model),
-            *prelabel_routes(service),
-            Route("/{path:path}", get_page),
-        ],
+        routes=own_routes(service) if routes is None else routes,
         middleware=middleware,
         exception_handlers={HTTPException: on_http_error, Exception: on_bug},
         lifespan=lifespan,
     )
     app.state.service = service
     return app
+
+
+def own_routes(service: Service) -> list[BaseRoute]:
+    """The routes of the page and of the API."""
+    return [
+        Route("/v1", get_manual),
+        Route("/v1/api.css", get_style),
+        Route("/v1/openapi.json", get_description),
+        Route("/v1/detect", post_detect, methods=["POST"]),
+        WebSocketRoute("/v1/track", track),
+        Route("/models/", get_bundles),
+        Route("/models/{bundle}/{file}", get_model),
+        *prelabel_routes(service),
+        Route("/{path:path}", get_page),
+    ]
 
 
 class SecurityMiddleware:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Sequence
 
 import click
 import uvicorn
+from starlette.routing import BaseRoute
 
 from knuckle.errors import InputError
 from knuckle.serve.app import create_app
@@ -17,7 +19,11 @@ SHUTDOWN_S = 5
 
 
 def create_server(
-    service: Service, port: int, certificate: str | None = None, key: str | None = None
+    service: Service,
+    port: int,
+    certificate: str | None = None,
+    key: str | None = None,
+    routes: Sequence[BaseRoute] | None = None,
 ) -> uvicorn.Server:
     """Create a server for a service; call `run()` on it.
 
@@ -25,12 +31,13 @@ def create_server(
         service: models, workers and limits.
         port: TCP port; 0 takes a free one.
         certificate, key: PEM files for https and wss.
+        routes: of another page, in place of ours and the API.
 
     Raises:
         InputError: the certificate or key cannot be used.
     """
     limits = service.limits
-    app = HeaderDeadlines(create_app(service), limits.header_s)
+    app = HeaderDeadlines(create_app(service, routes), limits.header_s)
     config = uvicorn.Config(
         app,
         host=service.host,

@@ -1,0 +1,1 @@
+"""The labelling page: photos become corrected landmarks (docs/label.md)."""

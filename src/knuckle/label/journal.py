@@ -1,0 +1,117 @@
+"""What people labelled, saved at every change: a log per session, merged into one label file.
+
+The logs lie in `LABELS.jsonl.log`. A session only ever appends to a log of its own, so several people can label one
+folder, and a killed session loses nothing. Of two changes to a photo the later one counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from knuckle.errors import InputError, SourceError
+
+
+class Journal:
+    """The labels of a folder of photos.
+
+    Args:
+        out: the label file (docs/datasets.md). Rows that it has already are kept until their photo is changed.
+
+    Attributes:
+        entries: the last change of each photo, by its path relative to the label file.
+
+    Raises:
+        InputError: `out` exists and is no label file.
+        SourceError: it cannot be read, or its folder cannot be written to.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out, self.folder = out, out.with_name(f"{out.name}.log")
+        self.lock = threading.Lock()
+        self.rows = read_rows(out)
+        self.entries: dict[str, dict[str, Any]] = {
+            name: {"time": 0.0, "image": name, "accepted": row.get("hands") is not None, "doubtful": False, "row": row}
+            for name, row in self.rows.items()
+        }
+        self.read_to: dict[Path, int] = {}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SourceError(f"{self.folder} cannot be written: {error.strerror}; choose another --out") from error
+        self.own = self.folder / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.jsonl"
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read what all sessions have added to their logs. The unfinished last line of a killed session is left out."""
+        for file in sorted(self.folder.glob("*.jsonl")):
+            start = self.read_to.get(file, 0)
+            with file.open("rb") as opened:
+                opened.seek(start)
+                data = opened.read()
+            whole = data[: data.rfind(b"\n") + 1]
+            self.read_to[file] = start + len(whole)
+            for line in whole.splitlines():
+                self._take(json.loads(line))
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        known = self.entries.get(entry["image"])
+        if known is None or entry["time"] >= known["time"]:
+            self.entries[entry["image"]] = entry
+
+    def save(self, image: str, row: Mapping[str, Any], *, accepted: bool, doubtful: bool) -> None:
+        """Append a change to this session's log, and write the label file anew.
+
+        Args:
+            image: path of the photo relative to the label file.
+            row: its row in the label file.
+            accepted: the photo is done. The label file has accepted photos only.
+            doubtful: leave the photo out of the label file.
+        """
+        with self.lock:
+            self.refresh()
+            before = self.entries.get(image, {"time": 0.0})["time"]
+            kept = {**self.rows.get(image, {}), "image": image, **row}
+            entry = {"time": max(time.time(), before), "image": image, "accepted": accepted, "doubtful": doubtful}
+            entry["row"] = kept
+            with self.own.open("ab") as log:
+                log.write(json.dumps(entry).encode() + b"\n")
+                log.flush()
+                os.fsync(log.fileno())
+            self.refresh()
+            self._write_out()
+
+    def _write_out(self) -> None:
+        """Replace the label file in one step, so that a reader never sees half of it."""
+        rows = [self.entries[name] for name in sorted(self.entries)]
+        lines = [
+            json.dumps(entry["row"])
+            for entry in rows
+            if entry["time"] == 0.0 or (entry["accepted"] and not entry["doubtful"])
+        ]
+        beside = self.folder / f"{self.own.stem}.new"
+        beside.write_text("".join(f"{line}\n" for line in lines))
+        os.replace(beside, self.out)
+
+
+def read_rows(path: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a label file by their image; none if there is no such file.
+
+    Raises:
+        InputError: it is no label file.
+        SourceError: it cannot be read.
+    """
+    try:
+        lines = path.read_text().splitlines() if path.exists() else []
+        rows = [json.loads(line) for line in lines if line.strip()]
+        return {row["image"]: row for row in rows}
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not a label file, so it is not replaced; choose another --out") from error

@@ -1,0 +1,80 @@
+"""The addresses of the labelling page. `serve` checks hosts, origins and limits, here as for its own API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from knuckle.errors import SourceError
+from knuckle.label.photos import Photos
+from knuckle.media.draw_style import JOINT_COLOURS
+from knuckle.results import BONES, Colour, HandLandmark
+from knuckle.serve.limits import Refused
+from knuckle.serve.prelabel import answered, json_body
+from knuckle.serve.service import Service
+
+STATIC = Path(__file__).parent / "static"
+
+
+def label_routes(photos: Photos, service: Service) -> list[Route]:
+    """The routes of a session: the page, its photos and their labels."""
+
+    async def done(request: Request, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Do something with the photo of a request, in a worker thread."""
+        number = request.path_params["number"]
+        if number >= len(photos.paths):
+            raise Refused(404, f"there is no photo {number}; there are {len(photos.paths)}")
+        try:
+            return await service.work(function, number, *arguments)
+        except SourceError as error:
+            raise Refused(422, str(error)) from error
+
+    async def get_overview(request: Request) -> Response:
+        about = {
+            "out": str(photos.out),
+            "bones": [[*pair, as_hex(colour)] for pair, colour in BONES],
+            "joints": list(map(as_hex, JOINT_COLOURS)),
+            "names": [point.name.lower().replace("_", " ") for point in HandLandmark],
+        }
+        return JSONResponse({**about, "photos": await service.work(photos.overview)})
+
+    async def get_labels(request: Request) -> Response:
+        return JSONResponse(await done(request, photos.labels))
+
+    async def put_labels(request: Request) -> Response:
+        await done(request, photos.save, await json_body(request))
+        return JSONResponse({"saved": True})
+
+    async def post_hand(request: Request) -> Response:
+        hand, seen = await done(request, photos.hand_at, (await json_body(request)).get("place"))
+        return JSONResponse({"hand": hand, "seen": seen})
+
+    async def get_image(request: Request) -> Response:
+        return Response(await done(request, photos.jpeg), media_type="image/jpeg")
+
+    def page(file: str) -> Callable[[Request], Any]:
+        async def get(request: Request) -> Response:
+            return FileResponse(STATIC / file, headers={"Cache-Control": "no-cache"})
+
+        return get
+
+    return [
+        Route("/", answered(page("label.html"))),
+        Route("/label.js", answered(page("label.js"))),
+        Route("/label.css", answered(page("label.css"))),
+        Route("/photos", answered(get_overview)),
+        Route("/photos/{number:int}", answered(get_labels)),
+        Route("/photos/{number:int}", answered(put_labels), methods=["PUT"]),
+        Route("/photos/{number:int}/hand", answered(post_hand), methods=["POST"]),
+        Route("/photos/{number:int}/image", answered(get_image)),
+    ]
+
+
+def as_hex(colour: Colour) -> str:
+    """A colour as style sheets write it."""
+    return "#" + bytes(colour).hex()
