@@ -58,9 +58,10 @@ class Journal:
             whole = data[: data.rfind(b"\n") + 1]
             self.read_to[file] = start + len(whole)
             for line in whole.splitlines():
-                self._take(json.loads(line))
+                self.take(json.loads(line))
 
-    def _take(self, entry: dict[str, Any]) -> None:
+    def take(self, entry: dict[str, Any]) -> None:
+        """Remember a change, unless a later one to its photo is known."""
         known = self.entries.get(entry["image"])
         if known is None or entry["time"] >= known["time"]:
             self.entries[entry["image"]] = entry
