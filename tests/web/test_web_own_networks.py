@@ -20,7 +20,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>own networks</title><link 
 import { HandTracker, handToJson } from "/lib/index.js";
 window.detect = async ({ rgba, width, height }) => {
   const bytes = Uint8ClampedArray.from(atob(rgba), (c) => c.charCodeAt(0));
-  const tracker = await HandTracker.create({ models: "/own/", wasm: "/lib/wasm/", engine: "cpu" });
+  const tracker = await HandTracker.create({ models: "/own/", engine: "cpu" });
   return (await tracker.detect(new ImageData(bytes, width, height))).map(handToJson);
 };
 </script>"""

@@ -82,8 +82,9 @@ export class HandTracker {
       throw new InputError(`threads must be a whole number of at least 1, got ${threads}`);
     if (typeof engine !== "string" && worker !== false)
       throw new InputError("an engine of your own needs worker: false");
-    const library = import.meta.url;
-    const setup = { models: absolute(models), wasm: folder(wasm ?? new URL("wasm/", library)), threads, engine };
+    // Put together as text: bundlers such as Turbopack refuse to build a `new URL` of a folder beside the module.
+    const beside = import.meta.url.replace(/[^/]*([?#].*)?$/, "wasm/");
+    const setup = { models: absolute(models), wasm: folder(wasm ?? beside), threads, engine };
     const tracker = new HandTracker(setup, worker === false ? false : address(worker), withChanges(undefined, changes));
     await tracker.ready();
     return tracker;
