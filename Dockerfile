@@ -21,6 +21,6 @@ ENV PATH=/knuckle/bin:$PATH PYTHONUNBUFFERED=1 KNUCKLE_CACHE=/cache
 RUN useradd --uid 1000 knuckle && install --directory --owner knuckle /cache
 USER 1000
 EXPOSE 8000
-HEALTHCHECK --start-period=20s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/v1', timeout=2)"]
+HEALTHCHECK --start-period=20s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
 ENTRYPOINT ["knuckle"]
 CMD ["serve", "--host", "0.0.0.0", "--models", "knuckle"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from knuckle.errors import InputError
 from knuckle.models import catalogue
 from knuckle.serve.limits import Limits
+from knuckle.serve.logs import LEVELS, start_log
 from knuckle.serve.server import create_server
 from knuckle.serve.service import Service
 
@@ -32,7 +34,34 @@ from knuckle.serve.service import Service
 @click.option("--label-studio", metavar="URL", help="Pre-label the tasks of this Label Studio, at /label-studio.")
 @click.option("--cvat", is_flag=True, help="Pre-label images for CVAT, as a serverless function without a token.")
 @click.option("--max-sockets", default=32, show_default=True, type=click.IntRange(1), help="Open WebSockets at most.")
-def serve(port: int, certificate: str | None, key: str | None, max_sockets: int, **settings: Any) -> None:
+@click.option(
+    "--limit", "changes", multiple=True, metavar="NAME=NUMBER", help="Change a limit of docs/serve.md; repeatable."
+)
+@click.option("--proxy-headers", is_flag=True, help="Believe X-Forwarded-For and -Proto of the trusted proxies.")
+@click.option(
+    "--trusted-proxy",
+    "proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Address or network of a proxy, such as 10.0.0.0/8; repeatable.  [default: this computer]",
+)
+@click.option("--root-path", default="", metavar="PATH", help="Path below which a proxy shows the server: /hands.")
+@click.option(
+    "--log-level", default="warning", show_default=True, type=click.Choice(LEVELS), help="info logs requests."
+)
+@click.option(
+    "--log-format", default="text", show_default=True, type=click.Choice(("text", "json")), help="Of each line."
+)
+@click.option(
+    "--drain",
+    "drain_s",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="When stopped, say so at /readyz and go on for this time.",
+)
+def serve(certificate: str | None, key: str | None, **settings: Any) -> None:
     """Serve the browser page and an API: POST /v1/detect, WebSocket /v1/track, documented at /v1.
 
     The page tracks inside the browser, so no image leaves the device that opens it. The server is reachable from this
@@ -45,10 +74,32 @@ def serve(port: int, certificate: str | None, key: str | None, max_sockets: int,
     """
     if key and not certificate:
         raise InputError("--key needs --certificate")
-    limits = Limits(sockets=max_sockets, sockets_per_client=max(1, max_sockets // 2))
-    service = Service(**settings, limits=limits)
-    try:
-        create_server(service, port, certificate, key).run()
-    except SystemExit as stop:  # uvicorn has logged the reason
-        where = f"{service.host} port {port}"
-        raise InputError(f"cannot listen on {where}; is the port taken? Try --port 0") from stop
+    if settings["proxies"] and not settings["proxy_headers"]:
+        raise InputError("--trusted-proxy needs --proxy-headers")
+    if settings.pop("proxy_headers"):
+        settings["proxies"] = settings["proxies"] or ("127.0.0.1", "::1")
+    start_log(settings.pop("log_level"), settings.pop("log_format") == "json")
+    port, limits = settings.pop("port"), limits_of(settings.pop("max_sockets"), settings.pop("changes"))
+    create_server(Service(**settings, limits=limits), port, certificate, key).run()
+
+
+def limits_of(max_sockets: int, changes: tuple[str, ...]) -> Limits:
+    """The default limits with changes such as "body_bytes=20000000".
+
+    Raises:
+        InputError: a limit does not exist, or its value is not a positive number.
+    """
+    values: dict[str, Any] = {"sockets": max_sockets, "sockets_per_client": max(1, max_sockets // 2)}
+    types = {field.name: type(field.default) for field in fields(Limits)}
+    for change in changes:
+        name, _, text = change.partition("=")
+        if name not in types:
+            raise InputError(f"--limit {change}: no limit called {name}; the limits are {', '.join(types)}")
+        try:
+            values[name] = float(text) if types[name] is float or name.endswith("_s") else int(text)
+        except ValueError:
+            raise InputError(f"--limit {change}: expected a number after {name}=, got {text!r}") from None
+    room = max(Limits.connections, 2 * values["sockets"])  # more WebSockets need more connections
+    values.setdefault("connections", room)
+    values.setdefault("connections_per_client", max(Limits.connections_per_client, 2 * values["sockets_per_client"]))
+    return Limits(**values)

@@ -9,18 +9,20 @@ from functools import partial
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from knuckle.serve.detect import post_detect
+from knuckle.serve.detect import get_gestures, post_batch, post_detect, post_gestures
 from knuckle.serve.files import get_bundles, get_model, get_page
 from knuckle.serve.limits import Refused
 from knuckle.serve.openapi import get_description, get_manual, get_style
+from knuckle.serve.operate import ROUTES
 from knuckle.serve.prelabel import prelabel_routes
 from knuckle.serve.service import Service, error_response
 from knuckle.serve.track import track
@@ -66,7 +68,9 @@ def create_app(service: Service, routes: Sequence[BaseRoute] | None = None) -> S
     middleware = [Middleware(partial(SecurityMiddleware, service=service))]
     if service.origins:
         headers = ["Authorization", "Content-Type"]
-        cors = partial(CORSMiddleware, allow_methods=["GET", "POST"], allow_headers=headers)
+        cors = partial(
+            CORSMiddleware, allow_methods=["GET", "POST"], allow_headers=headers, expose_headers=["Retry-After"]
+        )
         middleware.append(Middleware(cors, allow_origins=service.origins))
     app = Starlette(
         routes=own_routes(service) if routes is None else routes,
@@ -80,17 +84,33 @@ def create_app(service: Service, routes: Sequence[BaseRoute] | None = None) -> S
 
 def own_routes(service: Service) -> list[BaseRoute]:
     """The routes of the page and of the API."""
+    api = [
+        Route("/api.css", get_style),
+        Route("/openapi.json", get_description),
+        Route("/detect", post_detect, methods=["POST"]),
+        Route("/detect/batch", post_batch, methods=["POST"]),
+        Route("/gestures", Gestures),
+        WebSocketRoute("/track", track),
+    ]
     return [
+        *ROUTES,
         Route("/v1", get_manual),
-        Route("/v1/api.css", get_style),
-        Route("/v1/openapi.json", get_description),
-        Route("/v1/detect", post_detect, methods=["POST"]),
-        WebSocketRoute("/v1/track", track),
+        Mount("/v1", routes=api),  # mounted, so that a wrong method is not taken for a file of the page
         Route("/models/", get_bundles),
         Route("/models/{bundle}/{file}", get_model),
         *prelabel_routes(service),
         Route("/{path:path}", get_page),
     ]
+
+
+class Gestures(HTTPEndpoint):
+    """`/v1/gestures`: GET lists the sets, POST recognises the gestures of an image."""
+
+    async def get(self, request: Request) -> Response:
+        return await get_gestures(request)
+
+    async def post(self, request: Request) -> Response:
+        return await post_gestures(request)
 
 
 class SecurityMiddleware:
@@ -118,7 +138,9 @@ class SecurityMiddleware:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Starlette's own errors, such as a method that a path does not have."""
     assert isinstance(error, HTTPException)
-    return error_response(Refused(error.status_code, f"{request.method} {request.url.path}: {error.detail}"))
+    response = error_response(Refused(error.status_code, f"{request.method} {request.url.path}: {error.detail}"))
+    response.headers.update(error.headers or {})  # Allow, of a method that a path does not have
+    return response
 
 
 async def on_bug(request: Request, error: Exception) -> Response:

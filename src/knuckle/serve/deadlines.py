@@ -7,7 +7,9 @@ when a request's header is complete, so this does not depend on uvicorn's intern
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,7 +26,7 @@ class Timer:
     def start(self) -> None:
         """Start the timer; a running one keeps running."""
         if self.handle is None:
-            self.handle = asyncio.get_running_loop().call_later(self.seconds, self.expire)
+            self.handle = asyncio.get_running_loop().call_later(self.seconds, lambda: self.expire())
 
     def stop(self) -> None:
         """Stop the timer."""
@@ -58,11 +60,21 @@ class HeaderDeadlines:
             if self.timers.get(tuple(scope["client"])) is timer:  # still connected
                 timer.start()
 
+    def accepted(self, client: Client, connection: socket.socket) -> None:
+        """Start the timer of a connection that may still need its TLS handshake, for which the same time counts."""
+
+        def shut() -> None:
+            with suppress(OSError):  # the client has gone
+                connection.shutdown(socket.SHUT_RDWR)
+
+        self.timers[client] = Timer(self.seconds, shut)
+        self.timers[client].start()
+
     def connected(self, client: Client, transport: asyncio.Transport) -> None:
         """Start the timer of a connection. When it runs out, pending data is sent and the connection closed."""
-        if client not in self.timers:
-            self.timers[client] = Timer(self.seconds, transport.close)
-        self.timers[client].start()
+        timer = self.timers.setdefault(client, Timer(self.seconds, transport.close))
+        timer.expire = transport.close
+        timer.start()
 
     def disconnected(self, client: Client) -> None:
         """Forget a connection."""

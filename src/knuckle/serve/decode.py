@@ -8,6 +8,7 @@ from PIL import Image as PillowImage
 from PIL import ImageOps, UnidentifiedImageError
 
 from knuckle.images import Image, as_rgb
+from knuckle.media.photo_files import MAX_SIDE
 from knuckle.serve.limits import Refused
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -19,7 +20,7 @@ def decode_image(data: bytes, max_pixels: int) -> Image:
 
     Args:
         data: the file.
-        max_pixels: largest width × height; checked in the file's header, before anything is decoded.
+        max_pixels: largest width × height; checked, as the sides are, in the file's header, before anything is decoded.
 
     Returns:
         RGB uint8 (height, width, 3), rotated as its EXIF orientation says.
@@ -30,6 +31,8 @@ def decode_image(data: bytes, max_pixels: int) -> Image:
     try:
         with PillowImage.open(io.BytesIO(data), formats=list(FORMATS)) as opened:
             width, height = opened.size
+            if max(width, height) > MAX_SIDE:
+                raise Refused(413, f"the image has {width} x {height} pixels; a side may have at most {MAX_SIDE}")
             if width * height > max_pixels:
                 most = f"at most {max_pixels} are accepted; send a smaller one"
                 raise Refused(413, f"the image has {width} x {height} pixels; {most}")

@@ -1,26 +1,30 @@
-"""`POST /v1/detect`: an image in, its hands out as JSON."""
+"""`POST /v1/detect`, `/v1/detect/batch` and `/v1/gestures`: images in, their hands out as JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
-from starlette.datastructures import QueryParams, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from knuckle.errors import InputError
-from knuckle.pipeline.detect import detect, detect_palms
-from knuckle.serve.decode import FORMATS, decode_image
-from knuckle.serve.limits import Refused
-from knuckle.serve.service import Service, client_options, error_response
+from knuckle.gestures.recogniser import load_gestures, set_names
+from knuckle.images import Image
+from knuckle.pipeline.detect import detect_palms, hands_in_images
+from knuckle.serve.decode import decode_image
+from knuckle.serve.limits import Limits, Refused
+from knuckle.serve.service import Service, client_options, error_response, json_response, to_json
+from knuckle.serve.uploads import read_image, read_images
 
-TYPES = (*FORMATS.values(), "application/octet-stream", "multipart/form-data")
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+GESTURES = "canned"  # the set of /v1/gestures
+Reader = Callable[[Request, Limits], Awaitable[list[bytes]]]
+Finder = Callable[[Service, list[bytes], dict[str, Any]], str]
 
 
 def boolean(text: str) -> bool:
@@ -36,20 +40,44 @@ OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "mirrored": (boolean, "true or false"),
     "remove_duplicates": (boolean, "true or false"),
     "palms_only": (boolean, "true or false"),
+    "gestures": (str, "the name of a set"),
 }
 
 
 async def post_detect(request: Request) -> Response:
-    """Handle one request. Errors are an HTTP status and {"error": one line}."""
+    """The hands of one image."""
+    return await answer(request, read_image, find_in_image)
+
+
+async def post_batch(request: Request) -> Response:
+    """The hands of each image of a multipart form; the networks are called once for all of them."""
+    return await answer(request, read_images, find_in_images)
+
+
+async def post_gestures(request: Request) -> Response:
+    """The hands of one image with their gestures."""
+    return await answer(request, read_image, partial(find_in_image, path="/v1/gestures"), gestures=GESTURES)
+
+
+async def get_gestures(request: Request) -> Response:
+    """The sets of gestures and their names."""
+    sets = {name: list(load_gestures(name).names) for name in set_names()}
+    return json_response({"default": GESTURES, "sets": sets})
+
+
+async def answer(request: Request, read: Reader, find: Finder, **defaults: Any) -> Response:
+    """Check the client, read the images and find their hands. Errors are an HTTP status and {"error": one line}."""
     service: Service = request.app.state.service
+    client = request.client.host if request.client else ""
     try:
         service.require_allowed(request.headers)
-        service.rates.take(request.client.host if request.client else "")
-        if not service.has_token(request.headers):
-            raise Refused(401, "missing or wrong token; send the header Authorization: Bearer TOKEN")
-        options = parse_options(request.query_params)
-        body = await asyncio.wait_for(read_image(request, service.limits.body_bytes), service.limits.receive_s)
-        text = await service.work_if_room(find_hands, service, body, options)
+        service.rates.take(client)
+        service.require_token_of(request)
+        options = defaults | parse_options(request.query_params)
+        files = await asyncio.wait_for(read(request, service.limits), service.limits.receive_s)
+        if len(files) > 1:
+            service.rates.take(client, len(files) - 1)
+        text = await service.work_if_room(find, service, files, options)
     except asyncio.TimeoutError:
         return error_response(Refused(408, f"the image did not arrive within {service.limits.receive_s:g} s"))
     except ClientDisconnect:
@@ -71,65 +99,60 @@ def parse_options(query: QueryParams) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, text in query.multi_items():
         if name not in OPTIONS:
-            raise Refused(400, f"no option called {name}; the options are {', '.join(OPTIONS)}")
+            raise Refused(400, f"no option called {' '.join(name[:80].split())}; the options are {', '.join(OPTIONS)}")
         parse, expected = OPTIONS[name]
         try:
             options[name] = parse(text)
         except (ValueError, KeyError):
-            raise Refused(400, f"{name} must be {expected}, got {text!r}") from None
+            raise Refused(400, f"{name} must be {expected}, got {text[:80]!r}") from None
     client_options({name: value for name, value in options.items() if name != "palms_only"})
     return options
 
 
-async def read_image(request: Request, max_bytes: int) -> bytes:
-    """The image file of a request: its body, or the first file of a multipart form.
-
-    Raises:
-        Refused: 415 for other content types, 413 for too many bytes, 400 for a form without a file.
-    """
-    kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
-    if kind not in TYPES:
-        raise Refused(415, f"Content-Type must be one of {', '.join(TYPES)}; got {kind!r}")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > max_bytes:
-        raise Refused(413, f"the body may have at most {max_bytes} bytes, got {length}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise Refused(413, f"the body may have at most {max_bytes} bytes, got more")
-    return await first_file(request, bytes(body)) if kind == "multipart/form-data" else bytes(body)
-
-
-async def first_file(request: Request, body: bytes) -> bytes:
-    """The first file of a multipart form.
-
-    Raises:
-        Refused: 400, the form cannot be read or has no file.
-    """
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-
-    try:
-        form = await MultiPartParser(request.headers, stream(), max_files=1, max_fields=8).parse()
-    except (MultiPartException, KeyError) as error:
-        raise Refused(400, f"the multipart form cannot be read: {getattr(error, 'message', error)}") from error
-    try:
-        for value in form.values():
-            if isinstance(value, UploadFile):
-                return await value.read()
-    finally:
-        await form.close()
-    raise Refused(400, "the multipart form has no file; send one as a field, for example image=@hand.jpg")
-
-
-def find_hands(service: Service, body: bytes, options: dict[str, Any]) -> str:
+def find_in_image(service: Service, files: list[bytes], options: dict[str, Any], path: str = "/v1/detect") -> str:
     """The answer to one image as JSON; runs in a worker thread."""
     start = time.perf_counter()
-    image = decode_image(body, service.limits.pixels)
-    chosen = {name: value for name, value in options.items() if name != "palms_only"}
-    find, what = (detect_palms, "palms") if options.get("palms_only") else (detect, "hands")
-    found = [result.to_dict() for result in find(image, service.networks, **chosen)]
-    ms = round(1000 * (time.perf_counter() - start), 2)
-    return json.dumps({"width": image.shape[1], "height": image.shape[0], "ms": ms, what: found})
+    image = decode_image(files[0], service.limits.pixels)
+    (row,) = rows(service, [image], dict(options))
+    seconds = time.perf_counter() - start
+    service.metrics.searched(path, seconds, 1, found_in(row))
+    return to_json({**row, "ms": round(1000 * seconds, 2)})
+
+
+def find_in_images(service: Service, files: list[bytes], options: dict[str, Any]) -> str:
+    """The answer to several images as JSON, in their order; an image that cannot be used gets an error of its own."""
+    start = time.perf_counter()
+    room, images, answers = service.limits.pixels, [], dict[int, dict[str, Any]]()
+    for number, file in enumerate(files):
+        try:
+            images.append((number, decode_image(file, room)))
+            room -= images[-1][1].shape[0] * images[-1][1].shape[1]
+        except Refused as refused:
+            answers[number] = {"error": refused.reason}
+    found = rows(service, [image for _, image in images], dict(options))
+    answers |= {number: row for (number, _), row in zip(images, found, strict=True)}
+    seconds = time.perf_counter() - start
+    service.metrics.searched("/v1/detect/batch", seconds, len(images), sum(map(found_in, found)))
+    return to_json({"images": [answers[k] for k in range(len(files))], "ms": round(1000 * seconds, 2)})
+
+
+def rows(service: Service, images: list[Image], options: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is found in each image, as dicts for JSON."""
+    what = "palms" if options.pop("palms_only", False) else "hands"
+    if not images:
+        return []
+    chosen = client_options(options)
+    found: Any
+    if what == "palms":
+        found = detect_palms(images, service.networks, chosen)
+    else:
+        found = hands_in_images(images, service.networks, chosen)
+    return [
+        {"width": image.shape[1], "height": image.shape[0], what: [one.to_dict() for one in these]}
+        for image, these in zip(images, found, strict=True)
+    ]
+
+
+def found_in(row: dict[str, Any]) -> int:
+    """How many hands or palms an answer has."""
+    return len(row.get("hands", row.get("palms", ())))

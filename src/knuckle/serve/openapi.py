@@ -11,18 +11,24 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 import knuckle
+from knuckle.gestures.recogniser import set_names
+from knuckle.media.photo_files import MAX_SIDE
 from knuckle.pipeline.options import TrackerOptions
-from knuckle.serve.detect import OPTIONS, TYPES
+from knuckle.serve.detect import GESTURES, OPTIONS
+from knuckle.serve.limits import Limits
+from knuckle.serve.service import MAX_HANDS, Service
+from knuckle.serve.uploads import FORM, TYPES
 
 ERRORS = {
     "400": "an option or the image is invalid",
     "401": "the token is missing or wrong",
     "403": "the request comes from a page of another web site, or uses a host name that is not this server's",
+    "405": "the path does not have this method; Allow lists those that it has",
     "408": "the image took too long to arrive",
     "413": "the image has too many bytes or pixels",
     "415": "the file is not a JPEG, PNG or WebP",
     "429": "too many requests; Retry-After says when to try again",
-    "503": "too many images are waiting; Retry-After says when to try again",
+    "503": "too many images are waiting, or the server is stopping; Retry-After says when to try again",
 }
 DESCRIPTIONS = {
     "max_hands": "maximum number of hands",
@@ -30,6 +36,7 @@ DESCRIPTIONS = {
     "min_presence": "confidence threshold for a hand in a palm's region, 0..1",
     "mirrored": "the image is a mirror image, as selfie cameras show it",
     "remove_duplicates": "return a hand once if it was detected twice",
+    "gestures": "recognise the gestures of this set; without it, none (`/v1/gestures`: its default set)",
     "palms_only": "return boxes and key points of palms without landmarks; faster",
 }
 NUMBER, NUMBER_OR_NULL = {"type": "number"}, {"type": ["number", "null"]}
@@ -82,36 +89,102 @@ SCHEMAS: dict[str, Any] = {
         },
         "required": ["width", "height", "ms"],
     },
+    "Failed": {
+        "type": "object",
+        "properties": {"error": {"type": "string", "description": "why this image cannot be used"}},
+        "required": ["error"],
+    },
+    "FoundInEach": {
+        "type": "object",
+        "properties": {
+            "images": {
+                "type": "array",
+                "items": {
+                    "anyOf": [{"$ref": "#/components/schemas/FoundInOne"}, {"$ref": "#/components/schemas/Failed"}]
+                },
+            },
+            "ms": {**NUMBER, "description": "milliseconds for all images"},
+        },
+        "required": ["images", "ms"],
+    },
+    "GestureSets": {
+        "type": "object",
+        "properties": {
+            "default": {"type": "string"},
+            "sets": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        },
+        "required": ["default", "sets"],
+    },
     "Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]},
 }
 for name in ("Hand", "Palm"):
     SCHEMAS[name]["required"] = list(SCHEMAS[name]["properties"])
+SCHEMAS["FoundInOne"] = {
+    "type": "object",
+    "properties": {name: schema for name, schema in SCHEMAS["Found"]["properties"].items() if name != "ms"},
+    "required": ["width", "height"],
+}
 
 
 @lru_cache
-def description(needs_token: bool) -> dict[str, Any]:
-    """The OpenAPI 3.1 description of the HTTP API, as a dict for JSON."""
+def description(needs_token: bool, limits: Limits = Limits(), root_path: str = "") -> dict[str, Any]:  # noqa: B008
+    """The OpenAPI 3.1 description of the HTTP API of a server with some limits, as a dict for JSON."""
     file = {"type": "string", "format": "binary"}
-    content: dict[str, Any] = {kind: {"schema": file} for kind in TYPES if "/form" not in kind}
-    content["multipart/form-data"] = {"schema": {"type": "object", "properties": {"image": file}}}
-    responses = {"200": response("hands or palms, the highest score first", "Found")}
-    responses |= {status: response(text, "Error") for status, text in ERRORS.items()}
-    post = {
-        "summary": "Find the hands in an image",
-        "operationId": "detect",
-        "parameters": [parameter(name) for name in OPTIONS],
-        "requestBody": {"required": True, "content": content},
-        "responses": responses,
+    bounds = f"at most {limits.body_bytes} bytes, {limits.pixels} pixels, and {MAX_SIDE} pixels a side"
+    image: dict[str, Any] = {kind: {"schema": file} for kind in TYPES if kind != FORM}
+    image[FORM] = {"schema": {"type": "object", "properties": {"image": file}, "required": ["image"]}}
+    files = {"type": "array", "items": file, "minItems": 1, "maxItems": limits.batch_images}
+    form = {FORM: {"schema": {"type": "object", "properties": {"image": files}, "required": ["image"]}}}
+    one = {"description": f"a JPEG, PNG or WebP file; {bounds}", "required": True, "content": image}
+    several = {
+        "description": f"up to {limits.batch_images} files; together {bounds}",
+        "required": True,
+        "content": form,
+    }
+    paths = {
+        "/v1/detect": {"post": operation("detect", "Find the hands in an image", "Found", one, limits)},
+        "/v1/detect/batch": {
+            "post": operation("detect_batch", "Find the hands in several images", "FoundInEach", several, limits)
+        },
+        "/v1/gestures": {
+            "post": operation("gestures", "Find the hands in an image, and their gestures", "Found", one, limits),
+            "get": {
+                "summary": "List the sets of gestures",
+                "operationId": "list_gestures",
+                "responses": {"200": response("the names of each set", "GestureSets")},
+            },
+        },
     }
     components: dict[str, Any] = {"schemas": SCHEMAS}
     if needs_token:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        post["security"] = [{"token": []}]
+        for path in paths.values():
+            path["post"]["security"] = [{"token": []}]
     return {
         "openapi": "3.1.0",
         "info": {"title": "Knuckle", "version": knuckle.__version__, "summary": "Hands in images, 21 landmarks each"},
-        "paths": {"/v1/detect": {"post": post}},
+        "servers": [{"url": root_path or "/"}],
+        "paths": paths,
         "components": components,
+    }
+
+
+def operation(name: str, summary: str, schema: str, body: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """The description of a POST that takes images."""
+    responses = {"200": response("hands or palms, the highest score first", schema)}
+    responses |= {status: response(text, "Error") for status, text in ERRORS.items()}
+    integer = {"schema": {"type": "integer", "minimum": 0}}
+    for status in ("429", "503"):
+        responses[status]["headers"] = {"Retry-After": {"description": "seconds", **integer}}
+    responses["401"]["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    responses["405"]["headers"] = {"Allow": {"schema": {"type": "string"}}}
+    return {
+        "summary": summary,
+        "description": f"At most {limits.requests_per_s:g} images per second and client address.",
+        "operationId": name,
+        "parameters": [parameter(option) for option in OPTIONS],
+        "requestBody": body,
+        "responses": responses,
     }
 
 
@@ -124,27 +197,40 @@ def response(text: str, schema: str) -> dict[str, Any]:
 def parameter(name: str) -> dict[str, Any]:
     """The description of an option in the query string."""
     default = getattr(TrackerOptions(), name, False)
-    # An option without a default is a threshold that the bundle sets.
-    schema = {"type": "number"} if default is None else {"type": JSON_TYPES[type(default)], "default": default}
+    schema: dict[str, Any]
+    if name == "gestures":
+        schema = {"enum": list(set_names())}
+    elif default is None:  # an option without a default is a threshold that the bundle sets
+        schema = {"type": "number", "minimum": 0, "maximum": 1}
+    else:
+        schema = {"type": JSON_TYPES[type(default)], "default": default}
+    if name == "max_hands":
+        schema |= {"minimum": 1, "maximum": MAX_HANDS}
     return {"name": name, "in": "query", "description": DESCRIPTIONS[name], "schema": schema}
 
 
 async def get_description(request: Request) -> Response:
     """`/v1/openapi.json`."""
-    return JSONResponse(description(request.app.state.service.token is not None))
+    service: Service = request.app.state.service
+    return JSONResponse(description(service.token is not None, service.limits, service.root_path))
 
 
 async def get_manual(request: Request) -> Response:
     """`/v1`: the API on one page."""
+    service: Service = request.app.state.service
     base = str(request.base_url).rstrip("/")
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text_of("api.html"))
     page = template.render(
         version=knuckle.__version__,
         base=base,
+        root=service.root_path,
         socket="ws" + base.removeprefix("http"),
-        needs_token=request.app.state.service.token is not None,
+        needs_token=service.token is not None,
         options=[parameter(name) for name in OPTIONS],
         errors=ERRORS,
+        sets=set_names(),
+        default_set=GESTURES,
+        batch_images=service.limits.batch_images,
     )
     return HTMLResponse(page)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from knuckle.errors import InputError
 from knuckle.exports.cvat import detections, nuclio_function
@@ -32,20 +32,21 @@ FUNCTION = "knuckle"  # the name of our function in CVAT
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def prelabel_routes(service: Service) -> list[Route]:
+def prelabel_routes(service: Service) -> list[Route | Mount]:
     """The routes for the annotation tools that the server was started for."""
-    routes = []
+    routes: list[Route | Mount] = []
     if service.label_studio:
-        for path in ("", "/", "/health"):
-            routes.append(Route(f"/label-studio{path}", answered(get_health)))
-        routes.append(Route("/label-studio/versions", answered(get_versions)))
-        for name, handler in (("setup", post_setup), ("predict", post_predict), ("webhook", post_webhook)):
-            routes.append(Route(f"/label-studio/{name}", answered(handler), methods=["POST"]))
+        gets = (("/", get_health), ("/health", get_health), ("/versions", get_versions))
+        posts = (("/setup", post_setup), ("/predict", post_predict), ("/webhook", post_webhook))
+        below = [Route(path, answered(handler)) for path, handler in gets]
+        below += [Route(path, answered(handler), methods=["POST"]) for path, handler in posts]
+        routes += [Route("/label-studio", answered(get_health)), Mount("/label-studio", routes=below)]
     if service.cvat:
-        routes.append(Route("/api/functions", answered(get_functions, token=False)))
-        routes.append(Route("/api/functions/{name}", answered(get_function, token=False)))
         call = answered(post_invocation, token=False)
-        routes.append(Route("/api/function_invocations", call, methods=["POST"]))
+        below = [Route("/functions", answered(get_functions, token=False))]
+        below += [Route("/functions/{name}", answered(get_function, token=False))]
+        below += [Route("/function_invocations", call, methods=["POST"])]
+        routes.append(Mount("/api", routes=below))
     return routes
 
 
@@ -62,6 +63,7 @@ def answered(handler: Handler, token: bool = True) -> Handler:
             service.require_allowed(request.headers)
             service.rates.take(request.client.host if request.client else "")
             if token and not (service.has_token(request.headers) or service.has_password(request.headers)):
+                service.token_refused(request)
                 raise Refused(401, "missing or wrong token; give it to Label Studio as the password of the back-end")
             return await asyncio.wait_for(handler(request), service.limits.idle_s)
         except asyncio.TimeoutError:

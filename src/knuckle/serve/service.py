@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import logging
 import math
 import queue
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-from starlette.responses import JSONResponse
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from knuckle.errors import InputError
+from knuckle.gestures.recogniser import set_names
 from knuckle.models import catalogue
 from knuckle.models.precision import ROLES, open_network
 from knuckle.models.session import Outputs, Pictures, Session, default_threads
@@ -27,10 +32,13 @@ from knuckle.serve.limits import (
     Slots,
     host_of,
     is_loopback,
+    networks,
     require_token,
     same_token,
 )
+from knuckle.serve.metrics import Metrics
 
+logger = logging.getLogger(__name__)
 MAX_HANDS = 16  # per image, so that one crowded image cannot occupy a worker for long
 
 P = ParamSpec("P")
@@ -79,9 +87,12 @@ class Service:
         workers: threads for decoding and inference; None for as many as there are cores, at most 4.
         label_studio: address of a Label Studio whose tasks are pre-labelled, and whose images are fetched.
         cvat: answer CVAT's calls of a serverless function, which carry no token.
+        proxies: addresses or networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
+        root_path: path below which a proxy shows the server, for example "/hands".
+        drain_s: how long a stopping server goes on answering while `/readyz` says that it stops.
 
     Raises:
-        InputError: the token is missing or too weak.
+        InputError: the token is missing or too weak, or an address or path is malformed.
         BundleError: the models are missing, damaged or cannot be downloaded.
     """
 
@@ -93,21 +104,43 @@ class Service:
     workers: int | None = None
     label_studio: str | None = None
     cvat: bool = False
+    proxies: tuple[str, ...] = ()
+    root_path: str = ""
+    drain_s: float = 0
 
     def __post_init__(self) -> None:
         require_token(self.host, self.token)
         if self.label_studio and not self.label_studio.startswith(("http://", "https://")):
             raise InputError(f"Label Studio's address begins with http:// or https://, got {self.label_studio}")
+        self.root_path = self.root_path.rstrip("/")
+        if self.root_path and not self.root_path.startswith("/"):
+            raise InputError(f"--root-path begins with a slash, for example /hands; got {self.root_path}")
+        trusted = networks(self.proxies)
         workers = self.workers or default_threads()
         self.networks = load_copies(self.models, workers)
         self.rates = RateLimiter(self.limits.requests_per_s)
-        self.sockets = Slots("WebSockets", self.limits.sockets, self.limits.sockets_per_client)
+        limits = self.limits
+        self.sockets = Slots("WebSockets", limits.sockets, limits.sockets_per_client)
+        self.connections = Slots("connections", limits.connections, limits.connections_per_client, trusted)
         self.executor = ThreadPoolExecutor(workers, thread_name_prefix="knuckle-serve")
         self.waiting = 0
+        self.draining = False
+        self.stopping = asyncio.Event()
+        self.metrics = Metrics()
+        waiting = "HTTP requests that wait for a worker or are in work."
+        self.metrics.gauge("knuckle_requests_waiting", waiting, lambda: self.waiting)
+        self.metrics.gauge("knuckle_websockets_open", "Open WebSockets.", lambda: self.sockets.open)
+        self.metrics.gauge("knuckle_connections_open", "Open TCP connections.", lambda: self.connections.open)
 
     async def work(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in a worker thread; calls run in the order in which they came."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, lambda: function(*args, **kwargs))
+        asked = time.perf_counter()
+
+        def run() -> T:
+            self.metrics.queue_s.observe(time.perf_counter() - asked)
+            return function(*args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self.executor, run)
 
     async def work_if_room(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Like `work`, but refuses when too many calls are waiting.
@@ -138,6 +171,22 @@ class Service:
         if headers.get("sec-fetch-site") == "same-origin":
             return
         raise Refused(403, f"pages from {origin} may not use this server; start it with --allow-origin {origin}")
+
+    def require_token_of(self, connection: HTTPConnection) -> None:
+        """Check the token of an HTTP request.
+
+        Raises:
+            Refused: 401, it is missing or wrong.
+        """
+        if not self.has_token(connection.headers):
+            self.token_refused(connection)
+            raise Refused(401, "missing or wrong token; send the header Authorization: Bearer TOKEN")
+
+    def token_refused(self, connection: HTTPConnection) -> None:
+        """Log and count a request whose token is missing or wrong; the log never holds the token."""
+        self.metrics.wrong_tokens.inc()
+        client = connection.client.host if connection.client else ""
+        logger.warning("missing or wrong token from %s for %s", client, connection.url.path)
 
     def has_token(self, headers: Mapping[str, str]) -> bool:
         """Whether the headers carry the token as `Authorization: Bearer TOKEN`; True if the server needs no token."""
@@ -170,14 +219,30 @@ def client_options(changes: Mapping[str, Any]) -> TrackerOptions:
         Refused: 400, more hands than a client may ask for.
     """
     options = TrackerOptions.of(None, dict(changes))
+    if options.gestures is not None and options.gestures not in set_names():  # a path would read the server's files
+        raise Refused(400, f"gestures must be one of {', '.join(set_names())}, got {str(options.gestures)[:80]!r}")
     if options.max_hands > MAX_HANDS:
-        raise Refused(400, f"max_hands may be at most {MAX_HANDS} on this server, got {options.max_hands}")
+        raise Refused(400, f"max_hands may be at most {MAX_HANDS} on this server, got {str(options.max_hands)[:40]}")
     return options
 
 
-def error_response(refused: Refused) -> JSONResponse:
+def to_json(value: Any) -> str:
+    """JSON by the standard, which has no NaN and no infinity.
+
+    Raises:
+        ValueError: there is one in `value`.
+    """
+    return json.dumps(value, allow_nan=False)
+
+
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A response in JSON. It is ASCII, because text from clients may not be valid Unicode."""
+    return Response(to_json(value), status, headers, "application/json")
+
+
+def error_response(refused: Refused) -> Response:
     """The HTTP response of a refused request: {"error": reason}."""
     headers = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {}
     if refused.retry_after_s is not None:
         headers["Retry-After"] = str(math.ceil(refused.retry_after_s))
-    return JSONResponse({"error": refused.reason}, refused.status, headers)
+    return json_response({"error": refused.reason}, refused.status, headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from knuckle.errors import Error
 from knuckle.pipeline.tracker import HandTracker
 from knuckle.serve.decode import decode_image
 from knuckle.serve.limits import Refused, TokenBucket, take_when_ready
-from knuckle.serve.service import Service, client_options, error_response
+from knuckle.serve.service import Service, client_options, error_response, to_json
 
-POLICY_VIOLATION = 1008  # close code of RFC 6455
+POLICY_VIOLATION, SERVICE_RESTART = 1008, 1012  # close codes of RFC 6455 and its registry
+MAX_TIME_S = 1e12  # 32,000 years; sums and differences of such times are exact to a millisecond
 KEYS = {"token", "options", "time_s", "reset"}
 
 
@@ -61,6 +63,7 @@ class Mailbox:
     newest: QueuedImage | None = None
     dropped: list[int] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, image: QueuedImage) -> None:
         """Leave an image; it inherits the changes of the image that it replaces."""
@@ -72,6 +75,7 @@ class Mailbox:
                 image.changes.options = earlier.options
         self.newest = image
         self.arrived.set()
+        self.answered.clear()
 
     async def take(self) -> tuple[QueuedImage, list[int]]:
         """Wait for an image; return it and the numbers of the images that were replaced."""
@@ -88,6 +92,8 @@ async def track(socket: WebSocket) -> None:
     service: Service = socket.app.state.service
     try:
         service.require_allowed(socket.headers)
+        if service.stopping.is_set():
+            raise Refused(503, "the server is stopping", 1)
         with service.sockets.take(socket.client.host if socket.client else ""):
             await socket.accept()
             try:
@@ -103,6 +109,7 @@ async def track(socket: WebSocket) -> None:
 async def converse(socket: WebSocket, service: Service) -> None:
     """Check the token, then read and answer at the same time until one of the two ends."""
     mailbox, start_s = Mailbox(), time.monotonic()
+    mailbox.answered.set()
     if not service.has_token(socket.headers):
         await require_token_message(socket, service)
     ready = {"ready": True, "version": knuckle.__version__, "models": service.networks.bundle.name}
@@ -110,6 +117,7 @@ async def converse(socket: WebSocket, service: Service) -> None:
     tasks = [
         asyncio.create_task(read_messages(socket, service, mailbox, start_s)),
         asyncio.create_task(answer_images(socket, service, mailbox)),
+        asyncio.create_task(stop_when_answered(service, mailbox)),
     ]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -121,6 +129,13 @@ async def converse(socket: WebSocket, service: Service) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def stop_when_answered(service: Service, mailbox: Mailbox) -> None:
+    """End the conversation when the server stops and every image that has arrived is answered."""
+    await service.stopping.wait()
+    await mailbox.answered.wait()
+    raise CloseConnection(SERVICE_RESTART, "the server is stopping")
+
+
 async def require_token_message(socket: WebSocket, service: Service) -> None:
     """Take the token from the first message, because browsers cannot send an Authorization header.
 
@@ -130,11 +145,13 @@ async def require_token_message(socket: WebSocket, service: Service) -> None:
     try:
         message = await asyncio.wait_for(socket.receive(), service.limits.hello_s)
     except asyncio.TimeoutError:
+        service.token_refused(socket)
         raise CloseConnection(POLICY_VIOLATION, 'missing token: the first message must be {"token": "..."}') from None
     if message["type"] == "websocket.disconnect":
         raise CloseConnection
     given = parse_json(message.get("text") or "")
     if not isinstance(given, dict) or not service.is_token(given.get("token")):
+        service.token_refused(socket)
         await asyncio.sleep(0.5)  # makes guessing slow; meanwhile this connection occupies a slot
         raise CloseConnection(POLICY_VIOLATION, 'missing or wrong token: the first message must be {"token": "..."}')
 
@@ -167,11 +184,17 @@ def apply_message(text: str, changes: Changes) -> str | None:
         keys = ", ".join(sorted(KEYS))
         return f"text messages must be JSON objects with the keys {keys}; send images as binary messages"
     options, time_s = wanted.get("options"), wanted.get("time_s")
-    if time_s is not None and (isinstance(time_s, bool) or not isinstance(time_s, (int, float))):
-        return f"time_s must be a number of seconds, got {time_s!r}"
+    if time_s is not None:
+        if isinstance(time_s, bool) or not isinstance(time_s, (int, float)):
+            return f"time_s must be a number of seconds, got {str(time_s)[:80]!r}"
+        if not abs(time_s) <= MAX_TIME_S:
+            return f"time_s must be a number of seconds from {-MAX_TIME_S:g} to {MAX_TIME_S:g}, got {str(time_s)[:20]}"
     if options is not None:
         if not isinstance(options, dict):
-            return f"options must be an object, got {options!r}"
+            return f"options must be an object, got {str(options)[:80]!r}"
+        for name, value in options.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                return f"the option {name[:80]!r} must be a finite number, got {value}"
         try:
             client_options(options)
         except (Error, Refused) as error:
@@ -183,9 +206,9 @@ def apply_message(text: str, changes: Changes) -> str | None:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text; None if it is invalid."""
+    """The value of a JSON text; None if it is invalid. Numbers beyond the range of floats become infinity."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 300 else float(digits))
     except (ValueError, RecursionError):
         return None
 
@@ -199,21 +222,26 @@ async def answer_images(socket: WebSocket, service: Service, mailbox: Mailbox) -
             tracker = HandTracker(service.networks, **image.changes.options)
         elif image.changes.reset:
             tracker.reset()
-        text = await service.work(track_image, tracker, image, dropped, service.limits.pixels)
+        service.metrics.dropped.inc(len(dropped))
+        text = await service.work(track_image, service, tracker, image, dropped)
         await send(socket, text)
+        if mailbox.newest is None:
+            mailbox.answered.set()
 
 
-def track_image(tracker: HandTracker, queued: QueuedImage, dropped: list[int], max_pixels: int) -> str:
+def track_image(service: Service, tracker: HandTracker, queued: QueuedImage, dropped: list[int]) -> str:
     """The answer to one image as JSON; runs in a worker thread."""
     answer: dict[str, Any] = {"frame": queued.frame, "time_s": round(queued.time_s, 6), "dropped": dropped}
     start = time.perf_counter()
     try:
-        image = decode_image(queued.data, max_pixels)
+        image = decode_image(queued.data, service.limits.pixels)
         hands = [hand.to_dict() for hand in tracker(image, queued.time_s)]
     except (Refused, Error) as error:
-        return json.dumps({**answer, "error": str(error)})
-    ms = round(1000 * (time.perf_counter() - start), 2)
-    return json.dumps({**answer, "width": image.shape[1], "height": image.shape[0], "ms": ms, "hands": hands})
+        return to_json({**answer, "error": str(error)})
+    seconds = time.perf_counter() - start
+    service.metrics.searched("/v1/track", seconds, 1, len(hands))
+    ms = round(1000 * seconds, 2)
+    return to_json({**answer, "width": image.shape[1], "height": image.shape[0], "ms": ms, "hands": hands})
 
 
 async def send(socket: WebSocket, text: str) -> None:
