@@ -56,6 +56,7 @@ def test_options_time_and_memory_follow_text_messages(server: Running, photo: by
         assert len(ask(connection, time_s=1.0)["hands"]) == 2
         assert ask(connection, time_s=0.9)["hands"][0]["track_id"] == 1  # before the one above
         assert "time_s" in ask(connection, time_s=math.inf)["error"]  # the tracker stays usable
+        assert receive(connection)["hands"][0]["track_id"] == 1  # the image counts from when it arrived
         assert ask(connection, time_s=2.0)["hands"][0]["track_id"] == 1
         assert ask(connection, time_s=0.5, reset=True)["hands"][0]["track_id"] == 1
         assert len(ask(connection, options={"max_hands": 1}, time_s=0.1)["hands"]) == 1
