@@ -114,7 +114,7 @@ class RayPool:
         dataset.context.autoscaling_config.actor_pool_util_upscaling_threshold = 0.75
         dataset.context.execution_no_progress_timeout_s = -1  # a video may take hours, and so may a machine to come
         here = required("ray.util.scheduling_strategies", "ray", "runs on Ray").NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=True
+            ray.get_runtime_context().get_node_id(), soft=False
         )
         settings = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": here}
         starts = ray.remote(Starts).options(**settings).remote()
