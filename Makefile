@@ -81,5 +81,6 @@ $(VENV)/user: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml
-	$(INSTALL) --editable . --group dev --group docs --group integrations
+	# pydantic-core as a wheel: the newest one may have none yet, and building it needs Rust.
+	$(INSTALL) --only-binary pydantic-core --editable . --group dev --group docs --group integrations
 	touch $@ $(VENV)/user
