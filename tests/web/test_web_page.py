@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -457,7 +458,7 @@ def test_a_camera_that_turns_keeps_overlay_shape_and_data_right(
         page.click("#record")
         page.wait_for_timeout(1500)
         page.evaluate("turn(480, 640)")
-        page.wait_for_function("document.getElementById('stage').style.getPropertyValue('--ratio') === '0.75'")
+        expect(page.locator("#stage")).to_have_attribute("style", re.compile(r"--ratio: ?0\.75\b"), timeout=PATIENCE_MS)
         expect_hands(page, 2)
         page.wait_for_timeout(1500)
         page.click("#record")

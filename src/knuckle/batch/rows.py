@@ -32,10 +32,13 @@ COLUMNS: dict[str, type] = {
 }
 
 
-def track_source(work: TrackVideo, source: str | None) -> dict[str, Any]:
+def track_source(work: TrackVideo, source: Any) -> dict[str, Any]:
     """Do the one video, photo or tar file that a row names. A source that cannot be used is a row with an error.
 
     A long video is not cut: one row goes in, one comes out.
+
+    Args:
+        source: a path or an address as text. Empty text, None and NaN, as pandas has it for a missing text, name none.
 
     Returns:
         The columns of `COLUMNS`.
@@ -43,7 +46,7 @@ def track_source(work: TrackVideo, source: str | None) -> dict[str, Any]:
     Raises:
         SinkError, BundleError, EngineError: as `TrackVideo`; they concern every row.
     """
-    if not source:
+    if not isinstance(source, str) or not source:
         return row_of(ItemResult("bad:", "", "failed", "the row names no source"))
     try:
         items = find_items([source]).items

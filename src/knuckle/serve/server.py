@@ -103,7 +103,9 @@ class Server(uvicorn.Server):
         service.draining = True
         await self.pause(service.drain_s, until_idle=False)
         service.stopping.set()
+        end = time.monotonic() + service.limits.shutdown_s
         await self.pause(service.limits.shutdown_s, until_idle=True)
+        self.config.timeout_graceful_shutdown = max(1, round(end - time.monotonic()))  # one limit for both waits
         await super().shutdown([*self.listeners])
 
     async def pause(self, seconds: float, until_idle: bool) -> None:
