@@ -88,7 +88,7 @@ def test_the_page_starts_and_reports_scripts_that_do_not_arrive(tmp_path: Path) 
         chromium.open_browser(*chromium.WITHOUT_WEBGL) as browser,
     ):
         page = browser.new_context(ignore_https_errors=True, service_workers="block").new_page()
-        # On a busy computer a thread of the runtime now and then never gets its script, and the page waits; a reload helps.
+        # On a busy computer a thread of the runtime sometimes never gets its script, and the page waits: load it again.
         for last in (False, False, True):
             page.goto(address)
             try:
