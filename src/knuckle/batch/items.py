@@ -48,7 +48,7 @@ class Item:
         kind: "clip", "photos", "tar", "join": a video whose stretches are done, or "bad", which cannot be opened.
         files: the files of "photos".
         stretch: the part of a video; None for all of it.
-        of: key of the video that this is a stretch of; empty if it is none.
+        of: key of the whole video if this is a stretch of one; else empty.
         results: results of the stretches to "join".
         problem: why it is "bad".
     """
@@ -96,7 +96,7 @@ class ItemResult:
         tries: how often it was begun; more than 1 if workers died.
         files: the files of a group of photos.
         stretches: the stretches of a video that was cut.
-        of: key of the video that this is a stretch of; empty if it is none.
+        of: key of the whole video if this is a stretch of one; else empty.
         joined: it is a video that was tracked in stretches, whose frames and hands have been told before.
         overlap: frames at the start of a stretch's table that belong to the stretch before.
     """

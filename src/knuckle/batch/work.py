@@ -139,7 +139,7 @@ class TrackVideo:
         return stretches_of(item.source, opener_of(item.source), self.stretch_s, overlap(self.options.remember_s))
 
     def _track(self, item: Item, networks: Networks, count: Count) -> Steps[tuple[str, ...]]:
-        """Write the table of an item; returns its path relative to `out`, or nothing if there is none."""
+        """Write the table of an item; returns its path relative to `out`; empty if nothing was written."""
         unfinished = self._unfinished(item)
         try:
             with data_sink(unfinished, self.detect_only) as sink:
