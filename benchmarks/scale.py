@@ -2,7 +2,8 @@
 
     python benchmarks/scale.py [--reference-python PYTHON] [--rounds N] [--only clips|ways|memory] [--at-once N]
 
-It writes benchmarks/results/scale.json. docs/make_scale.py turns that into the tables of docs/scale.md. Each way to find
+It writes benchmarks/results/scale.json;
+docs/make_scale.py makes the tables of docs/scale.md from it. Each way to find
 hands runs in a process of its own (`scale_worker.py`), after one clip that warms up. The first figure is CPU time (user
 and system) per frame, from the file to the result. Ratios are taken within a round.
 """
