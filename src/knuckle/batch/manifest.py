@@ -2,7 +2,8 @@
 
 Every run appends to a file of its own, `manifest/RUN.jsonl`: a first line about the run, then a line per finished item.
 So several runs, also on several machines, never write to the same file, and a line that was cut off by a crash or a
-full disk can only be the last one of its file, where it is ignored. The latest line about an item counts.
+full disk can only be the last one of its file, where it is ignored. The latest line about an item counts: times are
+kept to the microsecond, since two runs can finish an item within the same millisecond.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Manifest:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         self.options = options_hash(about.get("options", {}))
-        self._append({"format": FORMAT, "time": round(now, 3), "options_hash": self.options, **about})
+        self._append({"format": FORMAT, "time": now, "options_hash": self.options, **about})
 
     def add(self, result: ItemResult) -> None:
         """Append the result of an item. When this returns, the line is on the disk.
@@ -57,7 +58,7 @@ class Manifest:
         Raises:
             SinkError: the disk is full or gone.
         """
-        self._append({"time": round(time.time(), 3), "options": self.options, **result.to_dict()})
+        self._append({"time": time.time(), "options": self.options, **result.to_dict()})
 
     def end(self, how: str, left: int) -> None:
         """Append how the run ended. A run without such a line was killed.
@@ -65,7 +66,7 @@ class Manifest:
         Raises:
             SinkError: the disk is full or gone.
         """
-        self._append({"end": how, "left": left, "time": round(time.time(), 3)})
+        self._append({"end": how, "left": left, "time": time.time()})
 
     def _append(self, row: Mapping[str, Any]) -> None:
         line = (json.dumps(row) + "\n").encode()

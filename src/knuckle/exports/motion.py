@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -111,9 +112,9 @@ class MotionSink(FileSink):
     def finish(self) -> None:
         self.file.part.write_bytes(self.content(self.motions()))
 
+    @abstractmethod
     def content(self, motions: Sequence[HandMotion]) -> bytes:
         """The whole file."""
-        raise NotImplementedError
 
 
 def unused(name: str, motions: Sequence[HandMotion]) -> str:

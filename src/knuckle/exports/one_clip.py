@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,6 @@ class OneClipSink(OneClip, FileSink):
         self.require_same_clip(frame)
         self.write_clip_frame(frame, results)
 
+    @abstractmethod
     def write_clip_frame(self, frame: Frame, results: Sequence[Any]) -> None:
         """Write one frame of the clip."""
-        raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,9 @@ class PlacedLinesSink(FileSink):
     def rescue(self) -> bool:
         return keep_whole_lines(self.file.part)
 
+    @abstractmethod
     def hand_object(self, hand: Hand, points: Points) -> dict[str, Any]:
         """A hand for JSON, from its (21, 3) landmarks in camera space."""
-        raise NotImplementedError
 
 
 def y_up(points: Points) -> Doubles:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -178,13 +179,13 @@ class FileSink(Sink):
                 self.file.discard()
                 self.written = False
 
+    @abstractmethod
     def write_frame(self, frame: Frame, results: Results) -> None:
         """Write one frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self) -> None:
         """Complete the file and release it, also after a failed write."""
-        raise NotImplementedError
 
     def rescue(self) -> bool:
         """Make the file readable after a failed write; False if that is impossible."""

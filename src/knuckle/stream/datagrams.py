@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from abc import ABC, abstractmethod
 
 from knuckle.results import Frame
 from knuckle.stream.address import Address
@@ -10,7 +11,7 @@ from knuckle.stream.messages import frame_json
 from knuckle.stream.values import FrameValues
 
 
-class Datagrams:
+class Datagrams(ABC):
     """A destination that sends datagrams; a subclass says which, in `packets`.
 
     A socket that is connected learns when nobody listens on another port of a computer that is there.
@@ -42,9 +43,9 @@ class Datagrams:
         except ConnectionRefusedError as error:
             raise ConnectionRefusedError(error.errno, "nobody listens there") from error
 
+    @abstractmethod
     def packets(self, values: FrameValues) -> list[bytes]:
         """The datagrams of one frame."""
-        raise NotImplementedError
 
     def close(self) -> None:
         if self._socket:
