@@ -88,7 +88,14 @@ def picture() -> None:
 
 
 def main() -> None:
-    for script in ("make_web_constants.py", "make_accuracy.py", "make_tables.py", "make_exports.py", "make_stream.py"):
+    for script in (
+        "make_web_constants.py",
+        "make_accuracy.py",
+        "make_tables.py",
+        "make_exports.py",
+        "make_stream.py",
+        "make_reliability.py",
+    ):
         subprocess.run([sys.executable, str(DOCS / script)], check=True)
     (DOCS / "cli.md").write_text(command_line())
     graph_page()

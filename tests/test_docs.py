@@ -123,6 +123,18 @@ def test_the_accuracy_page_is_current() -> None:
     assert (ROOT / "docs" / "accuracy.md").read_text() == make_accuracy.page(datasets)
 
 
+def test_the_reliability_page_is_current() -> None:
+    import make_reliability
+    from reliability import SECTIONS
+
+    assert tuple(make_reliability.SECTIONS) == SECTIONS
+    page = make_reliability.page(make_reliability.measured())
+    assert (ROOT / "docs" / "reliability.md").read_text() == page, "run `python docs/make_reliability.py`"
+    row = {"what": "frames", "measured": "2", "goal": "3", "reached": False}
+    result = {"section": "load", "command": "run", "system": "", "note": "", "rows": [row]}
+    assert "| frames | 2 | 3 | **no** |" in make_reliability.page([result])
+
+
 def test_the_picture_of_the_graph_is_current() -> None:
     from knuckle.inspect.diagram import diagram_of
     from knuckle.inspect.page import as_svg
