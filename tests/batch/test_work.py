@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from commands import run
 from conftest import two_hands, write_clip
 from pyarrow import parquet
 
@@ -59,6 +60,17 @@ def test_a_stride_gives_every_frame_its_rows(clip: Path, tmp_path: Path) -> None
     assert strided != every  # some were filled in
     for row, plain in zip(strided, every, strict=True):
         assert abs(float(str(row["index_tip_x_px"])) - float(str(plain["index_tip_x_px"]))) < 6
+
+
+def test_metres_and_offline_smoothing_give_the_columns_that_track_gives(clip: Path, tmp_path: Path) -> None:
+    work = TrackVideo(str(tmp_path), camera="fov:60", hand_length_m=0.19, offline=True)
+    result = work(Item(str(clip), str(clip)))
+    saved = tmp_path / "track.parquet"
+    flags = ("--camera", "fov:60", "--hand-length", "0.19", "--smooth", "offline", "--threads", "1")
+    assert run("track", str(clip), "--save", str(saved), *flags).returncode == 0
+    assert table(tmp_path, result) == parquet.read_table(saved).to_pylist()
+    names = set(table(tmp_path, result)[0])
+    assert {"wrist_camera_z_m", "wrist_raw_x_px", "wrist_world_raw_x_m"} <= names
 
 
 def test_bad_sources_become_results_and_no_table(tmp_path: Path) -> None:

@@ -91,7 +91,16 @@ def record(rows: Iterable[Mapping[str, Any]], work: TrackVideo) -> Progress:
         InputError: another run is writing to the folder.
         SinkError: the manifest cannot be written.
     """
-    options = BatchOptions(work.options, work.models, work.detect_only, stretch_s=math.inf, stride=work.stride)
+    options = BatchOptions(
+        work.options,
+        work.models,
+        work.detect_only,
+        stretch_s=math.inf,
+        stride=work.stride,
+        camera=work.camera,
+        hand_length_m=work.hand_length_m,
+        offline=work.offline,
+    )
     out, progress = Path(work.out), Progress()
     with only_run(out), Manifest(out, about_run([], options)) as manifest:
         for row in rows:

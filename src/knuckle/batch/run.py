@@ -24,6 +24,7 @@ from knuckle.errors import InputError, SinkError
 from knuckle.models import catalogue
 from knuckle.pipeline.networks import Models, Networks
 from knuckle.pipeline.options import TrackerOptions
+from knuckle.space.position import Locator
 
 
 class Runner(Protocol):
@@ -50,6 +51,9 @@ class BatchOptions:
         streams: videos that each process tracks at once, through the same networks.
         stride: run the networks at least on every `stride`-th frame of a video, and fill in the frames between where
             hands hardly move or none is seen (`knuckle.pipeline.stride`). 1: on every frame.
+        camera: add positions in metres: a calibration file, "fov:60", "fov" or "exif"; see `knuckle.space.position`.
+        hand_length_m: with `camera`: length of the hand from the wrist to the tip of the middle finger, metres.
+        offline: smooth videos by later frames too, without lag; the landmarks before smoothing are saved as well.
         threads: inference threads of each process.
         device: see `knuckle.load`.
 
@@ -67,6 +71,9 @@ class BatchOptions:
     workers: int | None = None
     streams: int = 1
     stride: int = 1
+    camera: str | None = None
+    hand_length_m: float | None = None
+    offline: bool = False
     threads: int = 1
     device: str = "cpu"
 
@@ -78,11 +85,19 @@ class BatchOptions:
             raise InputError(f"stretch_s must be above 0 seconds, got {self.stretch_s}")
         if self.stride < 1:
             raise InputError(f"stride must be at least 1, got {self.stride}")
+        if self.detect_only and (self.camera or self.offline):
+            raise InputError("detect_only finds no landmarks, which camera and offline need")
+        if self.camera:
+            Locator(self.camera, self.hand_length_m)  # fails here if it cannot be
 
     def of_results(self) -> dict[str, Any]:
         """The choices that decide what results look like; a folder holds results of the same ones only."""
         models = self.models.bundle.name if isinstance(self.models, Networks) else os.fspath(self.models)
         chosen = {"models": models, "detect_only": self.detect_only, "stretch_s": self.stretch_s, "stride": self.stride}
+        if self.camera:
+            chosen |= {"camera": self.camera, "hand_length_m": self.hand_length_m}
+        if self.offline:
+            chosen["offline"] = True
         chosen |= asdict(self.tracker)
         return {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in chosen.items()}
 
@@ -230,6 +245,9 @@ def worker(out: Path, options: BatchOptions) -> TrackVideo:
         options.device,
         options.stretch_s,
         options.stride,
+        options.camera,
+        options.hand_length_m,
+        options.offline,
     )
 
 

@@ -36,10 +36,12 @@ from knuckle.models.session import Session
 from knuckle.pipeline.detect import BATCH, hands_in_images
 from knuckle.pipeline.networks import Models, Networks, load
 from knuckle.pipeline.options import TrackerOptions
+from knuckle.pipeline.smooth import OfflineSmoother
 from knuckle.pipeline.stride import follow
 from knuckle.pipeline.together import together
 from knuckle.pipeline.tracker import HandTracker
 from knuckle.results import Frame
+from knuckle.space.position import Locator
 
 log = logging.getLogger("knuckle")
 UNFINISHED = "unfinished"  # folder of tables that are being written, so that `parts` holds complete ones only
@@ -63,6 +65,9 @@ class TrackVideo:
         stretch_s: a video that is longer, in seconds, is not tracked but gets the status "cut".
         stride: the networks run at least on every `stride`-th frame of a video, see `knuckle.pipeline.stride`; 1: on
             every frame.
+        camera: add positions in metres, see `knuckle.space.position`.
+        hand_length_m: with `camera`: length of the person's hand, metres.
+        offline: smooth videos by later frames too, see `knuckle.pipeline.smooth.OfflineSmoother`.
     """
 
     out: str
@@ -73,6 +78,9 @@ class TrackVideo:
     device: str = "cpu"
     stretch_s: float = math.inf
     stride: int = 1
+    camera: str | None = None
+    hand_length_m: float | None = None
+    offline: bool = False
 
     def __call__(self, item: Item) -> ItemResult:
         """Do an item. Whatever is wrong with its source becomes a result with an error.
@@ -142,7 +150,7 @@ class TrackVideo:
         """Write the table of an item; returns its path relative to `out`; empty if nothing was written."""
         unfinished = self._unfinished(item)
         try:
-            with data_sink(unfinished, self.detect_only) as sink:
+            with data_sink(unfinished, self.detect_only, raw=self.offline, metres=self.camera is not None) as sink:
                 count.error = yield from self._fill(sink, item, networks, count)
             if count.error and not count.frames:
                 return ()
@@ -200,9 +208,15 @@ class TrackVideo:
         if reader.kind == "live":
             raise SourceError(f"{reader.name} is a stream without an end; use knuckle track")
         begin_s = stretch.from_s if stretch else -math.inf
+        place = Locator(self.camera, self.hand_length_m).of_reader(reader) if self.camera else None
+        smoother = OfflineSmoother() if self.offline and reader.kind == "video" else None
 
         def write(frame: Frame, results: Any) -> None:
-            sink.write(frame, results)
+            for one, found in smoother.push(frame, results) if smoother else ((frame, results),):
+                write_ready(one, found)
+
+        def write_ready(frame: Frame, results: Any) -> None:
+            sink.write(frame, place(frame, results) if place else results)
             if frame.time_s < begin_s:
                 count.overlap += 1
                 return
@@ -217,6 +231,8 @@ class TrackVideo:
                     write(image, results)
             else:
                 yield from follow(HandTracker(networks, self.options), frames, write, self.stride)
+            for frame, results in smoother.flush() if smoother else ():
+                write_ready(frame, results)
 
     def _found_in_images(self, frames: Iterator[Frame], networks: Networks) -> Iterator[tuple[Frame, Any]]:
         """Photos with their hands, or frames with their palms, found in several at once."""

@@ -14,10 +14,10 @@ from knuckle import batch as batches
 from knuckle.batch.manifest import read_runs
 from knuckle.cli.app import complain, console, remark
 from knuckle.cli.flags import with_flags
-from knuckle.cli.tracker_flags import TRACKER_FLAGS
+from knuckle.cli.space_flags import SPACE_FLAGS, SpaceFlags
+from knuckle.cli.tracker_flags import BUNDLE_FLAGS, TRACKER_FLAGS
 from knuckle.errors import InputError, SinkError
 from knuckle.media.names import readable
-from knuckle.models import catalogue
 
 NAMED = 20  # failures that are printed one by one; the manifest has all
 
@@ -53,8 +53,8 @@ class ShardType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--stretch", "stretch_s", default=600.0, show_default=True, help="Cut longer videos, seconds.")
 @click.option("--detect-only", is_flag=True, help="Detect palms only: no landmarks, no track ids.")
 @with_flags(TRACKER_FLAGS)
-@click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu; for ONNX also cuda, directml, coreml.")
+@with_flags(SPACE_FLAGS)
+@with_flags(BUNDLE_FLAGS)
 @click.pass_context
 def batch(
     context: click.Context, /, sources: tuple[str, ...], out: str, resume: bool, report: bool, **flags: Any
@@ -78,6 +78,8 @@ def batch(
     Exit status: 0 everything is done; 1 something is not, see the manifest; 2 nothing was done, or the run had to
     break off; 130 stopped with Ctrl-C, 143 with SIGTERM.
     """
+    space = SpaceFlags(flags)
+    flags |= {"camera": space.camera, "hand_length_m": space.hand_length_m, "offline": space.offline}
     flags["smooth"] = not flags.pop("no_smooth")
     runner = runner_of(
         {name: flags.pop(name) for name in ("ray", "min_workers", "gpus")}, flags["workers"], flags["streams"]
@@ -133,7 +135,7 @@ def resumed(
         raise InputError(f"--resume goes on with an earlier run, and there is none in {out}")
     last = runs[-1]
     before = {name: last[name] for name in ("recursive", "column")} | last["options"]
-    names = {"smooth": "no_smooth"}
+    names = {"smooth": "no_smooth", "offline": "smooth", "hand_length_m": "hand_length"}
     now = {
         name: value
         for name, value in flags.items()

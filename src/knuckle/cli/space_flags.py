@@ -1,16 +1,14 @@
-"""Flags of `knuckle track` about metres and about smoothing."""
+"""Flags of `knuckle track` and `knuckle batch` about metres and about smoothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
-from knuckle.errors import Error, InputError
+from knuckle.errors import InputError
 from knuckle.pipeline.run import Run
 from knuckle.pipeline.smooth import OfflineSmoother
-from knuckle.results import Frame, Hand
 from knuckle.space.position import Locator
 
 SPACE_FLAGS = (
@@ -61,23 +59,4 @@ class SpaceFlags:
         if self.offline and run.reader.kind == "video":
             run.smoother = OfflineSmoother()
         if self.camera:
-            run.place = placed_by(Locator(self.camera, self.hand_length_m), run)
-
-
-def placed_by(locator: Locator, run: Run) -> Callable[[Frame, list[Hand]], list[Hand]]:
-    """Places the hands of a run. A photo whose camera is not known is named at the end, and its hands stay unplaced."""
-
-    def place(frame: Frame, hands: list[Hand]) -> list[Hand]:
-        stills = run.reader.kind == "image"
-        try:
-            placed = locator(hands, (frame.width, frame.height), None if stills else frame.time_s, frame.source)
-        except Error as error:
-            if not stills:
-                raise
-            run.reader.problems.append(error)
-            return hands
-        for note in locator.notes:
-            run.reader.note(f"{run.reader.name}: {note}")
-        return placed
-
-    return place
+            run.place = Locator(self.camera, self.hand_length_m).of_reader(run.reader)

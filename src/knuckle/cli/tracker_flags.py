@@ -11,9 +11,12 @@ from knuckle.models import catalogue
 from knuckle.pipeline.options import TrackerOptions
 
 DEFAULTS = TrackerOptions()
-NETWORK_FLAGS = (
+BUNDLE_FLAGS = (
     click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle name, folder or .task file."),
     click.option("--device", default="cpu", show_default=True, help="cpu, gpu; for ONNX also cuda, directml, coreml."),
+)
+NETWORK_FLAGS = (
+    *BUNDLE_FLAGS,
     click.option("--threads", type=int, help="Inference threads.  [default: CPU cores, at most 4]"),
 )
 TRACKER_FLAGS = (

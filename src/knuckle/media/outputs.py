@@ -14,9 +14,9 @@ from knuckle.media.drawn import Drawn
 from knuckle.media.output_names import STDOUT, OutputNames, is_folder
 from knuckle.media.reader import Reader
 from knuckle.media.sinks import DATA_FORMATS
-from knuckle.media.write_common import FileSink, OutputOptions, Results, Sink
+from knuckle.media.write_common import OutputOptions, Results, Sink
 from knuckle.media.write_images import STILL_OUTPUTS, ImageSink
-from knuckle.media.write_tables import JsonlStream
+from knuckle.media.write_tables import JsonlStream, told
 from knuckle.media.write_video import Origin, VideoSink
 from knuckle.results import Frame
 
@@ -108,9 +108,7 @@ class Outputs:
 
     def _asked(self, sink: Sink) -> Sink:
         """The sink, told which further columns there are."""
-        if isinstance(sink, (FileSink, JsonlStream)):
-            sink.raw, sink.metres = self.options.raw, self.options.metres
-        return sink
+        return told(sink, self.options.raw, self.options.metres)
 
     def _pictures(self, reader: Reader, out: str) -> Sink:
         folder, path = is_folder(out), Path(out)

@@ -15,7 +15,7 @@ from knuckle.media.read_tables import read_csv, read_jsonl, read_parquet
 from knuckle.media.threads import InBackground
 from knuckle.media.write_common import OutputOptions, Sink
 from knuckle.media.write_images import ImageSink
-from knuckle.media.write_tables import CsvSink, JsonlSink, JsonlStream, ParquetSink
+from knuckle.media.write_tables import CsvSink, JsonlSink, JsonlStream, ParquetSink, told
 from knuckle.media.write_video import Origin, VideoSink
 
 __all__ = [
@@ -59,14 +59,22 @@ DATA_FORMATS: tuple[DataFormat, ...] = (
 )
 
 
-def data_sink(path: str | os.PathLike[str], palms: bool = False, formats: Sequence[DataFormat] = DATA_FORMATS) -> Sink:
+def data_sink(
+    path: str | os.PathLike[str],
+    palms: bool = False,
+    formats: Sequence[DataFormat] = DATA_FORMATS,
+    *,
+    raw: bool = False,
+    metres: bool = False,
+) -> Sink:
     """Open a data file for hands, or for palms, in the format of its suffix. A file of this name is replaced.
 
-    The file appears under its name when it is closed; until then it has a temporary name in the same folder.
+    The file appears under its name when it is closed; until then it has a temporary name in the same folder. `raw` and
+    `metres` are those of `OutputOptions`.
 
     Raises:
         InputError: an unknown suffix.
         MissingExtraError: a Parquet file needs `knuckle[parquet]`.
         SinkError: the file cannot be written.
     """
-    return format_of(path, formats).open(Path(path), palms)
+    return told(format_of(path, formats).open(Path(path), palms), raw, metres)

@@ -75,6 +75,13 @@ class JsonlStream(Sink):
         """Standard output stays open."""
 
 
+def told(sink: Sink, raw: bool, metres: bool) -> Sink:
+    """The sink, told which further columns there are; see `OutputOptions`."""
+    if isinstance(sink, (FileSink, JsonlStream)):
+        sink.raw, sink.metres = raw, metres
+    return sink
+
+
 def json_line(frame: Frame, results: Results, palms: bool, raw: bool = False) -> str:
     """One frame as a line of JSON, with its line end."""
     return json.dumps(frame_row(frame, results, palms, raw)) + "\n"

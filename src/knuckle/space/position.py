@@ -7,12 +7,13 @@ give `hand_length_m`, or take an average hand with the error that this means. do
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from knuckle.errors import InputError
+from knuckle.errors import Error, InputError
+from knuckle.media.reader import Reader
 from knuckle.pipeline.smooth import Smoothed, one_euro
 from knuckle.results import Frame, Hand
 from knuckle.space.camera import Camera, Floats
@@ -103,6 +104,26 @@ class Locator:
         if time_s is None or not self.smooth:
             return located
         return [self._filtered(hand, camera, time_s) for hand in located]
+
+    def of_reader(self, reader: Reader) -> Callable[[Frame, list[Hand]], list[Hand]]:
+        """Places the hands of a reader's frames. A photo whose camera is not known is one of the reader's problems, and
+        its hands stay unplaced. How sure the positions are is one of its notes.
+        """
+
+        def placed(frame: Frame, hands: list[Hand]) -> list[Hand]:
+            stills = reader.kind == "image"
+            try:
+                found = self(hands, (frame.width, frame.height), None if stills else frame.time_s, frame.source)
+            except Error as error:
+                if not stills:
+                    raise
+                reader.problems.append(error)
+                return hands
+            for note in self.notes:
+                reader.note(f"{reader.name}: {note}")
+            return found
+
+        return placed
 
     def frames(self, tracked: Iterable[tuple[Frame, list[Hand]]]) -> Iterator[tuple[Frame, list[Hand]]]:
         """The frames of `HandTracker.track` with their hands placed."""
