@@ -39,7 +39,8 @@ if not (files.PAGE / "index.html").is_file():
     pytest.skip("the page is not built: make web", allow_module_level=True)
 
 expect = sync_api.expect
-PATIENCE_MS = 30_000
+expect.set_options(timeout=90_000)
+PATIENCE_MS = 90_000
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 SOFTWARE_GL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")

@@ -1,7 +1,7 @@
 // Builds the library into dist/: index.js (with local_tracker.js for pages that use no worker), worker.js, types and the runtime's
 // files. `npm run build:library`.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
@@ -27,5 +27,8 @@ execFileSync(`${root}node_modules/.bin/tsc`, ["-p", `${root}tsconfig.types.json`
 mkdirSync(`${unfinished}wasm`);
 for (const build of BUILDS)
   for (const kind of ["js", "wasm"]) cpSync(`${runtime}${build}.${kind}`, `${unfinished}wasm/${build}.${kind}`);
+// Scripts define global variables, modules do not: module workers import the runtime's script as a module.
+for (const build of BUILDS)
+  appendFileSync(`${unfinished}wasm/${build}.js`, "globalThis.ModuleFactory = ModuleFactory;\n");
 rmSync(`${root}dist`, { recursive: true, force: true });
 renameSync(unfinished, `${root}dist`);

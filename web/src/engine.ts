@@ -1,14 +1,6 @@
-import {
-  type CompiledModel,
-  type CompileOptions,
-  type LiteRt,
-  loadAndCompile,
-  loadLiteRt,
-  supportsFeature,
-  Tensor,
-  unloadLiteRt,
-} from "@litertjs/core";
+import { type CompiledModel, type CompileOptions, loadAndCompile, Tensor } from "@litertjs/core";
 import { EngineError } from "./errors.js";
+import { loadRuntime, messageOf } from "./runtime.js";
 
 /** The outputs of a network by name. */
 export type Outputs = Readonly<Record<string, Float32Array>>;
@@ -66,8 +58,7 @@ export async function devicesOf(device: Device): Promise<("webgpu" | "cpu")[]> {
 export async function openLiteRt({ wasm, device, threads }: LiteRtOptions): Promise<Engine> {
   const gpu = device === "webgpu";
   const wanted = gpu ? 1 : (threads ?? defaultThreads());
-  const threaded = wanted > 1 && (await supportsFeature("relaxedSimd")) && (await supportsFeature("threads"));
-  const liteRt = await loadOnce(wasm, threaded, gpu);
+  const { liteRt, threaded } = await loadRuntime(wasm, wanted > 1, gpu);
   if (gpu && !liteRt.getWebGpuDevice())
     throw new EngineError('this browser has no WebGPU device; use engine "cpu" or "auto"');
   const compile: CompileOptions = gpu
@@ -79,64 +70,6 @@ export async function openLiteRt({ wasm, device, threads }: LiteRtOptions): Prom
     open: (tflite) => LiteRtNetwork.open(tflite, compile),
     close: () => {},
   };
-}
-
-/** Unload the runtime, so that another build of it can be loaded. */
-export async function unload(): Promise<void> {
-  await loading?.catch(() => {});
-  if (loading) unloadLiteRt();
-  loading = null;
-}
-
-let loading: Promise<LiteRt> | null = null;
-
-function loadOnce(wasm: string, threads: boolean, gpu: boolean): Promise<LiteRt> {
-  loading ??= load(wasm, threads, gpu).catch((error) => {
-    loading = null;
-    throw new EngineError(`the runtime cannot be loaded from ${wasm}: ${messageOf(error)}`);
-  });
-  return loading;
-}
-
-async function load(wasm: string, threads: boolean, gpu: boolean): Promise<LiteRt> {
-  const threaded = `${wasm}litert_wasm_threaded_internal`;
-  const plain = `${wasm}litert_wasm_${(await supportsFeature("relaxedSimd")) ? "internal" : "compat_internal"}`;
-  // Compiled while the script of the runtime is still loading, which would fetch it only afterwards.
-  const compiled = compile(`${threads ? threaded : plain}.wasm`);
-  // The runtime reads this global. Without it, a worker would look for the files beside its own script.
-  const Module = {
-    locateFile: (file: string) => wasm + file,
-    mainScriptUrlOrBlob: `${threaded}.js`,
-    printErr: (line: string) => /^(INFO|WARNING): /.test(line) || console.warn(line),
-    instantiateWasm: (imports: WebAssembly.Imports, done: (...made: unknown[]) => void) => {
-      compiled.then(async (module) => done(await WebAssembly.instantiate(module, imports), module)).catch(() => {});
-      return {};
-    },
-  };
-  Object.assign(globalThis, { Module });
-  const started = gpu ? loadLiteRt(wasm, { threads }) : withoutGpu(() => loadLiteRt(wasm, { threads }));
-  return (await Promise.all([started, compiled]))[0];
-}
-
-async function compile(url: string): Promise<WebAssembly.Module> {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new EngineError(`${url}: ${answer.status} ${answer.statusText}`);
-  // Streaming needs the right Content-Type, which not every server sends.
-  const isNamed = answer.headers.get("Content-Type")?.startsWith("application/wasm");
-  return isNamed ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());
-}
-
-/** Hide the GPU while the runtime starts: it requests one even when told not to use it, and warns if there is none. */
-async function withoutGpu<T>(start: () => Promise<T>): Promise<T> {
-  const { warn } = console;
-  Object.defineProperty(navigator, "gpu", { value: undefined, configurable: true });
-  console.warn = (...words) => String(words[0]).includes("default WebGPU device") || warn(...words);
-  try {
-    return await start();
-  } finally {
-    console.warn = warn;
-    Reflect.deleteProperty(navigator, "gpu");
-  }
 }
 
 class LiteRtNetwork implements Network {
@@ -181,8 +114,4 @@ class LiteRtNetwork implements Network {
   close(): void {
     this.model.delete();
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String((error as Event)?.type ?? error);
 }

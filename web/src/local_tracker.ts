@@ -1,7 +1,7 @@
 /** The tracker itself, as `HandTracker` runs it: in a worker, or in the page's own thread. */
 import { loadBundle, type Models } from "./bundle.js";
 import { type Clock, usualStep } from "./clock.js";
-import { type Device, devicesOf, type Engine, openLiteRt, unload } from "./engine.js";
+import { type Device, devicesOf, type Engine, openLiteRt } from "./engine.js";
 import { BundleError, EngineError, InputError } from "./errors.js";
 import { type Frame, FrameReader, type Picture } from "./frame.js";
 import type { Graph, Observer } from "./graph.js";
@@ -10,6 +10,7 @@ import { completed, type TrackerOptions, withChanges } from "./options.js";
 import { PalmDetector } from "./palm.js";
 import { handDetection, handTracking } from "./pipeline.js";
 import type { Hand, Palm, Roi } from "./results.js";
+import { unloadRuntime } from "./runtime.js";
 import { NO_MEMORY } from "./tracks.js";
 
 /** The arguments of a `LocalTracker`. All of them can be sent to a worker, except an engine of the caller's own. */
@@ -83,7 +84,7 @@ export class LocalTracker {
         return new LocalTracker({ palm, hand }, engine, bundle, options, nextId);
       } catch (error) {
         if (!(error instanceof EngineError) || i === devices.length - 1) throw error;
-        await unload(); // "auto" continues with the next device; `about` says which one it is
+        await unloadRuntime(); // "auto" continues with the next device; `about` says which one it is
       }
     throw new EngineError("no device to run on");
   }

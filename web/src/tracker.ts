@@ -176,6 +176,9 @@ async function startHere(setup: Setup): Promise<LocalTracker> {
   return LocalTracker.create(setup);
 }
 
+/** A worker that is silent for longer has ended or hangs. While it starts, it may be waiting for a script on a slow line. */
+const SILENT_S = { starting: 60, started: 10 };
+
 /** A worker, and the calls that wait for its answers. */
 class WorkerBackend implements Backend {
   about: About = { device: "", threads: 1 };
@@ -185,6 +188,9 @@ class WorkerBackend implements Backend {
     { resolve(value: unknown): void; reject(error: Error): void; observe: Observer | null }
   >();
   private calls = 0;
+  /** Seconds that passed on the page's timer without a message of the worker, while calls waited for it. */
+  private silentS = 0;
+  private timer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(
     url: URL,
@@ -204,7 +210,7 @@ class WorkerBackend implements Backend {
     try {
       backend.about = (await backend.post({ setup }, [], null)) as About;
     } catch (error) {
-      backend.worker.terminate();
+      backend.stop();
       throw error;
     }
     return backend;
@@ -216,7 +222,7 @@ class WorkerBackend implements Backend {
   }
 
   close(): void {
-    this.worker.terminate();
+    this.stop();
     this.rejectAll(new InputError("this tracker was closed"));
   }
 
@@ -224,6 +230,7 @@ class WorkerBackend implements Backend {
     const id = ++this.calls;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject, observe });
+      this.timer ??= setInterval(() => this.listen(), 1000);
       try {
         this.worker.postMessage({ id, ...message }, moved);
       } catch (error) {
@@ -233,7 +240,22 @@ class WorkerBackend implements Backend {
     });
   }
 
+  /**
+   * A worker that ended says nothing, and browsers do not tell either. So ask it every second while calls wait. Ticks of
+   * a timer are counted instead of time, since page and worker sleep together.
+   */
+  private listen(): void {
+    const mostS = this.about.device ? SILENT_S.started : SILENT_S.starting;
+    if (!this.waiting.size) {
+      clearInterval(this.timer);
+      this.timer = undefined;
+      this.silentS = 0;
+    } else if (++this.silentS > mostS) this.breakDown(`it has not answered for ${mostS} s`);
+    else this.worker.postMessage({ id: 0, beat: true } satisfies ToWorker);
+  }
+
   private settle(data: FromWorker): void {
+    this.silentS = 0;
     const call = this.waiting.get(data.id);
     this.waiting.delete(data.id);
     if (!call) return;
@@ -247,9 +269,14 @@ class WorkerBackend implements Backend {
   }
 
   private breakDown(reason: string): void {
-    this.worker.terminate();
+    this.stop();
     this.onBroken();
     this.rejectAll(new EngineError(`the worker of the tracker failed (${reason}); the next call starts another one`));
+  }
+
+  private stop(): void {
+    clearInterval(this.timer);
+    this.worker.terminate();
   }
 
   private rejectAll(error: Error): void {

@@ -4,10 +4,11 @@ import { EngineError, type SentError, send } from "./errors.js";
 import type { Step } from "./graph.js";
 import { LocalTracker, type Request, type Setup } from "./local_tracker.js";
 
-/** Messages of the page: the setup first, then requests. */
+/** Messages of the page: the setup first, then requests. `beat` asks for a sign of life. */
 export type ToWorker =
   | { readonly id: number; readonly setup: Setup }
-  | { readonly id: number; readonly request: Request; readonly observe: boolean };
+  | { readonly id: number; readonly request: Request; readonly observe: boolean }
+  | { readonly id: number; readonly beat: true };
 
 /** Answers, one for each message. */
 export type FromWorker =
@@ -36,6 +37,7 @@ async function answer(message: ToWorker): Promise<FromWorker> {
     tracker = await LocalTracker.create(message.setup);
     return { id: message.id, value: tracker.about, steps: [] };
   }
+  if ("beat" in message) return { id: message.id, value: null, steps: [] };
   if (!tracker) throw new EngineError("the tracker has not been started");
   const steps: Step[] = [];
   const value = await tracker.handle(message.request, message.observe ? (step) => steps.push(step) : null);
