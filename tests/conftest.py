@@ -52,10 +52,10 @@ def strict() -> Iterator[Any]:
     small = {
         "body_bytes": 200_000,
         "pixels": 1_000_000,
-        "header_s": 0.5,
-        "receive_s": 0.5,
-        "send_s": 0.5,
-        "hello_s": 0.5,
+        "header_s": 1.5,
+        "receive_s": 1.5,
+        "send_s": 1.5,
+        "hello_s": 1.5,
     }
     with servers.running(limits=servers.Limits(**small)) as running:
         yield running

@@ -53,6 +53,14 @@ def test_a_clock_that_jumps_back_goes_on_at_its_own_speed() -> None:
     assert clock.trouble == "the time went back from 9.9 to 0 s and stays behind"
 
 
+def test_steps_that_become_much_shorter_are_no_trouble() -> None:
+    clock = Clock()
+    for stamp_s in [*np.arange(0, 40, 1.0), *np.arange(40, 50, 0.05)]:
+        before, clock = clock, tick(clock, float(stamp_s))
+        assert clock.time_s > before.time_s
+    assert clock.trouble == "" and clock.time_s - before.time_s == pytest.approx(0.05, abs=0.02)
+
+
 @pytest.fixture(scope="module")
 def swaying() -> list[Image]:
     """A hand that sways at 30 frames per second, up to a palm in 0.1 s."""

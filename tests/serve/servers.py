@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +28,9 @@ from knuckle.serve.limits import Limits  # noqa: E402, F401
 from knuckle.serve.server import create_server  # noqa: E402
 from knuckle.serve.service import Service  # noqa: E402
 
-PATIENCE_S = 20
+PATIENCE_S = 60
+# Every request has a connection of its own, and as much time as it needs on a busy computer.
+requests = httpx.Client(timeout=PATIENCE_S, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Running:
 
     def post(self, data: bytes, query: str = "", **headers: str) -> Any:
         headers = {"Content-Type": "image/jpeg", **{k.replace("_", "-"): v for k, v in headers.items()}}
-        return httpx.post(self.url(f"/v1/detect{query}"), content=data, headers=headers, timeout=PATIENCE_S)
+        return requests.post(self.url(f"/v1/detect{query}"), content=data, headers=headers)
 
     def track(self, **kwargs: Any) -> Any:
         return client.connect(
@@ -72,7 +76,9 @@ def running(**options: Any) -> Iterator[Running]:
         start = time.monotonic()
         server.should_exit = True
         thread.join(PATIENCE_S)
-        assert not thread.is_alive()
+        if thread.is_alive():
+            faulthandler.dump_traceback(sys.__stderr__)  # the stacks of all threads say what it waits for
+            raise AssertionError(f"the server has not stopped in {PATIENCE_S} s; jobs: {service.jobs}")
         return time.monotonic() - start
 
     try:

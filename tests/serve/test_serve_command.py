@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 from commands import one_line, run
-from servers import PATIENCE_S, Running
-
-httpx = pytest.importorskip("httpx")
+from servers import PATIENCE_S, Running, requests
 
 
 def test_the_command_refuses_unsafe_and_impossible_settings(server: Running, tmp_path: Path) -> None:
@@ -40,6 +38,6 @@ def test_the_command_serves_until_ctrl_c() -> None:
         assert process.stdout
         line = process.stdout.readline()
         address = line.split()[3]
-        assert httpx.get(f"{address}v1").status_code == 200
+        assert requests.get(f"{address}v1").status_code == 200
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) in (0, 1, 130, -signal.SIGINT)

@@ -15,14 +15,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from servers import PATIENCE_S, Limits, running
+from servers import PATIENCE_S, Limits, requests, running
 
 from knuckle.errors import InputError
 from knuckle.serve import logs
 from knuckle.serve.limits import Refused, Slots, network_of, networks
 from knuckle.serve.listener import allow_files
 
-httpx = pytest.importorskip("httpx")
 resource = pytest.importorskip("resource")
 FILES = 1024
 SERVE = (
@@ -30,6 +29,8 @@ SERVE = (
     f"resource.setrlimit(resource.RLIMIT_NOFILE, ({FILES}, {FILES})); "
     "from knuckle.cli.serve import serve; serve()"
 )
+
+httpx = pytest.importorskip("httpx")
 
 
 @contextmanager
@@ -98,9 +99,9 @@ def test_defaults_survive_1100_silent_connections_with_1024_descriptors(
         most = Limits.connections_per_client if addresses == 1 else Limits.connections
         assert falls_to(silent, most)
         if addresses == 1:  # others are answered at once
-            assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S).status_code == 200
+            assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S).status_code == 200
         assert falls_to(silent, 0)  # after the time for a header
-        answer = httpx.post(f"http://127.0.0.1:{port}/v1/detect", content=photo, timeout=PATIENCE_S)
+        answer = requests.post(f"http://127.0.0.1:{port}/v1/detect", content=photo)
         assert answer.status_code == 200 and len(answer.json()["hands"]) == 2
         assert process.poll() is None
     assert len(log.read_text()) < 3000, log.read_text()[:3000]
@@ -109,7 +110,7 @@ def test_defaults_survive_1100_silent_connections_with_1024_descriptors(
 def test_refused_connections_are_told_why_in_json() -> None:
     with running(limits=Limits(connections_per_client=2)) as server, server.connect(), server.connect():
         time.sleep(0.1)
-        answer = httpx.get(server.url("/healthz"))
+        answer = requests.get(server.url("/healthz"))
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert "this address has 2 connections open" in answer.json()["error"]
 
@@ -122,7 +123,9 @@ def test_connections_are_counted_before_tls(certificate: tuple[Path, Path], tmp_
         assert falls_to(silent, 5)
         assert falls_to(silent, 0)  # the time for a header counts from the connection on, not from TLS on
         context = ssl.create_default_context(cafile=str(pem))
-        assert httpx.get(f"https://localhost:{port}/healthz", verify=context).json() == {"status": "ok"}
+        assert httpx.get(f"https://localhost:{port}/healthz", verify=context, timeout=PATIENCE_S).json() == {
+            "status": "ok"
+        }
 
 
 @pytest.fixture

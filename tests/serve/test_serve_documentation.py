@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import Running
+from servers import Running, requests
 
 from knuckle.serve.openapi import description
-
-httpx = pytest.importorskip("httpx")
-
 
 KINDS: dict[str, Any] = {
     "object": dict,
@@ -48,7 +45,7 @@ def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 
 def test_responses_match_the_description(server: Running, photo: bytes) -> None:
-    document = httpx.get(server.url("/v1/openapi.json")).json()
+    document = requests.get(server.url("/v1/openapi.json")).json()
     assert document == json.loads(json.dumps(description(False, server.service.limits)))
     schemas = document["components"]["schemas"]
     for query in ("", "?palms_only=true"):
@@ -67,11 +64,11 @@ def test_the_manual_escapes_what_it_is_given(server: Running) -> None:
 
 
 def test_the_manual_names_every_option(server: Running) -> None:
-    manual = httpx.get(server.url("/v1"))
+    manual = requests.get(server.url("/v1"))
     assert manual.status_code == 200 and not re.search(r"{[{%]", manual.text)
     for parameter in description(False)["paths"]["/v1/detect"]["post"]["parameters"]:
         assert f"<code>{parameter['name']}</code>" in manual.text
-    assert httpx.get(server.url("/v1/api.css")).headers["content-type"].startswith("text/css")
+    assert requests.get(server.url("/v1/api.css")).headers["content-type"].startswith("text/css")
 
 
 @pytest.fixture

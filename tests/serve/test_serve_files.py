@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from servers import PATIENCE_S, Running
+from servers import PATIENCE_S, Running, requests
 
 from knuckle.serve import files
 
@@ -30,21 +30,21 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_page_comes_with_types_compression_and_isolation(server: Running, page: Path) -> None:
-    start = httpx.get(server.url("/"))
+    start = requests.get(server.url("/"))
     assert start.status_code == 200 and start.headers["content-type"].startswith("text/html")
     assert start.headers["cross-origin-opener-policy"] == "same-origin"
     assert start.headers["cross-origin-embedder-policy"] == "require-corp"
     assert "connect-src 'self'" in start.headers["content-security-policy"]
-    script = httpx.get(server.url("/assets/main-1.js"), headers={"Accept-Encoding": "gzip, br"})
+    script = requests.get(server.url("/assets/main-1.js"), headers={"Accept-Encoding": "gzip, br"})
     assert script.headers["content-encoding"] == "gzip" and script.text == "0123456789" * 500
     assert (
         script.headers["content-type"].startswith("text/javascript") and "immutable" in script.headers["cache-control"]
     )
-    plain = httpx.get(server.url("/assets/main-1.js"), headers={"Accept-Encoding": "gzip;q=0"})
+    plain = requests.get(server.url("/assets/main-1.js"), headers={"Accept-Encoding": "gzip;q=0"})
     assert "content-encoding" not in plain.headers and plain.text == script.text
-    assert httpx.get(server.url("/assets/engine.wasm")).headers["content-type"] == "application/wasm"
-    assert httpx.get(server.url("/app.webmanifest")).headers["content-type"] == "application/manifest+json"
-    again = httpx.get(server.url("/"), headers={"If-None-Match": start.headers["etag"]})
+    assert requests.get(server.url("/assets/engine.wasm")).headers["content-type"] == "application/wasm"
+    assert requests.get(server.url("/app.webmanifest")).headers["content-type"] == "application/manifest+json"
+    again = requests.get(server.url("/"), headers={"If-None-Match": start.headers["etag"]})
     assert again.status_code == 304
 
 
@@ -61,27 +61,27 @@ def test_files_outside_the_page_are_not_served(server: Running, page: Path, path
 
 def test_a_missing_page_says_how_to_build_it(server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "PAGE", tmp_path)
-    answer = httpx.get(server.url("/"))
+    answer = requests.get(server.url("/"))
     assert answer.status_code == 404 and "make web" in answer.text
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip", "identity"])
 def test_models_are_served_unchanged(server: Running, encoding: str) -> None:
     unpack = {"br": brotli.decompress, "gzip": gzip.decompress, "identity": bytes}[encoding]
-    listed = httpx.get(server.url("/models/")).json()
+    listed = requests.get(server.url("/models/")).json()
     bundle = next(row for row in listed["bundles"] if row["name"] == listed["default"])
     folder = server.url(f"/models/{bundle['name']}")
-    assert httpx.get(f"{folder}/bundle.json").json()["palm"] == bundle["palm"]
+    assert requests.get(f"{folder}/bundle.json").json()["palm"] == bundle["palm"]
     for role in ("palm", "hand"):
         address, headers = f"{folder}/{bundle[role]['file']}", {"Accept-Encoding": encoding}
         with httpx.stream("GET", address, headers=headers, timeout=PATIENCE_S) as answer:
             assert answer.headers.get("content-encoding", "identity") == encoding
             sent = b"".join(answer.iter_raw())
         assert hashlib.sha256(unpack(sent)).hexdigest() == bundle[role]["sha256"]
-        again = httpx.get(address, headers={**headers, "If-None-Match": answer.headers["etag"]})
+        again = requests.get(address, headers={**headers, "If-None-Match": answer.headers["etag"]})
         assert again.status_code == 304
 
 
 @pytest.mark.parametrize("path", ["mediapipe/no.tflite", "no/bundle.json", "mediapipe/..%2f..%2fx", "%2e%2e/%2e%2e"])
 def test_no_other_files_of_the_cache_are_served(server: Running, path: str) -> None:
-    assert httpx.get(server.url(f"/models/{path}")).status_code == 404
+    assert requests.get(server.url(f"/models/{path}")).status_code == 404

@@ -11,12 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from servers import PATIENCE_S, Limits, Running, running
+from servers import Limits, Running, requests, running
 
 from knuckle.exports.label_studio import LABEL_CONFIG
 from knuckle.results import HandLandmark
 
-httpx = pytest.importorskip("httpx")
 NAMES = [point.name.lower() for point in HandLandmark]
 KEY = "key-of-label-studio"
 
@@ -58,7 +57,7 @@ def helper(studio: LabelStudio) -> Iterator[Running]:
 
 
 def post(server: Running, path: str, body: object, **headers: str) -> Any:
-    return httpx.post(server.url(path), json=body, headers=headers, timeout=PATIENCE_S)
+    return requests.post(server.url(path), json=body, headers=headers)
 
 
 def predict(server: Running, image: str, config: str = LABEL_CONFIG) -> Any:
@@ -67,7 +66,7 @@ def predict(server: Running, image: str, config: str = LABEL_CONFIG) -> Any:
 
 
 def test_label_studio_connects(helper: Running) -> None:
-    assert httpx.get(helper.url("/label-studio/health")).json()["status"] == "UP"
+    assert requests.get(helper.url("/label-studio/health")).json()["status"] == "UP"
     answer = post(helper, "/label-studio/setup", {"project": "1.2", "schema": LABEL_CONFIG, "hostname": "x"})
     assert answer.status_code == 200 and answer.json() == {"model_version": "mediapipe"}
     wrong = post(helper, "/label-studio/setup", {"schema": '<View><Image name="a" value="$a"/></View>'})
@@ -116,8 +115,8 @@ def test_images_come_from_this_label_studio_only(helper: Running, monkeypatch: p
 
 
 def test_cvat_lists_the_function_and_gets_skeletons(helper: Running, photo: bytes) -> None:
-    functions = httpx.get(helper.url("/api/functions")).json()
-    assert functions == {"knuckle": httpx.get(helper.url("/api/functions/knuckle")).json()}
+    functions = requests.get(helper.url("/api/functions")).json()
+    assert functions == {"knuckle": requests.get(helper.url("/api/functions/knuckle")).json()}
     notes = functions["knuckle"]["metadata"]["annotations"]
     (label,) = json.loads(notes["spec"])
     assert notes["type"] == "detector" and label["type"] == "skeleton"
@@ -132,11 +131,11 @@ def test_cvat_lists_the_function_and_gets_skeletons(helper: Running, photo: byte
         assert all(0 <= x <= 640 and 0 <= y <= 480 for x, y in (one["points"] for one in hand["elements"]))
     assert post(helper, "/api/function_invocations", {"image": "%"}).status_code == 400
     assert post(helper, "/api/function_invocations", {}).status_code == 400
-    assert httpx.get(helper.url("/api/functions/other")).status_code == 404
+    assert requests.get(helper.url("/api/functions/other")).status_code == 404
 
 
 def test_servers_that_were_not_asked_to_do_not_answer(server: Running) -> None:
-    assert httpx.get(server.url("/api/functions")).status_code == 404
+    assert requests.get(server.url("/api/functions")).status_code == 404
     assert post(server, "/label-studio/predict", {"tasks": []}).status_code in (404, 405)
 
 
@@ -144,7 +143,7 @@ def test_a_token_is_the_password_of_label_studio(studio: LabelStudio) -> None:
     token = "a-token-that-is-long"
     with running(label_studio=studio.url, token=token) as server:
         health = server.url("/label-studio/health")
-        assert httpx.get(health).status_code == 401
-        assert httpx.get(health, auth=("any", "wrong")).status_code == 401
-        assert httpx.get(health, auth=("any", token)).status_code == 200
-        assert httpx.get(health, headers={"Authorization": f"Bearer {token}"}).status_code == 200
+        assert requests.get(health).status_code == 401
+        assert requests.get(health, auth=("any", "wrong")).status_code == 401
+        assert requests.get(health, auth=("any", token)).status_code == 200
+        assert requests.get(health, headers={"Authorization": f"Bearer {token}"}).status_code == 200

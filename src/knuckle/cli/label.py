@@ -48,4 +48,4 @@ def label(photos: str, out: Path | None, recursive: bool, models: str, port: int
     except SystemExit as stop:  # uvicorn has logged the reason
         raise InputError(f"cannot listen on port {port}; is the port taken? Try --port 0") from stop
     finally:
-        service.close()
+        service.close(0)

@@ -11,7 +11,7 @@ from knuckle.errors import InputError
 from knuckle.models import catalogue
 from knuckle.serve.limits import Limits
 from knuckle.serve.logs import LEVELS, start_log
-from knuckle.serve.server import create_server
+from knuckle.serve.server import create_server, end_process_if_busy
 from knuckle.serve.service import Service
 
 
@@ -80,7 +80,11 @@ def serve(certificate: str | None, key: str | None, **settings: Any) -> None:
         settings["proxies"] = settings["proxies"] or ("127.0.0.1", "::1")
     start_log(settings.pop("log_level"), settings.pop("log_format") == "json")
     port, limits = settings.pop("port"), limits_of(settings.pop("max_sockets"), settings.pop("changes"))
-    create_server(Service(**settings, limits=limits), port, certificate, key).run()
+    service = Service(**settings, limits=limits)
+    try:
+        create_server(service, port, certificate, key).run()
+    finally:
+        end_process_if_busy(service)
 
 
 def limits_of(max_sockets: int, changes: tuple[str, ...]) -> Limits:

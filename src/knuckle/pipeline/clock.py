@@ -67,7 +67,8 @@ def tick(clock: Clock, stamp_s: float) -> Clock:
     if repeats == MAX_REPEATS:
         trouble = trouble or f"the time has been {stamp_s:g} s for {repeats + 1} frames"
     if stamp_s + clock.offset_s < clock.time_s - MAX_AHEAD_S:
-        trouble = trouble or f"the time went back from {clock.stamp_s:g} to {stamp_s:g} s and stays behind"
+        if stamp_s < clock.stamp_s:  # else the steps became much shorter, which is no trouble
+            trouble = trouble or f"the time went back from {clock.stamp_s:g} to {stamp_s:g} s and stays behind"
         time_s = clock.time_s + clock.usual_s
         return Clock(stamp_s, time_s, clock.step_s, clock.steps, time_s - stamp_s, repeats, trouble)
     steps = min(clock.steps + 1, USUAL_STEPS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -63,7 +64,8 @@ def create_app(service: Service, routes: Sequence[BaseRoute] | None = None) -> S
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        await asyncio.get_running_loop().run_in_executor(None, service.close)
+        patience_s = min(service.limits.shutdown_s, max(1.0, service.stop_by_s - time.monotonic()))
+        await asyncio.get_running_loop().run_in_executor(None, service.close, patience_s)
 
     middleware = [Middleware(partial(SecurityMiddleware, service=service))]
     if service.origins:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import socket
 import ssl
 import time
@@ -103,9 +105,9 @@ class Server(uvicorn.Server):
         service.draining = True
         await self.pause(service.drain_s, until_idle=False)
         service.stopping.set()
-        end = time.monotonic() + service.limits.shutdown_s
+        service.stop_by_s = time.monotonic() + service.limits.shutdown_s  # one limit for all that is waited for
         await self.pause(service.limits.shutdown_s, until_idle=True)
-        self.config.timeout_graceful_shutdown = max(1, round(end - time.monotonic()))  # one limit for both waits
+        self.config.timeout_graceful_shutdown = max(1, round(service.stop_by_s - time.monotonic()))
         await super().shutdown([*self.listeners])
 
     async def pause(self, seconds: float, until_idle: bool) -> None:
@@ -113,3 +115,10 @@ class Server(uvicorn.Server):
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self.force_exit and not (until_idle and not self.service.sockets.open):
             await asyncio.sleep(0.05)
+
+
+def end_process_if_busy(service: Service) -> None:
+    """End this process now if a stopped server still works: Python waits for worker threads at exit, however long."""
+    if service.jobs:
+        logging.shutdown()
+        os._exit(1)

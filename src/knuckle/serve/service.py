@@ -10,7 +10,8 @@ import math
 import queue
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for_jobs
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
@@ -123,9 +124,11 @@ class Service:
         self.sockets = Slots("WebSockets", limits.sockets, limits.sockets_per_client)
         self.connections = Slots("connections", limits.connections, limits.connections_per_client, trusted)
         self.executor = ThreadPoolExecutor(workers, thread_name_prefix="knuckle-serve")
+        self.jobs: set[Future[Any]] = set()  # waiting for a worker, or in work
         self.waiting = 0
         self.draining = False
         self.stopping = asyncio.Event()
+        self.stop_by_s = math.inf  # of time.monotonic(), set when the server begins to stop
         self.metrics = Metrics()
         waiting = "HTTP requests that wait for a worker or are in work."
         self.metrics.gauge("knuckle_requests_waiting", waiting, lambda: self.waiting)
@@ -140,7 +143,10 @@ class Service:
             self.metrics.queue_s.observe(time.perf_counter() - asked)
             return function(*args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self.executor, run)
+        job = self.executor.submit(run)
+        self.jobs.add(job)
+        job.add_done_callback(self.jobs.discard)
+        return await asyncio.wrap_future(job)
 
     async def work_if_room(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Like `work`, but refuses when too many calls are waiting.
@@ -206,9 +212,11 @@ class Service:
         """Whether a value from a message is the token; True if the server needs no token."""
         return self.token is None or (isinstance(given, str) and same_token(given, self.token))
 
-    def close(self) -> None:
-        """Wait for running work and drop what is waiting."""
-        self.executor.shutdown(wait=True, cancel_futures=True)
+    def close(self, patience_s: float) -> None:
+        """Drop what is waiting, and wait for running work for a time; `jobs` then has what still runs."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        if wait_for_jobs(self.jobs.copy(), patience_s).not_done:
+            logger.warning("stopped while %d requests were in work; they get no answer", len(self.jobs))
 
 
 def client_options(changes: Mapping[str, Any]) -> TrackerOptions:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,9 +125,18 @@ async def converse(socket: WebSocket, service: Service) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
+        await end(tasks)
+
+
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended. `asyncio.wait_for` loses a cancellation that comes together with its result
+    (before Python 3.12), so a task can go on after the first.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, pending = await asyncio.wait(pending, timeout=0.5)
 
 
 async def stop_when_answered(service: Service, mailbox: Mailbox) -> None:
