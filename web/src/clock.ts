@@ -56,8 +56,7 @@ export function tick(clock: Clock, stampS: number): Clock {
   if (repeats === MAX_REPEATS) trouble ||= `the time has been ${stampS} s for ${repeats + 1} frames`;
   if (stampS + offsetS < clock.timeS - MAX_AHEAD_S) {
     // Otherwise the steps became much shorter, which is no trouble.
-    if (stampS < clock.stampS)
-      trouble ||= `the time went back from ${clock.stampS} to ${stampS} s and stays behind`;
+    if (stampS < clock.stampS) trouble ||= `the time went back from ${clock.stampS} to ${stampS} s and stays behind`;
     const timeS = clock.timeS + usualStep(clock);
     offsetS = timeS - stampS;
     return { ...clock, stampS, timeS, offsetS, repeats, trouble };
