@@ -6,6 +6,7 @@ Run it as `python tests/gestures/make_vectors.py` after the network or the sets 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from knuckle.gestures.directions import conditions_of
 from knuckle.gestures.examples import examples_of
 from knuckle.gestures.features import features_of_hands
 from knuckle.gestures.recogniser import GestureRecogniser, load_gestures, set_names
+from knuckle.gestures.steady import GestureMemory, steadied
 from knuckle.gestures.taught import TaughtGestures, fit_gestures
 from knuckle.results import Hand
 
@@ -32,7 +34,23 @@ def vectors() -> dict[str, Any]:
     ]
     taught = fit_gestures(examples_of(examples), directed=True)
     rows = [row_of(posed_hand(pose, side, turned), taught) for pose, side, turned in SHOWN]
-    return {"taught": taught.to_json(), "hands": rows}
+    return {"taught": taught.to_json(), "hands": rows, "steady": steady_rows()}
+
+
+def steady_rows() -> list[dict[str, Any]]:
+    """Frames of one hand whose probabilities flicker, with a pause: what was seen, and what is said."""
+    rng, rows = np.random.default_rng(2), list[dict[str, Any]]()
+    following: GestureMemory = {}
+    hand = replace(posed_hand("two"), track_id=1)
+    for k in range(60):
+        time_s = round(k / 30 + (0.4 if k >= 40 else 0.0), 4)
+        row = np.full(4, 0.05, np.float32)
+        row[(k // 20 + int(rng.random() < 0.25)) % 4] += 0.8
+        following = steadied(following, [hand], row[None], time_s)
+        said = following[1]
+        average = said.average.round(4).tolist()
+        rows.append({"time_s": time_s, "row": row.round(3).tolist(), "average": average, "column": said.column})
+    return rows
 
 
 def row_of(hand: Hand, taught: TaughtGestures) -> dict[str, Any]:

@@ -42,4 +42,5 @@ export {
   type Roi,
 } from "./results.js";
 export { oneEuro, type Smoothed, type SmoothedHand, smoothHand } from "./smooth.js";
+export { SteadyGestures } from "./steady.js";
 export { type CreateOptions, HandTracker, type Source } from "./tracker.js";

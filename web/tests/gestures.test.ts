@@ -4,6 +4,7 @@ import sets from "../../src/knuckle/gestures/sets.json" with { type: "json" };
 import shared from "../../tests/gestures/vectors.json" with { type: "json" };
 import { conditionsOf, featuresOf, GestureRecogniser } from "../src/gestures.js";
 import type { Hand, Handedness } from "../src/results.js";
+import { SteadyGestures } from "../src/steady.js";
 
 interface Row {
   readonly landmarks: number[][];
@@ -57,6 +58,19 @@ test("features, conditions and probabilities are those of Python", () => {
       expect(recogniser.recognise([hand])[0].gesture?.name ?? null).toBe(recogniser.names[best] ?? null);
     }
   }
+});
+
+test("gestures of tracks are as steady as in Python", () => {
+  const steady = new SteadyGestures(GestureRecogniser.ofSet(network, sets));
+  for (const { time_s, row, average, column } of shared.steady) {
+    const found = steady.follow(1, row, time_s);
+    expect(found.column).toBe(column);
+    found.average.forEach((value, k) => {
+      expect(value).toBeCloseTo(average[k], 3);
+    });
+  }
+  const [hand] = new SteadyGestures(GestureRecogniser.ofSet(network, sets)).recognise([handOf(vectors.hands[0])], 0);
+  expect(hand.gesture?.name).toBe("Victory");
 });
 
 test("sets and files that cannot be used are refused", () => {

@@ -26,7 +26,8 @@ class TrackerOptions:
         search_every: while some but fewer than `max_hands` hands are tracked, run the palm detector every
             `search_every` frames (MediaPipe: 1). None: about 5 times a second, and on every frame just after a hand
             came or went. With no hand tracked, or one just lost, every frame is searched.
-        smooth: filter landmarks and world landmarks in video (One-Euro filter).
+        smooth: filter landmarks and world landmarks in video (One-Euro filter); average the probabilities of gestures
+            over 0.1 s, so that their names do not flicker.
         predict_motion: move the region of each tracked hand on by the hand's last motion.
         vote_handedness: decide left or right from the whole track instead of from each frame alone.
         remove_duplicates: when one hand was found twice, return it once.

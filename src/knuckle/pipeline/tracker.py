@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from knuckle.errors import InputError
 from knuckle.gestures.recogniser import load_gestures
+from knuckle.gestures.steady import steadied, with_steady_gestures
 from knuckle.graph import Graph, Node, Observer, Steps, finish
 from knuckle.images import Image, Order, as_rgb
 from knuckle.media.inputs import shown_in
@@ -217,6 +218,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
     """
     options = networks.completed(options)
     found = "unnamed_hands" if options.gestures else "hands"
+    steady = bool(options.gestures) and options.smooth
     hand_landmarks = networks.hand_landmarker(options).graph()
     new_landmarks = networks.hand_landmarker(options, options.min_new_presence).graph()
     return Graph(
@@ -245,10 +247,14 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
                 "next_memory",
             ),
             Node(partial(current_hands, smooth=options.smooth, vote=options.vote_handedness), ("next_memory",), found),
-            *naming(options),
+            *(steady_naming(options) if steady else naming(options)),
         ],
         output="hands",
-        feedback={"previous": ("next_memory", Memory()), "clock": ("next_clock", Clock())},
+        feedback={
+            "previous": ("next_memory", Memory()),
+            "clock": ("next_clock", Clock()),
+            **({"gestures_before": ("next_gestures", {})} if steady else {}),
+        },
     )
 
 
@@ -277,6 +283,16 @@ def naming(options: TrackerOptions) -> list[Node]:
     if not options.gestures:
         return []
     return [Node(load_gestures(options.gestures), ("unnamed_hands",), "hands", when="unnamed_hands")]
+
+
+def steady_naming(options: TrackerOptions) -> list[Node]:
+    """The last steps of videos, where a hand keeps its gesture until another is clearly more probable."""
+    recogniser = load_gestures(options.gestures or "")
+    return [
+        Node(recogniser.probabilities, ("unnamed_hands",), "probabilities", when="unnamed_hands"),
+        Node(steadied, ("gestures_before", "unnamed_hands", "probabilities", "now_s"), "next_gestures"),
+        Node(partial(with_steady_gestures, names=recogniser.names), ("unnamed_hands", "next_gestures"), "hands"),
+    ]
 
 
 def palms_to_try(networks: Networks, options: CompleteOptions) -> Graph:
