@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,20 @@ PATHS |= {old: () for old in MOVED if old not in PATHS}
 
 def test_every_public_name_is_there() -> None:
     assert all(hasattr(knuckle, name) for name in knuckle.__all__)
+
+
+def test_type_checkers_and_python_find_public_names_in_the_same_modules() -> None:
+    tree = ast.parse(Path(knuckle.__file__).read_text())
+    blocks = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    imports = [node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom)]
+    assert {alias.name: node.module for node in imports for alias in node.names} == knuckle._MODULES
+    assert set(knuckle.__all__) <= set(dir(knuckle))
+
+
+def test_modules_are_there_without_an_import_of_their_own() -> None:
+    code = "import knuckle; print(knuckle.results.Hand is knuckle.Hand, hasattr(knuckle, 'nothing'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
