@@ -13,8 +13,8 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "knuckle"
 # A private function of up to four lines that one place calls is usually easier to read where it is called. Those whose
 # names say more than their bodies may stay.
 ONE_CALLER = 60
-# Modules that `import knuckle` loads, Python's own included. Unlike the time, which benchmarks/install.py measures, their
-# number is the same on every machine.
+# Modules that `import knuckle` loads, Python's own among them. Their number is the same on every machine;
+# benchmarks/install.py measures the time.
 IMPORTED_MODULES = 90
 
 
