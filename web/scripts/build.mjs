@@ -11,12 +11,15 @@ const unfinished = `${root}dist.unfinished/`;
 const BUILDS = ["litert_wasm_internal", "litert_wasm_threaded_internal", "litert_wasm_compat_internal"];
 
 rmSync(unfinished, { recursive: true, force: true });
-const library = await rolldown({ input: { index: `${root}src/index.ts` } });
+const ENTRIES = { index: "index", "tasks-vision": "mediapipe/tasks_vision" };
+const input = Object.fromEntries(Object.entries(ENTRIES).map(([name, file]) => [name, `${root}src/${file}.ts`]));
+const resolve = { alias: { "knuckle-gestures": `${root}../src/knuckle/gestures` } };
+const library = await rolldown({ input, resolve });
 await library.write({
   dir: unfinished,
   format: "esm",
   chunkFileNames: "[name].js",
-  codeSplitting: { groups: [{ name: "shared", tags: ["$initial"] }] },
+  codeSplitting: { groups: [{ name: "shared", tags: ["$initial"], test: /src\/(?!mediapipe)/ }] },
   sourcemap: true,
 });
 const worker = await rolldown({ input: `${root}src/worker.ts` });

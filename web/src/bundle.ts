@@ -55,8 +55,10 @@ export async function loadBundle(models: Models): Promise<LoadedBundle> {
     };
   }
   if (isAddress(models) && /(\/|\/bundle\.json)$/.test(new URL(models).pathname)) return loadFolder(new URL(models));
-  const members = unzip(await bytesOf(models), String(isAddress(models) ? models : "the .task file"));
-  const [palm, hand] = await Promise.all([members(TASK_MEMBERS.palm), members(TASK_MEMBERS.hand)]);
+  const name = String(isAddress(models) ? models : "the .task file");
+  let members = unzip(await bytesOf(models), name);
+  if (members.has(LANDMARKER)) members = unzip(await members.read(LANDMARKER), `${LANDMARKER} of ${name}`);
+  const [palm, hand] = await Promise.all([members.read(TASK_MEMBERS.palm), members.read(TASK_MEMBERS.hand)]);
   return { bundle: DEFAULT_BUNDLE, palm: network(palm, TASK_MEMBERS.palm), hand: network(hand, TASK_MEMBERS.hand) };
 }
 
@@ -145,9 +147,18 @@ const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
 const STORED = 0;
 const DEFLATED = 8;
+/** The landmarker inside a `gesture_recognizer.task`. */
+const LANDMARKER = "hand_landmarker.task";
+
+/** The members of a zip by name. */
+interface Members {
+  has(member: string): boolean;
+  /** @throws BundleError if it is missing or damaged. */
+  read(member: string): Promise<Uint8Array>;
+}
 
 /** The members of a zip by name, read from its central directory (APPNOTE 4.3); stored or deflated. */
-export function unzip(bytes: Uint8Array, name: string): (member: string) => Promise<Uint8Array> {
+export function unzip(bytes: Uint8Array, name: string): Members {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let end = bytes.length - 22;
   while (end >= 0 && view.getUint32(end, true) !== END_OF_DIRECTORY) end--;
@@ -160,7 +171,7 @@ export function unzip(bytes: Uint8Array, name: string): (member: string) => Prom
     entries.set(new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + length)), at);
     at += 46 + length + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
   }
-  return async (member) => {
+  const read = async (member: string) => {
     const entry = entries.get(member);
     if (entry === undefined)
       throw new BundleError(`${name} is not a .task file of a hand landmarker: it has no ${member}`);
@@ -181,4 +192,5 @@ export function unzip(bytes: Uint8Array, name: string): (member: string) => Prom
       .pipeThrough(new DecompressionStream("deflate-raw"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   };
+  return { has: (member) => entries.has(member), read };
 }

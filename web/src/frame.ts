@@ -37,6 +37,12 @@ export class FrameReader {
     return raw(frame as RawImage);
   }
 
+  /** The image in any image source of this thread, which can be read at once. @throws InputError if it is empty. */
+  openNow(source: unknown): Picture {
+    if (isRaw(source)) return raw(source);
+    return { ...sizeOf(source), read: (area) => this.draw(source as CanvasImageSource, area), close: () => {} };
+  }
+
   /** Pixels directly from a video frame, in a third of the time that a canvas takes. */
   private copyable(frame: VideoFrame): Picture {
     const { displayWidth: width, displayHeight: height } = frame;
@@ -140,6 +146,30 @@ function even({ left, top, right, bottom }: Area, width: number, height: number)
   return { left: left & ~1, top: top & ~1, right: up(right, width), bottom: up(bottom, height) };
 }
 
+function isRaw(source: unknown): source is RawImage {
+  return typeof source === "object" && source !== null && "data" in source;
+}
+
+/** The names under which kinds of images keep their width and height in pixels. */
+const SIZES: Readonly<Record<string, readonly [string, string]>> = {
+  HTMLVideoElement: ["videoWidth", "videoHeight"],
+  HTMLImageElement: ["naturalWidth", "naturalHeight"],
+  VideoFrame: ["displayWidth", "displayHeight"],
+  ImageBitmap: ["width", "height"],
+  ImageData: ["width", "height"],
+  HTMLCanvasElement: ["width", "height"],
+  OffscreenCanvas: ["width", "height"],
+};
+
+/** Width and height of an image source in pixels. @throws InputError if it is none, or empty. */
+export function sizeOf(source: unknown): { width: number; height: number } {
+  const kind = Object.keys(SIZES).find((name) => isOf(name, source));
+  if (!kind) throw new InputError(`${EXPECTED}, got ${describe(source)}`);
+  const [width, height] = SIZES[kind].map((name) => (source as Record<string, number>)[name]);
+  if (!(width > 0 && height > 0)) throw new InputError(`expected an image, got a ${kind} that has no pixels yet`);
+  return { width, height };
+}
+
 function raw({ data, width, height }: RawImage): Picture {
   if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) throw new InputError(EXPECTED);
   if (!(width > 0 && height > 0) || data.length !== width * height * 4)
@@ -159,7 +189,7 @@ async function decode(blob: Blob): Promise<ImageBitmap> {
 /** Any image source of a page as a frame that can be sent to a worker. */
 export async function frameOf(source: unknown): Promise<Frame> {
   if (isVideoFrame(source) || source instanceof Blob || source instanceof ImageBitmap) return source;
-  if (typeof source === "object" && source !== null && "data" in source) return source as RawImage;
+  if (isRaw(source)) return source;
   if (typeof source !== "object" || source === null) throw new InputError(`${EXPECTED}, got ${describe(source)}`);
   try {
     const isLive =

@@ -1,4 +1,5 @@
 import { InputError } from "./errors.js";
+import { finish, finishNow, isWork, type Work, wait } from "./work.js";
 
 /** What an observer learns about one node in one call. */
 export interface Step {
@@ -15,7 +16,7 @@ export type Observer = (step: Step) => void;
 
 /** One step of a graph. */
 export interface Node {
-  /** A function, which may be asynchronous, or another graph. */
+  /** A function, which may return a promise or `Work`, or another graph. */
   readonly run: Graph | ((...values: never[]) => unknown);
   /** Names of its arguments, in order. */
   readonly inputs: readonly string[];
@@ -65,7 +66,17 @@ export class Graph {
   }
 
   /** Run on one value per input. A call that throws does not change the feedback. */
-  async run(inputs: readonly unknown[], observe?: Observer | null, above: readonly string[] = []): Promise<unknown> {
+  run(inputs: readonly unknown[], observe?: Observer | null): Promise<unknown> {
+    return finish(this.work(inputs, observe));
+  }
+
+  /** The same at once. @throws InputError if a node has to wait. */
+  runNow(inputs: readonly unknown[], observe?: Observer | null): unknown {
+    return finishNow(this.work(inputs, observe));
+  }
+
+  /** The same as work. @internal */
+  *work(inputs: readonly unknown[], observe?: Observer | null, above: readonly string[] = []): Work<unknown> {
     const { name, inputs: names, nodes, output, feedback = {} } = this.description;
     const values: Record<string, unknown> = { ...this.state };
     names.forEach((input, i) => {
@@ -75,7 +86,7 @@ export class Graph {
     for (const node of nodes) {
       const start = observe ? performance.now() : 0;
       const skipped = node.when !== undefined && isEmpty(values[node.when]);
-      values[node.output] = skipped ? (node.otherwise ?? NOTHING) : await runNode(node, values, observe, path);
+      values[node.output] = skipped ? (node.otherwise ?? NOTHING) : yield* workOf(node, values, observe, path);
       const seconds = skipped || !observe ? 0 : (performance.now() - start) / 1000;
       observe?.({ path: [...path, node.output], seconds, skipped });
     }
@@ -99,16 +110,16 @@ export class Graph {
   }
 }
 
-function runNode(
+function* workOf(
   node: Node,
   values: Record<string, unknown>,
   observe: Observer | null | undefined,
   path: readonly string[],
-) {
+): Work<unknown> {
   const given = node.inputs.map((name) => values[name]);
-  return node.run instanceof Graph
-    ? node.run.run(given, observe, path)
-    : (node.run as (...inputs: unknown[]) => unknown)(...given);
+  if (node.run instanceof Graph) return yield* node.run.work(given, observe, path);
+  const result = (node.run as (...inputs: unknown[]) => unknown)(...given);
+  return isWork(result) ? yield* result : yield* wait(result);
 }
 
 function isEmpty(value: unknown): boolean {

@@ -7,6 +7,7 @@ import { crop, cropArea, imageFromCrop, turn, wrapAngle } from "./geometry.js";
 import { Graph } from "./graph.js";
 import type { CompleteOptions } from "./options.js";
 import type { Hand, Roi } from "./results.js";
+import { type Work, wait } from "./work.js";
 
 const POINTS = 21;
 
@@ -54,17 +55,17 @@ export class HandLandmarker {
   }
 
   /** One hand per candidate, with any presence. */
-  async read(image: Picture, candidates: readonly Candidate[]): Promise<Hand[]> {
-    return this.decode(await this.runAll(await this.prepare(image, candidates)), candidates);
+  *read(image: Picture, candidates: readonly Candidate[]): Work<Hand[]> {
+    return this.decode(yield* this.runAll(yield* this.prepare(image, candidates)), candidates);
   }
 
   /** One upright crop per candidate. They are valid until the next call. */
-  async prepare(image: Picture, candidates: readonly Candidate[]): Promise<Float32Array[]> {
+  *prepare(image: Picture, candidates: readonly Candidate[]): Work<Float32Array[]> {
     const side = this.bundle.handSide;
     for (const [i, { roi }] of candidates.entries()) {
       this.crops[i] ??= new Float32Array(side * side * 3);
       const area = cropArea(roi, image.width, image.height);
-      crop(await image.read(area), area, roi, side, this.crops[i]);
+      crop(yield* wait(image.read(area)), area, roi, side, this.crops[i]);
     }
     return this.crops.slice(0, candidates.length);
   }
@@ -79,9 +80,9 @@ export class HandLandmarker {
     return hand.presence > this.options.minPresence;
   }
 
-  private async runAll(crops: readonly Float32Array[]): Promise<Outputs[]> {
+  private *runAll(crops: readonly Float32Array[]): Work<Outputs[]> {
     const raw: Outputs[] = [];
-    for (const each of crops) raw.push(await this.network.run(each));
+    for (const each of crops) raw.push(yield* wait(this.network.run(each)));
     return raw;
   }
 

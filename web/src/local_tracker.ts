@@ -12,6 +12,7 @@ import { handDetection, handTracking } from "./pipeline.js";
 import type { Hand, Palm, Roi } from "./results.js";
 import { unloadRuntime } from "./runtime.js";
 import { NO_MEMORY } from "./tracks.js";
+import { finish, finishNow, type Work } from "./work.js";
 
 /** The arguments of a `LocalTracker`. All of them can be sent to a worker, except an engine of the caller's own. */
 export interface Setup {
@@ -37,6 +38,10 @@ export type Request =
   | { readonly kind: "landmarksIn"; readonly frame: Frame; readonly rois: readonly Roi[] }
   | { readonly kind: "setOptions"; readonly changes: Partial<TrackerOptions> }
   | { readonly kind: "reset" };
+
+/** A request to look at an image, without the image. */
+type Look = WithoutFrame<Extract<Request, { frame: Frame }>>;
+type WithoutFrame<T> = T extends unknown ? Omit<T, "frame"> : never;
 
 export type Answer = Hand[] | Palm[] | (Hand | null)[] | undefined;
 
@@ -100,6 +105,21 @@ export class LocalTracker {
     return done;
   }
 
+  /**
+   * The answer at once, for any image source of this thread. The image stays open. Not while `handle` is at work.
+   *
+   * @throws InputError if the image cannot be used; EngineError if the network fails.
+   */
+  now(request: Look, source: unknown): Answer {
+    return finishNow(this.look(request, this.reader.openNow(source), null));
+  }
+
+  /** Change options and keep the tracked hands. @throws InputError and changes nothing. */
+  configure(changes: Partial<TrackerOptions>): undefined {
+    this.options = withChanges(this.options, changes);
+    this.build(this.tracking.memory);
+  }
+
   close(): void {
     this.networks.palm.close();
     this.networks.hand.close();
@@ -122,13 +142,11 @@ export class LocalTracker {
         this.tracking.reset();
         return undefined;
       case "setOptions":
-        this.options = withChanges(this.options, request.changes);
-        this.build(this.tracking.memory);
-        return undefined;
+        return this.configure(request.changes);
       default: {
         const picture = await this.reader.open(request.frame);
         try {
-          return await this.look(request, picture, observe);
+          return await finish(this.look(request, picture, observe));
         } finally {
           picture.close();
         }
@@ -136,37 +154,33 @@ export class LocalTracker {
     }
   }
 
-  private async look(
-    request: Extract<Request, { frame: Frame }>,
-    picture: Picture,
-    observe: Observer | null,
-  ): Promise<Answer> {
+  private *look(request: Look, picture: Picture, observe: Observer | null): Work<Answer> {
     switch (request.kind) {
       case "track":
-        return this.follow(picture, request.timeS, observe);
+        return yield* this.follow(picture, request.timeS, observe);
       case "detect":
-        return (await this.detection.run([picture], observe)) as Hand[];
+        return (yield* this.detection.work([picture], observe)) as Hand[];
       case "detectPalms":
-        return (await this.palms.run([picture], observe)) as Palm[];
+        return (yield* this.palms.work([picture], observe)) as Palm[];
       case "landmarksIn":
-        return this.landmarksIn(picture, request.rois);
+        return yield* this.landmarksIn(picture, request.rois);
     }
   }
 
-  private async landmarksIn(picture: Picture, rois: readonly Roi[]): Promise<(Hand | null)[]> {
-    const hands = await this.landmarker.read(
+  private *landmarksIn(picture: Picture, rois: readonly Roi[]): Work<(Hand | null)[]> {
+    const hands = yield* this.landmarker.read(
       picture,
       rois.map((roi) => ({ roi, palmScore: null })),
     );
     return hands.map((hand) => (this.landmarker.accepts(hand) ? hand : null));
   }
 
-  private async follow(picture: Picture, timeS: number | null, observe: Observer | null): Promise<Hand[]> {
+  private *follow(picture: Picture, timeS: number | null, observe: Observer | null): Work<Hand[]> {
     const before = this.tracking.memory.clock as Clock;
     const stampS = timeS ?? (before.stampS === -Infinity ? 0 : before.stampS + usualStep(before));
     if (!Number.isFinite(stampS))
       throw new InputError(`timeS must be a finite number of seconds or null, got ${timeS}`);
-    const hands = await this.tracking.run([picture, stampS], observe);
+    const hands = yield* this.tracking.work([picture, stampS], observe);
     const { trouble } = this.tracking.memory.clock as Clock;
     if (trouble && !before.trouble)
       console.warn(`${trouble}; tracking goes on as if its steps were even. Call reset() before another video`);

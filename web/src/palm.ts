@@ -11,6 +11,7 @@ import type { Picture } from "./frame.js";
 import { type Box, iou, letterbox, turn, wholeImage, wrapAngle } from "./geometry.js";
 import { Graph } from "./graph.js";
 import type { Palm, Roi } from "./results.js";
+import { type Work, wait } from "./work.js";
 
 /** Width and height of an image in pixels. */
 type Size = Pick<Picture, "width" | "height">;
@@ -67,8 +68,8 @@ export class PalmDetector {
   }
 
   /** The image in a black square. */
-  async prepare(image: Picture): Promise<Float32Array> {
-    const pixels = await image.read({ left: 0, top: 0, right: image.width, bottom: image.height });
+  *prepare(image: Picture): Work<Float32Array> {
+    const pixels = yield* wait(image.read({ left: 0, top: 0, right: image.width, bottom: image.height }));
     letterbox(pixels, this.bundle.palmSide, this.picture);
     return this.picture;
   }

@@ -1,6 +1,7 @@
 import type { Models } from "./bundle.js";
 import type { Device, Engine } from "./engine.js";
 import { EngineError, InputError, receive } from "./errors.js";
+import { absolute, folder, runtimeFolder } from "./files.js";
 import { type Frame, frameOf, type RawImage } from "./frame.js";
 import type { Observer } from "./graph.js";
 import type { About, Answer, LocalTracker, Request, Setup } from "./local_tracker.js";
@@ -82,9 +83,7 @@ export class HandTracker {
       throw new InputError(`threads must be a whole number of at least 1, got ${threads}`);
     if (typeof engine !== "string" && worker !== false)
       throw new InputError("an engine of your own needs worker: false");
-    // Put together as text: bundlers such as Turbopack refuse to build a `new URL` of a folder beside the module.
-    const beside = import.meta.url.replace(/[^/]*([?#].*)?$/, "wasm/");
-    const setup = { models: absolute(models), wasm: folder(wasm ?? beside), threads, engine };
+    const setup = { models: absolute(models), wasm: folder(wasm ?? runtimeFolder()), threads, engine };
     const tracker = new HandTracker(setup, worker === false ? false : address(worker), withChanges(undefined, changes));
     await tracker.ready();
     return tracker;
@@ -291,23 +290,6 @@ function isMovable(frame: Frame): frame is ImageBitmap | VideoFrame {
   return frame instanceof ImageBitmap || (typeof VideoFrame !== "undefined" && frame instanceof VideoFrame);
 }
 
-/** Addresses relative to the page, because a worker would resolve them relative to itself. */
-function absolute<T>(source: T): T {
-  if (typeof source === "string" || source instanceof URL) return new URL(source, base()).href as T;
-  if (typeof source === "object" && source !== null && "palm" in source && "hand" in source)
-    return { ...source, palm: absolute(source.palm), hand: absolute(source.hand) };
-  return source;
-}
-
-function folder(source: string | URL): string {
-  const href = absolute(String(source));
-  return href.endsWith("/") ? href : `${href}/`;
-}
-
 function address(worker: string | URL | undefined): URL {
-  return new URL(worker === undefined ? new URL("./worker.js", import.meta.url) : worker, base());
-}
-
-function base(): string {
-  return typeof document === "undefined" ? self.location.href : document.baseURI;
+  return new URL(worker === undefined ? new URL("./worker.js", import.meta.url) : absolute(worker));
 }
