@@ -29,9 +29,9 @@ from knuckle.train.splits import capture_of, read_splits
 SPLITS = Path(__file__).with_name("splits.json")
 FILES = {"train": "train", "choose": "held_out"}
 
-# The number of hands in each photo of sources without boxes, at least. If fewer are labelled, a box around the whole
-# photo is added, or the others would be trained as background. Photos without any labelled hand are left out.
-HANDS_SHOWN = {"sign_digits": 1, "lab_gestures": 2, "rf100_signers": 2}
+# The number of hands in each photo of sources without boxes, at least. If fewer are labelled, the whole photo is
+# ignored besides them, or the others would be trained as background. Photos without any labelled hand are left out.
+HANDS_SHOWN = {"sign_digits": 1, "lab_gestures": 2, "rf100_signers": 2, "letters_two_hands": 2, "signing_woman": 2}
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
             if boxes is None and not known:
                 counts[source, "left out"] += 1
                 continue
-            if boxes is None and known < HANDS_SHOWN.get(source, 1):
+            if not row.get("complete", True) or (boxes is None and known < HANDS_SHOWN.get(source, 1)):
                 hands.append(whole_photo(image))
             name, split = f"images/{source}_{Path(row['image']).name}", FILES[splits.part_of(source, capture_of(row))]
             shutil.copyfile(chosen.index.parent / row["image"], chosen.out / name)

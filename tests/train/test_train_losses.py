@@ -52,6 +52,18 @@ def test_world_l1_counts_in_units_of_10_cm() -> None:
     assert losses.world_l1(seen, true, torch.zeros(2)).item() == 0
 
 
+def test_only_the_best_anchor_of_each_bag_is_taught() -> None:
+    logits = torch.tensor([[0.0, 2.0, -1.0, 3.0], [1.0, 0.0, 5.0, -2.0]], requires_grad=True)
+    bag = torch.tensor([[1, 1, 2, 0], [0, 1, 0, 0]])
+    loss = losses.best_of_bag(logits, bag)
+    focal = [0.25 * (1 - p) ** 2 * -math.log(p) for p in (1 / (1 + math.exp(-logit)) for logit in (2.0, -1.0, 0.0))]
+    assert loss.item() == pytest.approx(sum(focal) / 3, rel=1e-5)
+    loss.backward()
+    assert logits.grad is not None
+    assert ((logits.grad < 0) == torch.tensor([[False, True, True, False], [False, True, False, False]])).all()
+    assert losses.best_of_bag(logits, torch.zeros_like(bag)).item() == 0
+
+
 def test_bone_length_does_not_depend_on_position_and_rotation() -> None:
     torch.manual_seed(0)
     true = torch.randn(3, 21, 3) * 0.05

@@ -53,6 +53,7 @@ def hand_from_json(found: Mapping[str, Any], details: bool = False) -> LabelledH
         visibility=None if codes is None else MEANING[codes],
         palm=palm,
         track_id=None if track_id is None else int(track_id),
+        ignore=bool(given.get("ignore", False)),
         **rendered,
     )
 
@@ -99,6 +100,8 @@ def hand_to_json(hand: LabelledHand) -> dict[str, Any]:
         found["track_id"] = hand.track_id
     if hand.about:
         found["about"] = dict(hand.about)
+    if hand.ignore:
+        found["ignore"] = True
     return found
 
 

@@ -6,7 +6,7 @@ Pixels are image pixels with centres at integers. Boxes are x0, y0, x1, y1. Left
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Literal
 
@@ -46,6 +46,8 @@ class LabelledHand:
         centre: (3,) metres in camera space, where the origin of `world` is. Only renders have it.
         mask_id: value of this hand in the mask image of a render; 0 if it is not in the mask.
         about: pose, skin and the like of a render, for tables and filters.
+        ignore: this is no hand but a region, `box`, whose hands, if it has any, are not labelled. It teaches neither
+            hand nor background.
     """
 
     box: FloatArray | None = None
@@ -59,6 +61,7 @@ class LabelledHand:
     centre: FloatArray | None = None
     mask_id: int = 0
     about: Mapping[str, Any] | None = None
+    ignore: bool = False
 
     @property
     def extent(self) -> FloatArray | None:
@@ -103,6 +106,11 @@ class Shot:
     slices: tuple[str, ...] = ()
     origin: str = ""
 
+    def without_ignored(self) -> Shot:
+        """The hands alone, without regions to `ignore`. If there is such a region, the result is not complete."""
+        hands = None if self.hands is None else tuple(hand for hand in self.hands if not hand.ignore)
+        return self if hands == self.hands else replace(self, hands=hands, complete=False)
+
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -129,6 +137,12 @@ class Dataset:
     labelled_by: LabelledBy = "people"
     licence: str = ""
     note: str = ""
+
+
+def without_ignored(dataset: Dataset) -> Dataset:
+    """The dataset with `Shot.without_ignored` for each image."""
+    clips = (replace(clip, shots=tuple(shot.without_ignored() for shot in clip.shots)) for clip in dataset.clips)
+    return replace(dataset, shots=tuple(shot.without_ignored() for shot in dataset.shots), clips=tuple(clips))
 
 
 def palm_of(points: FloatArray) -> Palm:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.datasets.labels import Dataset, Shot
+from knuckle.datasets.labels import Dataset, Shot, without_ignored
 from knuckle.errors import InputError
 from knuckle.evaluate import clip_metrics, image_metrics
 from knuckle.evaluate.clip_metrics import TrackedClip, follow_clip
@@ -61,6 +61,7 @@ def score(dataset: Dataset, predictions: Sequence[Predictions], against: Mapping
     Raises:
         InputError: predictions lack an image of the dataset, or two trackers have the same name.
     """
+    dataset = without_ignored(dataset)
     names = tuple(prediction.model for prediction in predictions)
     if len(set(names)) < len(names):
         raise InputError(f"each tracker needs its own name, got {', '.join(names)}")

@@ -10,6 +10,7 @@ over all samples that count, see `sum_and_count`. What cannot be measured is NaN
 from knuckle.metrics.calibration import Reliability, accuracy, auroc, brier, reliability, std_factor
 from knuckle.metrics.detection import (
     average_precision,
+    centre_in,
     centredness,
     iou_matrix,
     match,
@@ -59,6 +60,7 @@ __all__ = [
     "bootstrap_ratio",
     "bootstrap_ratio_difference",
     "brier",
+    "centre_in",
     "centredness",
     "id_changes",
     "id_switches",

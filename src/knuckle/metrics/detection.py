@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -40,6 +42,12 @@ def centredness(points: npt.ArrayLike, boxes: npt.ArrayLike) -> FloatArray:
     wide = (half[:, 0] > 0) & (half[:, 1] > 0)
     away = np.abs(p[:, None] - centre) / np.where(wide[:, None], half, 1)
     return np.where(wide, 1 - away.max(axis=2, initial=0), -np.inf)
+
+
+def centre_in(box: FloatArray, others: Sequence[FloatArray]) -> bool:
+    """Whether the centre of a box (4,) lies in one of some others."""
+    centre = (box[:2] + box[2:]) / 2
+    return bool(others) and bool((centredness(centre, np.stack(others)) >= 0).any())
 
 
 def match(similarity: npt.ArrayLike, min_similarity: float) -> IntArray:

@@ -132,6 +132,26 @@ def focal(logit: Tensor, true: Tensor, weight: Tensor, gamma: float = 2.0, alpha
     return (a_t * (1 - p_t) ** gamma * entropy * weight).sum() / _total(true * weight, minimum=1.0)
 
 
+def best_of_bag(logit: Tensor, bag: Tensor, gamma: float = 2.0, alpha: float = 0.25) -> Tensor:
+    """The focal loss of the best anchor of each bag, which should be positive; the mean over the bags.
+
+    Multiple-instance learning (Dietterich et al. 1997; Felzenszwalb et al. 2010 for detectors): a box says that one of
+    the anchors in it predicts a palm, but not which one. The others of a bag are not taught.
+
+    Args:
+        logit: (n, anchors).
+        bag: (n, anchors) the number of the bag of its picture that an anchor belongs to, 0 for none.
+    """
+    bags = int(bag.max()) + 1
+    number = bag + bags * torch.arange(len(bag), device=bag.device)[:, None]
+    best = logit.new_full((bags * len(bag),), -torch.inf)
+    best = best.scatter_reduce(0, number.flatten(), logit.flatten(), "amax").view(-1, bags)[:, 1:]
+    there = torch.isfinite(best)
+    best = torch.where(there, best, 0.0)
+    loss = alpha * torch.sigmoid(-best) ** gamma * F.softplus(-best)
+    return weighted_mean(loss, there.to(loss.dtype))
+
+
 def mined_cross_entropy(logit: Tensor, true: Tensor, weight: Tensor, ratio: float = 3.0) -> Tensor:
     """Cross entropy of all positives and of the hardest negatives (SSD, arXiv 1512.02325, section 2.2).
 

@@ -18,7 +18,7 @@ from knuckle.media.sources import load_image  # noqa: E402
 from knuckle.metrics import iou_matrix  # noqa: E402
 from knuckle.models import catalogue  # noqa: E402
 from knuckle.models.session import Session  # noqa: E402
-from knuckle.pipeline.palm import PalmDetector, PalmModel  # noqa: E402
+from knuckle.pipeline.palm import PalmDetector, PalmModel, anchors  # noqa: E402
 from knuckle.results import Palm  # noqa: E402
 from knuckle.testing import FakeNetwork  # noqa: E402
 from knuckle.train.nets import palm_net, reference_palm  # noqa: E402
@@ -99,6 +99,32 @@ def test_without_palms_all_is_background_except_ignored_regions() -> None:
     assert abs(unsure.weight.mean() - 0.5) < 0.01
     both = of([(48, 48, 20)], OURS, np.array([[0.0, 0, 96, 192]]))
     assert (both.score * both.weight).sum() > 0
+
+
+def bags(boxes: list[list[float]], palms: list[tuple[float, float, float]] = []) -> AnchorTargets:  # noqa: B006
+    squares = [square(*palm) for palm in palms]
+    points = np.array([s[1] for s in squares]).reshape(-1, 7, 2)
+    return targets(np.array([s[0] for s in squares]).reshape(-1, 4), points, NONE, OURS, np.array(boxes))
+
+
+def test_the_anchors_inside_a_box_without_landmarks_are_a_bag() -> None:
+    """They lie in its middle and fit its size; nothing there is background; the smaller of two boxes comes first."""
+    centres = anchors(SIDE, palm_net.STRIDES)
+    said = bags([[20, 20, 180, 180], [93, 93, 117, 117]])
+    inside = ((centres >= 20) & (centres <= 180)).all(axis=1)
+    assert not said.score.any() and not said.weight[inside].any() and said.weight[~inside].all()
+    for number, (middle, longer) in enumerate([(100, 160), (105, 24)], 1):
+        away = np.abs(centres[said.bag == number] - middle).max(axis=1)
+        assert len(away) and (away <= 0.35 * longer).all()
+    assert said.bag[np.abs(centres - 105).sum(axis=1).argmin()] == 2
+    strides = {number: {8 if k < 24 * 24 else 16 for k in np.flatnonzero(said.bag == number)} for number in (1, 2)}
+    assert strides == {1: {16}, 2: {8}}
+
+
+def test_labelled_palms_take_their_anchors_from_bags() -> None:
+    said = bags([[20, 20, 180, 180]], [(100, 100, 60)])
+    assert (said.score * said.weight).sum() > 0 and said.bag.any()
+    assert not said.bag[said.score > 0].any()
 
 
 @pytest.mark.parametrize(("size", "strides"), [(0.05, {8}), (0.15, {8, 16}), (0.4, {16})])

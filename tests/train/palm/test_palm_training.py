@@ -27,7 +27,7 @@ from knuckle.train.augment import PhotometricAugment  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape  # noqa: E402
 from knuckle.train.nets.reference_palm import load_reference_palm  # noqa: E402
-from knuckle.train.palm.data import KEY_POINTS, PalmPictures, in_view, read_source  # noqa: E402
+from knuckle.train.palm.data import KEY_POINTS, PalmPictures, in_view, picture_targets, read_source  # noqa: E402
 from knuckle.train.palm.evaluator import PalmEvaluator, detect_palms, match_palms, palm_figures  # noqa: E402
 from knuckle.train.palm.loss import palm_losses  # noqa: E402
 from knuckle.train.palm.network import (  # noqa: E402
@@ -36,6 +36,7 @@ from knuckle.train.palm.network import (  # noqa: E402
     new_palm_network,
     start_palm_network,
 )
+from knuckle.train.palm.targets import AnchorGrid  # noqa: E402
 from knuckle.train.palm.task import PalmTask  # noqa: E402
 from knuckle.train.sources import Source  # noqa: E402
 
@@ -118,6 +119,34 @@ def test_labels_move_with_pictures(tmp_path: Path) -> None:
             assert right.mean() > 0.65, number  # up to 30 % of a palm may be cut off
             checked += int(right.sum())
     assert checked > 150
+
+
+def test_regions_to_ignore_are_neither_hands_nor_misses() -> None:
+    hand = LabelledHand(box=np.array([60.0, 60, 140, 140]))
+    region = LabelledHand(box=np.array([0.0, 0, 50, 50]), ignore=True)
+    shot = Shot("a", hands=(hand, region))
+    assert shot.without_ignored().hands == (hand,) and not shot.without_ignored().complete
+    palms = [Palm(np.array(box), np.zeros((7, 2)), 0.9) for box in ([90.0, 90, 110, 110], [10.0, 10, 30, 30])]
+    matches = match_palms([palms], [shot], [(200, 200)])
+    assert matches.hits.tolist() == [1.0] and matches.best.tolist() == [0.9] and matches.hand_free == 0
+    nothing = match_palms([palms[1:]], [Shot("b", hands=(region,))], [(200, 200)])
+    assert len(nothing.scores) == 0 and nothing.false_positives == 0
+
+
+def test_a_box_teaches_if_it_is_in_view_and_not_ignored() -> None:
+    grid = AnchorGrid(192, PalmNet.strides, PalmNet.spans)
+    seen = {}
+    for name, shift, ignore in (("in view", 0.0, False), ("cut off", 150.0, False), ("ignored", 0.0, True)):
+        hand = LabelledHand(box=np.array([20.0 + shift, 40, 120 + shift, 120]), ignore=ignore)
+        view = in_view(hand, np.eye(2, 3), (400, 400), 192)
+        assert view is not None
+        seen[name] = picture_targets([view], grid)
+    assert {name: bool(found.bag.any()) for name, found in seen.items()} == {
+        "in view": True,
+        "cut off": False,
+        "ignored": False,
+    }
+    assert not any(found.score.any() or found.weight.all() for found in seen.values())
 
 
 def test_points_outside_the_photo_or_the_tile_are_not_shown() -> None:

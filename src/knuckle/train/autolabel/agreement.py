@@ -100,14 +100,14 @@ def label_of(hand: Hand) -> LabelledHand:
     return LabelledHand(landmarks=hand.landmarks, world=hand.world, handedness=hand.handedness or None)
 
 
-def box_only(box: FloatArray) -> LabelledHand:
-    """A hand of which only the box is known. It teaches neither hand nor background."""
-    return LabelledHand(box=box)
+def unsure(box: FloatArray) -> LabelledHand:
+    """A region that may show hands without labels. It teaches neither hand nor background."""
+    return LabelledHand(box=box, ignore=True)
 
 
 def whole_photo(image: Image) -> LabelledHand:
-    """A box around the whole photo: somewhere in it there are hands that are not labelled."""
-    return box_only(np.array([0.0, 0.0, image.shape[1], image.shape[0]]))
+    """The whole photo as such a region: somewhere in it there are hands that are not labelled."""
+    return unsure(np.array([0.0, 0.0, image.shape[1], image.shape[0]]))
 
 
 def track_both_ways(frames: Sequence[Frame], models: str, hands: int) -> list[tuple[list[Hand], list[Hand]]]:
@@ -130,7 +130,7 @@ def merge_directions(
 ) -> list[LabelledHand]:
     """The labels of one frame, from a tracker that runs forwards through a clip and one that runs backwards.
 
-    Where both agree on a palm, the mean of both hands is the label. The other hands become boxes.
+    Where both agree on a palm, the mean of both hands is the label. The other hands become regions to ignore.
 
     Args:
         max_distance: largest mean distance between the points of two palms that agree, in palm spans.
@@ -150,7 +150,7 @@ def merge_directions(
     for hand in (*alone, *unmatched):
         if not overlaps(hand.box, boxes):
             boxes.append(hand.box)
-    return known + list(map(box_only, boxes))
+    return known + list(map(unsure, boxes))
 
 
 def overlaps(box: FloatArray, boxes: Sequence[FloatArray], min_iou: float = SAME_HAND) -> bool:

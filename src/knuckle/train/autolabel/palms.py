@@ -10,12 +10,12 @@ import numpy as np
 from knuckle.datasets.labels import LabelledHand
 from knuckle.geometry import apply, crop, image_from_crop
 from knuckle.images import Image
-from knuckle.metrics import centredness
+from knuckle.metrics import centre_in
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import roi_from_palm, suppress
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import FloatArray, Hand, Palm, Roi
-from knuckle.train.autolabel.agreement import PALM_AGREES, box_only, label_of, overlaps, read_with_agreement
+from knuckle.train.autolabel.agreement import PALM_AGREES, label_of, overlaps, read_with_agreement, unsure
 
 MIN_PALM_SCORE = 0.25  # of palms that are looked at
 SURE_PALM_SCORE = 0.5  # palms with at least this score on which the crops disagree are unknown; others are dropped
@@ -36,8 +36,9 @@ class PalmLabeller:
         """All hands of a photo.
 
         Palms are searched in the whole photo, in parts of it and in four rotations. A hand on whose palm nine of twelve
-        crops agree gets landmarks. In boxes without such a hand the search is repeated, cropped, rotated and scaled. A
-        box without a palm, and a palm with a high score on which the crops disagree, become a hand with only a box.
+        crops agree gets landmarks. In boxes without such a hand the search is repeated, cropped, rotated and scaled.
+        A box in which this fails too becomes a hand with only a box. A palm with a high score on which the crops
+        disagree becomes a region to ignore.
 
         Args:
             image: (height, width, 3).
@@ -48,8 +49,9 @@ class PalmLabeller:
         corner = np.array(image.shape[1::-1]) - 1
         known: list[Hand] = []
         unknown: list[FloatArray] = []
+        only_boxes: list[FloatArray] = []
         for palm in self._everywhere(image):
-            if _centre_in(palm.box, [hand.box for hand in known]):
+            if centre_in(palm.box, [hand.box for hand in known]):
                 continue
             hand = self._confirmed(image, palm)
             box = box_of_hand(palm)
@@ -58,17 +60,17 @@ class PalmLabeller:
             elif palm.score >= SURE_PALM_SCORE and (box[2:] >= 1).all() and (box[:2] <= corner).all():
                 unknown.append(box)  # (palms are also found outside the image, beside rotated parts)
         for box in hand_boxes or ():
-            if not any(_centre_in(hand.box, [box]) for hand in known):
+            if not any(centre_in(hand.box, [box]) for hand in known):
                 hand = self._hand_in(image, box)
                 if hand is None:
-                    unknown.append(box)
+                    only_boxes.append(box)
                 else:
                     _add_new(known, hand)
         boxes: list[FloatArray] = []
         for box in sorted(unknown, key=lambda box: -float(np.prod(box[2:] - box[:2]))):
-            if not _centre_in(box, [hand.box for hand in known] + boxes):
+            if not centre_in(box, [hand.box for hand in known] + only_boxes + boxes):
                 boxes.append(box)
-        return [*map(label_of, known), *map(box_only, boxes)]
+        return [*map(label_of, known), *(LabelledHand(box=box) for box in only_boxes), *map(unsure, boxes)]
 
     def _confirmed(self, image: Image, palm: Palm) -> Hand | None:
         return read_with_agreement(image, roi_from_palm(palm), self.landmarker, PALM_AGREES)
@@ -76,8 +78,8 @@ class PalmLabeller:
     def _hand_in(self, image: Image, box: FloatArray) -> Hand | None:
         """A confirmed hand whose centre lies in a box that people drew."""
         for palm in self._around(image, box):
-            hand = self._confirmed(image, palm) if _centre_in(palm.box, [box]) else None
-            if hand is not None and _centre_in(hand.box, [box]):
+            hand = self._confirmed(image, palm) if centre_in(palm.box, [box]) else None
+            if hand is not None and centre_in(hand.box, [box]):
                 return hand
         return None
 
@@ -126,8 +128,3 @@ def box_of_hand(palm: Palm) -> FloatArray:
 def _add_new(known: list[Hand], hand: Hand) -> None:
     if not overlaps(hand.box, [other.box for other in known]):
         known.append(hand)
-
-
-def _centre_in(box: FloatArray, others: Sequence[FloatArray]) -> bool:
-    """Whether the centre of a box lies in one of some others."""
-    return bool(others) and bool((centredness((box[:2] + box[2:]) / 2, np.stack(others)) >= 0).any())

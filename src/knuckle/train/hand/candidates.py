@@ -98,7 +98,8 @@ def read_source(text: str) -> Source:
     """
 
     def is_usable(shot: Shot) -> bool:
-        return bool(shot.complete and shot.hands == ()) or any(hand.extent is not None for hand in shot.hands or ())
+        hands = shot.without_ignored().hands or ()
+        return bool(shot.complete and shot.hands == ()) or any(hand.extent is not None for hand in hands)
 
     return sources.read_shots(text, is_usable, "has no image with boxes around hands and none without hands")
 
@@ -142,7 +143,7 @@ def proposed_regions(networks: Networks, shot: Shot) -> Iterator[ProposedRegion]
         shot: a photo that `read_source` keeps.
     """
     image = open_image(shot.source)
-    boxes = [hand.extent for hand in shot.hands or () if hand.extent is not None]
+    boxes = [hand.extent for hand in shot.without_ignored().hands or () if hand.extent is not None]
     used = [0] * len(boxes)
     for looks in _looks(networks, image):
         box = _box_of(looks[0], boxes)

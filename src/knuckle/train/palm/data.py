@@ -16,14 +16,14 @@ from knuckle.images import Image
 from knuckle.results import PALM_LANDMARKS, FloatArray
 from knuckle.train import augment, sources
 from knuckle.train.augment import PhotometricAugment, Random
-from knuckle.train.palm.targets import AnchorGrid, AnchorTargets, targets
+from knuckle.train.palm.targets import HAND_PER_PALM, AnchorGrid, AnchorTargets, targets
 from knuckle.train.pictures import open_cached
 from knuckle.train.sources import Source
 
 KEY_POINTS = list(PALM_LANDMARKS)
 # Sides of palms relative to the picture: hands of 5 % to 80 % of the picture, whose palms are 0.4 to 0.7 of them.
 SMALLEST, LARGEST = 0.022, 0.6
-LEAST_SHOWN = 0.7  # with this share of its key points in view a palm must be found; with fewer it may be
+LEAST_SHOWN = 0.7  # with this share of its key points or its box in view a palm must be found; with less it may be
 LEAST_VISIBLE = 0.25  # with this share of its landmarks not occluded a hand must be found; with fewer it may be
 MOSAIC = 0.2  # share of samples that are composed of four or nine pictures
 AT_A_HAND = 0.8  # share of views that are placed around one of the hands
@@ -52,6 +52,18 @@ def has_palm(hand: LabelledHand) -> bool:
     return hand.landmarks is not None and bool(np.isfinite(hand.landmarks[KEY_POINTS, :2]).all())
 
 
+def likely_palm(hand: LabelledHand) -> FloatArray | None:
+    """(4,) the square of the palm; of a hand with only a box, where it usually is; None if that cannot be said."""
+    if has_palm(hand):
+        assert hand.landmarks is not None
+        return palm_of(hand.landmarks).box
+    if hand.extent is None or hand.ignore:
+        return None
+    low, high = hand.extent[:2], hand.extent[2:]
+    middle, half = (low + high) / 2, (high - low).max() / HAND_PER_PALM / 2
+    return np.concatenate([middle - half, middle + half])
+
+
 @dataclass(frozen=True, eq=False)
 class HandInView:
     """One hand of a picture.
@@ -59,8 +71,9 @@ class HandInView:
     Attributes:
         box: (4,) the square of the palm, or if the palm is not labelled the box of the hand; pixels of the picture.
         points: (7, 2) key points of the palm, or None if they are not labelled.
-        shown: share of the key points inside the picture and inside its photo.
-        covered: too much of the hand is occluded to require that it is found.
+        shown: share of the key points, or of the area of the box, inside the picture and inside its photo.
+        covered: it is not certain that a palm can be found: too much of the hand is occluded, or the labels ignore this
+            region.
     """
 
     box: FloatArray
@@ -75,8 +88,9 @@ class HandInView:
 
     @property
     def side(self) -> float:
-        """The longer side of the box, pixels."""
-        return float((self.box[2:] - self.box[:2]).max())
+        """The side of the palm, pixels; for hands with only a box the usual one."""
+        longer = float((self.box[2:] - self.box[:2]).max())
+        return longer if self.points is not None else longer / HAND_PER_PALM
 
 
 def in_view(hand: LabelledHand, affine: FloatArray, size: tuple[int, int], side: int) -> HandInView | None:
@@ -100,7 +114,10 @@ def in_view(hand: LabelledHand, affine: FloatArray, size: tuple[int, int], side:
         return None
     x0, y0, x1, y1 = hand.extent.astype(np.float64)
     corners = apply(affine, np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]))
-    return HandInView(np.concatenate([corners.min(axis=0), corners.max(axis=0)]).clip(-1, side))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    within = np.concatenate([low, high]).clip(-1, side)
+    shown = float(np.prod(within[2:] - within[:2]) / max(np.prod(high - low), 1e-6))
+    return HandInView(within, None, shown, hand.ignore)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +150,7 @@ class PalmPictures:
         far = any(hand.points is not None and hand.side < FAR_PALM * self.grid.side for hand in hands)
         picture = PhotometricAugment(self.look.strength * FAR_LOOK if far else self.look.strength).apply(picture, rng)
         found = picture_targets(hands, self.grid)
-        labels = {"score": found.score, "weight": found.weight, "values": found.values, "unit": found.unit}
+        labels = {name: getattr(found, name) for name in ("score", "weight", "values", "unit", "bag")}
         return {"picture": np.ascontiguousarray(picture.transpose(2, 0, 1)), **labels}
 
     def _picture(self, rng: Random) -> tuple[Image, list[HandInView]]:
@@ -167,15 +184,13 @@ class PalmPictures:
     def _affine(self, image: Image, hands: Sequence[LabelledHand], side: int, rng: Random) -> FloatArray:
         """(2, 3) picture from image, which puts one hand at a random position and size."""
         height, width = image.shape[:2]
-        labelled = list(filter(has_palm, hands))
-        if labelled and rng.random() < AT_A_HAND:
-            landmarks = labelled[int(rng.integers(len(labelled)))].landmarks
-            assert landmarks is not None
-            palm = palm_of(landmarks)
-            size = max(float((palm.box[2:] - palm.box[:2]).max()), 2.0)
+        palms = [palm for hand in hands if (palm := likely_palm(hand)) is not None]
+        if palms and rng.random() < AT_A_HAND:
+            box = palms[int(rng.integers(len(palms)))]
+            size = max(float((box[2:] - box[:2]).max()), 2.0)
             wanted = math.exp(rng.uniform(math.log(SMALLEST * self.grid.side), math.log(LARGEST * side)))
             scale = min(max(wanted / size, LEAST_COVERED * side / max(width, height)), MOST_ENLARGED)
-            x, y = (palm.box[:2] + palm.box[2:]) / 2
+            x, y = ((box[:2] + box[2:]) / 2).tolist()
             to_x, to_y = rng.uniform(0.04 * side, 0.96 * side, 2)
         else:
             scale = side / max(width, height) * math.exp(rng.uniform(-0.5, 0.7))
@@ -215,15 +230,18 @@ def resampled(image: Image, affine: FloatArray, side: int, reflects: bool, rng: 
 def picture_targets(hands: Sequence[HandInView], grid: AnchorGrid) -> AnchorTargets:
     """The targets of the anchors of a picture.
 
-    The loss ignores the regions of hands without a labelled palm, of palms that are cut off or covered, and of palms
-    much smaller or larger than the detector is meant for.
+    The loss ignores the regions of palms that are cut off or covered, and of palms much smaller or larger than the
+    detector is meant for. In the box of a hand without landmarks the best anchor should have a palm.
     """
-    boxes, points, ignored = [], [], []
+    boxes, points, ignored, only_boxes = [], [], [], []
     for hand in hands:
         middle = (hand.box[:2] + hand.box[2:]) / 2
         within = bool(((middle >= 0) & (middle < grid.side)).all())
         sized = 0.8 * SMALLEST <= hand.side / grid.side <= 1.3 * LARGEST
-        if hand.points is not None and hand.shown >= LEAST_SHOWN and within and sized and not hand.covered:
+        found = hand.shown >= LEAST_SHOWN and within and sized and not hand.covered
+        if found and hand.points is None:
+            only_boxes.append(hand.box)
+        elif found:
             boxes.append(hand.box)
             points.append(hand.points)
         elif hand.points is None or hand.shown > 0:
@@ -233,4 +251,5 @@ def picture_targets(hands: Sequence[HandInView], grid: AnchorGrid) -> AnchorTarg
         np.reshape(np.array(points, np.float64), (-1, 7, 2)),
         np.reshape(np.array(ignored, np.float64), (-1, 4)),
         grid,
+        np.reshape(np.array(only_boxes, np.float64), (-1, 4)),
     )

@@ -18,12 +18,11 @@ from knuckle.geometry import letterbox
 from knuckle.pipeline.palm import PalmModel, decode_palms, suppress
 from knuckle.results import FloatArray, Palm
 from knuckle.train.palm.data import has_palm
-from knuckle.train.palm.targets import AnchorGrid
+from knuckle.train.palm.targets import HAND_PER_PALM, AnchorGrid
 from knuckle.train.sources import spread
 
 Letterboxed = tuple[npt.NDArray[np.uint8], tuple[int, int]]  # (side, side, 3), and the photo's (width, height)
 SIZES = (0.04, 0.08, 0.16, 0.32, 0.8)  # limits of the size classes: hands relative to the longer side of the photo
-HAND_PER_PALM = 1.9  # longer side of a hand's box relative to its palm's square
 LEAST_SCORE, OPERATING_SCORE = 0.05, 0.5
 FOUND_IOU = 0.5
 
@@ -81,9 +80,10 @@ def match_palms(palms: Sequence[Sequence[Palm]], shots: Sequence[Shot], sizes: S
     hand_rows: list[list[float]] = []
     false_positives = hand_free = 0
     for found, shot, size in zip(palms, shots, sizes, strict=True):
-        truths = [hand for hand in shot.hands or () if hand.extent is not None]
+        truths = [hand for hand in shot.without_ignored().hands or () if hand.extent is not None]
+        unsure = [hand.extent for hand in shot.hands or () if hand.ignore and hand.extent is not None]
         scores = np.array([palm.score for palm in found])
-        if not truths:
+        if not shot.hands:
             hand_free, false_positives = hand_free + 1, false_positives + int((scores >= OPERATING_SCORE).sum())
         owner = metrics.match_by_score(scores, _similarity(found, truths), FOUND_IOU)
         best = np.zeros(len(truths))
@@ -92,7 +92,7 @@ def match_palms(palms: Sequence[Sequence[Palm]], shots: Sequence[Shot], sizes: S
                 best[true] = palm.score
                 hand_size = _relative_size(truths[true].extent, size)
                 found_rows.append([palm.score, 1.0, hand_size, _keypoint_error(palm, truths[true])])
-            else:
+            elif not metrics.centre_in(palm.box, unsure):
                 found_rows.append([palm.score, 0.0, HAND_PER_PALM * _relative_size(palm.box, size), np.nan])
         for hand, score in zip(truths, best.tolist(), strict=True):
             hand_rows.append([_relative_size(hand.extent, size), score])

@@ -28,12 +28,14 @@ class PalmLossWeights:
         score: weight of whether an anchor has a palm.
         box: weight of the position and size of the palm.
         keypoints: weight of its seven key points.
+        only_boxes: weight of the scores of hands with only a box: the best anchor inside should have a palm.
         teacher: weight of the teacher's features, with --teacher.
     """
 
     score: float = 1.0
     box: float = 1.0
     keypoints: float = 1.0
+    only_boxes: float = 1.0
     teacher: float = 1.0
 
 
@@ -59,4 +61,6 @@ def palm_losses(
         "box": weights.box * losses.box_loss(boxes[..., :4], true[..., :4], positive, unit),
         "keypoints": weights.keypoints * losses.keypoint_loss(boxes[..., 4:], true[..., 4:], positive, unit),
     }
+    if weights.only_boxes:
+        terms["only_boxes"] = weights.only_boxes * losses.best_of_bag(scores, batch["bag"])
     return terms if teacher is None else terms | {"teacher": weights.teacher * teacher.loss(picture, out)}

@@ -15,7 +15,12 @@ from knuckle.results import FloatArray
 # An anchor within NEAR palm sides of the centre of a palm predicts it; MediaPipe's anchors fire within 0.2 to 0.3 on
 # photos. The loss ignores anchors up to IGNORED sides, or up to AROUND strides for palms smaller than a cell.
 NEAR, IGNORED, AROUND = 0.3, 0.55, 0.75
+HAND_PER_PALM = 1.9  # longer side of a hand's box relative to its palm's square
+# In a box without landmarks the palm lies in the middle part of this side, and has a size between these limits relative
+# to the usual one.
+MIDDLE, LEAST_PALM, MOST_PALM = 0.7, 0.65, 1.45
 Span = tuple[float, float]
+NO_BOXES = np.zeros((0, 4))
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,15 @@ class AnchorTargets:
         values: (anchors, 18) centre, width, height and seven key points in pixels relative to the anchor; 0 where score
             is 0.
         unit: (anchors,) side of the predicted palm in pixels, 1 where score is 0.
+        bag: (anchors,) 1, 2, … for anchors that may predict the palm of the first, second, … hand with only a box; at
+            least one of a bag should. 0 for the others. All of a bag have score 0 and weight 0.
     """
 
     score: FloatArray
     weight: FloatArray
     values: FloatArray
     unit: FloatArray
+    bag: npt.NDArray[np.int64]
 
 
 @lru_cache
@@ -62,7 +70,9 @@ def _layout(grid: AnchorGrid) -> tuple[FloatArray, FloatArray, FloatArray]:
     return anchors(grid.side, grid.strides).astype(np.float64), np.concatenate(spans), np.concatenate(strides)
 
 
-def targets(boxes: FloatArray, keypoints: FloatArray, ignored: FloatArray, grid: AnchorGrid) -> AnchorTargets:
+def targets(
+    boxes: FloatArray, keypoints: FloatArray, ignored: FloatArray, grid: AnchorGrid, hand_boxes: FloatArray = NO_BOXES
+) -> AnchorTargets:
     """Match palms to anchors by size and distance; an anchor near two palms predicts the nearer one.
 
     Each palm gets at least one anchor, unless more palms than anchors share a cell.
@@ -71,11 +81,12 @@ def targets(boxes: FloatArray, keypoints: FloatArray, ignored: FloatArray, grid:
         boxes: (n, 4) palm squares x0, y0, x1, y1 in input pixels.
         keypoints: (n, 7, 2) input pixels.
         ignored: (m, 4) regions that may hold palms without labels.
+        hand_boxes: (k, 4) boxes of whole hands whose palms are somewhere inside.
     """
     centres, spans, strides = _layout(grid)
     score, values = np.zeros(len(centres), np.float32), np.zeros((len(centres), 18), np.float32)
     weight, unit = np.ones(len(centres), np.float32), np.ones(len(centres), np.float32)
-    for x0, y0, x1, y1 in ignored:
+    for x0, y0, x1, y1 in [*ignored, *hand_boxes]:
         weight[((centres >= [x0, y0]) & (centres <= [x1, y1])).all(axis=1)] = 0
     if len(boxes):
         squares, points = boxes.astype(np.float64), keypoints.astype(np.float64)
@@ -91,7 +102,29 @@ def targets(boxes: FloatArray, keypoints: FloatArray, ignored: FloatArray, grid:
         relative = np.concatenate([middles[:, None], points], axis=1)[mine] - centres[taken, None]
         size = squares[mine, None, 2:] - squares[mine, None, :2]
         values[taken] = np.concatenate([relative[:, :1], size, relative[:, 1:]], axis=1).reshape(-1, 18)
-    return AnchorTargets(score, weight, values, unit)
+    return AnchorTargets(score, weight, values, unit, _bags(hand_boxes, weight > 0, grid))
+
+
+def _bags(hand_boxes: FloatArray, taught: npt.NDArray[np.bool_], grid: AnchorGrid) -> npt.NDArray[np.int64]:
+    """The bag of each anchor (see `AnchorTargets`). An anchor in two boxes belongs to the smaller one.
+
+    Args:
+        hand_boxes: (k, 4) input pixels.
+        taught: (anchors,) anchors that another label teaches; they are in no bag.
+    """
+    centres, spans, _ = _layout(grid)
+    bag = np.zeros(len(centres), np.int64)
+    sides = (hand_boxes[:, 2:] - hand_boxes[:, :2]).max(axis=1)
+    for number in np.argsort(-sides):
+        middle, size = (
+            (hand_boxes[number, :2] + hand_boxes[number, 2:]) / 2,
+            np.ptp(hand_boxes[number].reshape(2, 2), 0),
+        )
+        palm = sides[number] / HAND_PER_PALM / grid.side
+        inside = (np.abs(centres - middle) <= MIDDLE / 2 * size).all(axis=1)
+        sized = (spans[:, 0] <= MOST_PALM * palm) & (LEAST_PALM * palm < spans[:, 1])
+        bag[inside & sized & ~taught] = number + 1
+    return bag
 
 
 def _owners(px: FloatArray, fits: npt.NDArray[np.bool_], sides: FloatArray) -> npt.NDArray[np.intp]:
