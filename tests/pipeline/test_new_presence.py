@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 import knuckle
 from knuckle import HandTracker
 from knuckle.images import Image
 from knuckle.models.session import Outputs, Pictures
 from knuckle.pipeline.networks import Networks
+from knuckle.pipeline.tracker import confidence
 
 
 class Believing:
@@ -53,12 +56,23 @@ def test_a_bundle_without_the_field_asks_the_same_of_all_hands(networks: Network
     assert len(knuckle.detect(clip_frames[0], strict)) == 2
 
 
-def test_hands_of_faint_palms_need_the_presence_that_the_bundle_names(
-    networks: Networks, clip_frames: list[Image]
-) -> None:
-    """With a palm threshold above their scores, both palms are faint."""
-    bars = {"min_palm_score": 0.99, "faint_palms": 0.4}
-    faint, _ = with_bars(networks, 0.7, **bars, min_faint_presence=0.6)
-    assert len(knuckle.detect(clip_frames[0], faint)) == 2
-    strict, _ = with_bars(networks, 0.7, **bars, min_faint_presence=0.8)
-    assert knuckle.detect(clip_frames[0], strict) == []
+def test_palm_and_presences_of_a_faint_palm_must_add_up(networks: Networks, clip_frames: list[Image]) -> None:
+    """With a palm threshold above their scores, both palms are faint. In lists and in video the rule is the same."""
+    image = clip_frames[0]
+    weaker = min(palm.score for palm in knuckle.detect_palms(image, networks))
+    least = confidence(weaker, 0.7, 0.7)
+    bars = {"min_palm_score": 0.995, "faint_palms": 0.4, "min_new_presence": 0.6}
+    for threshold, count in ((least - 1e-4, 2), (least + 1e-6, 1)):
+        faint, believing = with_bars(networks, 0.7, **bars, min_faint_confidence=threshold)
+        assert len(knuckle.detect(image, faint)) == count
+        assert len(knuckle.detect([image], faint)[0]) == count
+        assert len(HandTracker(faint)(image)) == count
+        believing.presence = 0.55
+        assert knuckle.detect(image, faint) == [], "each presence alone must be above min_new_presence too"
+
+
+def test_confidence_multiplies_odds() -> None:
+    assert confidence(0.3) == pytest.approx(0.3) and confidence(0.3, 0.5) == pytest.approx(0.3)
+    assert confidence(0.3, 0.9, 0.98) == pytest.approx(189 / 190)
+    assert confidence(0.2, 0.8) == pytest.approx(0.5)
+    assert 0.999 < confidence(0.5, 1.0) < 1 and confidence(0.0, 1.0) == 0

@@ -46,7 +46,7 @@ type BundleOptions = Pick<Bundle, "minPalmScore" | "minPresence" | "secondLook" 
 
 /** Options in which the bundle has filled in what the user left open. */
 export type CompleteOptions = Readonly<
-  Omit<TrackerOptions, keyof BundleOptions> & BundleOptions & Pick<Bundle, "minNewPresence" | "minFaintPresence">
+  Omit<TrackerOptions, keyof BundleOptions> & BundleOptions & Pick<Bundle, "minNewPresence" | "minFaintConfidence">
 >;
 
 /** The options, with the bundle's values where they are null. A `minPresence` of the user holds for new hands too. */
@@ -57,7 +57,7 @@ export function completed(options: Readonly<TrackerOptions>, bundle: Bundle): Co
     minPalmScore: options.minPalmScore ?? bundle.minPalmScore,
     minPresence: options.minPresence ?? bundle.minPresence,
     minNewPresence,
-    minFaintPresence: Math.max(minNewPresence, bundle.minFaintPresence),
+    minFaintConfidence: Math.max(minNewPresence, bundle.minFaintConfidence),
     secondLook: options.secondLook ?? bundle.secondLook,
     faintPalms: options.faintPalms ?? bundle.faintPalms,
   };

@@ -21,6 +21,9 @@ import {
 type Hands = readonly Hand[];
 type Palms = readonly Palm[];
 
+/** A threshold of presence that every hand is above. */
+const EVERY_HAND = -1;
+
 /**
  * The tracking graph: image, time_s -> hands.
  *
@@ -139,8 +142,8 @@ function palmsToTry(detector: PalmDetector, options: CompleteOptions): Graph {
  * The subgraph that decides which newly found hands to keep: image, found_hands -> hands.
  *
  * With `secondLook` each hand is read again, in the region of its own landmarks, which fits better than the region of its
- * palm. A hand needs a presence above `minNewPresence` each time, and above `minFaintPresence` in the end if its palm
- * scored less than `minPalmScore`.
+ * palm. A hand needs a presence above `minNewPresence` each time. If its palm scored less than `minPalmScore`, all that is
+ * known must add up to `minFaintConfidence` too.
  */
 export function verify(landmarker: HandLandmarker, options: CompleteOptions): Graph {
   return new Graph({
@@ -153,13 +156,13 @@ export function verify(landmarker: HandLandmarker, options: CompleteOptions): Gr
         output: "candidates",
       },
       {
-        run: landmarker.graph(options.minNewPresence),
+        run: landmarker.graph(EVERY_HAND),
         inputs: ["image", "candidates"],
         output: "read_again",
         when: "candidates",
       },
       {
-        run: (found: Hands, again: Hands) => accept(options.secondLook ? again : found, options),
+        run: (found: Hands, again: Hands) => accept(found, options.secondLook ? again : found, options),
         inputs: ["found_hands", "read_again"],
         output: "hands",
       },
@@ -173,12 +176,23 @@ function secondLook(found: Hands): Candidate[] {
   return found.map(({ landmarksRaw, palmScore }) => ({ roi: roiFromLandmarks(landmarksRaw), palmScore }));
 }
 
-/** The hands, without those that came from a faint palm and have a low presence. */
-function accept(hands: Hands, options: CompleteOptions): Hand[] {
-  return hands.filter(
-    ({ presence, palmScore }) =>
-      presence > options.minFaintPresence || palmScore === null || palmScore >= options.minPalmScore,
-  );
+/** The hands as they were read last, without those that are not certain enough; both lists hold the same hands. */
+function accept(found: Hands, last: Hands, options: CompleteOptions): Hand[] {
+  return last.filter(({ presence, palmScore }, k) => {
+    if (presence <= options.minNewPresence) return false;
+    if (palmScore === null || palmScore >= options.minPalmScore) return true;
+    return confidence(palmScore, (found[k] as Hand).presence, presence) > options.minFaintConfidence;
+  });
+}
+
+/**
+ * The probability that all of these stand for together, as if they were independent (naive Bayes, prior 1/2).
+ *
+ * Their odds p / (1 - p) are multiplied: 0.3, 0.9 and 0.98 give 0.995. One number alone stays as it is.
+ */
+export function confidence(...probabilities: readonly number[]): number {
+  const odds = probabilities.reduce((product, p) => (product * p) / Math.max(1 - p, 1e-6), 1);
+  return odds / (1 + odds);
 }
 
 /**

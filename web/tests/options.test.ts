@@ -25,13 +25,13 @@ describe("options", () => {
       minPalmScore: 0.3,
       minPresence: 0.7,
       minNewPresence: 0.8,
-      minFaintPresence: 0.9,
+      minFaintConfidence: 0.95,
       secondLook: true,
       faintPalms: 0.6,
     });
     const chosen = { minPalmScore: 0.9, minPresence: 0, secondLook: false, faintPalms: 1 };
     const whole = completed(withChanges(undefined, chosen), bundle);
-    expect(whole).toMatchObject({ ...chosen, minNewPresence: 0, minFaintPresence: 0.9 });
+    expect(whole).toMatchObject({ ...chosen, minNewPresence: 0, minFaintConfidence: 0.95 });
   });
 
   it.each([

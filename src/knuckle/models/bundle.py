@@ -21,7 +21,7 @@ TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector
 # Standard deviation of x for an expected |dx| + |dy| of 1, if errors follow a Laplace distribution, as the loss of
 # training (`knuckle.train.losses.landmark_nll`) supposes.
 STD_PER_SIGMA = 0.5**0.5
-THRESHOLDS = ("min_palm_score", "min_presence", "min_new_presence", "min_faint_presence", "faint_palms")
+THRESHOLDS = ("min_palm_score", "min_presence", "min_new_presence", "min_faint_confidence", "faint_palms")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class Bundle:
             caller sets none; see `TrackerOptions`.
         min_new_presence: presence that a newly found hand needs, where the caller sets no `min_presence`. It is higher
             than `min_presence`, because a tracked hand is more probable than a new one.
-        min_faint_presence: presence that a newly found hand needs if its palm scored less than `min_palm_score`.
+        min_faint_confidence: what the score of its palm and both presences of a newly found hand must add up to
+            (`knuckle.pipeline.tracker.confidence`) if the palm scored less than `min_palm_score`.
         std_per_sigma: factor from the output `log_sigma`, if the landmark network has it, to `Hand.landmark_std`:
             calibrated so that 68 % of the errors of x and of y on held-out photos are below it.
         handedness: meaning of the handedness output.
@@ -82,7 +83,7 @@ class Bundle:
     min_palm_score: float = 0.5
     min_presence: float = 0.5
     min_new_presence: float = 0.5
-    min_faint_presence: float = 0.9
+    min_faint_confidence: float = 0.95
     handedness: str = "probability of 'Left' in a mirrored image"
     second_look: bool = False
     faint_palms: float = 1.0

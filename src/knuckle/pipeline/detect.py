@@ -173,9 +173,10 @@ def hands_in_images(images: Sequence[Image], networks: Networks, options: Tracke
     """
     complete = networks.completed(options)
     landmarker = networks.hand_landmarker(complete, complete.min_new_presence)
+    every_hand = networks.hand_landmarker(complete, min_presence=-1.0)
     palms = networks.palm_detector(complete, complete.min_tried_score).in_images(images)
     found = landmarker.in_images(images, [new_candidates(these, (), complete) for these in palms])
-    again = landmarker.in_images(images, [second_look(hands, complete.second_look) for hands in found])
+    again = every_hand.in_images(images, [second_look(hands, complete.second_look) for hands in found])
     pairs = zip(found, again, strict=True)
     hands = [unique(accept(first, second, complete), options=complete) for first, second in pairs]
     return list(map(load_gestures(options.gestures), hands)) if options.gestures else hands

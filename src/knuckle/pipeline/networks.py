@@ -61,7 +61,9 @@ class Networks:
         for name in ("min_palm_score", "min_presence", "second_look", "faint_palms"):
             if values[name] is None:
                 values[name] = getattr(bundle, name)
-        return CompleteOptions(**values, min_new_presence=new, min_faint_presence=max(new, bundle.min_faint_presence))
+        return CompleteOptions(
+            **values, min_new_presence=new, min_faint_confidence=max(new, bundle.min_faint_confidence)
+        )
 
     def palm_detector(self, options: TrackerOptions, min_score: float | None = None) -> PalmDetector:
         """The palm detector; its threshold is `min_score`, or `min_palm_score` of the options."""

@@ -115,13 +115,14 @@ class CompleteOptions(TrackerOptions):
 
     Attributes:
         min_new_presence: the `min_presence` of newly found hands.
-        min_faint_presence: the same for hands whose palm scored less than `min_palm_score`.
+        min_faint_confidence: what the palm's score and both presences must add up to (`tracker.confidence`) where the palm
+            scored less than `min_palm_score`.
     """
 
     min_palm_score: float = 0.5
     min_presence: float = 0.5
     min_new_presence: float = 0.5
-    min_faint_presence: float = 0.9
+    min_faint_confidence: float = 0.95
     second_look: bool = False
     faint_palms: float = 1.0
 

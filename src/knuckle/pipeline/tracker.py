@@ -308,16 +308,16 @@ def verify(networks: Networks, options: CompleteOptions) -> Graph:
     """The subgraph that decides which newly found hands to keep: image, found_hands -> hands.
 
     With `second_look` the landmark network runs again on each hand, in the region of the hand's own landmarks, which
-    fits better than the region of its palm. A hand needs a presence above `min_new_presence` each time, and above
-    `min_faint_presence` in the end if its palm scored less than `min_palm_score`.
+    fits better than the region of its palm. A hand needs a presence above `min_new_presence` each time. If its palm scored
+    less than `min_palm_score`, all that is known must add up to `min_faint_confidence` too.
     """
-    new_landmarks = networks.hand_landmarker(options, options.min_new_presence).graph()
+    every_hand = networks.hand_landmarker(options, min_presence=-1.0).graph()
     return Graph(
         "verify",
         inputs=["image", "found_hands"],
         nodes=[
             Node(partial(second_look, enabled=options.second_look), ("found_hands",), "candidates"),
-            Node(new_landmarks, ("image", "candidates"), "read_again", when="candidates"),
+            Node(every_hand, ("image", "candidates"), "read_again", when="candidates"),
             Node(partial(accept, options=options), ("found_hands", "read_again"), "hands"),
         ],
         output="hands",
@@ -332,14 +332,31 @@ def second_look(found_hands: Sequence[Hand], enabled: bool) -> list[Candidate]:
 
 
 def accept(found_hands: Sequence[Hand], read_again: Sequence[Hand], options: CompleteOptions) -> list[Hand]:
-    """The hands as they were read last, without those that came from a faint palm and have a low presence."""
+    """The hands as they were read last, without those that are not certain enough.
+
+    Args:
+        read_again: the same hands in the second look, whatever their presence; () without `second_look`.
+    """
+    hands = read_again if options.second_look else found_hands
     return [
         hand
-        for hand in (read_again if options.second_look else found_hands)
-        if hand.presence > options.min_faint_presence
-        or hand.palm_score is None
-        or hand.palm_score >= options.min_palm_score
+        for first, hand in zip(found_hands, hands, strict=True)
+        if hand.presence > options.min_new_presence
+        and (
+            hand.palm_score is None
+            or hand.palm_score >= options.min_palm_score
+            or confidence(hand.palm_score, first.presence, hand.presence) > options.min_faint_confidence
+        )
     ]
+
+
+def confidence(*probabilities: float) -> float:
+    """The probability that all of these stand for together, as if they were independent (naive Bayes, prior 1/2).
+
+    Their odds p / (1 - p) are multiplied: 0.3, 0.9 and 0.98 give 0.995. One number alone stays as it is.
+    """
+    odds = math.prod(p / max(1 - p, 1e-6) for p in probabilities)
+    return odds / (1 + odds)
 
 
 def should_search(memory: Memory, kept_hands: Sequence[Hand], time_s: float, options: TrackerOptions) -> bool:
