@@ -115,8 +115,8 @@ class CompleteOptions(TrackerOptions):
 
     Attributes:
         min_new_presence: the `min_presence` of newly found hands.
-        min_faint_confidence: what the palm's score and both presences must add up to (`tracker.confidence`) where the palm
-            scored less than `min_palm_score`.
+        min_faint_confidence: what the palm's score and both presences must add up to (`tracker.confidence`) where the
+            palm scored less than `min_palm_score`.
     """
 
     min_palm_score: float = 0.5

@@ -308,8 +308,8 @@ def verify(networks: Networks, options: CompleteOptions) -> Graph:
     """The subgraph that decides which newly found hands to keep: image, found_hands -> hands.
 
     With `second_look` the landmark network runs again on each hand, in the region of the hand's own landmarks, which
-    fits better than the region of its palm. A hand needs a presence above `min_new_presence` each time. If its palm scored
-    less than `min_palm_score`, all that is known must add up to `min_faint_confidence` too.
+    fits better than the region of its palm. A hand needs a presence above `min_new_presence` each time. If its palm
+    scored less than `min_palm_score`, all that is known must add up to `min_faint_confidence` too.
     """
     every_hand = networks.hand_landmarker(options, min_presence=-1.0).graph()
     return Graph(
