@@ -26,7 +26,7 @@ def take(driver: Any, address: str, name: str, *, nodes: bool = False, plays: bo
     page.goto(address)
     page.wait_for_timeout(LOAD_MS)
     if plays:
-        page.get_by_label("Sync image").check()
+        page.get_by_label("Image waits").check()
         page.click("#controls [data-do=sample]")
         page.wait_for_timeout(PLAY_MS)
         if nodes:

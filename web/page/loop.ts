@@ -7,9 +7,10 @@ const FRAME_S = 1 / 30;
 
 /** Follows a video element until it is stopped. */
 export class Loop {
-  /** Frames that the video showed, and how many of them were skipped. */
-  shown = 0;
-  skipped = 0;
+  /** At most this many frames per second are processed; null for no limit. */
+  rate: number | null = null;
+  /** The shortest step between two frames of the video so far: its frame interval. */
+  frameS = FRAME_S;
   private busy = false;
   private waiting = false;
   private stopped = false;
@@ -17,6 +18,8 @@ export class Loop {
   private lastS = 0;
   private aheadS = 0;
   private handle = 0;
+  private startedMs = -Infinity;
+  private shortestS = Infinity;
 
   /**
    * @param live take times from the clock (for cameras) instead of from the video.
@@ -35,6 +38,15 @@ export class Loop {
     else cancelAnimationFrame(this.handle);
   }
 
+  /** Process the frame that is shown once more, `steps` times, as if time went on. For videos that are paused. */
+  async again(steps: number): Promise<void> {
+    for (let step = 0; step < steps && !this.stopped; step++) {
+      while (this.busy) await new Promise((resolve) => setTimeout(resolve, 5));
+      this.waiting = true;
+      await this.work();
+    }
+  }
+
   private schedule(): void {
     if (this.stopped) return;
     if (hasFrameCallback(this.video))
@@ -49,9 +61,12 @@ export class Loop {
 
   private arrived(now: number, mediaTime: number): void {
     this.schedule();
-    this.shown++;
-    this.timeS = this.live ? now / 1000 : mediaTime;
-    if (this.waiting) this.skipped++;
+    const timeS = this.live ? now / 1000 : mediaTime;
+    const stepS = timeS - this.timeS;
+    if (!this.live && stepS > 0.004 && stepS < this.shortestS) this.frameS = this.shortestS = stepS;
+    this.timeS = timeS;
+    // A little earlier than the rate asks, since frames arrive at their own pace.
+    if (this.rate !== null && !this.video.paused && now - this.startedMs < 1000 / this.rate - 8) return;
     this.waiting = true;
     if (!this.busy) void this.work();
   }
@@ -60,6 +75,7 @@ export class Loop {
     this.busy = true;
     while (this.waiting && !this.stopped) {
       this.waiting = false;
+      this.startedMs = performance.now();
       if (this.timeS + this.aheadS <= this.lastS) this.aheadS = this.lastS + FRAME_S - this.timeS;
       this.lastS = this.timeS + this.aheadS;
       await this.process(this.video, this.lastS);

@@ -1,9 +1,13 @@
 /** The page: connects sources, tracker, image and panels. */
-import { EngineError } from "../src/index.js";
+import { Busy, loadingText } from "./busy.js";
+import { Cameras } from "./cameras.js";
+import { EveryFrame } from "./every_frame.js";
 import { onFile } from "./files.js";
-import { Loop } from "./loop.js";
+import { onKeys } from "./keys.js";
 import { explain, missingFeature } from "./messages.js";
+import { offerInstall, toggleFullScreen, WakeLock, watchFullScreen } from "./phone.js";
 import { NOTHING, Picture } from "./picture.js";
+import { Player, type Stage } from "./player.js";
 import { Announcer, describe, element, showHands, showSpeed } from "./report.js";
 import { Saving } from "./saving.js";
 import {
@@ -15,34 +19,63 @@ import {
   useThresholds,
   watchSettings,
 } from "./settings.js";
-import { listCameras, openCamera, openPhoto, openVideo, type Source } from "./sources.js";
-import { PlainRenderer, placeHands, Space } from "./space.js";
+import { openPhoto, openVideo, type Source } from "./sources.js";
+import { placeHands, Space, startSpace } from "./space.js";
 import { Speed } from "./speed.js";
-import { type Found, listModels, type Models, Tracking } from "./tracking.js";
+import { type Found, type Listed, listModels, type Models, Tracking } from "./tracking.js";
+import { VideoBar } from "./video_bar.js";
 
 const SPEED_EVERY_MS = 400;
 const DEFAULT_THRESHOLDS: Thresholds = { minPalmScore: 0.5, minPresence: 0.5 }; // of `.task` files
 
 const video = element<HTMLVideoElement>("video");
-const photo = element<HTMLCanvasElement>("photo");
 const overlay = element<HTMLCanvasElement>("overlay");
-const stage = element("stage");
+const stageElement = element("stage");
 const form = element<HTMLFormElement>("settings");
-const cameraList = element<HTMLSelectElement>("camera");
 
 const speed = new Speed();
+const busy = new Busy();
 const tracking = new Tracking((step) => speed.note(step));
-const picture = new Picture(stage, video, photo, overlay);
+const picture = new Picture(stageElement, video, element<HTMLCanvasElement>("photo"), overlay);
 const space = new Space(element<HTMLCanvasElement>("space"));
 const announcer = new Announcer(element("announcer"), overlay);
 const saving = new Saving(picture, (what) => announcer.say(`${what} ready to download`));
+const wakeLock = new WakeLock();
 
 let settings: Settings;
-let bundles: ReadonlyMap<string, Thresholds> = new Map();
+let bundles: ReadonlyMap<string, Listed> = new Map();
 let openedModel: File | null = null;
-let loop: Loop | null = null;
-let opening = 0;
 let started: Promise<void> | null = null;
+
+const stage: Stage = {
+  picture,
+  tracking,
+  saving,
+  speed,
+  busy,
+  settings: () => settings,
+  async prepare() {
+    await started;
+    if (!(await prepare())) return false;
+    await tracking.setOptions(options());
+    return true;
+  },
+  found: show,
+  async leaving() {
+    await everyFrame.cancel();
+    await saving.stop();
+  },
+  message: showMessage,
+  changed: showSource,
+};
+const player = new Player(stage);
+const videoBar = new VideoBar(player);
+const everyFrame = new EveryFrame(stage, player, videoBar);
+const cameras = new Cameras(
+  player,
+  () => settings,
+  () => void onCameraEnded(),
+);
 
 function showMessage(text: string): void {
   const message = element("message");
@@ -50,11 +83,19 @@ function showMessage(text: string): void {
   message.hidden = text === "";
 }
 
-function modelList(): HTMLSelectElement {
-  return form.elements.namedItem("models") as HTMLSelectElement;
+/** Show what was found in a frame. */
+function show(found: Found): void {
+  picture.show(found);
+  showHands(found);
+  space.show(placeHands(found.hands ?? [], picture.flip));
+  announcer.say(describe(found));
 }
 
 // ---------------------------------------------------------------- tracker
+
+function modelList(): HTMLSelectElement {
+  return form.elements.namedItem("models") as HTMLSelectElement;
+}
 
 function models(): Models {
   if (openedModel && settings.models === "file") return openedModel;
@@ -69,10 +110,16 @@ function options(): ReturnType<typeof trackerOptions> {
 async function prepare(): Promise<boolean> {
   const [loading, engine] = [element("loading"), element("engine-now")];
   const before = loading.textContent;
-  loading.textContent = "Loading the model …";
-  stage.setAttribute("aria-busy", "true");
+  const size = settings.models === "file" ? null : (bundles.get(settings.models)?.bytes ?? null);
+  const showLoaded = (bytes: number) => {
+    loading.textContent = loadingText(bytes, size && size + RUNTIME_BYTES);
+    busy.say(loading.textContent);
+  };
+  stageElement.setAttribute("aria-busy", "true");
   try {
-    const { device, threads } = await tracking.prepare(models(), settings, options());
+    const making = tracking.prepare(models(), settings, options(), showLoaded);
+    if (tracking.isLoading) showLoaded(0);
+    const { device, threads } = await busy.during(loadingText(0, null), making);
     engine.textContent = device === "cpu" ? `CPU, ${threads} ${threads === 1 ? "thread" : "threads"}` : "WebGPU";
     loading.textContent = "Ready.";
     return true;
@@ -81,99 +128,30 @@ async function prepare(): Promise<boolean> {
     showMessage(explain(error));
     return false;
   } finally {
-    stage.removeAttribute("aria-busy");
+    stageElement.removeAttribute("aria-busy");
   }
-}
-
-async function trackFrame(from: HTMLVideoElement, timeS: number): Promise<void> {
-  const start = performance.now();
-  try {
-    const waits = settings.exact || saving.recordsNow;
-    const { width, height } = picture.size;
-    const found = await tracking.follow(waits ? picture.keepFrame() : from, timeS, settings.palmsOnly);
-    // A camera that turned in the meantime has frames of another shape.
-    if (!picture.source || picture.size.width !== width || picture.size.height !== height) return;
-    speed.done(performance.now(), performance.now() - start);
-    picture.showKept(waits);
-    show(found);
-    if (waits) saving.add(timeS);
-  } catch (error) {
-    if (!picture.source) return;
-    showMessage(error instanceof EngineError ? "The tracker crashed and was restarted." : explain(error));
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}
-
-async function detectPhoto(): Promise<void> {
-  if (picture.source?.kind !== "photo") return;
-  const start = performance.now();
-  try {
-    const found = await tracking.find(photo, settings.palmsOnly);
-    speed.reset();
-    speed.done(performance.now(), performance.now() - start);
-    show(found);
-    showSpeed(speed, performance.now());
-  } catch (error) {
-    showMessage(explain(error));
-  }
-}
-
-function show(found: Found): void {
-  picture.show(found);
-  showHands(found);
-  space.show(placeHands(found.hands ?? [], picture.flip));
-  announcer.say(describe(found));
 }
 
 // ---------------------------------------------------------------- sources
 
-/** Close the current source and open another one; of several calls, the last one wins. */
-async function open(make: () => Promise<Source>): Promise<void> {
-  const turn = ++opening;
-  await started;
-  await closeSource();
-  showMessage("");
-  let opened: Source | null = null;
-  try {
-    opened = await make();
-  } catch (error) {
-    if (turn === opening) showMessage(explain(error));
-  }
-  if (turn !== opening) return opened?.close();
-  showSource(opened);
-  if (!opened) return;
-  speed.reset();
-  if (!(await prepare()) || turn !== opening) return;
-  await tracking.setOptions(options());
-  await tracking.reset();
-  if (opened.kind === "photo") await detectPhoto();
-  else loop = new Loop(video, opened.kind === "camera", trackFrame);
-}
-
-async function closeSource(): Promise<void> {
-  await saving.stop();
-  loop?.stop();
-  loop = null;
-  picture.source?.close();
-  picture.source = null;
-  show(NOTHING);
-}
-
 function showSource(source: Source | null): void {
-  picture.open(source);
   setFlip(source?.facesUser ?? false);
   saving.showState();
+  videoBar.open(source?.kind === "video");
+  element("process").hidden = source?.file == null;
   element("welcome").hidden = source !== null;
   const pause = element<HTMLButtonElement>("pause");
   pause.disabled = source === null || source.kind === "photo";
   pause.textContent = "Pause";
-  if (source?.kind !== "camera") cameraList.value = "";
+  element<HTMLButtonElement>("full").hidden = source === null;
+  if (source?.kind !== "camera") void cameras.fill();
+  showSpeed(speed, performance.now());
 }
 
 function openFile(file: File): void {
   if (/\.task$/i.test(file.name)) void useModels(file);
-  else if (file.type.startsWith("image/")) void open(() => openPhoto(photo, file, file.name));
-  else void open(() => openVideo(video, file, file.name));
+  else if (file.type.startsWith("image/")) void player.open(file.name, () => openPhoto(file, file.name));
+  else void player.open(file.name, () => openVideo(file, file.name));
 }
 
 async function useModels(file: File): Promise<void> {
@@ -184,37 +162,22 @@ async function useModels(file: File): Promise<void> {
   await changed(readSettings(form), "models");
 }
 
-async function chooseCamera(deviceId: string): Promise<void> {
-  await open(() => openCamera(video, deviceId, () => void onCameraEnded()));
-  await fillCameras();
-}
-
 async function onCameraEnded(): Promise<void> {
-  opening++;
-  await closeSource();
-  showSource(null);
+  await player.close();
   showMessage("The camera stopped. It was unplugged, or its permission was revoked.");
-}
-
-async function fillCameras(): Promise<void> {
-  const cameras = await listCameras();
-  const current = picture.source?.kind === "camera" ? (video.srcObject as MediaStream | null) : null;
-  const choices = cameras.map(({ id, name }) => new Option(name, id || "any"));
-  cameraList.replaceChildren(new Option(cameras.length ? "Choose a camera" : "No camera found", ""), ...choices);
-  cameraList.value = current?.getVideoTracks()[0]?.getSettings().deviceId ?? "";
-  if (cameraList.selectedIndex < 0) cameraList.value = "";
 }
 
 function setFlip(flip: boolean): void {
   picture.setFlip(flip);
   element("flip").setAttribute("aria-pressed", String(flip));
+  space.show(placeHands(picture.found.hands ?? [], flip));
 }
 
-function togglePause(): void {
-  if (video.hidden) return;
-  if (video.paused) void video.play();
-  else video.pause();
-  element("pause").textContent = video.paused ? "Resume" : "Pause";
+/** Returns false if there is nothing to pause. */
+function togglePause(): boolean {
+  if (element<HTMLButtonElement>("pause").disabled) return false;
+  element("pause").textContent = player.togglePause() ? "Resume" : "Pause";
+  return true;
 }
 
 // ---------------------------------------------------------------- settings
@@ -225,13 +188,21 @@ function useModelThresholds(): void {
   settings = readSettings(form);
 }
 
+/** Settings that change what is shown or saved, not what is tracked. */
+function applyDisplay(): void {
+  picture.labels = settings.labels;
+  saving.overlay = settings.recordHands;
+  picture.draw();
+}
+
 async function changed(now: Settings, name: string): Promise<void> {
   const before = settings;
   settings = now;
   if (before.models !== now.models) useModelThresholds();
-  picture.labels = now.labels;
-  picture.draw();
-  if (name === "labels") return;
+  applyDisplay();
+  if (name === "labels" || name === "recordHands") return;
+  player.setRate(settings.rate);
+  if (before.cameraSize !== now.cameraSize || before.rate !== now.rate) await cameras.reshape().catch(() => {});
   showMessage("");
   if ((before.models !== now.models || before.engine !== now.engine || name === "models") && !(await prepare())) {
     for (const field of ["models", "engine"] as const)
@@ -246,8 +217,9 @@ async function changed(now: Settings, name: string): Promise<void> {
   } catch (error) {
     return showMessage(explain(error));
   }
-  if (name === "palmsOnly") speed.reset();
-  await detectPhoto();
+  speed.reset();
+  await player.again();
+  showSpeed(speed, performance.now());
 }
 
 /** Disable WebGPU in the settings if the browser does not offer it. */
@@ -271,62 +243,38 @@ async function restoreSettings(): Promise<void> {
   }
   settings = watchSettings(form, (now, name) => void changed(now, name));
   useModelThresholds();
-  picture.labels = settings.labels;
-}
-
-// ---------------------------------------------------------------- 3D view
-
-/** Use three.js if WebGL runs in hardware; in software it would slow down the tracker. */
-async function startSpace(): Promise<void> {
-  const canvas = element<HTMLCanvasElement>("space");
-  const software = new URLSearchParams(location.search).get("webgl") === "software";
-  if (hasWebGl(software)) {
-    const { GlRenderer } = await import("./space_gl.js");
-    space.use(new GlRenderer(canvas));
-    canvas.dataset.renderer = "webgl";
-  } else {
-    space.use(new PlainRenderer(canvas));
-    canvas.dataset.renderer = "plain";
-  }
-}
-
-function hasWebGl(software: boolean): boolean {
-  const gl = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: !software });
-  if (!gl) return false;
-  const which = gl.getExtension("WEBGL_debug_renderer_info")?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER;
-  const name = String(gl.getParameter(which));
-  gl.getExtension("WEBGL_lose_context")?.loseContext();
-  return software || !/swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+  applyDisplay();
 }
 
 // ---------------------------------------------------------------- wiring
 
-const ACTIONS: Record<string, () => void> = {
-  camera: () => void chooseCamera(""),
+const ACTIONS: Record<string, () => unknown> = {
+  camera: () => void started?.then(() => cameras.use({ deviceId: "", facing: "user" })),
+  switch: () => (element("switch").hidden ? false : void cameras.switch()),
   file: () => element<HTMLInputElement>("file").click(),
-  sample: () => void open(() => openVideo(video, "sample.mp4", "sample.mp4")),
+  sample: () => void player.open("the sample", () => openVideo("sample.mp4", "sample.mp4")),
   flip: () => setFlip(!picture.flip),
+  full: () => (element("full").hidden ? false : void toggleFullScreen()),
   pause: togglePause,
-  record: () => void saving.toggle(),
+  record: () => (element<HTMLButtonElement>("record").disabled ? false : void saving.toggle()),
+  process: () => void everyFrame.toggle(),
+  back: () => (element("bar").hidden ? false : videoBar.step(-1)),
+  forward: () => (element("bar").hidden ? false : videoBar.step(1)),
 };
-const KEYS: Record<string, string> = { " ": "pause", m: "flip", r: "record" };
 
 function wire(): void {
   document.addEventListener("click", (event) => {
     const button = (event.target as Element).closest<HTMLElement>("[data-do]");
     if (button) ACTIONS[button.dataset.do ?? ""]?.();
   });
-  stage.addEventListener("keydown", (event) => {
-    const action = event.target === stage && !event.ctrlKey && !event.metaKey && KEYS[event.key.toLowerCase()];
-    if (!action) return;
-    event.preventDefault();
-    ACTIONS[action]();
-  });
-  cameraList.addEventListener("change", () => {
-    if (cameraList.value) void chooseCamera(cameraList.value === "any" ? "" : cameraList.value);
-  });
-  navigator.mediaDevices?.addEventListener?.("devicechange", () => void fillCameras());
-  window.setInterval(() => loop && showSpeed(speed, performance.now()), SPEED_EVERY_MS);
+  const { pause, flip, record, full, back, forward } = ACTIONS;
+  onKeys({ " ": pause, m: flip, r: record, f: full, c: ACTIONS.switch, arrowleft: back, arrowright: forward });
+  window.setInterval(() => {
+    wakeLock.keep(player.plays);
+    if (player.plays) showSpeed(speed, performance.now());
+  }, SPEED_EVERY_MS);
+  watchFullScreen();
+  offerInstall();
   onFile(openFile);
 }
 
@@ -352,10 +300,10 @@ async function start(): Promise<void> {
   started = restoreSettings();
   wire();
   showHands(NOTHING);
-  void startSpace();
+  void startSpace(space);
   await started;
   void checkWebGpu();
-  void fillCameras();
+  void cameras.fill();
   if ((await prepare()) || (await prepareDefault())) await enableOffline();
 }
 

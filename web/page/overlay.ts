@@ -1,5 +1,6 @@
 /** Draws hands and palms over the image, in the same colours as the Python package. */
 import { FINGERS, type Hand, PALM_CONNECTIONS, type Palm } from "../src/index.js";
+import { hullOf, LabelPlaces, type Point, type Shape } from "./labels.js";
 
 export const FINGER_COLOURS: Record<keyof typeof FINGERS, string> = {
   thumb: "#ff8a4c",
@@ -52,7 +53,7 @@ export function mapTo(
   };
 }
 
-/** Draw bones and joints (nearer joints larger, hidden ones hollow), and a label with side and id. */
+/** Draw bones and joints (nearer joints larger, hidden ones hollow), and labels with side and id beside the hands. */
 export function drawHands(
   ctx: CanvasRenderingContext2D,
   hands: readonly Hand[],
@@ -61,11 +62,12 @@ export function drawHands(
   pixelRatio = 1,
 ): void {
   ctx.lineCap = ctx.lineJoin = "round";
+  const outlines: Shape[] = [];
   for (const hand of hands) {
-    const points = Array.from({ length: 21 }, (_, i) => [
-      map.x(hand.landmarks[3 * i]),
-      map.y(hand.landmarks[3 * i + 1]),
-    ]);
+    const points = Array.from(
+      { length: 21 },
+      (_, i): Point => [map.x(hand.landmarks[3 * i]), map.y(hand.landmarks[3 * i + 1])],
+    );
     const width = lineWidth(points, pixelRatio);
     for (const [grow, outline] of [
       [2 * pixelRatio, OUTLINE],
@@ -80,11 +82,19 @@ export function drawHands(
         ctx.stroke();
       }
     drawJoints(ctx, hand, points, width, pixelRatio);
-    if (labels) drawLabel(ctx, hand, points[0], pixelRatio, Math.max(...points.map((point) => point[1])));
+    // Skin reaches about a quarter of a palm's length beyond the landmarks.
+    const palm = Math.hypot(points[9][0] - points[0][0], points[9][1] - points[0][1]);
+    outlines.push({ hull: hullOf(points), margin: Math.max(0.25 * palm, 2 * width) });
+  }
+  if (!labels) return;
+  const places = new LabelPlaces(ctx.canvas, outlines);
+  for (const [i, { handedness, trackId, gesture }] of hands.entries()) {
+    const parts = [handedness, trackId, gesture?.name.replaceAll("_", " ")].filter((part) => part != null);
+    chip(ctx, parts.join(" "), places, outlines[i], SIDE_COLOURS[handedness], "#ffffff", pixelRatio);
   }
 }
 
-function lineWidth(points: readonly number[][], pixelRatio: number): number {
+function lineWidth(points: readonly Point[], pixelRatio: number): number {
   const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
   const size = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
   return Math.max(1.5 * pixelRatio, Math.min(size / 50, 5 * pixelRatio));
@@ -93,7 +103,7 @@ function lineWidth(points: readonly number[][], pixelRatio: number): number {
 function drawJoints(
   ctx: CanvasRenderingContext2D,
   hand: Hand,
-  points: readonly number[][],
+  points: readonly Point[],
   width: number,
   pixelRatio: number,
 ): void {
@@ -113,38 +123,38 @@ function drawJoints(
   }
 }
 
-function drawLabel(
-  ctx: CanvasRenderingContext2D,
-  hand: Hand,
-  [x]: readonly number[],
-  pixelRatio: number,
-  bottom: number,
-): void {
-  const text = hand.trackId === null ? hand.handedness : `${hand.handedness} ${hand.trackId}`;
-  chip(ctx, text, x, bottom + 16 * pixelRatio, SIDE_COLOURS[hand.handedness], "#ffffff", pixelRatio);
-}
-
 function chip(
   ctx: CanvasRenderingContext2D,
   text: string,
-  x: number,
-  y: number,
+  places: LabelPlaces,
+  own: Shape,
   colour: string,
   ink: string,
   pixelRatio: number,
 ): void {
   ctx.font = `600 ${13 * pixelRatio}px system-ui, sans-serif`;
   const [width, height] = [ctx.measureText(text).width + 16 * pixelRatio, 22 * pixelRatio];
-  const left = Math.max(2, Math.min(ctx.canvas.width - width - 2, x - width / 2));
-  const top = Math.max(2, Math.min(ctx.canvas.height - height - 2, y - height / 2));
+  const place = places.find(own, width, height, 4 * pixelRatio);
+  if (!place) return;
   ctx.fillStyle = colour;
   ctx.beginPath();
-  ctx.roundRect(left, top, width, height, height / 2);
+  ctx.roundRect(place.left, place.top, width, height, height / 2);
   ctx.fill();
   ctx.fillStyle = ink;
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
-  ctx.fillText(text, left + 8 * pixelRatio, top + height / 2 + 0.5 * pixelRatio);
+  ctx.fillText(text, place.left + 8 * pixelRatio, place.top + height / 2 + 0.5 * pixelRatio);
+}
+
+/** The outline of the hand that belongs to a palm: its box, and where its straight fingers would end. */
+function palmShape({ box, keypoints }: Palm, map: Mapping): Shape {
+  const [wristX, wristY] = [keypoints[0], keypoints[1]];
+  const points: Point[] = [box[0], box[2]].flatMap((x) => [box[1], box[3]].map((y): Point => [map.x(x), map.y(y)]));
+  for (let i = 2; i < 10; i += 2) {
+    const [x, y] = [2.1 * keypoints[i] - 1.1 * wristX, 2.1 * keypoints[i + 1] - 1.1 * wristY];
+    points.push([map.x(x), map.y(y)]);
+  }
+  return { hull: hullOf(points), margin: 0.1 * (box[2] - box[0]) * map.scale };
 }
 
 /** Draw the box, the seven key points and the score of each palm. */
@@ -155,7 +165,9 @@ export function drawPalms(
   labels: boolean,
   pixelRatio = 1,
 ): void {
-  for (const { box, keypoints, score } of palms) {
+  const outlines = palms.map((palm) => palmShape(palm, map));
+  const places = new LabelPlaces(ctx.canvas, outlines);
+  for (const [k, { box, keypoints, score }] of palms.entries()) {
     const [left, right] = [map.x(box[0]), map.x(box[2])].sort((a, b) => a - b);
     const [top, bottom] = [map.y(box[1]), map.y(box[3])];
     for (const [width, colour] of [
@@ -177,7 +189,6 @@ export function drawPalms(
       ctx.fill();
       ctx.stroke();
     }
-    if (labels)
-      chip(ctx, score.toFixed(2), (left + right) / 2, top - 15 * pixelRatio, DETECTION_COLOUR, "#18181b", pixelRatio);
+    if (labels) chip(ctx, score.toFixed(2), places, outlines[k], DETECTION_COLOUR, "#18181b", pixelRatio);
   }
 }

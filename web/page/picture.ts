@@ -80,10 +80,20 @@ export class Picture {
   /** Show the copied frame, or the video itself. */
   showKept(kept: boolean): void {
     if (this.source?.kind === "photo") return;
-    this.photo.hidden = !kept;
-    if (!kept) return;
-    resize(this.photo, this.frame.width, this.frame.height);
-    this.photo.getContext("2d")?.drawImage(this.frame, 0, 0);
+    if (kept) this.cover(this.frame);
+    else this.photo.hidden = true;
+  }
+
+  /** Show a frame of the video's file in place of the video, with what was found in it. */
+  showFrame(image: HTMLCanvasElement | OffscreenCanvas, found: Found): void {
+    this.cover(image);
+    this.show(found);
+  }
+
+  private cover(image: HTMLCanvasElement | OffscreenCanvas): void {
+    this.photo.hidden = false;
+    resize(this.photo, image.width, image.height);
+    this.photo.getContext("2d")?.drawImage(image, 0, 0);
   }
 
   /** Draw the overlay at the resolution of the screen. */
@@ -97,8 +107,8 @@ export class Picture {
     this.drawFound(ctx, pixelRatio);
   }
 
-  /** Draw an image with its hands, for saving: the whole image, in the middle of the canvas. */
-  drawInto(ctx: CanvasRenderingContext2D, picture: CanvasImageSource): void {
+  /** Draw an image for saving, with its hands if `overlay` is set: the whole image, in the middle of the canvas. */
+  drawInto(ctx: CanvasRenderingContext2D, picture: CanvasImageSource, overlay: boolean): void {
     const { canvas } = ctx;
     const { width, height } = this.size;
     const scale = Math.min(canvas.width / width, canvas.height / height);
@@ -108,7 +118,7 @@ export class Picture {
     if (this.flip) ctx.setTransform(-1, 0, 0, 1, canvas.width, 0);
     ctx.drawImage(picture, left, top, scale * width, scale * height);
     ctx.restore();
-    this.drawFound(ctx, Math.max(1, canvas.width / 900));
+    if (overlay) this.drawFound(ctx, Math.max(1, canvas.width / 900));
   }
 
   private drawFound(ctx: CanvasRenderingContext2D, pixelRatio: number): void {

@@ -2,7 +2,6 @@
 import { type Hand, handToJson, LANDMARK_NAMES, type Palm, palmToJson } from "../src/index.js";
 import { HAND_COLUMNS, HANDS_FORMAT, PALM_COLUMNS, PALMS_FORMAT } from "./columns.js";
 
-const FORMAT = { hands: HANDS_FORMAT, palms: PALMS_FORMAT };
 const VIDEO_TYPES = ["video/mp4;codecs=avc1.42E01F", "video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
 
 /** One frame and its hands or palms. */
@@ -32,23 +31,35 @@ export function toJsonLines(rows: readonly Row[], source: string): string {
     .join("");
 }
 
-/** Rows as CSV: one line per hand (or palm) and frame, with the columns of docs/formats.md. */
-export function toCsv(rows: readonly Row[], source: string): string {
-  const palms = rows.some((row) => row.palms);
+/** The hands of rows as CSV: one line per hand and frame, with the columns of docs/formats.md. */
+export function handsToCsv(rows: readonly Row[], source: string): string {
+  return toCsv(rows, source, HAND_COLUMNS, HANDS_FORMAT, ({ hands }) => hands?.map(handValues) ?? []);
+}
+
+/** The palms of rows as CSV: one line per palm and frame. */
+export function palmsToCsv(rows: readonly Row[], source: string): string {
+  return toCsv(rows, source, PALM_COLUMNS, PALMS_FORMAT, ({ palms }) => palms?.map(palmValues) ?? []);
+}
+
+function toCsv(
+  rows: readonly Row[],
+  source: string,
+  columns: readonly string[],
+  format: string,
+  values: (row: Row) => readonly string[],
+): string {
   const start = rows[0]?.timeS ?? 0;
-  const lines = [(palms ? PALM_COLUMNS : HAND_COLUMNS).join(",")];
-  rows.forEach((row, frame) => {
-    const head = (kind: "hands" | "palms", index: number) =>
-      [FORMAT[kind], quoted(source), frame, rounded(row.timeS - start, 6), row.width, row.height, index].join(",");
-    row.hands?.forEach((hand, index) => {
-      if (!palms) lines.push(`${head("hands", index)},${handValues(hand)}`);
-    });
-    row.palms?.forEach((palm, index) => {
-      const { box, keypoints, score } = palmToJson(palm);
-      lines.push(`${head("palms", index)},${[score, ...box, ...keypoints.flat()].join(",")}`);
-    });
-  });
+  const lines = [columns.join(",")];
+  for (const [frame, row] of rows.entries()) {
+    const head = [format, quoted(source), frame, rounded(row.timeS - start, 6), row.width, row.height].join(",");
+    for (const [index, each] of values(row).entries()) lines.push(`${head},${index},${each}`);
+  }
   return `${lines.join("\r\n")}\r\n`;
+}
+
+function palmValues(palm: Palm): string {
+  const { box, keypoints, score } = palmToJson(palm);
+  return [score, ...box, ...keypoints.flat()].join(",");
 }
 
 function handValues(hand: Hand): string {
@@ -128,17 +139,27 @@ function startRecorder(canvas: HTMLCanvasElement, chunks: Blob[]): MediaRecorder
   return recorder;
 }
 
-/** The rows as a JSON lines file and a CSV file. */
+/** The rows as a JSON lines file, and as CSV: a file of hands, a file of palms, or both if both were looked for. */
 export function dataFiles(rows: readonly Row[], source: string): Download[] {
-  const name = `${stem(source)}_hands`;
-  return [
+  const name = stem(source);
+  const palms = rows.some((row) => row.palms);
+  const hands = !palms || rows.some((row) => row.hands?.length);
+  const csv = (text: string) => new Blob([text], { type: "text/csv" });
+  const files: Download[] = [
     {
-      name: `${name}.jsonl`,
+      name: `${name}_hands.jsonl`,
       what: "JSON lines",
       blob: new Blob([toJsonLines(rows, source)], { type: "application/jsonl" }),
     },
-    { name: `${name}.csv`, what: "CSV", blob: new Blob([toCsv(rows, source)], { type: "text/csv" }) },
   ];
+  if (hands) files.push({ name: `${name}_hands.csv`, what: "CSV", blob: csv(handsToCsv(rows, source)) });
+  if (palms)
+    files.push({
+      name: `${name}_palms.csv`,
+      what: hands ? "CSV of palms" : "CSV",
+      blob: csv(palmsToCsv(rows, source)),
+    });
+  return files;
 }
 
 /** A source's name without folder and suffix, safe for file names. */

@@ -1,10 +1,13 @@
 /** The record button: records a video or saves a photo, then offers the files for download. */
+import { mirrored } from "./mirror.js";
 import type { Picture } from "./picture.js";
-import { type Download, dataFiles, Recording, stem } from "./record.js";
+import { type Download, dataFiles, Recording, type Row, stem } from "./record.js";
 import { element } from "./report.js";
 
 /** Records the image and offers the files. */
 export class Saving {
+  /** Draw the hands into recorded images. */
+  overlay = true;
   private recording: Recording | null = null;
 
   /** @param offered called when files are ready to download. */
@@ -31,8 +34,8 @@ export class Saving {
   add(timeS: number): void {
     const { recording, picture } = this;
     if (!recording?.ctx || !picture.source) return;
-    recording.add({ timeS, ...picture.size, ...picture.found });
-    picture.drawInto(recording.ctx, picture.frame);
+    recording.add(this.row(timeS));
+    picture.drawInto(recording.ctx, picture.frame, this.overlay);
     const seconds = Math.floor((performance.now() - recording.startedMs) / 1000);
     element("recorded").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   }
@@ -43,6 +46,13 @@ export class Saving {
     this.recording = null;
     this.showState();
     this.offer(await recording.stop(), "Recording");
+  }
+
+  /** What was found, mirrored if the image is, so that it fits the saved image. */
+  row(timeS: number): Row {
+    const { picture } = this;
+    const row = { timeS, ...picture.size, ...picture.found };
+    return picture.flip ? mirrored(row) : row;
   }
 
   /** Update the button and the recording indicator. */
@@ -63,13 +73,14 @@ export class Saving {
     const { width, height } = picture.photo;
     if (!ctx) return;
     Object.assign(canvas, { width, height });
-    picture.drawInto(ctx, picture.photo);
+    picture.drawInto(ctx, picture.photo, this.overlay);
     const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
     const drawn: Download[] = blob ? [{ name: `${stem(label)}_hands.png`, what: "Image", blob }] : [];
-    this.offer([...drawn, ...dataFiles([{ timeS: 0, width, height, ...picture.found }], label)], "Photo");
+    this.offer([...drawn, ...dataFiles([this.row(0)], label)], "Photo");
   }
 
-  private offer(files: readonly Download[], title: string): void {
+  /** Show links to files in place of those of before. */
+  offer(files: readonly Download[], title: string): void {
     const list = element("downloads");
     for (const link of list.querySelectorAll("a")) URL.revokeObjectURL(link.href);
     element("saved-title").textContent = title;

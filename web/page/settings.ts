@@ -16,6 +16,12 @@ export interface Settings {
   exact: boolean;
   models: string;
   engine: Device;
+  /** "auto", or width and height as in "1280x720". */
+  cameraSize: string;
+  /** At most this many frames per second are tracked; null for all. */
+  rate: number | null;
+  /** Draw the hands into recordings. */
+  recordHands: boolean;
 }
 
 /** Confidence thresholds of a bundle. */
@@ -62,6 +68,9 @@ export function readSettings(form: HTMLFormElement): Settings {
     exact: field("exact").checked,
     models: field("models").value,
     engine: field("engine").value as Device,
+    cameraSize: field("cameraSize").value,
+    rate: field("rate").value ? Number(field("rate").value) : null,
+    recordHands: field("recordHands").checked,
   };
 }
 

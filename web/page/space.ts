@@ -81,7 +81,7 @@ export class Space {
   private pending = false;
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
 
-  constructor(private readonly canvas: HTMLCanvasElement) {
+  constructor(readonly canvas: HTMLCanvasElement) {
     canvas.addEventListener("keydown", (event) => this.onKey(event));
     canvas.addEventListener("pointerdown", (event) => this.onDrag(event));
     canvas.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
@@ -276,4 +276,26 @@ function line(
   ctx.lineWidth = width;
   ctx.strokeStyle = colour;
   ctx.stroke();
+}
+
+/** Use three.js if WebGL runs in hardware; in software it would slow down the tracker. */
+export async function startSpace(space: Space): Promise<void> {
+  const { canvas } = space;
+  if (hasWebGl(new URLSearchParams(location.search).get("webgl") === "software")) {
+    const { GlRenderer } = await import("./space_gl.js");
+    space.use(new GlRenderer(canvas));
+    canvas.dataset.renderer = "webgl";
+  } else {
+    space.use(new PlainRenderer(canvas));
+    canvas.dataset.renderer = "plain";
+  }
+}
+
+function hasWebGl(software: boolean): boolean {
+  const gl = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: !software });
+  if (!gl) return false;
+  const which = gl.getExtension("WEBGL_debug_renderer_info")?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER;
+  const name = String(gl.getParameter(which));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return software || !/swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
 }

@@ -39,7 +39,7 @@ scope.addEventListener("fetch", (event) => {
   const path = request.url.slice(scope.registration.scope.length).replace(/[?#].*/, "");
   if (request.method !== "GET" || !request.url.startsWith(scope.registration.scope) || path.startsWith("v1")) return;
   if (path.startsWith("models/")) event.respondWith(model(request, path));
-  else if (request.mode === "navigate" || path === "") event.respondWith(newest(request, PAGE, "./"));
+  else if (request.mode === "navigate" || path === "") event.respondWith(newest(request, PAGE, path || "./"));
   else event.respondWith(kept(request));
 });
 

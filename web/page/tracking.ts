@@ -11,13 +11,23 @@ interface BundleJson {
   readonly name: string;
   readonly min_palm_score: number;
   readonly min_presence: number;
+  readonly bytes: number;
+}
+
+/** A bundle of the server: its thresholds, and the size of its networks. */
+export interface Listed extends Thresholds {
+  readonly bytes: number;
 }
 
 /** A model: the address of a bundle, or an opened file. */
 export type Models = string | Blob;
 
+/** A frame of a video. */
+type Frame = HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas;
+
 /** Holds one tracker; calls wait until it is loaded. */
 export class Tracking {
+  isLoading = false;
   private tracker: Promise<HandTracker> | null = null;
   private models: Models = "";
   private engine = "";
@@ -25,10 +35,20 @@ export class Tracking {
   constructor(private readonly observe: (step: Step) => void) {}
 
   /** Load a model and engine unless they are loaded already; if that fails, the previous ones stay in use. */
-  prepare(models: Models, settings: Settings, options: Partial<TrackerOptions>): Promise<HandTracker> {
+  prepare(
+    models: Models,
+    settings: Settings,
+    options: Partial<TrackerOptions>,
+    loaded: (bytes: number) => void,
+  ): Promise<HandTracker> {
     const { tracker: old, models: oldModels, engine: oldEngine } = this;
     if (old && oldModels === models && oldEngine === settings.engine) return old;
-    const making = this.make(models, settings, options);
+    const making = this.make(models, settings, options, loaded);
+    this.isLoading = true;
+    const done = () => {
+      if (this.tracker === making) this.isLoading = false;
+    };
+    making.then(done, done);
     Object.assign(this, { tracker: making, models, engine: settings.engine });
     making.then(
       () => old?.then((previous) => previous.close()).catch(() => {}),
@@ -39,9 +59,15 @@ export class Tracking {
     return making;
   }
 
-  private async make(models: Models, settings: Settings, options: Partial<TrackerOptions>): Promise<HandTracker> {
+  private async make(
+    models: Models,
+    settings: Settings,
+    options: Partial<TrackerOptions>,
+    onProgress: (bytes: number) => void,
+  ): Promise<HandTracker> {
     const tracker = await HandTracker.create({
       ...options,
+      onProgress,
       models,
       engine: settings.engine,
       worker: new URL(`${ENGINE}worker.js`, document.baseURI),
@@ -64,7 +90,7 @@ export class Tracking {
   }
 
   /** Track the next frame of a video. */
-  async follow(frame: HTMLVideoElement | HTMLCanvasElement, timeS: number, palmsOnly: boolean): Promise<Found> {
+  async follow(frame: Frame, timeS: number, palmsOnly: boolean): Promise<Found> {
     const tracker = await this.ready;
     if (palmsOnly) return { hands: null, palms: await tracker.detectPalms(frame) };
     return { hands: await tracker.track(frame, timeS), palms: null };
@@ -79,10 +105,15 @@ export class Tracking {
 }
 
 /** The server's bundles by name, with their thresholds, the default bundle first. */
-export async function listModels(): Promise<Map<string, Thresholds>> {
+export async function listModels(): Promise<Map<string, Listed>> {
   const answer = await fetch("models/");
   if (!answer.ok) throw new Error(`the list of models cannot be loaded: ${answer.status} ${answer.statusText}`);
   const { default: first, bundles } = (await answer.json()) as { default: string; bundles: BundleJson[] };
   bundles.sort((a, b) => Number(b.name === first) - Number(a.name === first));
-  return new Map(bundles.map((b) => [b.name, { minPalmScore: b.min_palm_score, minPresence: b.min_presence }]));
+  const listed = ({ min_palm_score: minPalmScore, min_presence: minPresence, bytes }: BundleJson): Listed => ({
+    minPalmScore,
+    minPresence,
+    bytes,
+  });
+  return new Map(bundles.map((bundle) => [bundle.name, listed(bundle)]));
 }

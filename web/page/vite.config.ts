@@ -5,8 +5,10 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
+import { marked } from "marked";
 import { rolldown } from "rolldown";
 import { defineConfig, type Plugin } from "vite";
+import { notices } from "../scripts/notices.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const library = fileURLToPath(new URL("../dist/", import.meta.url));
@@ -15,15 +17,23 @@ const out = fileURLToPath(new URL("../../src/knuckle/serve/page/", import.meta.u
 
 const engineFiles = ["worker.js", ...readdirSync(`${library}wasm`).map((name) => `wasm/${name}`)];
 const engine = `assets/engine-${hashOf(engineFiles.map((name) => readFileSync(library + name)))}/`;
+const runtimeBytes = statSync(`${library}wasm/litert_wasm_threaded_internal.wasm`).size;
+const { version } = JSON.parse(readFileSync(fileURLToPath(new URL("../package.json", import.meta.url)), "utf8"));
 // A browser needs only one build of the runtime; the others are loaded on request and not cached for offline use.
 const RARE = /litert_wasm_compat|\.map$|\.txt$/;
 const PACKED = /\.(js|css|html|json|svg|wasm|webmanifest)$/;
+
+const PACKAGES = ["@litertjs/core", "@litertjs/wasm-utils", "three", "mediabunny"];
+const ABOUT = `Knuckle ${version} is licensed under the Apache License 2.0. Its source is the folders src/ and web/ of the source distribution
+of the Python package; the npm package knuckle-web contains the library that this page uses.
+
+This page contains the following code of others. It contains no fonts: it uses those of your system.`;
 
 export default defineConfig({
   root: here,
   base: "./",
   publicDir: `${here}public`,
-  define: { ENGINE: JSON.stringify(engine) },
+  define: { ENGINE: JSON.stringify(engine), RUNTIME_BYTES: runtimeBytes },
   build: {
     outDir: out,
     emptyOutDir: true,
@@ -38,6 +48,7 @@ function engineAndServiceWorker(): Plugin {
   return {
     name: "knuckle-page",
     apply: "build",
+    transformIndexHtml: (html) => html.replace("%VERSION%", version),
     async closeBundle() {
       mkdirSync(`${out}${engine}wasm`, { recursive: true });
       for (const name of engineFiles) {
@@ -45,6 +56,8 @@ function engineAndServiceWorker(): Plugin {
         if (name.endsWith(".js")) writeFileSync(out + engine + name, withoutMap(bytes.toString()));
         else cpSync(library + name, out + engine + name);
       }
+      writeFileSync(`${out}licences.txt`, notices(ABOUT, PACKAGES));
+      writeFileSync(`${out}help.html`, helpPage());
       await buildServiceWorker();
       mkdirSync(cache, { recursive: true });
       const large = filesIn(out).filter((path) => PACKED.test(path) && statSync(path).size > 1000);
@@ -92,4 +105,22 @@ function hashOf(parts: readonly Buffer[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);
   return hash.digest("hex").slice(0, 12);
+}
+
+/** What docs/web.md tells users, without its pictures and its links to other documents. */
+function helpPage(): string {
+  const text = readFileSync(fileURLToPath(new URL("../../docs/web.md", import.meta.url)), "utf8")
+    .split("\n## For developers")[0]
+    .replace(/^!\[.*\n/gm, "")
+    .replace(/^\| .*\|\n\|---\|---\|\n\| !\[.*\n/gm, "")
+    .replace(/<!--.*?-->\n?/g, "")
+    .replace(/\[([^\]]+)\]\((?!https?:)[^)]*\)/g, "$1");
+  const style = filesIn(out).find((path) => path.endsWith(".css")) ?? "";
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Knuckle: help</title>
+<link rel="icon" href="icon.svg" type="image/svg+xml"><link rel="stylesheet" href="${relative(out, style)}"></head>
+<body><main class="text"><p><a href="./">Back to the page</a></p>
+${marked.parse(text, { async: false })}</main></body></html>
+`;
 }

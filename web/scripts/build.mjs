@@ -1,9 +1,10 @@
 // Builds the library into dist/: index.js (with local_tracker.js for pages that use no worker), worker.js, types and the runtime's
 // files. `npm run build:library`.
 import { execFileSync } from "node:child_process";
-import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { notices } from "./notices.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const runtime = `${root}node_modules/@litertjs/core/wasm/`;
@@ -33,5 +34,7 @@ for (const build of BUILDS)
 // Scripts define global variables, modules do not: module workers import the runtime's script as a module.
 for (const build of BUILDS)
   appendFileSync(`${unfinished}wasm/${build}.js`, "globalThis.ModuleFactory = ModuleFactory;\n");
+const ABOUT = "This package contains Knuckle (Apache-2.0) and the following code of others. It contains no fonts.";
+writeFileSync(`${unfinished}NOTICES.txt`, notices(ABOUT, ["@litertjs/core", "@litertjs/wasm-utils"]));
 rmSync(`${root}dist`, { recursive: true, force: true });
 renameSync(unfinished, `${root}dist`);

@@ -1,5 +1,6 @@
 /** Model bundles: a `.task` file, a folder with a `bundle.json`, or two tflite networks; fetched or given as bytes. */
 import { DEFAULT_BUNDLE, TASK_MEMBERS } from "./constants.js";
+import { countedBytes } from "./downloads.js";
 import { BundleError } from "./errors.js";
 
 /** How to use the two networks of a bundle. */
@@ -143,7 +144,7 @@ async function bytesOf(source: FileSource): Promise<Uint8Array> {
     throw new BundleError(`${source} cannot be fetched: ${(error as Error).message}`);
   }
   if (!answer.ok) throw new BundleError(`${source} cannot be fetched: ${answer.status} ${answer.statusText}`);
-  return new Uint8Array(await answer.arrayBuffer());
+  return countedBytes(answer);
 }
 
 const END_OF_DIRECTORY = 0x06054b50;

@@ -14,6 +14,8 @@ import { unloadRuntime } from "./runtime.js";
 import { NO_MEMORY } from "./tracks.js";
 import { finish, finishNow, type Work } from "./work.js";
 
+export { onDownload } from "./downloads.js";
+
 /** The arguments of a `LocalTracker`. All of them can be sent to a worker, except an engine of the caller's own. */
 export interface Setup {
   readonly models: Models;

@@ -1,5 +1,6 @@
 /** Loads the runtime of LiteRT.js: its script, its WebAssembly and its threads. */
 import { type LiteRt, loadLiteRt, supportsFeature, unloadLiteRt } from "@litertjs/core";
+import { countedBytes } from "./downloads.js";
 import { EngineError } from "./errors.js";
 
 /** The runtime, and whether it is the build with threads. */
@@ -80,6 +81,8 @@ async function load(wasm: string, build: string, gpu: boolean): Promise<LiteRt> 
 async function compile(url: string): Promise<WebAssembly.Module> {
   const answer = await fetch(url);
   if (!answer.ok) throw new EngineError(`${url}: ${answer.status} ${answer.statusText}`);
+  // A copy is counted, because browsers keep compiled code only for an answer as it came.
+  void countedBytes(answer.clone()).catch(() => {});
   // Streaming needs the right Content-Type, which not every server sends.
   const isNamed = answer.headers.get("Content-Type")?.startsWith("application/wasm");
   return isNamed ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());

@@ -36,6 +36,8 @@ export interface CreateOptions extends Partial<TrackerOptions> {
   threads?: number;
   /** "auto" is WebGPU if the browser has a hardware GPU, else the CPU. An `Engine` of your own needs `worker: false`. */
   engine?: Device | Engine;
+  /** Called while models and runtime are downloaded, with the bytes so far; compressed files count as decompressed. */
+  onProgress?: (bytes: number) => void;
 }
 
 /** What answers requests: a worker, or a `LocalTracker` in this thread. */
@@ -63,6 +65,7 @@ export class HandTracker {
   private backend: Promise<Backend> | null = null;
   private about: About = { device: "", threads: 1 };
   private closed = false;
+  private onDownload: (bytes: number) => void = () => {};
 
   private constructor(
     private readonly setup: Omit<Setup, "options" | "nextId">,
@@ -78,13 +81,18 @@ export class HandTracker {
    * @throws EngineError if the runtime cannot be loaded or the device is missing.
    */
   static async create(given: CreateOptions): Promise<HandTracker> {
-    const { models, wasm, worker, threads = null, engine = "auto", ...changes } = given;
+    const { models, wasm, worker, threads = null, engine = "auto", onProgress, ...changes } = given;
     if (threads !== null && !(Number.isInteger(threads) && threads >= 1))
       throw new InputError(`threads must be a whole number of at least 1, got ${threads}`);
     if (typeof engine !== "string" && worker !== false)
       throw new InputError("an engine of your own needs worker: false");
     const setup = { models: absolute(models), wasm: folder(wasm ?? runtimeFolder()), threads, engine };
     const tracker = new HandTracker(setup, worker === false ? false : address(worker), withChanges(undefined, changes));
+    let bytes = 0;
+    tracker.onDownload = (more) => {
+      bytes += more;
+      onProgress?.(bytes);
+    };
     await tracker.ready();
     return tracker;
   }
@@ -161,18 +169,32 @@ export class HandTracker {
 
   private async start(): Promise<Backend> {
     const setup = { ...this.setup, options: this.options, nextId: this.highestId + 1 };
-    const onBroken = () => {
-      this.backend = null;
+    const events = {
+      onBroken: () => {
+        this.backend = null;
+      },
+      onDownload: this.onDownload,
     };
-    const backend = this.worker ? await WorkerBackend.start(this.worker, setup, onBroken) : await startHere(setup);
+    const start = this.worker ? WorkerBackend.start(this.worker, setup, events) : startHere(setup, events);
+    const backend = await start;
     this.about = backend.about;
     return backend;
   }
 }
 
-async function startHere(setup: Setup): Promise<LocalTracker> {
-  const { LocalTracker } = await import("./local_tracker.js");
-  return LocalTracker.create(setup);
+interface Events {
+  onBroken(): void;
+  onDownload(bytes: number): void;
+}
+
+async function startHere(setup: Setup, events: Events): Promise<LocalTracker> {
+  const { LocalTracker, onDownload } = await import("./local_tracker.js");
+  onDownload(events.onDownload);
+  try {
+    return await LocalTracker.create(setup);
+  } finally {
+    onDownload(null);
+  }
 }
 
 /** A worker that is silent for longer has ended or hangs. While it starts, it may be waiting for a script on a slow line. */
@@ -193,7 +215,7 @@ class WorkerBackend implements Backend {
 
   private constructor(
     url: URL,
-    private readonly onBroken: () => void,
+    private readonly events: Events,
   ) {
     this.worker = new Worker(url);
     this.worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.settle(data);
@@ -204,8 +226,8 @@ class WorkerBackend implements Backend {
     this.worker.onmessageerror = () => this.breakDown("a message could not be read");
   }
 
-  static async start(url: URL, setup: Setup, onBroken: () => void): Promise<WorkerBackend> {
-    const backend = new WorkerBackend(url, onBroken);
+  static async start(url: URL, setup: Setup, events: Events): Promise<WorkerBackend> {
+    const backend = new WorkerBackend(url, events);
     try {
       backend.about = (await backend.post({ setup }, [], null)) as About;
     } catch (error) {
@@ -255,6 +277,10 @@ class WorkerBackend implements Backend {
 
   private settle(data: FromWorker): void {
     this.silentS = 0;
+    if ("downloaded" in data) {
+      this.events.onDownload(data.downloaded);
+      return;
+    }
     const call = this.waiting.get(data.id);
     this.waiting.delete(data.id);
     if (!call) return;
@@ -269,7 +295,7 @@ class WorkerBackend implements Backend {
 
   private breakDown(reason: string): void {
     this.stop();
-    this.onBroken();
+    this.events.onBroken();
     this.rejectAll(new EngineError(`the worker of the tracker failed (${reason}); the next call starts another one`));
   }
 

@@ -1,5 +1,6 @@
 /** The worker of `HandTracker`: one `LocalTracker` that answers messages. */
 
+import { onDownload } from "./downloads.js";
 import { EngineError, type SentError, send } from "./errors.js";
 import type { Step } from "./graph.js";
 import { LocalTracker, type Request, type Setup } from "./local_tracker.js";
@@ -10,10 +11,11 @@ export type ToWorker =
   | { readonly id: number; readonly request: Request; readonly observe: boolean }
   | { readonly id: number; readonly beat: true };
 
-/** Answers, one for each message. */
+/** Answers, one for each message; and bytes that were downloaded, while the tracker starts. */
 export type FromWorker =
   | { readonly id: number; readonly value: unknown; readonly steps: readonly Step[] }
-  | { readonly id: number; readonly error: SentError; readonly broken: boolean };
+  | { readonly id: number; readonly error: SentError; readonly broken: boolean }
+  | { readonly id: 0; readonly downloaded: number };
 
 interface WorkerScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
@@ -34,7 +36,9 @@ scope.onmessage = async ({ data }) => {
 async function answer(message: ToWorker): Promise<FromWorker> {
   if ("setup" in message) {
     limitPool(message.setup.threads);
+    onDownload((bytes) => scope.postMessage({ id: 0, downloaded: bytes }));
     tracker = await LocalTracker.create(message.setup);
+    onDownload(null);
     return { id: message.id, value: tracker.about, steps: [] };
   }
   if ("beat" in message) return { id: message.id, value: null, steps: [] };
