@@ -145,9 +145,15 @@ def test_circles_have_a_direction(sign: int, direction: str) -> None:
     assert (event.name, event.direction) == ("circle", direction) and 0.9 < event.amount < 1.2
 
 
-def two(place: Callable[[float, int], Place], pose: str = "pinch", seconds: float = 1.0) -> list[list[Hand]]:
+def pinching_from(start_s: float) -> Callable[[float], str]:
+    return lambda t: "pinch" if t >= start_s else "pinch_open"
+
+
+def two(
+    place: Callable[[float, int], Place], pose: Callable[[float], str] = pinching_from(0.1), seconds: float = 1.4
+) -> list[list[Hand]]:
     left, right = (
-        moving(lambda t: pose, lambda t, k=k: place(t, k), seconds, track_id=k + 1)
+        moving(pose, lambda t, k=k: place(t, k), seconds, track_id=k + 1)
         for k in (0, 1)  # type: ignore[misc]
     )
     return [[*one, *other] for one, other in zip(left, right, strict=True)]
@@ -155,26 +161,55 @@ def two(place: Callable[[float, int], Place], pose: str = "pinch", seconds: floa
 
 def test_two_pinching_hands_zoom_and_rotate() -> None:
     def apart(t: float, k: int) -> Place:
-        return 320 + (k - 0.5) * (200 + 200 * eased(t / 0.8)), 240
+        return 320 + (k - 0.5) * (200 + 200 * eased((t - 0.3) / 0.8)), 240
 
     found = [event for event in events_of([*two(apart), []]) if event.name == "zoom"]
     assert [found[0].phase, found[-2].phase, found[-1].phase] == ["begin", "change", "end"]
-    assert found[0].amount == 1 and abs(found[-1].amount - 2) < 0.05 and found[-1].direction == "out"
-    assert found[-1].start_s == 0 and found[-1].end_s == 1
+    assert 1 < found[0].amount < 1.3 and abs(found[-1].amount - 2) < 0.05 and found[-1].direction == "out"
+    assert abs(found[-1].start_s - 0.1) < 0.05 and abs(found[-1].end_s - 1.4) < 0.01
 
     def around(t: float, k: int) -> Place:
-        angle = math.radians(150) * eased(t / 0.8) + math.pi * (1 - k)
+        angle = math.radians(150) * eased((t - 0.3) / 0.8) + math.pi * (1 - k)
         return 320 + 150 * math.cos(angle), 240 + 150 * math.sin(angle)
 
+    names = {event.name for event in events_of(two(around))}
     last = [event for event in events_of(two(around)) if event.name == "rotate"][-1]
     assert abs(last.amount - math.radians(150)) < 0.05 and last.direction == "clockwise"
+    assert names == {"rotate"}  # the hands stay equally far apart
+
+
+def test_hands_that_hold_something_or_keep_still_do_not_zoom() -> None:
+    def apart(t: float, k: int) -> Place:
+        return 320 + (k - 0.5) * (200 + 200 * eased((t - 0.3) / 0.8)), 240
+
+    assert not events_of(two(apart, pinching_from(-1)))
+    assert not events_of(two(lambda t, k: (220 + 200 * k, 240)))
+    assert not [event for event in events_of(two(apart, pinching_from(0.1), 0.2)) if event.name == "zoom"]
 
 
 def test_two_ls_frame_a_part_of_the_image() -> None:
-    found = events_of(two(lambda t, k: (220 + 200 * k, 240), "asl_L", 0.3))
-    assert {event.name for event in found} == {"frame"}
+    found = events_of(two(lambda t, k: (220 + 200 * k, 240), lambda t: "asl_L", 0.3))
+    assert {event.name for event in found} == {"frame"} and found[0].end_s >= 0.15
     box = found[-1].box
     assert box and box[2] - box[0] > 200 and box[1] < 200 < box[3]
+
+
+def test_only_motion_from_rest_to_rest_is_a_swipe() -> None:
+    entering = [hands for hands in moving(lambda t: "open", swept((0, -1))) if hands[0].landmarks[0, 1] < 300]
+    assert not events_of(entering)  # raised into view
+    leaving = moving(lambda t: "open", swept((1, 0)))[:19]
+    assert not events_of(leaving)
+    changing = moving(lambda t: ("open", "fist", eased((t - 0.4) / 0.3)), swept((1, 0)))
+    assert not [event for event in events_of(changing) if event.name == "swipe"]
+
+
+def test_an_open_hand_that_goes_round_and_a_fist_that_was_never_open_are_nothing() -> None:
+    def place(t: float) -> Place:
+        angle = 2 * math.pi * t / 1.2
+        return 320 + 70 * math.cos(angle), 240 + 70 * math.sin(angle)
+
+    assert not [event for event in events_of(moving(lambda t: "open", place, 1.3)) if event.name == "circle"]
+    assert not events_of(moving(lambda t: ("open", "fist", eased((t + 0.1) / 0.2)), seconds=1))
 
 
 def test_hands_without_an_id_and_damaged_ones_are_ignored() -> None:

@@ -49,7 +49,7 @@ class MotionGestures:
             if not 0 <= time_s - samples[-1].time_s <= FORGET_S:
                 del self._tracks[track_id]
         events = self._pair(tracked, time_s)
-        if not self._pair.names:
+        if not self._pair.pose:
             for hand in tracked:
                 events += self._stroke_of(hand.track_id or 0, time_s)
         return events

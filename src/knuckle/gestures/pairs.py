@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,51 +12,77 @@ from knuckle.gestures.events import GestureEvent, Phase
 from knuckle.results import Hand
 
 PINCHED, PARTED = 0.3, 0.5  # distance of thumb and index finger, palm lengths, at which a pinch begins and ends
+HELD_S = 0.15  # both hands must pinch, or make an L, for so long
+ZOOMED, TURNED_RAD = 1.1, math.radians(10)  # a zoom or a rotation begins with a change as large as this
 
 
 @dataclass
 class PairGestures:
-    """Follows the two hands of a video; call it with the hands of one frame after the other."""
+    """Follows the two hands of a video; call it with the hands of one frame after the other.
 
-    names: tuple[str, ...] = ()
+    Hands that hold something pinch it all the time, so a pinch counts only of hands that were seen parted before. A zoom
+    begins when the distance has changed, a rotation when the direction has; what they say is since the pinch began.
+
+    Attributes:
+        pose: what both hands do: "pinch", "frame" or nothing.
+        track_ids: the two hands.
+        start_s, first_span, angle_rad, turned_rad: when that began, their distance then, direction now and turn since.
+        parted: hands that were seen with thumb and index finger apart.
+        last: the last event of each gesture under way.
+    """
+
+    pose: str = ""
     track_ids: tuple[int, ...] = ()
     start_s: float = 0.0
     first_span: float = 1.0
     angle_rad: float = 0.0
     turned_rad: float = 0.0
-    last: tuple[GestureEvent, ...] = ()
+    parted: frozenset[int] = frozenset()
+    last: dict[str, GestureEvent] = field(default_factory=dict)
 
     def __call__(self, hands: Sequence[Hand], time_s: float) -> list[GestureEvent]:
         """What begins, changes or ends in this frame. Hands have track ids."""
         pair = sorted(hands, key=lambda hand: hand.track_id or 0)
         ids = tuple(hand.track_id or 0 for hand in pair)
-        names = self._names(pair) if len(pair) == 2 else ()
+        apart = {hand.track_id or 0 for hand in pair if gap(hand) > PARTED}
+        self.parted |= apart
+        pose = self._pose(pair, ids) if len(pair) == 2 else ""
         events = []
-        if self.names and (names != self.names or ids != self.track_ids):
-            events = [in_phase(event, "end", time_s) for event in self.last]
-            self.names, self.last = (), ()
-        if not names:
+        if self.pose and (pose != self.pose or ids != self.track_ids):
+            events = [replace(event, phase="end", end_s=time_s) for event in self.last.values()]
+            self.pose, self.last = "", {}
+        if not pose:
             return events
         points = [(hand.landmarks[4, :2] + hand.landmarks[8, :2]) / 2 for hand in pair]
         x, y = (points[1] - points[0]).tolist()
         span, angle = max(math.hypot(x, y), 1e-3), math.atan2(y, x)
-        phase: Phase = "change"
-        if not self.names:
-            phase = "begin"
-            self.names, self.track_ids, self.start_s = names, ids, time_s
+        if not self.pose:
+            self.pose, self.track_ids, self.start_s = pose, ids, time_s
             self.first_span, self.angle_rad, self.turned_rad = span, angle, 0.0
         self.turned_rad += math.remainder(angle - self.angle_rad, 2 * math.pi)
         self.angle_rad = angle
-        self.last = tuple(self._event(name, phase, time_s, span, pair) for name in names)
-        return [*events, *self.last]
+        if time_s - self.start_s < HELD_S - 1e-6:
+            return events
+        for name in self._names(span):
+            phase: Phase = "change" if name in self.last else "begin"
+            self.last[name] = self._event(name, phase, time_s, span, pair)
+            events.append(self.last[name])
+        return events
 
-    def _names(self, pair: Sequence[Hand]) -> tuple[str, ...]:
-        limit = PARTED if "zoom" in self.names else PINCHED
-        if all(hand.distance("thumb_tip", "index_tip") < limit for hand in pair):
-            return ("zoom", "rotate")
+    def _pose(self, pair: Sequence[Hand], ids: tuple[int, ...]) -> str:
+        limit = PARTED if self.pose == "pinch" else PINCHED
+        if all(gap(hand) < limit for hand in pair):
+            return "pinch" if self.parted.issuperset(ids) else ""
         extended = [{name for name in ("index", "middle", "ring", "pinky") if hand.is_extended(name)} for hand in pair]
-        thumbs_out = all(hand.distance("thumb_tip", "index_tip") > 0.8 for hand in pair)
-        return ("frame",) if thumbs_out and extended == [{"index"}, {"index"}] else ()
+        return "frame" if all(gap(hand) > 0.8 for hand in pair) and extended == [{"index"}, {"index"}] else ""
+
+    def _names(self, span: float) -> list[str]:
+        """The gestures under way, and those that begin now."""
+        if self.pose == "frame":
+            return ["frame"]
+        zooms = max(span / self.first_span, self.first_span / span) >= ZOOMED
+        begun = {"zoom": zooms, "rotate": abs(self.turned_rad) >= TURNED_RAD}
+        return [name for name, begins in begun.items() if begins or name in self.last]
 
     def _event(self, name: str, phase: Phase, time_s: float, span: float, pair: Sequence[Hand]) -> GestureEvent:
         direction, amount, box = None, 1.0, None
@@ -75,5 +101,6 @@ class PairGestures:
         )
 
 
-def in_phase(event: GestureEvent, phase: Phase, time_s: float) -> GestureEvent:
-    return GestureEvent(**{**vars(event), "phase": phase, "end_s": time_s})
+def gap(hand: Hand) -> float:
+    """Distance of the tips of thumb and index finger, palm lengths."""
+    return hand.distance("thumb_tip", "index_tip")
