@@ -49,8 +49,8 @@ def mixed(pose: str | tuple[str, str, float], centre: Place, roll_deg: float) ->
         return posed_hand("between", centre=centre, turned_deg=(0, 0, roll_deg))
 
 
-def events_of(frames: Iterable[Sequence[Hand]]) -> list[GestureEvent]:
-    recognise = MotionGestures()
+def events_of(frames: Iterable[Sequence[Hand]], hold_s: float = 0.0) -> list[GestureEvent]:
+    recognise = MotionGestures(hold_s)
     return [event for k, hands in enumerate(frames) for event in recognise(hands, k / FPS)]
 
 
@@ -150,10 +150,10 @@ def pinching_from(start_s: float) -> Callable[[float], str]:
 
 
 def two(
-    place: Callable[[float, int], Place], pose: Callable[[float], str] = pinching_from(0.1), seconds: float = 1.4
+    place: Callable[[float, int], Place], pose: Callable[[float], str] | None = None, seconds: float = 1.4
 ) -> list[list[Hand]]:
     left, right = (
-        moving(pose, lambda t, k=k: place(t, k), seconds, track_id=k + 1)
+        moving(pose or pinching_from(0.1), lambda t, k=k: place(t, k), seconds, track_id=k + 1)
         for k in (0, 1)  # type: ignore[misc]
     )
     return [[*one, *other] for one, other in zip(left, right, strict=True)]
@@ -201,6 +201,21 @@ def test_only_motion_from_rest_to_rest_is_a_swipe() -> None:
     assert not events_of(leaving)
     changing = moving(lambda t: ("open", "fist", eased((t - 0.4) / 0.3)), swept((1, 0)))
     assert not [event for event in events_of(changing) if event.name == "swipe"]
+
+
+def test_a_lock_asks_for_a_raised_hand_at_rest_before_the_motion() -> None:
+    def late(t: float) -> Place:
+        return swept((1, 0))(t - 0.5)
+
+    assert [event.name for event in events_of(moving(lambda t: "open", late, 2), hold_s=0.5)] == ["swipe"]
+    assert not events_of(moving(lambda t: "open", swept((1, 0))), hold_s=0.5)  # at rest for 0.4 s only
+    hanging = moving(lambda t: "open", late, 2, turned=lambda t: 180)
+    assert [event.name for event in events_of(hanging)] == ["swipe"] and not events_of(hanging, hold_s=0.5)
+    pinched = two(lambda t, k: (320 + (k - 0.5) * (200 + 200 * eased((t - 0.3) / 0.8)), 240))
+    begins = [[e.end_s for e in events_of(pinched, hold) if e.phase == "begin"] for hold in (0.0, 0.6)]
+    assert begins[0][0] < 0.6 < begins[1][0]
+    with pytest.raises(InputError, match=r"hold_s must be a number from 0 to 10\.0, got -1"):
+        MotionGestures(-1)
 
 
 def test_an_open_hand_that_goes_round_and_a_fist_that_was_never_open_are_nothing() -> None:

@@ -8,13 +8,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from knuckle.errors import InputError
 from knuckle.gestures.events import GestureEvent
-from knuckle.gestures.pairs import PairGestures
-from knuckle.gestures.strokes import Sample, circle_in, closing_in, pinches_in, swipe_in, tap_in, wave_in
+from knuckle.gestures.pairs import HELD_S, PairGestures
+from knuckle.gestures.strokes import (
+    Sample,
+    Stroke,
+    circle_in,
+    closing_in,
+    pinches_in,
+    swipe_in,
+    tap_in,
+    travel_of,
+    wave_in,
+)
 from knuckle.results import Hand
 
 MEMORY_S = 2.0
-QUIET_S = 0.5  # after a gesture a hand makes no other for so long: hands come back from a swipe
+MOST_S = 10.0
+FRAME_S = 1 / 30  # a hold may be shorter by a frame, since it begins between two
+HOLD_TRAVEL = 0.35  # palm lengths that a palm at rest may move
 FORGET_S = 0.5  # a hand that was not seen for so long begins anew
 ORDER = (circle_in, wave_in, swipe_in, pinches_in, closing_in, tap_in)
 
@@ -24,16 +37,28 @@ class MotionGestures:
 
     Lengths are in palm lengths, so it does not matter how near a hand is. Directions are those of the image, also
     where it is a mirror image.
+
+    Args:
+        hold_s: lock: a hand must be raised and at rest for so long right before its gesture, and two hands must pinch
+            or make an L for so long. 0: no lock.
+        quiet_s: after a gesture a hand makes no other for so long, as hands come back from a swipe.
+
+    Raises:
+        InputError: a value is out of range.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hold_s: float = 0.0, quiet_s: float = 0.5) -> None:
+        for name, value in (("hold_s", hold_s), ("quiet_s", quiet_s)):
+            if not 0 <= value <= MOST_S:
+                raise InputError(f"{name} must be a number from 0 to {MOST_S}, got {value!r}")
+        self.hold_s, self.quiet_s = hold_s, quiet_s
         self.reset()
 
     def reset(self) -> None:
         """Forget all hands, before another video."""
         self._tracks: dict[int, deque[Sample]] = {}
         self._quiet_until_s: dict[int, float] = {}
-        self._pair = PairGestures()
+        self._pair = PairGestures(max(HELD_S, self.hold_s))
 
     def __call__(self, hands: Sequence[Hand], time_s: float) -> list[GestureEvent]:
         """The gestures that end in this frame, and those of two hands that begin, change or end.
@@ -59,11 +84,11 @@ class MotionGestures:
         if samples and not 0 < time_s - samples[-1].time_s <= FORGET_S:
             samples.clear()
         samples.append(Sample.of(hand, time_s))
-        while time_s - samples[0].time_s > MEMORY_S:
+        while time_s - samples[0].time_s > MEMORY_S + self.hold_s:
             samples.popleft()
 
     def _stroke_of(self, track_id: int, time_s: float) -> list[GestureEvent]:
-        """At most one gesture of a hand. Its history begins anew `QUIET_S` after one."""
+        """At most one gesture of a hand. Its history begins anew `quiet_s` after one."""
         samples = self._tracks[track_id]
         if time_s < self._quiet_until_s.get(track_id, -math.inf):
             while len(samples) > 1:
@@ -71,8 +96,17 @@ class MotionGestures:
         if len(samples) < 4:
             return []
         for find in ORDER:
-            if stroke := find(list(samples)):
-                self._quiet_until_s[track_id] = time_s + QUIET_S
+            stroke = find(list(samples))
+            if stroke and self._is_meant(stroke, samples):
+                self._quiet_until_s[track_id] = time_s + self.quiet_s
                 how = {"direction": stroke.direction, "speed": stroke.speed, "amount": stroke.amount}
                 return [GestureEvent(stroke.name, "once", (track_id,), stroke.start_s, time_s, **how)]  # type: ignore[arg-type]
         return []
+
+    def _is_meant(self, stroke: Stroke, samples: Sequence[Sample]) -> bool:
+        """Whether the hand was raised and at rest for `hold_s` before the stroke."""
+        before = [one for one in samples if stroke.start_s - self.hold_s - FRAME_S < one.time_s <= stroke.start_s]
+        if not self.hold_s:
+            return True
+        held = bool(before) and before[-1].time_s - before[0].time_s >= self.hold_s - FRAME_S
+        return held and travel_of(before) <= HOLD_TRAVEL and all(one.wrist_below for one in before)

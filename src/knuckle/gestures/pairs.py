@@ -12,7 +12,7 @@ from knuckle.gestures.events import GestureEvent, Phase
 from knuckle.results import Hand
 
 PINCHED, PARTED = 0.3, 0.5  # distance of thumb and index finger, palm lengths, at which a pinch begins and ends
-HELD_S = 0.15  # both hands must pinch, or make an L, for so long
+HELD_S = 0.15
 ZOOMED, TURNED_RAD = 1.1, math.radians(10)  # a zoom or a rotation begins with a change as large as this
 
 
@@ -20,10 +20,11 @@ ZOOMED, TURNED_RAD = 1.1, math.radians(10)  # a zoom or a rotation begins with a
 class PairGestures:
     """Follows the two hands of a video; call it with the hands of one frame after the other.
 
-    Hands that hold something pinch it all the time, so a pinch counts only of hands that were seen parted before. A zoom
-    begins when the distance has changed, a rotation when the direction has; what they say is since the pinch began.
+    Hands that hold something pinch it all the time, so a pinch counts only of hands that were seen parted before. A
+    zoom begins when the distance has changed, a rotation when the direction has; what they say is since the pinch.
 
     Attributes:
+        held_s: both hands must pinch, or make an L, for so long.
         pose: what both hands do: "pinch", "frame" or nothing.
         track_ids: the two hands.
         start_s, first_span, angle_rad, turned_rad: when that began, their distance then, direction now and turn since.
@@ -31,6 +32,7 @@ class PairGestures:
         last: the last event of each gesture under way.
     """
 
+    held_s: float = HELD_S
     pose: str = ""
     track_ids: tuple[int, ...] = ()
     start_s: float = 0.0
@@ -61,7 +63,7 @@ class PairGestures:
             self.first_span, self.angle_rad, self.turned_rad = span, angle, 0.0
         self.turned_rad += math.remainder(angle - self.angle_rad, 2 * math.pi)
         self.angle_rad = angle
-        if time_s - self.start_s < HELD_S - 1e-6:
+        if time_s - self.start_s < self.held_s - 1e-6:
             return events
         for name in self._names(span):
             phase: Phase = "change" if name in self.last else "begin"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,11 @@ SAME_SHAPE = 0.35  # the openness of a hand that keeps its shape stays within th
 PINCHED, PARTED = 0.3, 0.5  # distance of the tips of thumb and index finger at which a pinch begins and ends
 DOUBLE_S = 0.7  # two pinches within this are a double pinch
 TAP_DEPTH, TAP_S, TAP_TRAVEL, TAP_OTHERS = 0.22, 0.45, 0.35, 0.25
-OPEN, CLOSED, CLOSING_S, CLOSING_TRAVEL = 0.8, 0.35, 0.6, 1.0
+OPEN, CLOSED, CLOSING_S, CLOSING_TRAVEL = 0.8, 0.5, 0.6, 1.0
 HELD_S = 0.1  # an open hand or a fist must be seen for so long before and after it closes or opens
 WAVE_TURNS, WAVE_S, WAVE_LENGTH = 3, 1.8, 0.35
 CIRCLE_TURN_RAD, CIRCLE_S, CIRCLE_RADIUS, CIRCLE_SPEED = 1.9 * math.pi, 2.0, (0.2, 3.0), 1.5
-STEADY_COSINE = math.cos(math.radians(40))  # a palm that turns further does something else than tap, pinch or grab
+STEADY_COSINE = math.cos(math.radians(50))  # a palm that turns further does something else than tap, pinch or grab
 POINTING = 0.6  # the other fingers of a hand that points are less open than this
 
 
@@ -45,6 +46,7 @@ class Sample:
         reach: distance of the tip of the index finger from the wrist, minus that of the middle finger, palm lengths.
         normal: (3,) unit vector out of the palm or the back of the hand.
         raised: whether the fingers point up.
+        wrist_below: whether the wrist is not above the knuckles, as in arms that hang down.
     """
 
     time_s: float
@@ -57,6 +59,7 @@ class Sample:
     reach: float
     normal: npt.NDArray[np.float64]
     raised: bool
+    wrist_below: bool
 
     @classmethod
     def of(cls, hand: Hand, time_s: float) -> Sample:
@@ -81,6 +84,7 @@ class Sample:
             reach=(math.dist(world[8], world[0]) - math.dist(world[12], world[0])) / length,
             normal=normal / max(float(np.linalg.norm(normal)), 1e-9),
             raised=bool(points[9, 1] < points[0, 1] - 0.5 * size),
+            wrist_below=bool(points[9, 1] < points[0, 1] + size / 3),
         )
 
 
@@ -123,7 +127,7 @@ def swipe_in(samples: Sequence[Sample]) -> Stroke | None:
 
 def last_motion(samples: Sequence[Sample]) -> range | None:
     """The samples of the palm's last motion, with one at rest at each end, if it rested before and rests now."""
-    speeds = [speed_of(pair) for pair in zip(samples, samples[1:], strict=False)]  # of the step after each sample
+    speeds = [speed_of(pair) for pair in pairwise(samples)]  # of the step after each sample
     end = len(speeds)
     while end and speeds[end - 1] <= REST_SPEED:
         end -= 1
@@ -167,12 +171,16 @@ def tap_in(samples: Sequence[Sample]) -> Stroke | None:
     depth = min(reach[: lowest + 1].max(), reach[-1]) - reach[lowest]
     if depth < TAP_DEPTH or lowest in (0, len(reach) - 1):
         return None
-    return Stroke("tap", recent[int(reach[: lowest + 1].argmax())].time_s)
+    start_s = recent[int(reach[: lowest + 1].argmax())].time_s
+    before = [one.reach for one in samples if 0 <= start_s - one.time_s <= REST_S + 1e-6]
+    if max(before) - min(before) > TAP_DEPTH / 2:  # a finger that moves all the time
+        return None
+    return Stroke("tap", start_s)
 
 
 def closing_in(samples: Sequence[Sample]) -> Stroke | None:
     """An open hand became a fist ("grab"), or a fist an open hand ("release"), and did not travel."""
-    closed, opened = ([test(one.openness) for one in samples] for test in (CLOSED.__gt__, OPEN.__lt__))
+    closed, opened = ([test(one.others) for one in samples] for test in (CLOSED.__gt__, OPEN.__lt__))
     for name, before, after in (("grab", opened, closed), ("release", closed, opened)):
         since = len(samples) - _run(after)
         while_between = since - 1

@@ -73,12 +73,21 @@ class ClipRecipe:
         return max(1, round(self.seconds * self.rate))
 
 
-def clip(studio: Studio, recipe: ClipRecipe, rng: np.random.Generator) -> Iterator[tuple[Image, dict[str, Any]]]:
-    """The frames of one clip: the image, and its line of the .jsonl (frame, time_s, hands, camera)."""
+def clip(
+    studio: Studio, recipe: ClipRecipe, rng: np.random.Generator, paths: Sequence[HandPath] = ()
+) -> Iterator[tuple[Image, dict[str, Any]]]:
+    """The frames of one clip: the image, and its line of the .jsonl (frame, time_s, hands, camera).
+
+    Args:
+        studio: draws the frames.
+        recipe: settings of the clip.
+        rng: draws what the recipe leaves open.
+        paths: what the hands do; none: what the recipe says.
+    """
     focal = recipe.width / 2 / math.tan(math.radians(float(rng.uniform(45, 75))) / 2)
     camera = Camera(recipe.width, recipe.height, focal, focal, (recipe.width - 1) / 2, (recipe.height - 1) / 2)
     room = random_scenes.random_room(rng)
-    paths = random_paths(studio.body, recipe.seconds, rng, recipe.acts)
+    paths = paths or random_paths(studio.body, recipe.seconds, rng, recipe.acts)
     stage = Stage((), (), room.surroundings, room.rotation, metadata={"kind": "clip"})
     chosen = effects.random_effects(rng, min(recipe.width, recipe.height), quality=recipe.quality)
     chosen = replace(chosen, motion_px=0.0, defocus_px=min(chosen.defocus_px, 1.5))
