@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from make_accuracy import section
+from make_gestures import gesture_tables
 from make_scale import scale_tables
 
 DOCS = Path(__file__).resolve().parent
@@ -75,6 +76,7 @@ def pages() -> dict[Path, dict[str, str]]:
         DOCS / "web.md": {"speed": browser(read("web"))},
         DOCS / "space.md": space_tables(read("space"), read("smooth")),
         DOCS / "scale.md": scale_tables(read("scale")),
+        DOCS / "model_gestures.md": gesture_tables(read("gestures")),
         DOCS / "graph.md": {"overhead": overhead(read("graph_overhead"))},
         DOCS / "install.md": {"install": installations(read("install")), "opencv": without_opencv(read("opencv"))},
     }

@@ -28,7 +28,7 @@ HELD_S = 0.1  # an open hand or a fist must be seen for so long before and after
 WAVE_TURNS, WAVE_S, WAVE_LENGTH = 3, 1.8, 0.35
 CIRCLE_TURN_RAD, CIRCLE_S, CIRCLE_RADIUS, CIRCLE_SPEED = 1.9 * math.pi, 2.0, (0.2, 3.0), 1.5
 STEADY_COSINE = math.cos(math.radians(50))  # a palm that turns further does something else than tap, pinch or grab
-POINTING = 0.6  # the other fingers of a hand that points are less open than this
+POINTING = 0.2  # the index finger of a hand that points reaches further than the middle finger by this
 
 
 @dataclass(frozen=True)
@@ -242,8 +242,8 @@ def circle_in(samples: Sequence[Sample]) -> Stroke | None:
         if abs(whole) >= CIRCLE_TURN_RAD and np.mean(np.sign(turns) == np.sign(whole)) > 0.85:
             lasted = recent[-1].time_s - recent[first].time_s
             speed = float(np.hypot(*np.diff(part, axis=0).T).sum()) / lasted
-            others = float(np.mean([one.others for one in recent[first:]]))
-            if speed < CIRCLE_SPEED or others > POINTING:
+            reach = float(np.mean([one.reach for one in recent[first:]]))
+            if speed < CIRCLE_SPEED or reach < POINTING:
                 continue
             direction = "clockwise" if whole > 0 else "counterclockwise"  # y is down
             return Stroke("circle", recent[first].time_s, direction, speed, abs(whole) / (2 * math.pi))
