@@ -47,7 +47,7 @@ const SHARPNESS = 12;
 const OUT = 0.5;
 const DIRECTION_SCALE = 4;
 const TINY = 1e-6;
-const TAUGHT_FORMAT = "knuckle-taught-gestures-1";
+export const TAUGHT_FORMAT = "knuckle-taught-gestures-1";
 
 interface Dense {
   readonly weights: Float32Array;
@@ -103,14 +103,9 @@ export class GestureRecogniser {
     if (taught?.format !== TAUGHT_FORMAT) throw new InputError(`the file holds no taught gestures (${TAUGHT_FORMAT})`);
     if (taught.network !== network.version)
       throw new InputError(`the gestures were taught to network ${taught.network}, this one is ${network.version}`);
-    const [centre, whiten] = [unpacked(network.centre), unpacked(network.whiten)];
-    const size = network.whiten.shape[1];
+    const whitened = whitening(network);
     const probabilitiesOf = (embedding: number[], _: number[], conditions: number[]): number[] => {
-      const point = new Array<number>(size).fill(0);
-      embedding.forEach((value, row) => {
-        for (let k = 0; k < size; k++) point[k] += (value - centre[row]) * whiten[row * size + k];
-      });
-      if (taught.directed) point.push(...conditions.map((value) => DIRECTION_SCALE * value));
+      const point = placed(whitened(embedding), conditions, taught.directed);
       const squares = taught.means.map((mean) => mean.reduce((sum, value, k) => sum + (point[k] - value) ** 2, 0));
       return softmax([...squares, taught.radius ** 2].map((square) => square / (-2 * taught.temperature)));
     };
@@ -120,10 +115,7 @@ export class GestureRecogniser {
   /** Probability of each gesture of the set, then that of none, for one hand. */
   probabilities(hand: Hand): number[] {
     const left = hand.handedness === "Left";
-    let values = featuresOf(hand.landmarks, hand.world, left);
-    this.layers.slice(0, -1).forEach((layer) => {
-      values = dense(values, layer).map((value) => Math.max(value, 0));
-    });
+    const values = embedded(this.layers, featuresOf(hand.landmarks, hand.world, left));
     const logits = dense(values, this.layers[this.layers.length - 1]);
     const shapes = softmax(logits.map((value) => value / this.temperature));
     return this.probabilitiesOf(values, shapes, conditionsOf(hand.world, left));
@@ -137,6 +129,41 @@ export class GestureRecogniser {
       return { ...hand, gesture: best < this.names.length ? { name: this.names[best], score: row[best] } : null };
     });
   }
+}
+
+/** Where a hand lies in the space of taught gestures: what `spaceOfShapes` returns. */
+export type Place = (hand: Pick<Hand, "landmarks" | "world" | "handedness">, directed: boolean) => number[];
+
+/** The space in which gestures are taught: hands of the same shape scatter by 1 everywhere. */
+export function spaceOfShapes(network: ShapeNetworkJson): Place {
+  const [layers, whitened] = [layersOf(network), whitening(network)];
+  return ({ landmarks, world, handedness }, directed) => {
+    const left = handedness === "Left";
+    const point = whitened(embedded(layers, featuresOf(landmarks, world, left)));
+    return placed(point, conditionsOf(world, left), directed);
+  };
+}
+
+function embedded(layers: readonly Dense[], features: number[]): number[] {
+  return layers
+    .slice(0, -1)
+    .reduce((values, layer) => dense(values, layer).map((value) => Math.max(value, 0)), features);
+}
+
+function whitening(network: ShapeNetworkJson): (embedding: number[]) => number[] {
+  const [centre, whiten] = [unpacked(network.centre), unpacked(network.whiten)];
+  const size = network.whiten.shape[1];
+  return (embedding) => {
+    const point = new Array<number>(size).fill(0);
+    embedding.forEach((value, row) => {
+      for (let k = 0; k < size; k++) point[k] += (value - centre[row]) * whiten[row * size + k];
+    });
+    return point;
+  };
+}
+
+function placed(point: number[], conditions: readonly number[], directed: boolean): number[] {
+  return directed ? [...point, ...conditions.map((value) => DIRECTION_SCALE * value)] : point;
 }
 
 /** Numbers that do not depend on side, size, place and roll; see `knuckle.gestures.features`. */

@@ -21,6 +21,7 @@ export {
   GestureRecogniser,
   type GestureSetsJson,
   type ShapeNetworkJson,
+  spaceOfShapes,
   type TaughtJson,
 } from "./gestures.js";
 export { Graph, type Node, type Observer, type Step } from "./graph.js";
@@ -43,4 +44,5 @@ export {
 } from "./results.js";
 export { oneEuro, type Smoothed, type SmoothedHand, smoothHand } from "./smooth.js";
 export { SteadyGestures } from "./steady.js";
+export { type Example, fitGestures, type Report, reportOf } from "./teach.js";
 export { type CreateOptions, HandTracker, type Source } from "./tracker.js";
