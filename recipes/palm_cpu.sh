@@ -74,14 +74,9 @@ set -- --data "$photos/hands/train.jsonl:1.3" --data "$photos/people/train.jsonl
     --data "$landmarks/real/free.jsonl:0.8" --data "$landmarks/hard/hard.jsonl:0.15"
 stage palm backlit 11000 --init "$work/two_more/checkpoint.pt" --warmup 200 --batch 32 --rate 0.0008 --seed 117 \
     --evaluate-every 2500 "$@"
-mean still_more two_more backlit
-# Gloves and more rooms, where many hands have only the boxes that people drew; faces, animals and trees without hands.
-stage palm boxes 2200 --init "$work/still_more/checkpoint.pt" --warmup 100 --batch 32 --rate 0.0002 --ema 0.99 --seed 203 \
-    --evaluate-every 500 --data "$photos/hands/train.jsonl:0.5" --data "$photos/gloves/train.jsonl:0.4" \
-    --data "$photos/rooms_and_walls/train.jsonl:0.4" --data "$photos/people/train.jsonl:0.9" \
-    --data "$photos/pasted_walls/train.jsonl:0.8" --data "$photos/free/train.jsonl:0.4"
-release boxes bundle
-stage palm backlit_far 600 --init "$work/still_more/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 \
+mean released two_more backlit
+release released bundle
+stage palm backlit_far 600 --init "$work/released/checkpoint.pt" --side 320 --warmup 50 --batch 16 --rate 0.0006 \
     --seed 118 --evaluate-every 600 "$@"
 mean far two_far backlit_far
 release far bundle_far
