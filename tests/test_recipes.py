@@ -302,6 +302,6 @@ def test_recipes_train_on_photos_that_recipes_make() -> None:
     made = re.findall(
         r"^(?:label|paste) (\w+)|\$work/(\w+)/done", (recipes / "palm_photos.sh").read_text(), re.MULTILINE
     )
-    for name in ("landmarks_cpu.sh", "landmarks_gpu.sh", "palm_cpu.sh", "palm_gpu.sh"):
+    for name in ("landmarks_cpu.sh", "landmarks_gpu.sh", "palm_cpu.sh", "palm_gpu.sh", "palm_boxes.sh"):
         wanted = set(re.findall(r"(?:palms|photos)/(\w+)/train.jsonl", (recipes / name).read_text()))
         assert wanted and wanted <= {one or other for one, other in made}, name
