@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -264,3 +265,12 @@ def test_unsure_moving_and_hanging_hands_trigger_nothing() -> None:
 def test_a_lock_refuses_values_out_of_range() -> None:
     with pytest.raises(InputError, match="min_score must be a number from 0 to 1, got 3"):
         GestureLock(min_score=3)
+
+
+def test_the_vectors_that_the_browser_is_held_to_are_current() -> None:
+    from make_motion_vectors import PATH, vectors
+
+    wanted, found = json.loads(PATH.read_text()), json.loads(json.dumps(vectors()))
+    assert wanted["acts"] == found["acts"]
+    for name, act in wanted["acts"].items():
+        assert bool(act["free"]) == bool(act["locked"]) == (name != "raise")

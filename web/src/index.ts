@@ -25,6 +25,7 @@ export {
   type TaughtJson,
 } from "./gestures.js";
 export { Graph, type Node, type Observer, type Step } from "./graph.js";
+export { type GestureEvent, MotionGestures } from "./motion.js";
 export type { TrackerOptions } from "./options.js";
 export { anchors } from "./palm.js";
 export {

@@ -219,7 +219,8 @@ def wave_in(samples: Sequence[Sample]) -> Stroke | None:
             sign = int(np.sign(step))
     if len(extremes) < WAVE_TURNS + 2:
         return None
-    start = extremes[-WAVE_TURNS - 2]
+    first, second = extremes[-WAVE_TURNS - 2 : -WAVE_TURNS]
+    start = max(k for k in range(first, second) if abs(x[k] - x[first]) < WAVE_LENGTH / 4)  # where the rest ended
     path = float(np.abs(np.diff(x[extremes[-WAVE_TURNS - 2 :]])).sum())
     return Stroke("wave", recent[start].time_s, speed=path / max(recent[-1].time_s - recent[start].time_s, 1e-6))
 
@@ -231,7 +232,7 @@ def circle_in(samples: Sequence[Sample]) -> Stroke | None:
         return None
     size = float(np.mean([one.size for one in recent]))
     path = np.array([one.tip for one in recent]) / size
-    for first in range(0, len(recent) - 8, 2):
+    for first in reversed(range(0, len(recent) - 8, 2)):  # the shortest path that is a circle
         part = path[first:]
         centred = part - (part.max(axis=0) + part.min(axis=0)) / 2
         radii = np.hypot(*centred.T)
