@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, ClassVar
 
 from knuckle.exports.labels import corner_box, flagged_points, known_hands, pairs, read_labels
@@ -45,7 +46,8 @@ class CocoSink(FileSink):
         self.videos: dict[str, int] = {}
         self.images = self.annotations = 0
         with self._opening():
-            self.notes = self.file.part.with_name(f"{self.file.part.name}2").open("w+", encoding="utf-8")
+            # Without a name, on the disk that has room for the file itself.
+            self.notes = TemporaryFile("w+", encoding="utf-8", dir=self.file.part.parent)  # noqa: SIM115
             self.text = self.file.part.open("w", encoding="utf-8")
             about = {"description": "hands found by Knuckle"}
             self.text.write(f'{{"info": {json.dumps(about)}, "licenses": [], "images": [')
@@ -98,7 +100,6 @@ class CocoSink(FileSink):
         finally:
             self.text.close()
             self.notes.close()
-            Path(self.notes.name).unlink(missing_ok=True)
 
 
 class WholeBodySink(CocoSink):

@@ -67,6 +67,9 @@ class YoloSink(FolderSink):
     def finish(self) -> None:
         """Each file is complete already."""
 
+    def has_content(self) -> bool:
+        return any(self.pictures.iterdir())  # readers refuse a dataset without pictures
+
 
 def has_picture(image: Image) -> bool:
     """Whether a frame has its picture, and is not the blank of a file that was read back."""

@@ -96,10 +96,18 @@ class InBackground(Sink):
                 except BaseException as error:  # raised again in the caller's thread
                     self.error = error
 
-    def close(self) -> None:
+    def _end_thread(self) -> None:
+        """Wait until the thread has written what waits; after an error it only drops it."""
         if self.thread.is_alive():
             self.waiting.put(None)
             self.thread.join()
+
+    def close(self) -> None:
+        try:
+            self._end_thread()
+        except KeyboardInterrupt as interrupt:  # Ctrl-C while frames wait: they are left out, the file is finished
+            self.error = self.error or interrupt
+            self._end_thread()
         try:
             self.sink.close()
         finally:

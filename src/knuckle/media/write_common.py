@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import uuid
+import weakref
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -106,6 +108,9 @@ class PartFile:
         target = Path(os.path.realpath(path))  # a link stays a link
         part = target.with_name(f"{target.name[:40]}.{uuid.uuid4().hex[:8]}.part")
         self.part, self._target = (path, path) if self.is_special else (part, target)
+        if not self.is_special:
+            # Also removes what an error before `keep` or `discard` leaves, when this object or the process ends.
+            self._remove = weakref.finalize(self, remove, self.part, os.getpid())
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with self.part.open("ab"):
@@ -116,12 +121,12 @@ class PartFile:
         if not self.is_special:
             with writing(self.path):
                 os.replace(self.part, self._target)
+            self._remove.detach()
 
     def discard(self) -> None:
-        """Remove the incomplete file."""
+        """Remove the incomplete file; nothing happens after `keep`."""
         if not self.is_special:
-            with suppress(OSError):
-                self.part.unlink(missing_ok=True)
+            self._remove()
 
 
 class FileSink(Sink):
@@ -165,19 +170,21 @@ class FileSink(Sink):
             self.write_frame(frame, results)
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            with self._guarded():
-                self.finish()
-        finally:
-            self.written = not self._failed or self.rescue()
-            if self.written and self.has_content():
-                self.file.keep()
-            else:
-                self.file.discard()
-                self.written = False
+        with uninterrupted():
+            if self._closed:
+                return
+            self._closed, finished = True, False
+            try:
+                with self._guarded():
+                    self.finish()
+                    finished = not self._failed
+            finally:
+                self.written = finished or self.rescue()
+                if self.written and self.has_content():
+                    self.file.keep()
+                else:
+                    self.file.discard()
+                    self.written = False
 
     @abstractmethod
     def write_frame(self, frame: Frame, results: Results) -> None:
@@ -220,21 +227,52 @@ class PartFolder(PartFile):
         self.path, self.is_special = path, False
         self._target = Path(os.path.realpath(path))
         self.part = self._target.with_name(f"{self._target.name[:40]}.{uuid.uuid4().hex[:8]}.part")
+        self._remove = weakref.finalize(self, remove, self.part, os.getpid())
         with writing(path):
             self.part.mkdir(parents=True)
 
     def keep(self) -> None:
+        if not self._target.exists():
+            super().keep()
+            return
+        old = self.part.with_suffix(".old")
+        remove_old = weakref.finalize(self, remove, old, os.getpid())
         with writing(self.path):
-            if self._target.exists():  # a folder cannot be replaced in one step
-                old = self.part.with_suffix(".old")
-                os.replace(self._target, old)
-                os.replace(self.part, self._target)
-                shutil.rmtree(old)
-            else:
-                os.replace(self.part, self._target)
+            os.replace(self._target, old)  # a folder cannot be replaced in one step
+            try:
+                super().keep()
+            finally:
+                if not self._target.exists():
+                    os.replace(old, self._target)
+                remove_old()
 
-    def discard(self) -> None:
-        shutil.rmtree(self.part, ignore_errors=True)
+
+def remove(path: Path, process: int) -> None:
+    """Remove a file or folder, if it is there and can be removed. A forked process leaves what is its parent's."""
+    if os.getpid() != process:
+        return
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Delay Ctrl-C until the end of the block, so that all files hold the same frames and are finished."""
+    asked: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    except ValueError:  # only the main thread receives signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if asked:
+        signal.raise_signal(signal.SIGINT)
 
 
 def keep_whole_lines(part: Path) -> bool:

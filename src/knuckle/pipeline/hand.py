@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from knuckle.geometry import apply, crop, image_from_crop, turn, wrap_angle
+from knuckle.geometry import MAX_PX, apply, crop, image_from_crop, turn, wrap_angle
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
 from knuckle.models.bundle import STD_PER_SIGMA
@@ -113,6 +113,10 @@ class HandLandmarker:
 
     def decode(self, raw: Outputs, candidates: Sequence[Candidate]) -> list[Hand]:
         """Raw outputs to hands in image pixels, one per candidate, regardless of presence."""
+        with np.errstate(over="ignore", invalid="ignore"):  # `gate` discards hands that are not finite
+            return self._decoded(raw, candidates)
+
+    def _decoded(self, raw: Outputs, candidates: Sequence[Candidate]) -> list[Hand]:
         model, side, hands = self.model, self.network.side, []
         for row, candidate in enumerate(candidates):
             roi = candidate.roi
@@ -141,8 +145,17 @@ class HandLandmarker:
         return cast(FloatArray, sigma * np.float32(self.std_per_sigma * roi.size / self.network.side))
 
     def gate(self, hands: Sequence[Hand]) -> list[Hand]:
-        """The hands whose presence is above `min_presence`."""
-        return [hand for hand in hands if hand.presence > self.min_presence]
+        """The hands whose presence is above `min_presence`, and whose numbers are all finite."""
+        return [hand for hand in hands if hand.presence > self.min_presence and is_sound(hand)]
+
+
+def is_sound(hand: Hand) -> bool:
+    """Whether all numbers of a hand are finite and below `MAX_PX`. Damaged networks give others."""
+    arrays = (hand.landmarks, hand.world, hand.visibility, hand.landmark_std)
+    return math.isfinite(hand.presence + hand.handedness_score) and all(
+        array is None or np.abs(array).max() < MAX_PX  # False for NaN
+        for array in arrays
+    )
 
 
 def roi_from_landmarks(landmarks: FloatArray, joints: tuple[int, int, int] = MCP_JOINTS) -> Roi:

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from knuckle.geometry import iou, letterbox, turn, whole_image, wrap_angle
+from knuckle.geometry import MAX_PX, iou, letterbox, turn, whole_image, wrap_angle
 from knuckle.graph import Graph, Node
 from knuckle.images import Image
 from knuckle.models.session import Network, Outputs, Pictures
@@ -128,10 +128,13 @@ def decode_palms(
     boxes = np.concatenate([centre - half, centre + half], axis=1).reshape(-1, 4)
     keypoints = (values[:, 2:] + centres) * scale + corner
     scores = 1 / (1 + np.exp(-np.clip(logits[kept], -80, 80)))
+    # Damaged networks give boxes that are empty, without end, or no numbers.
+    reach = np.maximum(np.abs(boxes).max(axis=1), np.abs(keypoints).max(axis=(1, 2)))
+    sound = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (reach < MAX_PX / 10)  # a region is larger than its palm
     return [
         Palm(box, points, float(score))
-        for box, points, score in zip(boxes, keypoints, scores, strict=True)
-        if score >= min_score and (box[2:] > box[:2]).all()
+        for box, points, score, is_sound in zip(boxes, keypoints, scores, sound, strict=True)
+        if score >= min_score and is_sound
     ]
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +13,7 @@ from knuckle.images import Image
 from knuckle.media.sinks import Sink
 from knuckle.media.sources import Reader
 from knuckle.media.window import Window
+from knuckle.media.write_common import uninterrupted
 from knuckle.pipeline.main_graph import main_graph
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.smooth import OfflineSmoother
@@ -146,20 +145,3 @@ class Run:
         """Add up the time that finding hands takes."""
         if step.path == ("main", self.what):
             self.inference_s += step.seconds
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Delay Ctrl-C until the end of the block, so that all files hold the same frames and the totals agree."""
-    asked: list[int] = []
-    try:
-        before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
-    except ValueError:  # only the main thread receives signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-    if asked:
-        signal.raise_signal(signal.SIGINT)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from knuckle.errors import InputError
+from knuckle.geometry import is_usable
 from knuckle.gestures.recogniser import load_gestures
 from knuckle.gestures.steady import steadied, with_steady_gestures
 from knuckle.graph import Graph, Node, Observer, Steps, finish
@@ -328,7 +329,8 @@ def second_look(found_hands: Sequence[Hand], enabled: bool) -> list[Candidate]:
     """Each hand as a candidate in the region of its own landmarks; none if the second look is not `enabled`."""
     if not enabled:
         return []
-    return [Candidate(roi_from_landmarks(hand.landmarks_raw), hand.palm_score) for hand in found_hands]
+    again = [Candidate(roi_from_landmarks(hand.landmarks_raw), hand.palm_score) for hand in found_hands]
+    return [candidate for candidate in again if is_usable(candidate.roi)]
 
 
 def accept(found_hands: Sequence[Hand], read_again: Sequence[Hand], options: CompleteOptions) -> list[Hand]:
@@ -384,7 +386,8 @@ def new_candidates(palms: Sequence[Palm], kept_hands: Sequence[Hand], options: C
     new = [palm for palm in palms if not any(is_palm_of(palm, hand) for hand in kept_hands)]
     room = options.max_hands - len(kept_hands)
     tried = room if options.faint_palms == 1 else TRIED_PALMS_PER_SLOT * room
-    return [Candidate(roi_from_palm(palm, options.upright_rad), palm.score) for palm in new[:tried]]
+    regions = [Candidate(roi_from_palm(palm, options.upright_rad), palm.score) for palm in new[:tried]]
+    return [candidate for candidate in regions if is_usable(candidate.roi)]
 
 
 def unique(*hands: Sequence[Hand], options: CompleteOptions) -> list[Hand]:

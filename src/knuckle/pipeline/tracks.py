@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.geometry import iou
+from knuckle.geometry import iou, is_usable
 from knuckle.images import Image
 from knuckle.pipeline.hand import MCP_JOINTS, STEADY, Candidate, roi_from_landmarks
 from knuckle.pipeline.smooth import CENTRE_BETA_HZ_PER_SPEED, Smoothed, SmoothedHand, one_euro, smooth_hand
@@ -158,7 +158,8 @@ def tracked_candidates(
             sure = max(0.0, 1 - noise_speed_per_s / max(speed, 1e-9))
             dx, dy = sure * track.velocity * min(time_s - track.seen_s, EXTRAPOLATE_S)
             roi = replace(roi, x=roi.x + float(dx), y=roi.y + float(dy))
-        candidates.append(Candidate(roi))
+        if is_usable(roi):
+            candidates.append(Candidate(roi))
     return candidates
 
 
