@@ -53,11 +53,21 @@ export function wholeImage(width: number, height: number): Roi {
   return { x: width / 2, y: height / 2, size: Math.max(width, height), angleRad: 0 };
 }
 
-/** The affine from crop pixels to image pixels. @throws InputError if the region is empty or not finite. */
+/** Numbers of a region are below this, in pixels: single precision still holds half pixels there. */
+export const MAX_PX = 1e6;
+
+/** Whether a region can be cropped: finite numbers below `MAX_PX`, and a size above 0. */
+export function isUsable({ x, y, size, angleRad }: Roi): boolean {
+  return size > 0 && size < MAX_PX && Math.abs(x) < MAX_PX && Math.abs(y) < MAX_PX && Number.isFinite(angleRad);
+}
+
+/** The affine from crop pixels to image pixels. @throws InputError if the region is not usable, see `isUsable`. */
 export function imageFromCrop(roi: Roi, side: number): Affine {
   const { x, y, size, angleRad } = roi;
-  if (!(size > 0 && [x, y, size, angleRad].every(Number.isFinite)))
-    throw new InputError(`a region needs finite numbers and a size above 0, got ${JSON.stringify(roi)}`);
+  if (!isUsable(roi))
+    throw new InputError(
+      `a region needs finite numbers below ${MAX_PX} and a size above 0, got ${JSON.stringify(roi)}`,
+    );
   const scale = size / side;
   const [c, s, half] = [scale * Math.cos(angleRad), scale * Math.sin(angleRad), side / 2];
   return [c, -s, x - c * half + s * half, s, c, y - s * half - c * half];

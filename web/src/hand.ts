@@ -3,7 +3,7 @@ import type { Bundle } from "./bundle.js";
 import { ROI_JOINTS, STEADY, Z_SCALE } from "./constants.js";
 import type { Network, Outputs } from "./engine.js";
 import type { Picture } from "./frame.js";
-import { crop, cropArea, imageFromCrop, turn, wrapAngle } from "./geometry.js";
+import { crop, cropArea, imageFromCrop, MAX_PX, turn, wrapAngle } from "./geometry.js";
 import { Graph } from "./graph.js";
 import type { CompleteOptions } from "./options.js";
 import type { Hand, Roi } from "./results.js";
@@ -27,7 +27,7 @@ export class HandLandmarker {
     private readonly options: Pick<CompleteOptions, "minPresence" | "mirrored">,
   ) {}
 
-  /** The subgraph: image, candidates -> hands with a presence above `minPresence`, in the order of the candidates. */
+  /** The subgraph: image, candidates -> hands that are there and sound, in the order of the candidates. */
   graph(minPresence = this.options.minPresence): Graph {
     return new Graph({
       name: "hand_landmarks",
@@ -45,7 +45,7 @@ export class HandLandmarker {
           output: "read_hands",
         },
         {
-          run: (hands: readonly Hand[]) => hands.filter((hand) => hand.presence > minPresence),
+          run: (hands: readonly Hand[]) => hands.filter((hand) => hand.presence > minPresence && isSound(hand)),
           inputs: ["read_hands"],
           output: "hands",
         },
@@ -77,7 +77,7 @@ export class HandLandmarker {
 
   /** Whether the network is confident that this is a hand. */
   accepts(hand: Hand): boolean {
-    return hand.presence > this.options.minPresence;
+    return hand.presence > this.options.minPresence && isSound(hand);
   }
 
   private *runAll(crops: readonly Float32Array[]): Work<Outputs[]> {
@@ -115,6 +115,15 @@ export class HandLandmarker {
       landmarksRaw: landmarks,
     };
   }
+}
+
+/** Whether all numbers of a hand are finite and below `MAX_PX`. Damaged networks give others. */
+function isSound(hand: Hand): boolean {
+  const arrays = [hand.landmarks, hand.world, hand.visibility ?? []];
+  return (
+    Number.isFinite(hand.presence + hand.handednessScore) &&
+    arrays.every((array) => Array.from(array).every((value) => Math.abs(value) < MAX_PX))
+  );
 }
 
 /**

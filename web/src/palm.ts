@@ -8,7 +8,7 @@ import type { Bundle } from "./bundle.js";
 import { SUPPRESS_IOU } from "./constants.js";
 import type { Network, Outputs } from "./engine.js";
 import type { Picture } from "./frame.js";
-import { type Box, iou, letterbox, turn, wholeImage, wrapAngle } from "./geometry.js";
+import { type Box, iou, letterbox, MAX_PX, turn, wholeImage, wrapAngle } from "./geometry.js";
 import { Graph } from "./graph.js";
 import type { Palm, Roi } from "./results.js";
 import { type Work, wait } from "./work.js";
@@ -97,7 +97,9 @@ export class PalmDetector {
         keypoints[k] = (values[at + 4 + k] + ax) * scale + left;
         keypoints[k + 1] = (values[at + 5 + k] + ay) * scale + top;
       }
-      palms.push({ box: [x - halfX, y - halfY, x + halfX, y + halfY], keypoints, score });
+      const box: Box = [x - halfX, y - halfY, x + halfX, y + halfY];
+      // Damaged networks give boxes without end, or no numbers. A region is larger than its palm.
+      if ([...box, ...keypoints].every((value) => Math.abs(value) < MAX_PX / 10)) palms.push({ box, keypoints, score });
     }
     return palms;
   }

@@ -1,6 +1,7 @@
 /** The pipeline written out: the graph that tracks hands through a video, and the one for single images. */
 import { NEW_CLOCK, tick, trackerTime } from "./clock.js";
 import { EAGER_S, FRAME_S, SEARCHES_PER_S, TRIED_PALMS_PER_SLOT } from "./constants.js";
+import { isUsable } from "./geometry.js";
 import { Graph } from "./graph.js";
 import { type Candidate, type HandLandmarker, roiFromLandmarks } from "./hand.js";
 import type { CompleteOptions } from "./options.js";
@@ -173,7 +174,9 @@ export function verify(landmarker: HandLandmarker, options: CompleteOptions): Gr
 
 /** Each hand as a candidate in the region of its own landmarks. */
 function secondLook(found: Hands): Candidate[] {
-  return found.map(({ landmarksRaw, palmScore }) => ({ roi: roiFromLandmarks(landmarksRaw), palmScore }));
+  return found
+    .map(({ landmarksRaw, palmScore }) => ({ roi: roiFromLandmarks(landmarksRaw), palmScore }))
+    .filter(({ roi }) => isUsable(roi));
 }
 
 /** The hands as they were read last, without those that are not certain enough; both lists hold the same hands. */
@@ -216,7 +219,9 @@ export function newCandidates(palms: Palms, kept: Hands, options: CompleteOption
   const fresh = palms.filter((palm) => !kept.some((hand) => isPalmOf(palm, hand)));
   const room = Math.max(options.maxHands - kept.length, 0);
   const tried = fresh.slice(0, options.faintPalms < 1 ? TRIED_PALMS_PER_SLOT * room : room);
-  return tried.map((palm) => ({ roi: roiFromPalm(palm, options.uprightRad), palmScore: palm.score }));
+  return tried
+    .map((palm) => ({ roi: roiFromPalm(palm, options.uprightRad), palmScore: palm.score }))
+    .filter(({ roi }) => isUsable(roi));
 }
 
 /** The first `maxHands` hands; with `removeDuplicates`, only the first of each set of duplicates. */

@@ -14,7 +14,7 @@ import {
   STEADY,
   VOTES,
 } from "./constants.js";
-import { iou } from "./geometry.js";
+import { iou, isUsable } from "./geometry.js";
 import { type Candidate, roiFromLandmarks } from "./hand.js";
 import { boxAround, type Hand, type Palm } from "./results.js";
 import { oneEuro, type Smoothed, type SmoothedHand, smoothHand } from "./smooth.js";
@@ -102,14 +102,15 @@ function scaled(track: Track, scale: number): Track {
 
 /** Where the tracked hands should be now: the region of each one's landmarks, moved on by its last motion. */
 export function trackedCandidates(memory: Memory, timeS: number, predictMotion: boolean): Candidate[] {
-  return held(memory).map((track) => {
+  const regions = held(memory).map((track) => {
     const roi = roiFromLandmarks(track.hand.landmarksRaw);
-    if (!predictMotion) return { roi, palmScore: null };
+    if (!predictMotion) return roi;
     const [dx, dy] = moved(track, timeS);
     const speed = Math.hypot(...track.velocity) / baseline(track.hand);
     const sure = Math.max(0, 1 - NOISE_SPEED_PER_S / Math.max(speed, 1e-9));
-    return { roi: { ...roi, x: roi.x + sure * dx, y: roi.y + sure * dy }, palmScore: null };
+    return { ...roi, x: roi.x + sure * dx, y: roi.y + sure * dy };
   });
+  return regions.filter(isUsable).map((roi) => ({ roi, palmScore: null }));
 }
 
 function moved(track: Track, timeS: number): Vector {
