@@ -33,8 +33,9 @@ def tried(path: Path, error: type[BaseException]) -> tuple[int, list[str]]:
             write(path)
         fault = LineFault(number, error)
         fault.run(lambda: write(path))
-        if (problem := what_is_wrong(path.parent, path, had_file=True)) and ".remove:" not in place:
-            problems.append(f"{place}: {problem}")
+        if problem := what_is_wrong(path.parent, path, had_file=True):
+            if ".remove:" not in place:  # a fault while removing what is left leaves it
+                problems.append(f"{place}: {problem}")
             shutil.rmtree(path.parent)
             path.parent.mkdir()
     return len(numbers), problems

@@ -238,8 +238,8 @@ class PartFolder(PartFile):
         old = self.part.with_suffix(".old")
         remove_old = weakref.finalize(self, remove, old, os.getpid())
         with writing(self.path):
-            os.replace(self._target, old)  # a folder cannot be replaced in one step
             try:
+                os.replace(self._target, old)  # a folder cannot be replaced in one step
                 super().keep()
             finally:
                 if not self._target.exists():
