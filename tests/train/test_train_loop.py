@@ -108,7 +108,8 @@ def test_the_average_follows_fast_at_first_and_slower_later(tmp_path: Path) -> N
     inner = task.losses
     task.losses = lambda net, batch: (seen.append(net().item()), inner(net, batch))[1]
     saved = torch.load(train(task, options, tmp_path, nothing))
-    values, mean = [*seen[1:], saved["network"]["w"].item()], 0.0
+    values, mean = [*seen[3:], saved["network"]["w"].item()], 0.0
+    assert seen[:3] == [0, 0, 0]  # two batches to measure the time, and the first step
     for step, value in enumerate(values, start=1):
         keep = min(0.3, (1 + step) / (10 + step))
         mean = keep * mean + (1 - keep) * value

@@ -13,9 +13,8 @@ from knuckle.errors import InputError
 from knuckle.train.console import run
 from knuckle.train.flags import add_flags, flags_in, from_flags
 from knuckle.train.hand.task import HandTask
-from knuckle.train.loop import FINE_TUNING
 from knuckle.train.palm.task import PalmTask
-from knuckle.train.task import TrainingTask
+from knuckle.train.task import HELD_OUT, TrainingTask
 
 Task = TypeVar("Task", bound=TrainingTask)
 out_option = click.option(
@@ -37,17 +36,20 @@ def train() -> None:
 def hand(context: click.Context, /, out: Path | None, **values: Any) -> None:
     """Train the landmark network on labelled images.
 
-    The defaults for fine-tuning are 2000 steps at a rate of 0.00003, with a warm-up of 100 steps. --side also resizes
-    an existing network.
+    Before the first step it measures a few samples and says how long the run will take. Fine-tuning has its own
+    defaults: on fewer than 500 images 400 steps of 32 at a rate of 0.0001, checked every 25 steps, ended after six
+    checks without a smaller error; on more images 2000 steps at a rate of 0.00003, with a warm-up of 100 steps. Without
+    --check, a fifth of the images is held out. --side also resizes an existing network.
 
     \b
+    knuckle train hand --data photos/labels.jsonl --init knuckle --out runs/mine
     knuckle train hand --data photos/data.yaml --out runs/mine
     knuckle train hand --init mediapipe-lite --side 192 --distill mediapipe --data photos/data.yaml --out runs/small
     knuckle train hand --data photos/data.yaml:3 --data shards/ --check held_out/ --minutes 30
     knuckle train hand --init new --data shards/ --steps 100000 --batch 256
     """
     task = task_of(HandTask, values, given_flags(context))
-    run(context, task, out or Path("runs") / str(context.info_name))
+    run(context, task, out or Path("runs") / str(context.info_name), given_flags(context))
 
 
 @train.command()
@@ -57,15 +59,14 @@ def hand(context: click.Context, /, out: Path | None, **values: Any) -> None:
 def palm(context: click.Context, /, out: Path | None, **values: Any) -> None:
     """Train the palm detector on images with all their hands labelled.
 
-    The defaults for fine-tuning are 2000 steps at a rate of 0.00003, with a warm-up of 100 steps. --side also resizes
-    an existing network of ours.
+    Fine-tuning has the defaults of `knuckle train hand`. --side also resizes an existing network of ours.
 
     \b
     knuckle train palm --data photos/train.jsonl --check photos/held_out.jsonl --out runs/mine
     knuckle train palm --init new --data scenes/ --data photos/train.jsonl:2 --steps 60000 --batch 64
     """
     task = task_of(PalmTask, values, given_flags(context))
-    run(context, task, out or Path("runs") / str(context.info_name))
+    run(context, task, out or Path("runs") / str(context.info_name), given_flags(context))
 
 
 landmarks = copy.copy(hand)  # the name of version 0.1
@@ -79,7 +80,7 @@ def given_flags(context: click.Context) -> set[str]:
 
 
 def task_of(kind: type[Task], values: dict[str, Any], given: set[str]) -> Task:
-    """The training task of a command line; fine-tuning has its own defaults of steps, rate and warm-up.
+    """The training task of a command line. Fine-tuning without --check holds some images out.
 
     `--side` is the side of a new network, or resizes an existing one.
 
@@ -94,7 +95,7 @@ def task_of(kind: type[Task], values: dict[str, Any], given: set[str]) -> Task:
             raise InputError(
                 f"--{shaping[0].replace('_', '-')} shapes a new network; {values['init']} already has its shape"
             )
-        defaults = {name: getattr(FINE_TUNING, name) for name in ("steps", "rate", "warmup")}
-        values = values | {name: value for name, value in defaults.items() if name not in given}
-        values |= {"resize": values["side"] if "side" in given else None}
+        values = values | {"resize": values["side"] if "side" in given else None}
+        if not given & {"check", "hold_out"}:
+            values["hold_out"] = HELD_OUT
     return from_flags(kind, values)

@@ -66,6 +66,8 @@ def resume_config(config: dict[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(json.dumps(config))
     loop = plain.pop("loop")
     plain.pop("check", None)  # what is evaluated on changes no weight
+    plain.setdefault("hold_out", 0.0)
+    loop.setdefault("patience", 0)  # the first runs had none
     if "task" in plain:
         plain["task"] = task_of(plain)
     if "teacher" not in plain:  # then its weight has no effect; the first runs had none in their configuration

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from knuckle.train import distributed, loop
-from knuckle.train.loop import Job
+from knuckle.train.loop import Job, LoopOptions
 from knuckle.train.task import TrainingTask
 
 logger = logging.getLogger("knuckle")
@@ -37,12 +37,18 @@ SUMMARY = {
 }
 
 
-def run(context: click.Context, task: TrainingTask, out: Path) -> None:
-    """Train with a progress bar, and print a summary. Ctrl-C ends the run after its step, with a checkpoint."""
+def run(context: click.Context, task: TrainingTask, out: Path, given: Collection[str]) -> None:
+    """Train with a progress bar, and print a summary. Ctrl-C ends the run after its step, with a checkpoint.
+
+    Args:
+        given: names of options that the user chose; see `TrainingTask.loop_for`.
+    """
     leads = distributed.rank() == 0
-    job, report = task.job(), Report(task.loop.steps)
+    job = task.job()
+    options = task.loop_for(job.images, given)
+    report = Report(options)
     with _stop_on_signal() as stop, report.progress_bar(leads):
-        loop.train(job, task.loop, out, report, stop)
+        loop.train(job, options, out, report, stop)
     if leads:
         report.print_summary(job, out, stopped=stop())
     if stop():
@@ -53,15 +59,23 @@ def run(context: click.Context, task: TrainingTask, out: Path) -> None:
 class Report:
     """Collects the figures of a run, for the progress bar and the summary."""
 
-    steps: int
+    options: LoopOptions
     first: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     evaluations: list[dict[str, float]] = field(default_factory=list)
     done: int = 0
+    best: int | None = None
     progress: Progress | None = None
 
     def __call__(self, step: int, figures: dict[str, float]) -> None:
-        """Take the figures of a log line or of an evaluation."""
+        """Take the figures of a log line, of an evaluation, of the promise of time, or of the best evaluation."""
+        if "promised_s" in figures:
+            say_promise(self.options, step, figures["promised_s"], figures["samples_per_s"])
+            return
+        if "best" in figures:
+            self.best = step
+            self.evaluations.append(figures)
+            return
         self.done = step
         if "loss" in figures:  # a log line; loss terms and evaluation figures share names
             self.first, self.last = self.first or figures, figures
@@ -78,7 +92,7 @@ class Report:
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
         hidden = not (leads and console.is_terminal)
         with Progress(TextColumn("steps"), *columns, console=console, transient=True, disable=hidden) as self.progress:
-            self.progress.add_task("", total=self.steps, words="")
+            self.progress.add_task("", total=self.options.steps, words="")
             yield
 
     def print_summary(self, job: Job, out: Path, stopped: bool) -> None:
@@ -89,22 +103,37 @@ class Report:
             ("data", ", ".join(job.config["data"])),
         ]
         if not self.done:
-            lines.append(
-                ("steps", f"all {self.steps} were already done; to go on, start a new run with --init checkpoint.pt")
-            )
+            lines.append(("steps", "all were already done; to go on, start a new run with --init checkpoint.pt"))
         else:
             pace = f"{self.last['seconds']:.0f} s in all, {self.last['samples_per_s']:.1f} samples/s on {device}"
-            lines.append(("steps", f"{self.done} of {self.steps}, {pace}"))
+            lines.append(("steps", f"{self.done} of {self.options.steps}, {pace}"))
             lines.append(("loss", f"first {self.first['loss']:.3f}, last {self.last['loss']:.3f}"))
         for name, words in SUMMARY.items() if self.evaluations else ():
             first, last = (figures.get(name, math.nan) for figures in (self.evaluations[0], self.evaluations[-1]))
             if math.isfinite(last):
                 lines.append(("checked", f"{words}: first {first:.4g}, last {last:.4g}"))
         lines.append(("written", str(out / "checkpoint.pt")))
+        if self.best is not None:
+            words = f"the weights of step {self.best}, with the smallest error of {len(self.evaluations) - 1} checks"
+            lines.append(("kept", words if self.best else f"{words}: training made them no better, so label more"))
         for title, text in lines:
             click.echo(f"{title:<8} {text}")
         if stopped:
             console.print("stopped; the same command resumes from the checkpoint", style="red")
+
+
+def say_promise(options: LoopOptions, step: int, seconds: float, samples_per_s: float) -> None:
+    """Say how long a run will take, before its next step."""
+    most = f"{options.steps - step} steps of {options.batch} at {samples_per_s:.1f} samples/s"
+    early = ", less if it gets no better before" if options.patience else ""
+    click.echo(f"time     about {duration(seconds)}: {most}{early}; Ctrl-C ends it and keeps what it has learned")
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: "40 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import functools
 import logging
 import math
 import signal
@@ -24,6 +25,8 @@ from torch import Tensor, nn
 from knuckle.errors import InputError
 from knuckle.train import distributed
 from knuckle.train.device import torch_device, uses_bfloat16
+from knuckle.train.early_stopping import Best
+from knuckle.train.pace import MEASURED, Pace, measure
 from knuckle.train.run_folder import RunFolder
 
 logger = logging.getLogger("knuckle")
@@ -51,6 +54,7 @@ class LoopOptions:
         save_every: steps between checkpoints.
         log_every: steps between log lines.
         evaluate_every: steps between evaluations.
+        patience: end after this many evaluations without a smaller error, and keep the best weights; 0 does all steps.
     """
 
     steps: int = 20_000
@@ -68,12 +72,13 @@ class LoopOptions:
     save_every: int = 1000
     log_every: int = 50
     evaluate_every: int = 2000
+    patience: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "save_every", "log_every", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("warmup", "workers", "decay", "seed"):
+        for name in ("warmup", "workers", "decay", "seed", "patience"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
@@ -82,9 +87,6 @@ class LoopOptions:
             raise InputError(f"clip and minutes must be above 0, got {self.clip} and {self.minutes}")
         if not 0 < self.rate < 1:
             raise InputError(f"rate must be above 0 and below 1, got {self.rate}")
-
-
-FINE_TUNING = LoopOptions(steps=2000, rate=3e-5, warmup=100)  # Adam's steps are large for weights that are good
 
 
 @dataclass
@@ -101,6 +103,8 @@ class Job:
             evaluated nor exported.
         on_device: device -> (number of the first sample, number of samples -> a batch on that device); takes the place
             of `samples` if there is one.
+        images: number of images that the samples come from; 0 if nobody counted.
+        error: figures of an evaluation -> the error that early stopping keeps small.
     """
 
     network: nn.Module
@@ -110,6 +114,8 @@ class Job:
     config: dict[str, Any]
     helpers: nn.Module = field(default_factory=nn.Module)
     on_device: Callable[[torch.device], Callable[[int, int], Batch]] | None = None
+    images: int = 0
+    error: Callable[[Mapping[str, float]], float] = lambda figures: figures.get("error", math.nan)
 
 
 Observer = Callable[[int, dict[str, float]], None]
@@ -121,7 +127,9 @@ def train(
     """Train until the last step or until time is up. Resumes if `folder` holds a checkpoint of the same run.
 
     Args:
-        observe: called with the step and the figures of every log line and evaluation, in the first process only.
+        observe: called in the first process with the step and the figures of every log line and evaluation; before
+            the first step with `promised_s` and `samples_per_s`, and where `patience` kept earlier weights, after the
+            last step with the step and the figures of these.
         stop: called after every step; True ends the run with a checkpoint.
 
     Returns:
@@ -136,6 +144,7 @@ def train(
     try:
         if trainer.done == 0:
             trainer.evaluate()
+        trainer.promise()
         for batch in trainer.batches():
             trainer.step(batch)
             spent = time.monotonic() - start
@@ -144,14 +153,18 @@ def train(
             stopped = distributed.any_of(stop(), trainer.device)
             last = trainer.done == options.steps or distributed.any_of(out_of_time, trainer.device)
             saves = last or stopped or trainer.done % options.save_every == 0
-            if saves or trainer.done % options.log_every == 0:
+            if trainer.done % options.log_every == 0:
                 trainer.log()
             if not stopped and (last or trainer.done % options.evaluate_every == 0):
                 trainer.evaluate()
-            if saves:
+                last = last or distributed.any_of(trainer.best.is_over, trainer.device)
+            if saves or last:
+                trainer.log()
                 trainer.save()
             if last or stopped:
                 break
+        if trainer.best.weights is not None:
+            observe(trainer.best.step, {"best": trainer.best.error, **trainer.best.figures})
         trainer.parallel = trainer.network  # DistributedDataParallel must be released before the process group
         distributed.leave()
     finally:
@@ -173,6 +186,7 @@ class _Trainer:
         self.average = copy.deepcopy(self.network).eval()
         self.optimiser = adamw(nn.ModuleList([self.network, self.helpers]), options)
         self.done, self.seconds, self.rate = 0, 0.0, 0.0
+        self.best, self.evaluation_s = Best(options.patience), 0.0
         self.sums: dict[str, Tensor] = {}
         self.counted = 0
         self.folder = RunFolder(folder, {**job.config, "loop": dataclasses.asdict(options)})
@@ -190,10 +204,20 @@ class _Trainer:
     def _restore(self, saved: dict[str, Any]) -> None:
         self.network.load_state_dict(saved["network"])
         self.helpers.load_state_dict(saved.get("helpers", {}))
-        self.average.load_state_dict(saved["average"])
+        self.average.load_state_dict(saved.get("moving", saved["average"]))
         self.optimiser.load_state_dict(saved["optimiser"])
         self.done, self.seconds = saved["step"], saved["seconds"]
+        self.evaluation_s = saved.get("evaluation_s", 0.0)
+        self.best.restore(saved.get("best", {}))
+        if self.best.step >= 0:
+            self.best.weights = saved["average"]
         logger.info("resumed %s at step %d", self.folder.path, self.done)
+
+    @functools.cached_property
+    def on_device(self) -> Callable[[int, int], Batch]:
+        """Makes batches on the device; it holds all pictures there."""
+        assert self.job.on_device is not None
+        return self.job.on_device(self.device)
 
     def batches(self) -> Iterator[Batch]:
         """This process's share of each remaining batch."""
@@ -202,11 +226,10 @@ class _Trainer:
             raise InputError(
                 f"a batch of {self.options.batch} cannot be divided evenly among {distributed.world_size()} processes"
             )
-        steps = range(self.done, self.options.steps)
+        steps = range(self.options.steps if self.best.is_over else self.done, self.options.steps)
         first = (step * self.options.batch + distributed.rank() * share for step in steps)
         if self.job.on_device is not None:
-            make = self.job.on_device(self.device)
-            yield from (make(number, share) for number in first)
+            yield from (self.on_device(number, share) for number in first)
             return
         loader = torch.utils.data.DataLoader(
             _Samples(self.job.samples),
@@ -224,19 +247,13 @@ class _Trainer:
         self.rate = learning_rate(self.done, options)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate
-        self.network.train()
-        batch = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
-        with torch.autocast(self.device.type, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext():
-            terms = self.job.losses(self.parallel, batch)
-            total = torch.stack(list(terms.values())).sum()
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        terms = self.gradient(batch)
         distributed.average_gradients(self.helpers.parameters())
         nn.utils.clip_grad_norm_(self.network.parameters(), options.clip)
         self.optimiser.step()
         self.done += 1
         self._update_average()
-        for name, value in {"loss": total, **terms}.items():
+        for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach().float()
         self.counted += 1
 
@@ -251,7 +268,9 @@ class _Trainer:
                 mean.copy_(value)
 
     def log(self) -> None:
-        """Report the mean terms of the loss since the last log line, over all processes, and the speed."""
+        """Report the mean terms of the loss since the last log line, over all processes, and the speed; once a step."""
+        if not self.counted:
+            return
         values = distributed.mean_of(torch.stack(list(self.sums.values()))) / self.counted
         figures = dict(zip(self.sums, values.tolist(), strict=True))
         self.sums, self.counted = {}, 0
@@ -267,9 +286,42 @@ class _Trainer:
     def evaluate(self) -> None:
         """Evaluate the averaged weights, in the first process."""
         if self.leads and self.job.evaluate is not None:
+            start = time.perf_counter()
             figures = self.job.evaluate(self.average)
+            self.evaluation_s = time.perf_counter() - start
             self.folder.log("evaluate", self.done, figures)
             self.observe(self.done, figures)
+            self.best.see(self.done, self.job.error(figures), figures, self.average)
+
+    def promise(self) -> None:
+        """Measure a few samples, and report how long the remaining steps will take. In a single process only."""
+        options, count = self.options, min(self.options.batch, MEASURED)
+        steps = 0 if self.best.is_over else options.steps - self.done
+        if not steps or distributed.world_size() > 1:
+            return
+
+        def make() -> Batch:
+            if self.job.on_device is not None:
+                return self.on_device(0, count)
+            batch: Batch = torch.utils.data.default_collate([self.job.samples(number) for number in range(count)])
+            return batch
+
+        made_s, trained_s = measure(make, self.gradient, nn.ModuleList([self.network, self.helpers]), self.device)
+        pace = Pace(made_s / count, trained_s / count, self.evaluation_s)
+        evaluations = 0 if self.job.evaluate is None else -(-steps // options.evaluate_every)
+        seconds = pace.seconds(steps * options.batch, evaluations, options.workers)
+        self.observe(self.done, {"promised_s": seconds, "samples_per_s": pace.samples_per_s(options.workers)})
+
+    def gradient(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of the loss of a batch, and their gradient."""
+        self.network.train()
+        batch = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
+        with torch.autocast(self.device.type, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext():
+            terms = self.job.losses(self.parallel, batch)
+            total = torch.stack(list(terms.values())).sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        return {"loss": total, **terms}
 
     def save(self) -> None:
         """Write the checkpoint, in the first process."""
@@ -277,6 +329,9 @@ class _Trainer:
             modules = {"network": self.network, "helpers": self.helpers, "average": self.average}
             state: dict[str, Any] = {name: module.state_dict() for name, module in modules.items()}
             state |= {"optimiser": self.optimiser.state_dict(), "step": self.done, "seconds": self.seconds}
+            state["evaluation_s"] = self.evaluation_s
+            if self.best.weights is not None:  # what is exported; the moving average is for resuming
+                state |= {"best": self.best.state(), "moving": state["average"], "average": self.best.weights}
             self.folder.save(state)
 
 

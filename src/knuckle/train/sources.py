@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,26 @@ def draw(sources: Sequence[Source], rng: np.random.Generator) -> tuple[Source, S
     weights = np.array([source.weight for source in sources])
     source = sources[int(rng.choice(len(weights), p=weights / weights.sum()))]
     return source, source.shots[int(rng.integers(len(source.shots)))]
+
+
+def held_out(sources: Sequence[Source], share: float) -> tuple[list[Source], Source | None]:
+    """The sources without a share of their images, and these; None if too few images could be held out.
+
+    Whole groups are held out, so that no person and no room is on both sides. Which groups depends only on the names of
+    their images, and not on the folder.
+    """
+    if not share:
+        return list(sources), None
+    kept, taken = [], list[Shot]()
+    for source in sources:
+        names: dict[str, str] = {}  # group -> its first image
+        for shot in source.shots:
+            names[shot.group] = min(names.get(shot.group, "~"), Path(shot.source).name + f"#{shot.frame}")
+        order = sorted(names, key=lambda group: (zlib.crc32(names[group].encode()), group))
+        out = set(order[: round(share * len(order))])
+        taken += [shot for shot in source.shots if shot.group in out]
+        kept.append(replace(source, shots=[shot for shot in source.shots if shot.group not in out]))
+    return kept, Source("held out", taken) if taken else None
 
 
 def hand_free(sources: Sequence[Source]) -> list[Shot]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from knuckle.errors import InputError
 from knuckle.train.loop import Job, LoopOptions
-from knuckle.train.sources import Source
+from knuckle.train.sources import Source, held_out
 from knuckle.train.splits import Part, read_splits
 
 DATASET = "PATH[@SPLIT]"
+FINE_TUNING = LoopOptions(steps=2000, rate=3e-5, warmup=100)  # Adam's steps are large for weights that are good
+FEW = 500  # images: a network learns fewer by heart, so the run is short and ends when it gets no better
+FEW_IMAGES = LoopOptions(steps=400, batch=32, rate=1e-4, warmup=20, evaluate_every=25, save_every=100, patience=6)
+FINE_TUNED = ("steps", "batch", "rate", "warmup", "evaluate_every", "save_every", "patience")
+HELD_OUT = 0.2  # of the images when fine-tuning without others to check on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,8 @@ class TrainingTask(ABC):
             weights.
         data: labelled images to train on. Can be given several times; images are drawn by weight.
         check: labelled images to evaluate on during training. Do not train on them.
+        hold_out: without --check, evaluate on this share of the images, and do not train on it. Images of one group
+            stay together. 0.2 when fine-tuning, else 0.
         splits: a file that says which sources of photos train, choose and decide (recipes/splits.json). Photos to train
             on must be of part train, and those to check on must not be of part decide.
         resize: input side for an existing network, pixels; None keeps its own. `--side` sets it.
@@ -36,6 +43,7 @@ class TrainingTask(ABC):
     init: str = "mediapipe"
     data: tuple[str, ...] = field(metadata={"metavar": f"{DATASET}[:WEIGHT]"})
     check: str | None = field(default=None, metadata={"metavar": DATASET})
+    hold_out: float = field(default=0.0, metadata={"metavar": "SHARE"})
     splits: str | None = field(default=None, metadata={"metavar": "FILE"})
     resize: int | None = field(default=None, metadata={"flag": None})
     look: float = 1.0
@@ -46,17 +54,21 @@ class TrainingTask(ABC):
     def __post_init__(self) -> None:
         if not 0 <= self.look <= 1:
             raise InputError(f"look must be a number from 0 to 1, got {self.look}")
+        if not 0 <= self.hold_out < 1:
+            raise InputError(f"hold_out must be at least 0 and below 1, got {self.hold_out}")
 
     def datasets(self, read: Callable[[str], Source]) -> tuple[list[Source], Source | None]:
-        """The datasets of `data` and of `check`.
+        """The datasets of `data`, and what is checked on: `check`, or what is held out.
 
         Raises:
             SourceError: a dataset or the file of splits does not exist.
             InputError: a dataset has no usable image, or `splits` does not allow one of its photos.
         """
         data = self.allowed([read(text) for text in self.data], ("train",), "training")
-        check = None if self.check is None else read(self.check)
-        self.allowed([] if check is None else [check], ("train", "choose"), "choosing")
+        if self.check is None:
+            return held_out(data, self.hold_out)
+        check = read(self.check)
+        self.allowed([check], ("train", "choose"), "choosing")
         return data, check
 
     def allowed(self, sources: list[Source], parts: tuple[Part, ...], use: str) -> list[Source]:
@@ -69,6 +81,18 @@ class TrainingTask(ABC):
             shown = ((shot.origin, shot.group) for source in sources for shot in source.shots)
             read_splits(Path(self.splits)).refuse(shown, parts, use)
         return sources
+
+    def loop_for(self, images: int, given: Collection[str]) -> LoopOptions:
+        """How long and how fast to train on so many images: fine-tuning has its own defaults.
+
+        Args:
+            images: number of images to train on.
+            given: names of options that the user chose, which stay.
+        """
+        if self.init == "new":
+            return self.loop
+        defaults = FEW_IMAGES if images < FEW else FINE_TUNING
+        return replace(self.loop, **{name: getattr(defaults, name) for name in FINE_TUNED if name not in given})
 
     @abstractmethod
     def job(self) -> Job:

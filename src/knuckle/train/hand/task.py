@@ -62,7 +62,7 @@ class HandTask(TrainingTask):
         samples = HandCrops(data, side, self.loop.seed, look=look, candidates=proposed)
         evaluator = None if check is None else HandEvaluator(check.shots, side)
         config |= {"task": "hand", "data": list(self.data), "check": self.check, "look": self.look}
-        config |= {"weights": dataclasses.asdict(self.weights)}
+        config |= {"weights": dataclasses.asdict(self.weights), "hold_out": self.hold_out}
         if proposed is not None:
             config |= {"candidates": dataclasses.asdict(self.candidates)}
         teacher = None
@@ -83,7 +83,8 @@ class HandTask(TrainingTask):
             on_device = partial(device_crops, data, side, self.loop.seed, self.look)
             config |= {"augment": self.augment}
         helpers = teacher.adapters if teacher else nn.Module()
-        return Job(network, samples, losses_of, evaluator, config, helpers, on_device)
+        images = sum(len(source.shots) for source in data)
+        return Job(network, samples, losses_of, evaluator, config, helpers, on_device, images)
 
     def _candidate_crops(self, side: int, look: PhotometricAugment) -> CandidateCrops | None:
         labelled = [candidates.read_source(text) for text in self.candidates.data]

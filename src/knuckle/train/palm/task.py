@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
@@ -46,6 +47,7 @@ class PalmTask(TrainingTask):
             "task": "palm",
             "data": list(self.data),
             "check": self.check,
+            "hold_out": self.hold_out,
             "score_loss": self.score_loss,
             "look": self.look,
         }
@@ -58,4 +60,10 @@ class PalmTask(TrainingTask):
         def losses_of(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
             return palm_losses(net, batch, self.weights, self.score_loss, teacher)
 
-        return Job(network, samples, losses_of, evaluator, config, teacher.adapters if teacher else nn.Module())
+        helpers, images = teacher.adapters if teacher else nn.Module(), sum(len(source.shots) for source in data)
+        return Job(network, samples, losses_of, evaluator, config, helpers, images=images, error=palm_error)
+
+
+def palm_error(figures: Mapping[str, float]) -> float:
+    """What early stopping keeps small: 100 minus the average precision, %."""
+    return 100 - figures["ap"]
