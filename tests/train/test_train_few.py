@@ -13,6 +13,7 @@ from drawn import write_yolo
 torch = pytest.importorskip("torch")
 
 from knuckle.datasets.labels import Shot  # noqa: E402
+from knuckle.errors import InputError  # noqa: E402
 from knuckle.train.hand.task import HandTask  # noqa: E402
 from knuckle.train.loop import Job, LoopOptions, train  # noqa: E402
 from knuckle.train.pace import Pace  # noqa: E402
@@ -118,3 +119,19 @@ def test_fine_tuning_on_few_images_has_its_own_defaults(tmp_path: Path) -> None:
     assert few.rate == 0.5 and few.patience > 0 and few.steps * few.batch < many.steps * many.batch / 5
     assert many.rate == 3e-5 and many.patience == 0
     assert HandTask(init="new", data=(labels,), loop=OPTIONS).loop_for(50, ()) == OPTIONS
+
+
+def test_only_the_landmarks_of_a_good_network_learn_from_few_images(tmp_path: Path) -> None:
+    labels = f"{write_yolo(tmp_path / 'labels', 3)}@train"
+    task = HandTask(init="knuckle", data=(labels,), loop=replace(OPTIONS, steps=2, batch=2))
+    job = task.job()
+    before = {name: value.clone() for name, value in job.network.state_dict().items()}
+    after = torch.load(train(job, task.loop, tmp_path / "run", nothing))["network"]
+    assert {name for name, value in after.items() if not torch.equal(value, before[name])} == {
+        "landmarks.weight",
+        "landmarks.bias",
+    }
+    assert task.loop_for(3, ()).rate > 10 * replace(task, part="all").loop_for(3, ()).rate
+    with pytest.raises(InputError, match="use --part all"):
+        HandTask(init="knuckle-fast", part="landmarks", data=(labels,)).job()
+    assert "part" not in HandTask(init="knuckle-fast", data=(labels,)).job().config

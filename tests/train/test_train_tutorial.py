@@ -21,7 +21,7 @@ from knuckle.cli import app as cli  # noqa: E402
 from knuckle.errors import Error  # noqa: E402
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-BRIEF = ["--steps", "20", "--batch", "4", "--rate", "0.00004", "--warmup", "4", "--precision", "float32"]
+BRIEF = ["--part=all", "--steps=20", "--batch=4", "--rate=0.00004", "--warmup=4", "--precision=float32"]
 
 
 def test_the_four_commands_fine_tune_on_photos(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,13 +21,13 @@ def find(path: Path) -> dict[str, Callable[[], Dataset]]:
         rows = list(json_lines(file))
         if not rows or "image" not in rows[0][1]:
             continue
-        splits[""] = functools.partial(_read, file, rows, None)
+        splits[""] = functools.partial(read_rows, file, rows, None)
         for source in dict.fromkeys(str(row["source"]) for _, row in rows if "source" in row):
-            splits[source] = functools.partial(_read, file, rows, source)
+            splits[source] = functools.partial(read_rows, file, rows, source)
     return splits
 
 
-def _read(file: Path, rows: list[tuple[int, dict[str, Any]]], source: str | None) -> Dataset:
+def read_rows(file: Path, rows: list[tuple[int, dict[str, Any]]], source: str | None) -> Dataset:
     """The rows of one source, or all rows."""
     chosen = [(number, row) for number, row in rows if source is None or row.get("source") == source]
     shots = []

@@ -80,3 +80,15 @@ def describe(network: HandNet | ReferenceHandNet) -> dict[str, Any]:
     if isinstance(network.presence, nn.Sequential):
         described["presence_hidden"] = network.presence[0].out_features
     return described | ({} if network.side == SIDE else {"side": network.side})
+
+
+def keep_all_but_landmarks(network: nn.Module) -> None:
+    """Freeze a network except for the layer that gives its landmarks.
+
+    Raises:
+        InputError: its landmarks do not come from one layer.
+    """
+    if not isinstance(network, ReferenceHandNet):
+        raise InputError("only in MediaPipe's networks and in knuckle one layer gives the landmarks; use --part all")
+    network.requires_grad_(False)
+    network.landmarks.requires_grad_(True)
