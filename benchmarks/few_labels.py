@@ -1,10 +1,10 @@
 """Sixty labelled photos of one source: how far the error falls on other photos of it.
 
 The photos are those of ti1k (first-person pinches), whose makers marked the tips of thumb and index finger. Sixty
-photos are labelled as a careful person would with `knuckle label`: the marked tips, and for the other points the median
-of twelve views of MediaPipe's full network. `knuckle train hand --data labels.jsonl --init knuckle` does the rest with
-its defaults. The error is measured on the other forty photos, which neither training nor early stopping has seen, on
-the crops that a tracker would cut, and only at the tips that people marked. Neighbouring photos stay on one side.
+photos are labelled as with `knuckle label`: knuckle's own points, of which a person has moved these two tips. Then
+`knuckle train hand --data labels.jsonl --init knuckle` runs with its defaults. The error is measured on the other forty
+photos, which neither training nor early stopping has seen, on the crops that the tracker cuts, and only at the tips
+that people marked. Neighbouring photos stay on one side.
 
 `--photos` is the developers' folder of photos. Writes results/few_labels.json, which `docs/make_tables.py` puts into
 docs/label.md.
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -27,13 +28,13 @@ import torch
 
 from knuckle.datasets import open_image, read_dataset
 from knuckle.datasets.developer_sets import ti1k_group
+from knuckle.datasets.hand_json import hand_from_json
 from knuckle.datasets.labels import LabelledHand, Shot
+from knuckle.label.propose import add_hand
 from knuckle.metrics import palm_size
-from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
+from knuckle.pipeline.hand import roi_from_landmarks
 from knuckle.pipeline.networks import load
-from knuckle.pipeline.options import TrackerOptions
-from knuckle.results import FloatArray, Roi
-from knuckle.train.autolabel.agreement import Agreement, read_with_agreement
+from knuckle.results import FloatArray
 from knuckle.train.hand.data import plain_sample
 from knuckle.train.hand.network import load_hand_network, start_hand_network
 from knuckle.train.label_file import open_label_file
@@ -42,7 +43,6 @@ from knuckle.train.nets.hand_net import HandNetShape
 RESULT = Path(__file__).parent / "results" / "few_labels.json"
 TIPS = [4, 8]  # thumb and index finger
 LABELLED, SIDE = 60, 224
-ANY_AGREEMENT = Agreement(views=6, typical=1.0, worst=9.0, one_handedness=False)
 
 
 @click.command()
@@ -89,23 +89,15 @@ def main(photos: Path, folder: Path, flags: tuple[str, ...]) -> None:
 
 
 def label_of(shot: Shot) -> LabelledHand:
-    """The hand of a photo as a careful person would label it."""
-    image, true = open_image(shot.source), (shot.hands or ())[0]
+    """The hand of a photo as `knuckle label` saves it after a person has moved the two tips."""
+    true = (shot.hands or ())[0]
     assert true.box is not None and true.landmarks is not None
-    networks = load("mediapipe", precision="float")
-    landmarker: HandLandmarker = networks.hand_landmarker(TrackerOptions(min_presence=0.1))
-    hands = [read_with_agreement(image, roi, landmarker, ANY_AGREEMENT) for roi in regions(true.box)]
-    found = [hand for hand in hands if hand is not None]
-    assert found, f"no view of {shot.source} shows the hand"
-    hand = min(found, key=lambda one: np.linalg.norm(one.landmarks[TIPS, :2] - true.landmarks[TIPS], axis=1).sum())
+    proposed, _ = add_hand(open_image(shot.source), load("knuckle", precision="float"), true.box)
+    hand = hand_from_json(proposed)
+    assert hand.landmarks is not None
     points = hand.landmarks.copy()
     points[TIPS, :2] = true.landmarks[TIPS]
-    return LabelledHand(landmarks=points, handedness=hand.handedness or None)
-
-
-def regions(box: FloatArray) -> list[Roi]:
-    """Regions around a box in four directions."""
-    return [Roi.around(box.tolist(), angle) for angle in np.arange(4) * np.pi / 2]
+    return replace(hand, landmarks=points, world=None, corrected=np.isin(np.arange(21), TIPS))
 
 
 def tip_errors(network: torch.nn.Module, shots: list[Shot], labels: dict[str, LabelledHand]) -> FloatArray:

@@ -54,6 +54,7 @@ def hand_from_json(found: Mapping[str, Any], details: bool = False) -> LabelledH
         palm=palm,
         track_id=None if track_id is None else int(track_id),
         ignore=bool(given.get("ignore", False)),
+        corrected=None if "corrected" not in given else chosen_points(given["corrected"]),
         **rendered,
     )
 
@@ -68,6 +69,18 @@ def visibility_codes(values: Any) -> npt.NDArray[np.int8]:
     if not np.isin(codes, range(CODE_UNKNOWN, 4)).all():
         raise ValueError(f"visibility must be 0 to 3, got {values}")
     return codes.astype(np.int8)
+
+
+def chosen_points(numbers_of_points: Any) -> npt.NDArray[np.bool_]:
+    """(21,) True for the points with these numbers.
+
+    Raises:
+        ValueError: these are not numbers of points.
+    """
+    chosen = [int(number) for number in numbers_of_points]
+    if not set(chosen) <= set(range(21)):
+        raise ValueError(f"corrected points must be numbers from 0 to 20, got {numbers_of_points!r:.60}")
+    return np.isin(np.arange(21), chosen)
 
 
 def hand_to_json(hand: LabelledHand) -> dict[str, Any]:
@@ -90,6 +103,8 @@ def hand_to_json(hand: LabelledHand) -> dict[str, Any]:
             CODE_SELF_OCCLUDED if value == Visibility.HIDDEN and by_itself else code
             for value, by_itself, code in zip(hand.visibility.tolist(), own, codes, strict=True)
         ]
+    if hand.corrected is not None and hand.corrected.any():
+        found["corrected"] = np.flatnonzero(hand.corrected).tolist()
     if hand.palm is not None:
         found["palm"] = {"box": _rounded(hand.palm, 3)}
         if hand.landmarks is not None:

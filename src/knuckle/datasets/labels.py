@@ -42,6 +42,8 @@ class LabelledHand:
         visibility: (21,) values of `Visibility`.
         palm: (4,) pixels, the square box that a palm detector should give.
         track_id: identifies this hand through its clip.
+        corrected: (21,) True for the landmarks that a person moved, where the others were made by a network and only
+            accepted.
         self_occluded: (21,) True for the hidden landmarks that the hand itself hides. Only renders have it.
         centre: (3,) metres in camera space, where the origin of `world` is. Only renders have it.
         mask_id: value of this hand in the mask image of a render; 0 if it is not in the mask.
@@ -57,6 +59,7 @@ class LabelledHand:
     visibility: npt.NDArray[np.uint8] | None = None
     palm: FloatArray | None = None
     track_id: int | None = None
+    corrected: npt.NDArray[np.bool_] | None = None
     self_occluded: npt.NDArray[np.bool_] | None = None
     centre: FloatArray | None = None
     mask_id: int = 0

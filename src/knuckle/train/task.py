@@ -15,7 +15,7 @@ from knuckle.train.splits import Part, read_splits
 DATASET = "PATH[@SPLIT]"
 FINE_TUNING = LoopOptions(steps=2000, rate=3e-5, warmup=100)  # Adam's steps are large for weights that are good
 FEW = 500  # images: a network learns fewer by heart, so the run is short and ends when it gets no better
-FEW_IMAGES = LoopOptions(steps=300, batch=32, rate=3e-5, warmup=20, evaluate_every=25, save_every=100, patience=4)
+FEW_IMAGES = LoopOptions(steps=200, batch=16, rate=3e-5, warmup=20, evaluate_every=20, save_every=100, patience=4)
 FINE_TUNED = ("steps", "batch", "rate", "warmup", "evaluate_every", "save_every", "patience")
 HELD_OUT = 0.2  # of the images when fine-tuning without others to check on
 

@@ -104,7 +104,10 @@ function change(edit) {
 function undo() { const before = past.pop(); if (before) { ({ hand } = before); delete before.hand; Object.assign(current, before); save(); } }
 function codes() { return (current.hands[hand].visibility ??= Array(21).fill(null)); }
 // The metric landmarks and boxes of the tracker do not belong to corrected points.
-function moved(one) { delete one.world; delete one.box; delete one.palm; }
+function moved(one) {
+  delete one.world; delete one.box; delete one.palm;
+  one.corrected = [...new Set([...(one.corrected ?? []), point])].sort((a, b) => a - b);
+}
 function nudge(dx, dy) {
   const target = current.hands[hand]?.landmarks?.[point];
   if (!target || target[0] === null) { cross = [cross[0] + dx, cross[1] + dy]; return draw(); }

@@ -14,6 +14,7 @@ from knuckle.datasets.labels import Shot
 from knuckle.metrics import auroc
 from knuckle.results import FINGERTIPS
 from knuckle.train.hand.data import plain_sample
+from knuckle.train.hand.labels import CORRECTED_WEIGHT
 from knuckle.train.sources import spread
 
 ERRORS = ("error", "tips")  # figures whose median is reported; the mean of all others
@@ -23,8 +24,9 @@ ERRORS = ("error", "tips")  # figures whose median is reported; the mean of all 
 class HandEvaluator:
     """Figures on at most `count` images, spread evenly over a dataset, cropped without augmentation.
 
-    A call gives: error and tips (median error of all landmarks and of fingertips, % of palm size), presence and
-    handedness (accuracy), world_mm (mean error in 3D), and visibility_auroc if the network predicts visibility.
+    A call gives: error and tips (median error of all landmarks and of fingertips, % of palm size; points that a person
+    corrected count four times in `error`), presence and handedness (accuracy), world_mm (mean error in 3D), and
+    visibility_auroc if the network predicts visibility.
     Figures for which nothing is labelled are NaN.
     """
 
@@ -72,6 +74,7 @@ def crop_figures(out: dict[str, Any], sample: dict[str, Any]) -> dict[str, float
     distance = np.hypot(*(out["landmarks"].reshape(21, 3)[:, :2] - sample["landmarks"][:, :2]).T)
     known = sample["landmark_weight"] > 0
     percent = 100 * distance / sample["palm_size"][0]
+    corrected = np.where(sample["landmark_weight"] >= CORRECTED_WEIGHT / 2, CORRECTED_WEIGHT, 1.0)
     tips = known & np.isin(np.arange(21), FINGERTIPS)
     world = np.linalg.norm(out["world"].reshape(21, 3) - sample["world"], axis=1)
     correct = {
@@ -79,7 +82,7 @@ def crop_figures(out: dict[str, Any], sample: dict[str, Any]) -> dict[str, float
         for name in ("presence", "handedness")
     }
     return {
-        "error": float(percent[known].mean()) if known.any() else np.nan,
+        "error": float(np.average(percent[known], weights=corrected[known])) if known.any() else np.nan,
         "tips": float(percent[tips].mean()) if tips.any() else np.nan,
         **correct,
         "world_mm": float(1000 * world.mean()) if sample["world_weight"][0] > 0 else np.nan,

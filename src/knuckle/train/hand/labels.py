@@ -22,6 +22,7 @@ NEAR = 0.25  # landmarks are learned up to this share of the side outside the cr
 TIPS = list(FINGERTIPS)
 PALM_POINTS = [0, 5, 9, 13, 17]
 TIP_WEIGHT, HIDDEN_WEIGHT = 1.5, 0.5  # users look at fingertips; hidden points can only be guessed
+CORRECTED_WEIGHT = 4.0  # a point that a person moved says more than one that a network made and nobody touched
 LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller ones, are not trained on
 LEAST_PALM = 0.08  # palm size used as the unit of errors, at least; share of the side
 
@@ -101,6 +102,8 @@ def labels_in_crop(
     out["landmark_weight"][TIPS] *= TIP_WEIGHT
     if hand.visibility is not None:
         out["landmark_weight"][hand.visibility == Visibility.HIDDEN] *= HIDDEN_WEIGHT
+    if hand.corrected is not None:
+        out["landmark_weight"][hand.corrected] *= CORRECTED_WEIGHT
     if hand.landmarks.shape[1] == 3 and np.isfinite(hand.landmarks[:, 2]).all():
         out["landmarks"][:, 2] = hand.landmarks[:, 2] * (side / roi.size) * Z_SCALE
         out["z_weight"] = out["landmark_weight"].copy()
