@@ -11,7 +11,7 @@ JOBS ?= 2
 # processes can lose a race on a busy machine. 0 shows every failure.
 RERUNS ?= 2
 
-.PHONY: demo test check format old-packages bench bench-accuracy web docs docs-site dist clean
+.PHONY: demo test check format old-packages bench bench-accuracy fuzz audit web docs docs-site dist clean
 
 demo: $(VENV)/user
 	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
@@ -58,6 +58,18 @@ docs: $(VENV)/dev
 # Builds the documents as a site in site/. A broken link or a public name without documentation stops it.
 docs-site: $(VENV)/dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Hostile files for every reader: SECONDS for all TARGETS together (all without any). tests/fuzz/fuzz.py says more.
+SECONDS ?= 600
+fuzz: $(VENV)/dev
+	$(INSTALL) "atheris>=3.0; sys_platform == 'linux'" || echo "Atheris cannot be installed here; fuzzing goes on without it"
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --record $(TARGETS)
+
+# What the package depends on: licences, known weaknesses, actions of the workflows. Says "not checked" where a service
+# cannot be reached.
+audit: $(VENV)/dev
+	$(INSTALL) pip-audit || echo "pip-audit cannot be installed here"
+	$(BIN)/python .ci/audit.py
 
 # The packages of a release, checked, and what they consist of (SBOM, CycloneDX): Python with the server, and the browser.
 dist: web $(VENV)/dev

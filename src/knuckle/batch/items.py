@@ -6,13 +6,21 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from knuckle.media.output_names import stem
 
 Kind = Literal["clip", "photos", "tar", "join", "bad"]
 Status = Literal["done", "failed", "cut"]
 NAME_LENGTH = 60  # of the readable start of a part's name
+# The types of a row's values; what a file holds instead is converted or refused.
+TYPES: Mapping[type, tuple[str, ...]] = {
+    str: ("key", "source", "status", "error", "engine", "host", "of"),
+    int: ("frames", "hands", "tries", "overlap"),
+    float: ("seconds",),
+    bool: ("joined",),
+    dict: ("versions",),
+}
 FAN_OUT = 2  # hexadecimal digits of a part's folder: a million parts are 256 folders of 4000
 
 
@@ -127,9 +135,17 @@ class ItemResult:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> ItemResult:
-        """The result that `to_dict` wrote. Keys that are unknown, as of a newer version, are ignored."""
+        """The result that `to_dict` wrote. Keys that are unknown, as of a newer version, are ignored.
+
+        Raises:
+            KeyError, TypeError, ValueError: the row is damaged.
+        """
         known = {name.name: row[name.name] for name in fields(cls) if name.name in row}
         for name in ("problems", "parts", "files"):
-            known[name] = tuple(known.get(name, ()))
+            known[name] = tuple(map(str, known.get(name, ())))
+        for kind, names in TYPES.items():
+            known |= {name: kind(known[name]) for name in names if name in known}
+        if known["status"] not in get_args(Status):
+            raise ValueError(f"a status is one of {', '.join(get_args(Status))}, got {known['status']!r:.60}")
         known["stretches"] = tuple(Stretch(**stretch) for stretch in known.get("stretches", ()))
         return cls(**known)

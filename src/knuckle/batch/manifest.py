@@ -14,11 +14,12 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from knuckle.batch.items import ItemResult
+from knuckle.errors import DAMAGE, InputError, reason_of
 from knuckle.media.names import readable
 from knuckle.media.write_common import PartFile, writing
 
@@ -95,27 +96,53 @@ def latest_results(out: Path) -> dict[str, tuple[float, str, ItemResult]]:
     """The latest result of each item, by key, with its time and the hash of its options."""
     latest: dict[str, tuple[float, str, ItemResult]] = {}
     shared: dict[Any, Any] = {}  # values that a million rows have in common are kept once
-    for row in rows(out):
-        if "key" in row and (row["key"] not in latest or row["time"] >= latest[row["key"]][0]):
-            for name in ("engine", "host", "options"):
-                row[name] = shared.setdefault(row[name], row[name])
-            row["versions"] = shared.setdefault(tuple(row["versions"].items()), row["versions"])
-            latest[row["key"]] = row["time"], row["options"], ItemResult.from_dict(row)
+    for path, row in rows(out):
+        if "key" in row:
+            with explained(path):
+                key, time_s = str(row["key"]), float(row["time"])
+                if key in latest and time_s < latest[key][0]:
+                    continue
+                for name in ("engine", "host", "options"):
+                    row[name] = shared.setdefault(str(row[name]), str(row[name]))
+                row["versions"] = shared.setdefault(tuple(row["versions"].items()), row["versions"])
+                latest[key] = time_s, row["options"], ItemResult.from_dict(row)
     return latest
 
 
 def read_runs(out: Path) -> list[dict[str, Any]]:
     """What is known about each run into this folder, the earliest first."""
-    return sorted((row for row in rows(out) if row.get("format") == FORMAT), key=lambda row: row["time"])
+    found = list[tuple[float, int, dict[str, Any]]]()
+    for path, row in rows(out):
+        if row.get("format") == FORMAT:
+            with explained(path):
+                found.append((float(row["time"]), len(found), row))
+    return [row for _, _, row in sorted(found)]
 
 
-def rows(out: Path) -> Iterator[dict[str, Any]]:
-    """All lines of all files; a line that was cut off is left out."""
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an error in a line into one line that names the file.
+
+    Raises:
+        InputError: instead of the error that was raised.
+    """
+    try:
+        yield
+    except DAMAGE as error:
+        raise InputError(f"{path} has a line that no run wrote ({reason_of(error)}); move the file away") from error
+
+
+def rows(out: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """All lines of all files, each with its file; a line that was cut off is left out."""
     for path in sorted((out / FOLDER).glob("*.jsonl")):
         with path.open("rb") as file:
             for line in file:
-                with suppress(ValueError):
-                    yield json.loads(line)
+                try:
+                    row = json.loads(line)
+                except (ValueError, RecursionError):
+                    continue
+                if isinstance(row, dict):
+                    yield path, row
 
 
 def options_hash(options: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand, Visibility
-from knuckle.errors import InputError
+from knuckle.errors import DAMAGE, InputError, reason_of
 from knuckle.media.photo_files import EXIF_ORIENTATION, open_pillow
 from knuckle.results import FloatArray
 
@@ -31,10 +31,8 @@ def row_of(path: str | Path, row: object) -> Iterator[None]:
     """
     try:
         yield
-    except KeyError as error:
-        raise InputError(f"{path}, row {row}: there is no {error}") from error
-    except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError) as error:
-        raise InputError(f"{path}, row {row}: {error}") from error
+    except DAMAGE as error:
+        raise InputError(f"{path}, row {row}: {reason_of(error)}") from error
 
 
 def numbers(values: Any, *shape: int) -> FloatArray:
@@ -229,8 +227,8 @@ def load_json(path: Path) -> Any:
             return json.load(file)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing; the labels in this folder need it") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON: {reason_of(error)}") from error
 
 
 def objects_in(path: Path, whole: Any, name: str) -> list[Mapping[str, Any]]:

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.errors import InputError, SourceError
+from knuckle.errors import DAMAGE, Error, InputError, SourceError, reason_of
 from knuckle.exports.pictures import is_photo, path_beside, source_beside
 from knuckle.extras import required
 from knuckle.media.data_format import Tracked, blank_frame
 from knuckle.media.names import readable
-from knuckle.media.read_tables import explained
+from knuckle.media.read_tables import explained, row_explained
 from knuckle.media.write_common import FolderSink
 from knuckle.results import Frame, Hand, HandLandmark
 
@@ -207,9 +207,10 @@ def read_lerobot(path: Path) -> Iterator[Tracked]:
     """
     parquet = required("pyarrow.parquet", "parquet", "LeRobot datasets")
     broken = required("pyarrow", "parquet", "LeRobot datasets").ArrowException
-    with explained(path):
-        info = json.loads((path / "meta/info.json").read_text(encoding="utf-8"))
-    missing = [name for name in FEATURES if name not in info.get("features", {})]
+    about_file = path / "meta/info.json"
+    with explained(about_file), row_explained(about_file, 1):
+        info = dict(json.loads(about_file.read_text(encoding="utf-8")))
+        missing = [name for name in FEATURES if name not in dict(info.get("features", {}))]
     if info.get("codebase_version") != VERSION or missing:
         raise InputError(
             f"{path} is no LeRobot dataset {VERSION} with hands: "
@@ -221,15 +222,19 @@ def read_lerobot(path: Path) -> Iterator[Tracked]:
             with parquet.ParquetFile(path / DATA) as file:
                 rows = (row for batch in file.iter_batches(ROWS_PER_BLOCK) for row in batch.to_pylist())
                 for number, group in groupby(rows, key=lambda row: row["episode_index"]):
-                    episode = episodes[number]
-                    source = source_beside(episode["source"], path.parent)
                     for row in group:
-                        time_s = row["timestamp"] + episode["start_s"]
-                        about = {"source": source, "index": row["frame_index"] + episode["first"], "time_s": time_s}
-                        about |= {"is_photo": False, "width": episode["width"], "height": episode["height"]}
-                        yield blank_frame(about), hands_of_row(row)
-        except broken as error:
-            raise SourceError(f"{path} has a Parquet file that cannot be read: {error}") from error
+                        with row_explained(path / DATA, row.get("index")):
+                            episode = episodes[number]
+                            time_s = row["timestamp"] + episode["start_s"]
+                            about = {"index": row["frame_index"] + episode["first"], "time_s": time_s}
+                            about |= {"is_photo": False, "width": episode["width"], "height": episode["height"]}
+                            about["source"] = source_beside(episode["source"], path.parent)
+                            frame, hands = blank_frame(about), hands_of_row(row)
+                        yield frame, hands
+        except Error:
+            raise
+        except (*DAMAGE, MemoryError, broken) as error:
+            raise SourceError(f"{path} has a Parquet file that cannot be read: {reason_of(error)}") from error
 
 
 def hands_of_row(row: dict[str, Any]) -> list[Hand]:

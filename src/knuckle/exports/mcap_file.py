@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from knuckle.errors import InputError, SourceError
+from knuckle.errors import Error, InputError, SourceError, reason_of
 from knuckle.exports.one_clip import OneClipSink
 from knuckle.extras import required
 from knuckle.media.data_format import Tracked, blank_frame
@@ -145,7 +145,6 @@ def read_mcap(path: Path) -> Iterator[Tracked]:
         SourceError: the file cannot be read.
     """
     reader = required("mcap.reader", "mcap", "MCAP files")
-    broken = required("mcap.exceptions", "mcap", "MCAP files").McapError
     count = 0
     with explained(path), closing(path.open("rb")) as file:
         try:
@@ -157,8 +156,11 @@ def read_mcap(path: Path) -> Iterator[Tracked]:
                     row = json.loads(message.data)
                     row |= {"index": row["frame"], "is_photo": False}
                     hands = [Hand.from_dict(found) for found in row["hands"]]
-                yield blank_frame(row), hands
-        except broken as error:
-            raise SourceError(f"{path} is no MCAP file that can be read: {error}") from error
+                    frame = blank_frame(row)
+                yield frame, hands
+        except Error:
+            raise
+        except Exception as error:  # the reader raises whatever the bytes lead to
+            raise SourceError(f"{path} is no MCAP file that can be read: {reason_of(error)}") from error
     if not count:
         raise InputError(f"{path} has no channel {TOPIC} of {SCHEMAS[TOPIC][0]}, so it has no hands to read")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from knuckle.errors import InputError
+from knuckle.errors import DAMAGE, InputError, reason_of
 from knuckle.gestures.taught import ExampleHands
 from knuckle.results import Hand
 
@@ -73,11 +73,11 @@ def recorded(path: Path) -> list[list[Hand]]:
         InputError: a line is damaged.
     """
     frames = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
             frames.append([Hand.from_dict(row) for row in json.loads(line)["hands"]])
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}, line {number}: not a line of hands ({error})") from error
+        except DAMAGE as error:
+            raise InputError(f"{path}, line {number}: not a line of hands ({reason_of(error)})") from error
     return frames
 
 

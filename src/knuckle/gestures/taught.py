@@ -8,6 +8,7 @@ none of the gestures.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.errors import InputError
-from knuckle.gestures.directions import conditions_of
+from knuckle.errors import DAMAGE, InputError, reason_of
+from knuckle.gestures.directions import CONDITIONS, conditions_of
 from knuckle.gestures.features import Flags, features_of
 from knuckle.gestures.network import ShapeNetwork, shape_network
 from knuckle.results import FloatArray
@@ -80,9 +81,9 @@ def read_taught(path: Path) -> TaughtGestures:
         data = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise InputError(f"there is no set of gestures and no file {str(path)!r}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{path} cannot be read as JSON ({error}); `knuckle gestures train` writes such files"
+            f"{path} cannot be read as JSON ({reason_of(error)}); `knuckle gestures train` writes such files"
         ) from error
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         raise InputError(f"{path} holds no taught gestures ({FORMAT}); `knuckle gestures train` writes such files")
@@ -92,11 +93,18 @@ def read_taught(path: Path) -> TaughtGestures:
             "run `knuckle gestures train` again"
         )
     try:
-        means = np.array(data["means"], np.float32).reshape(len(data["names"]), -1)
+        with np.errstate(over="ignore"):
+            means = np.array(data["means"], np.float32)
+        names, directed = tuple(map(str, data["names"])), bool(data["directed"])
         numbers = (float(data["radius"]), float(data["temperature"]))
-        return TaughtGestures(version, tuple(map(str, data["names"])), means, *numbers, bool(data["directed"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error!r}); run `knuckle gestures train` again") from error
+        width = shape_network().whiten.shape[1] + len(CONDITIONS) * directed
+        if means.shape != (len(names), width) or not np.isfinite(means).all():
+            raise ValueError(f"expected {len(names)} × {width} finite means, got {means.shape}")
+        if not all(0 < number < math.inf for number in numbers):
+            raise ValueError(f"radius and temperature must be above 0, got {numbers}")
+    except DAMAGE as error:
+        raise InputError(f"{path} is damaged ({reason_of(error)}); run `knuckle gestures train` again") from error
+    return TaughtGestures(version, names, means, *numbers, directed)
 
 
 def placed(network: ShapeNetwork, embedding: FloatArray, conditions: FloatArray, directed: bool) -> FloatArray:

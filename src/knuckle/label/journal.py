@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from knuckle.errors import InputError, SourceError
+from knuckle.errors import DAMAGE, InputError, SourceError, reason_of
 
 
 class Journal:
@@ -57,14 +57,20 @@ class Journal:
                 data = opened.read()
             whole = data[: data.rfind(b"\n") + 1]
             self.read_to[file] = start + len(whole)
-            for line in whole.splitlines():
-                self.take(json.loads(line))
+            for number, line in enumerate(whole.split(b"\n")[:-1], 1):
+                try:
+                    self.take(json.loads(line))
+                except DAMAGE as error:
+                    reason = f"line {number} after byte {start} is no change that knuckle label wrote"
+                    raise InputError(f"{file}: {reason} ({reason_of(error)}); repair it, or move it away") from error
 
     def take(self, entry: dict[str, Any]) -> None:
         """Remember a change, unless a later one to its photo is known."""
-        known = self.entries.get(entry["image"])
-        if known is None or entry["time"] >= known["time"]:
-            self.entries[entry["image"]] = entry
+        image, time_s = str(entry["image"]), float(entry["time"])
+        flags = {name: bool(entry[name]) for name in ("accepted", "doubtful")}
+        known = self.entries.get(image)
+        if known is None or time_s >= known["time"]:
+            self.entries[image] = {"time": time_s, "image": image, **flags, "row": dict(entry["row"])}
 
     def save(self, image: str, row: Mapping[str, Any], *, accepted: bool, doubtful: bool) -> None:
         """Append a change to this session's log, and write the label file anew.
@@ -111,8 +117,8 @@ def read_rows(path: Path) -> dict[str, dict[str, Any]]:
     try:
         lines = path.read_text().splitlines() if path.exists() else []
         rows = [json.loads(line) for line in lines if line.strip()]
-        return {row["image"]: row for row in rows}
+        return {str(row["image"]): dict(row) for row in rows}
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except DAMAGE as error:
         raise InputError(f"{path} is not a label file, so it is not replaced; choose another --out") from error

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from knuckle.errors import InputError
+from knuckle.errors import DAMAGE, InputError, reason_of
 from knuckle.media.reader import STILL
 from knuckle.media.write_common import Sink
 from knuckle.results import FloatArray, Frame, Hand
@@ -33,6 +33,7 @@ Part = Literal[
     "gestures",
     "palms",  # the results of --detect-only
 ]
+MOST_PIXELS_A_SIDE = 1_000_000
 Tracked: TypeAlias = tuple[Frame, list[Hand]]
 ReadFormat: TypeAlias = Callable[[Path], Iterator[Tracked]]
 
@@ -110,10 +111,19 @@ def blank_frame(about: Mapping[str, Any]) -> Frame:
 
     Args:
         about: `source`, `index`, `time_s` (NaN: unknown), `is_photo`, and `width` and `height` (0: unknown).
+
+    Raises:
+        InputError: a value is missing, is no number or is out of range.
     """
-    image = np.broadcast_to(np.uint8(0), (int(about["height"]), int(about["width"]), 3))
-    time_s = STILL if about["is_photo"] else float(about["time_s"])
-    return Frame(image, int(about["index"]), time_s, str(about["source"]))
+    try:
+        size = int(about["height"]), int(about["width"])
+        time_s = STILL if about["is_photo"] else float(about["time_s"])
+        index, source = int(about["index"]), str(about["source"])
+    except DAMAGE as error:
+        raise InputError(f"the size, number or time of a frame is damaged: {reason_of(error)}") from error
+    if not 0 <= min(size) <= max(size) <= MOST_PIXELS_A_SIDE:
+        raise InputError(f"a frame has at most {MOST_PIXELS_A_SIDE} pixels a side, got {size[1]} × {size[0]}"[:200])
+    return Frame(np.broadcast_to(np.uint8(0), (*size, 3)), index, time_s, source)
 
 
 def labelled_hand(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.errors import Error, InputError, SourceError
+from knuckle.errors import DAMAGE, Error, InputError, SourceError, reason_of
 from knuckle.extras import required
 from knuckle.media.columns import HAND_COLUMNS, HANDS_FORMAT, NAMES
 from knuckle.media.data_format import Tracked, blank_frame
@@ -155,6 +155,8 @@ def explained(path: Path) -> Iterator[None]:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise SourceError(f"{path} is not text: {error}") from error
+    except csv.Error as error:
+        raise SourceError(f"{path} is not CSV that can be read: {error}") from error
 
 
 @contextmanager
@@ -166,9 +168,9 @@ def row_explained(path: Path, row: object) -> Iterator[None]:
     """
     try:
         yield
-    except Error:
-        raise
-    except KeyError as error:
-        raise InputError(f"{path}, row {row}: there is no {error}") from error
-    except (AttributeError, TypeError, ValueError) as error:
+    except Error as error:
+        if str(path) in str(error):
+            raise
         raise InputError(f"{path}, row {row}: {error}") from error
+    except DAMAGE as error:
+        raise InputError(f"{path}, row {row}: {reason_of(error)}") from error

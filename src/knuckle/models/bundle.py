@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from knuckle.errors import BundleError
+from knuckle.errors import DAMAGE, BundleError, reason_of
+from knuckle.models.foreign import MOST_SIDE, check_file
 
 DESCRIPTION = "bundle.json"
 # A `.task` file is a zip with these two networks, by role.
@@ -21,6 +24,11 @@ TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector
 # Standard deviation of x for an expected |dx| + |dy| of 1, if errors follow a Laplace distribution, as the loss of
 # training (`knuckle.train.losses.landmark_nll`) supposes.
 STD_PER_SIGMA = 0.5**0.5
+MOST_BYTES = 1 << 20  # of a description
+MOST_ANCHORS = 64  # per cell
+# A file in the bundle's own folder: no folders, no drive, no hidden files.
+PLAIN_NAME = re.compile(r"[^./\\:\0\n][^/\\:\0\n]{0,200}")
+OUTPUT_ROLES = {"palm_outputs": {"boxes", "scores"}, "hand_outputs": {"landmarks", "presence", "handedness", "world"}}
 THRESHOLDS = ("min_palm_score", "min_presence", "min_new_presence", "min_faint_confidence", "faint_palms")
 
 
@@ -114,41 +122,77 @@ class Bundle:
 
 
 def open_folder(folder: Path) -> Bundle:
-    """Read `bundle.json` of a folder and verify the networks.
+    """Read `bundle.json` of a folder, verify the networks, and check that they are none that must not run.
 
     Raises:
-        BundleError: a file is missing or unreadable, or a network is not the one that `bundle.json` names.
+        BundleError: a file is missing or unreadable, a network is not the one that `bundle.json` names, or it is
+            refused (`knuckle.models.foreign`).
+        EngineError: LiteRT, which checks tflite files, is not installed.
     """
-    return open_description(folder / DESCRIPTION)
+    bundle = open_description(folder / DESCRIPTION)
+    for network in bundle.files():
+        _check_once(bundle.folder / network.file, network.sha256)
+    return bundle
+
+
+@lru_cache
+def _check_once(path: Path, sha256: str) -> None:
+    check_file(path)
 
 
 def open_description(path: Path) -> Bundle:
-    """Like `open_folder`, for a description with another file name."""
+    """Like `open_folder`, for networks that were checked before: those of this package and of the cache."""
     folder = path.parent
     try:
-        fields = json.loads(path.read_text())
-        for role in ("palm", "hand", "palm_int8", "hand_int8"):
-            if role in ("palm", "hand") or fields.get(role) is not None:
-                fields[role] = NetworkFile(**fields[role])
-        fields["palm_strides"] = tuple((int(s), int(n)) for s, n in fields["palm_strides"])
-        bundle = Bundle(**fields, folder=folder.resolve())
-        if not isinstance(bundle.second_look, bool):
-            raise ValueError(f"second_look must be true or false, got {bundle.second_look!r}")
-        for name in THRESHOLDS:
-            value = getattr(bundle, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-                raise ValueError(f"{name} must be a number from 0 to 1, got {value!r}")
-        if isinstance(bundle.std_per_sigma, bool) or not (0 < float(bundle.std_per_sigma) < math.inf):
-            raise ValueError(f"std_per_sigma must be a number above 0, got {bundle.std_per_sigma!r}")
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES} bytes")
+        bundle = _parsed(json.loads(path.read_text(encoding="utf-8")), folder.resolve())
     except FileNotFoundError as error:
         raise BundleError(f"{folder} is not a bundle: it has no {path.name}") from error
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise BundleError(f"{path} cannot be read: {error}") from error
+    except (*DAMAGE, OSError) as error:
+        raise BundleError(f"{path} cannot be read: {reason_of(error)}") from error
     for network in bundle.files():
         if not (folder / network.file).is_file():
             raise BundleError(f"bundle {folder} is incomplete: {network.file} is missing")
         if sha256_of(folder / network.file) != network.sha256:
             raise BundleError(f"bundle {folder} is damaged: {network.file} is not the file that {path.name} names")
+    return bundle
+
+
+def _parsed(fields: dict[str, Any], folder: Path) -> Bundle:
+    """The bundle that a description states; anything wrong with it is one of `DAMAGE`."""
+    for role in ("palm", "hand", "palm_int8", "hand_int8"):
+        if role in ("palm", "hand") or fields.get(role) is not None:
+            found = fields[role] = NetworkFile(**fields[role])
+            if not PLAIN_NAME.fullmatch(found.file):
+                raise ValueError(f"a network is a file in the folder of the bundle, got {found.file!r:.80}")
+    fields["palm_strides"] = tuple((int(s), int(n)) for s, n in fields["palm_strides"])
+    bundle = Bundle(**fields, folder=folder)
+    for name in ("name", "licence", "source", "handedness"):
+        if not isinstance(getattr(bundle, name), str):
+            raise ValueError(f"{name} must be text, got {getattr(bundle, name)!r:.80}")
+    for name in ("palm_outputs", "hand_outputs"):
+        outputs = getattr(bundle, name)
+        if not isinstance(outputs, dict) or not all(isinstance(one, str) for pair in outputs.items() for one in pair):
+            raise ValueError(f"{name} must be names by role, got {outputs!r:.80}")
+        if missing := OUTPUT_ROLES[name] - outputs.keys():
+            raise ValueError(f"{name} must name {', '.join(sorted(missing))}, got {', '.join(outputs)[:80]}")
+    for side in (bundle.palm_side, bundle.hand_side):
+        if isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= MOST_SIDE:
+            raise ValueError(f"sides must be whole numbers from 1 to {MOST_SIDE}, got {side!r:.80}")
+    if not bundle.palm_strides:
+        raise ValueError("palm_strides must name a grid of anchors, got none")
+    for stride, count in bundle.palm_strides:
+        if not 1 <= stride <= MOST_SIDE or not 1 <= count <= MOST_ANCHORS:
+            raise ValueError(f"palm_strides must be pairs of a stride and a number of anchors, got {stride}, {count}")
+    if not isinstance(bundle.second_look, bool):
+        raise ValueError(f"second_look must be true or false, got {bundle.second_look!r:.80}")
+    for name in THRESHOLDS:
+        value = getattr(bundle, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            raise ValueError(f"{name} must be a number from 0 to 1, got {value!r:.80}")
+    if isinstance(bundle.std_per_sigma, bool) or not 0 < float(bundle.std_per_sigma) < math.inf:
+        raise ValueError(f"std_per_sigma must be a number above 0, got {bundle.std_per_sigma!r:.80}")
     return bundle
 
 

@@ -10,19 +10,33 @@ import hashlib
 import logging
 import os
 import shutil
+import struct
 import tempfile
 import uuid
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import platformdirs
 
-from knuckle.errors import BundleError
+from knuckle.errors import DAMAGE, BundleError, reason_of
 from knuckle.models import visibility_head
-from knuckle.models.bundle import DESCRIPTION, TASK_MEMBERS, Bundle, NetworkFile, open_folder, sha256_of
+from knuckle.models.bundle import (
+    DESCRIPTION,
+    TASK_MEMBERS,
+    Bundle,
+    NetworkFile,
+    open_description,
+    open_folder,
+    sha256_of,
+)
+from knuckle.models.foreign import MOST_BYTES
 
+# What zipfile raises on damaged files. RuntimeError: a compression that it lacks, or a password.
+ZIP_DAMAGE = (*DAMAGE, zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError)
 logger = logging.getLogger("knuckle")
 
 # The modules that download are imported where they are used: most runs find their bundle in the cache.
@@ -88,17 +102,33 @@ def extract(archive: Path, member: str, target: Path, sha256: str | None = None)
     """
     try:
         with zipfile.ZipFile(archive) as opened_zip, opened_zip.open(member) as source, target.open("wb") as out:
-            shutil.copyfileobj(source, out)
+            copy_up_to(MOST_BYTES, source, out)
     except FileNotFoundError as error:
         raise BundleError(f"there is no file {archive}") from error
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise BundleError(
-            f"{archive} is not a hand landmarker .task file ({error}); expected {member} in it"
-        ) from error
+    except BundleError:
+        raise
     except OSError as error:
         raise BundleError(f"{archive} cannot be read: {error.strerror or error}") from error
+    except ZIP_DAMAGE as error:
+        raise BundleError(
+            f"{archive} is not a hand landmarker .task file ({reason_of(error)}); expected {member} in it"
+        ) from error
     if sha256 and hashlib.sha256(target.read_bytes()).hexdigest() != sha256:
         raise BundleError(f"{member} of {archive.name} is not the expected file (wrong sha256)")
+
+
+def copy_up_to(most: int, source: IO[bytes], out: IO[bytes]) -> None:
+    """Copy a member of an archive, whatever size it states.
+
+    Raises:
+        BundleError: it has more than `most` bytes, as a zip bomb has.
+    """
+    left = most
+    while data := source.read(min(1 << 20, left + 1)):
+        left -= len(data)
+        if left < 0:
+            raise BundleError(f"a network in an archive may have {most >> 20} MB at most, this one has more")
+        out.write(data)
 
 
 def workshop() -> tempfile.TemporaryDirectory[str]:
@@ -152,7 +182,7 @@ def open_cached(name: str) -> Bundle:
     Raises:
         BundleError: the bundle is missing or damaged.
     """
-    bundle = open_folder(cache_folder() / name)
+    bundle = open_description(cache_folder() / name / DESCRIPTION)
     published = bundle.folder / visibility_head.published_name(bundle.hand.file)
     path = published.with_name(f"{published.stem}.visibility-{visibility_head.version()}.tflite")
     if path == bundle.hand_path or not published.is_file() or sha256_of(published) not in visibility_head.PUBLISHED:

@@ -104,6 +104,11 @@ def _named(name: str) -> Bundle | None:
     return pull(name) if name in BUNDLES else None
 
 
+def is_known(bundle: Bundle) -> bool:
+    """Whether a bundle is one of this package, or one of MediaPipe's in the cache."""
+    return bundle.folder in (OWN, ONNX) or bundle.folder in [(cache_folder() / name).resolve() for name in BUNDLES]
+
+
 def available() -> dict[str, Bundle | None]:
     """All bundle names, the known ones and those in the cache; None for those that would have to be fetched."""
     found: dict[str, Bundle | None] = dict.fromkeys(BUNDLES)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.errors import EngineError, InputError
+from knuckle.errors import EngineError, InputError, reason_of
 from knuckle.extras import required
 from knuckle.forks import FORKS_WAIT, RenewedLock, abandon
 from knuckle.models.tflite import litert
@@ -180,8 +180,8 @@ class _Interpreter:
             try:
                 self.interpreter = interpreter_type(model_path=str(model), num_threads=threads)
                 self.interpreter.allocate_tensors()
-            except (ValueError, RuntimeError) as error:
-                raise EngineError(f"{model} is not a network that LiteRT can run: {error}") from error
+            except (ValueError, RuntimeError, UnicodeDecodeError) as error:
+                raise EngineError(f"{model} is not a network that LiteRT can run: {reason_of(error)}") from error
         entry = self.interpreter.get_input_details()[0]
         self.entry, self.side = entry["index"], int(entry["shape"][1])
         self.outputs = [(str(detail["name"]), int(detail["index"])) for detail in self.interpreter.get_output_details()]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.errors import BundleError, EngineError
+from knuckle.errors import DAMAGE, BundleError, EngineError, reason_of
 from knuckle.results import FloatArray
 
 WITHOUT_LITERT = (
@@ -59,6 +61,15 @@ def read_layers(network: bytes) -> list[Layer]:
         BundleError: the bytes are not a tflite file, or a weight is neither float16 nor float32.
     """
     schema, model = opened(network)
+    try:
+        return _layers(schema, model)
+    except BundleError:
+        raise
+    except DAMAGE as error:
+        raise BundleError(f"this tflite file is damaged: {reason_of(error)}") from error
+
+
+def _layers(schema: Any, model: Any) -> list[Layer]:
     graph = model.subgraphs[0]
     names = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
     kinds = [names[number] for number in kinds_of(model)]
@@ -94,12 +105,50 @@ def opened(network: bytes) -> tuple[Any, Any]:
     schema = litert("schema_py_generated")
     if network[4:8] != b"TFL3":
         raise BundleError("this is not a tflite file")
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(network, 0))
-    for buffer in model.buffers:  # some converters store constants after the flatbuffer
-        if buffer.offset > 1:
-            buffer.data = np.frombuffer(network, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
+    try:
+        found = schema.Model.GetRootAs(network, 0)
+        total = 0
+        for size in _sizes(found):
+            total += size
+            if total > len(network):
+                raise BundleError("this tflite file is damaged: it names the same parts again and again")
+        model = schema.ModelT.InitFromObj(found)
+        if not model.subgraphs or model.buffers is None or model.operatorCodes is None:
+            raise BundleError("this tflite file is damaged: it has no graph, buffers or operators")
+        for buffer in model.buffers:  # some converters store constants after the flatbuffer
+            if buffer.offset > 1:
+                buffer.data = np.frombuffer(network, np.uint8, buffer.size, buffer.offset)
+                buffer.offset = buffer.size = 0
+    except (*DAMAGE, struct.error) as error:
+        if isinstance(error, BundleError):
+            raise
+        raise BundleError(f"this tflite file is damaged: {reason_of(error)}") from error
     return schema, model
+
+
+def _sizes(model: Any) -> Iterator[int]:
+    """Lengths of the lists and names of a file, from the outside in. Together they are at most as long as the file,
+    unless many parts name the same list; unpacking such a file would take more memory than there is."""
+    yield model.OperatorCodesLength() + model.BuffersLength() + model.MetadataLength() + model.SignatureDefsLength()
+    yield model.SubgraphsLength()
+    yield from (len(model.OperatorCodes(k).CustomCode() or b"") for k in range(model.OperatorCodesLength()))
+    yield from (model.Buffers(k).DataLength() for k in range(model.BuffersLength()))
+    yield from (len(model.Metadata(k).Name() or b"") for k in range(model.MetadataLength()))
+    for signature in map(model.SignatureDefs, range(model.SignatureDefsLength())):
+        yield len(signature.SignatureKey() or b"")
+        yield signature.InputsLength() + signature.OutputsLength()
+        yield from (len(signature.Inputs(k).Name() or b"") for k in range(signature.InputsLength()))
+        yield from (len(signature.Outputs(k).Name() or b"") for k in range(signature.OutputsLength()))
+    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+        yield graph.TensorsLength() + graph.OperatorsLength() + graph.InputsLength() + graph.OutputsLength()
+        for tensor in map(graph.Tensors, range(graph.TensorsLength())):
+            if tensor.Sparsity() or tensor.VariantTensorsLength():
+                raise BundleError("this tflite file has sparse tensors or variants, which no network of hands needs")
+            yield len(tensor.Name() or b"") + tensor.ShapeLength() + tensor.ShapeSignatureLength()
+        for operator in map(graph.Operators, range(graph.OperatorsLength())):
+            if operator.BuiltinOptions2Type():
+                raise BundleError("this tflite file has StableHLO operators, which no network of hands needs")
+            yield operator.InputsLength() + operator.OutputsLength() + operator.CustomOptionsLength()
 
 
 def input_side(network: bytes) -> int:
@@ -111,7 +160,10 @@ def input_side(network: bytes) -> int:
     """
     _, model = opened(network)
     graph = model.subgraphs[0]
-    return int(graph.tensors[graph.inputs[0]].shape[1])
+    try:
+        return int(graph.tensors[graph.inputs[0]].shape[1])
+    except DAMAGE as error:
+        raise BundleError(f"this tflite file takes no picture: {reason_of(error)}") from error
 
 
 def packed(model: Any) -> bytes:

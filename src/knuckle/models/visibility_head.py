@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from knuckle.errors import BundleError
+from knuckle.models.foreign import check_network
 from knuckle.models.tflite import add_operator, add_tensor, kinds_of, opened, packed
 from knuckle.results import FloatArray
 
@@ -95,6 +96,7 @@ def with_visibility(network: bytes, head: Head | None = None) -> bytes:
     Raises:
         BundleError: the file is another network.
     """
+    check_network(network, "the landmark network")
     schema, model = opened(network)
     graph = model.subgraphs[0]
     features = _features_of(schema, model)

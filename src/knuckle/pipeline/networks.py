@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from knuckle.errors import BundleError, InputError
 from knuckle.forks import RenewedLock
@@ -15,7 +18,7 @@ from knuckle.models.precision import PRECISIONS, ROLES, Precision, open_network
 from knuckle.models.session import Network, Session
 from knuckle.pipeline.hand import HandLandmarker, HandModel
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
-from knuckle.pipeline.palm import PalmDetector, PalmModel
+from knuckle.pipeline.palm import PalmDetector, PalmModel, anchors
 
 MAX_CACHED_BUNDLES = 8
 
@@ -127,12 +130,37 @@ def load(
         for session, side in ((palm, bundle.palm_side), (hand, bundle.hand_side)):
             if session.side != side:
                 raise BundleError(f"{session.model} takes {session.side} pixels, {DESCRIPTION} says {side}")
+        if not catalogue.is_known(bundle):
+            check_outputs(palm, hand, bundle)
         networks = Networks(palm, hand, bundle, (models, threads, device, precision), (palm, hand, bundle))
         _kept.pop(key, None)
         _kept[key] = stamp, networks
         if len(_kept) > MAX_CACHED_BUNDLES:
             del _kept[next(iter(_kept))]
         return networks
+
+
+def check_outputs(palm: Network, hand: Network, bundle: Bundle) -> None:
+    """Run both networks on a black picture and compare their outputs with what the description says.
+
+    Raises:
+        BundleError: an output is missing or has another shape.
+    """
+    count = len(anchors(palm.side, bundle.palm_strides))
+    expected: dict[Network, dict[str, object]] = {
+        palm: {"boxes": (1, count, 18), "scores": (1, count, 1)},
+        hand: {"landmarks": 63, "world": 63, "presence": 1, "handedness": 1, "visibility": 21, "log_sigma": 21},
+    }
+    for network, names in ((palm, bundle.palm_outputs), (hand, bundle.hand_outputs)):
+        outputs = network(np.zeros((1, network.side, network.side, 3), np.uint8))
+        for role, name in names.items():
+            shape = outputs[name].shape if name in outputs else None
+            wanted = expected[network].get(role)
+            if wanted is None or shape is None or wanted not in (shape, math.prod(shape)):
+                raise BundleError(
+                    f"the output {name!r:.80} of bundle {bundle.name!r:.80}, its {role:.80}, should have the shape "
+                    f"{wanted}; it has {shape or 'no such output'}"
+                )
 
 
 def _stamp(models: str | os.PathLike[str], bundle: Bundle) -> Stamp:

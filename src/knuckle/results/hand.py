@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -17,7 +18,10 @@ from knuckle.results.regions import FloatArray, Roi, rounded, same_values
 
 Handedness: TypeAlias = Literal["Left", "Right"]
 REQUIRED = ("landmarks", "world", "handedness", "handedness_score", "presence")  # keys of a row of `from_dict`
-ARRAYS = ("landmarks", "world", "visibility", "landmarks_raw", "landmark_std", "world_raw", "camera", "camera_std")
+POINTS: tuple[int, ...] = (21, 3)
+SHAPES = {"landmarks": POINTS, "world": POINTS, "visibility": POINTS[:1], "landmarks_raw": POINTS}
+SHAPES |= {"landmark_std": POINTS[:1], "world_raw": POINTS, "camera": POINTS, "camera_std": POINTS}
+LARGEST_NUMBER = 2**63
 
 
 class _Point:
@@ -80,7 +84,7 @@ class Hand:
     def __post_init__(self) -> None:
         unsmoothed = self.landmarks_raw is None or self.landmarks_raw is self.landmarks
         world_unsmoothed = self.world_raw is None or self.world_raw is self.world
-        for name in ARRAYS:
+        for name in SHAPES:
             values = getattr(self, name)
             if values is not None and not (isinstance(values, np.ndarray) and not values.flags.writeable):
                 values = np.array(values)  # a copy, so that changes of the caller's array do not arrive here
@@ -220,27 +224,47 @@ class Hand:
         """The inverse of `to_dict`, up to its rounding; `roi`, which is not written, is drawn around the landmarks.
 
         Raises:
-            InputError: a value is missing.
+            InputError: a value is missing, or has another type or shape.
         """
-        missing = [key for key in REQUIRED if key not in row]
+        if not isinstance(row, Mapping):
+            raise InputError(f"a hand must be an object, got {row!r:.60}")
+        missing = [key for key in REQUIRED if row.get(key) is None]
         if missing:
             raise InputError(f"a hand needs {', '.join(missing)}; got a row with {', '.join(row) or 'nothing'}")
-        gesture = row.get("gesture")
-        optional: dict[str, Any] = {
-            name: None if row.get(name) is None else np.asarray(row[name], np.float32)
-            for name in ("visibility", "landmarks_raw", "landmark_std", "world_raw", "camera", "camera_std")
+        if row["handedness"] not in ("Left", "Right", ""):  # "": other trackers do not say it
+            raise InputError(f"handedness of a hand must be 'Left' or 'Right', got {row['handedness']!r:.60}")
+        gesture, track_id = row.get("gesture"), row.get("track_id")
+        found: dict[str, Any] = {
+            name: _array(name, row[name], shape) for name, shape in SHAPES.items() if row.get(name) is not None
         }
-        landmarks = np.asarray(row["landmarks"], np.float32)
+        landmarks: FloatArray = found["landmarks"]
         box = [*landmarks[:, :2].min(axis=0).tolist(), *landmarks[:, :2].max(axis=0).tolist()]
         return cls(
-            landmarks=landmarks,
-            world=np.asarray(row["world"], np.float32),
             handedness=row["handedness"],
-            handedness_score=row["handedness_score"],
-            presence=row["presence"],
+            handedness_score=_number("handedness_score", row["handedness_score"]),
+            presence=_number("presence", row["presence"]),
             roi=Roi.around(box),
-            palm_score=row.get("palm_score"),
-            track_id=row.get("track_id"),
-            gesture=None if gesture is None else Gesture(gesture, row["gesture_score"]),
-            **optional,
+            palm_score=None if row.get("palm_score") is None else _number("palm_score", row["palm_score"]),
+            track_id=None if track_id is None else int(_number("track_id", track_id)),
+            gesture=None if gesture is None else Gesture(str(gesture), _number("gesture_score", row["gesture_score"])),
+            **found,
         )
+
+
+def _array(name: str, values: Any, shape: tuple[int, ...]) -> FloatArray:
+    """One array of a row; null becomes NaN, which means unknown."""
+    try:
+        with np.errstate(over="ignore"):
+            array = np.asarray(values, np.float32)
+    except (ArithmeticError, RecursionError, TypeError, ValueError) as error:
+        raise InputError(f"{name} of a hand must be {shape} numbers, got {values!r:.60}") from error
+    if array.shape != shape or np.isinf(array).any():
+        raise InputError(f"{name} of a hand must be {shape} finite numbers, got {array.shape}: {values!r:.60}")
+    return array
+
+
+def _number(name: str, value: Any) -> float:
+    """One number of a row, unchanged."""
+    if isinstance(value, bool) or not isinstance(value, Real) or abs(float(value)) >= LARGEST_NUMBER:
+        raise InputError(f"{name} of a hand must be a number, got {value!r:.60}")
+    return cast(float, value)

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from knuckle.errors import InputError, SourceError
+from knuckle.errors import DAMAGE, Error, InputError, SourceError, reason_of
 from knuckle.extras import cv2, required
 from knuckle.space.camera import Camera, Floats
 
@@ -52,8 +52,14 @@ def read_cameras(path: str | os.PathLike[str]) -> dict[str, Camera]:
     """
     file = Path(path)
     cameras: dict[str, Camera] = {}
-    for key, entry in _entries(read_tree(file), file.stem):
-        camera = _camera(entry, key, f"intrinsics of {file.name}")
+    tree = read_tree(file)
+    for key, entry in _entries(tree, file.stem):
+        try:
+            camera = _camera(entry, key, f"intrinsics of {file.name}")
+        except Error:
+            raise
+        except (*DAMAGE, cv2.error) as error:
+            raise InputError(f"{file}: the camera {key} cannot be read: {reason_of(error)}") from error
         name = camera.name if camera.name not in cameras else key
         if name in cameras:
             raise InputError(f"{file} holds two cameras called {name}; give each its own name")
@@ -89,9 +95,11 @@ def read_tree(file: Path) -> Mapping[str, Any]:
             tree = json.loads(text)
         else:
             tree = _file_storage(text, suffix)
-    except (ValueError, cv2.error) as error:
-        raise SourceError(f"{file} is damaged or not {suffix[1:].upper()}: {' '.join(str(error).split())}") from error
-    return tree if isinstance(tree, Mapping) else {str(k): item for k, item in enumerate(tree)}
+    except (*DAMAGE, SystemError, cv2.error) as error:  # SystemError: text in OpenCV's reader that is no UTF-8
+        raise SourceError(f"{file} is damaged or not {suffix[1:].upper()}: {reason_of(error)}") from error
+    if isinstance(tree, list):
+        tree = {str(k): item for k, item in enumerate(tree)}
+    return tree if isinstance(tree, Mapping) else {}
 
 
 def _file_storage(text: str, suffix: str) -> Any:
@@ -149,8 +157,8 @@ def _known(tree: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             known[ours] = value
     if "matrix" in known and np.size(_numbers(known["matrix"])) != 9:
-        inner = known["matrix"] if isinstance(known.pop("matrix"), Mapping) else {}
-        lower = {key.lower(): value for key, value in inner.items()} | lower
+        inner = known.pop("matrix")
+        lower = {key.lower(): value for key, value in inner.items()} | lower if isinstance(inner, Mapping) else lower
     if "matrix" not in known and {"fx", "fy", "cx", "cy"} <= set(lower):
         fx, fy, cx, cy = (lower[name] for name in ("fx", "fy", "cx", "cy"))
         known["matrix"] = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
@@ -163,7 +171,7 @@ def _numbers(value: Any) -> Floats:
         value = value["data"]
     try:
         return np.asarray(value, np.float64)
-    except (TypeError, ValueError):
+    except DAMAGE:
         return np.zeros(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,8 +43,8 @@ class StreamOptions:
     def __post_init__(self) -> None:
         if self.rate is not None and not 0 < self.rate <= 1000:
             raise InputError(f"rate must be above 0 and at most 1000 frames a second, got {self.rate}")
-        if any(letter in self.prefix for letter in " #*,?[]{}+"):
-            raise InputError(f"prefix may hold letters, digits, - _ and /, got {self.prefix!r}")
+        if not re.fullmatch(r"[A-Za-z0-9_./-]{0,200}", self.prefix):
+            raise InputError(f"prefix may hold letters, digits, - _ . and /, got {self.prefix!r:.80}")
 
 
 def destinations(

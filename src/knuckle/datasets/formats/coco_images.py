@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ def path_of(file: Path, name: str) -> Path:
     beside = (file.parent, file.parent / "images", file.parent / split, file.parent / "images" / split)
     folders = (*beside, above / "images" / split, above / "images", above / split, above)
     tried = [folder / part for part in dict.fromkeys((name, Path(name).name)) for folder in folders]
-    return next((path for path in tried if path.is_file()), tried[0])
+    return next((path for path in tried if os.path.isfile(path)), tried[0])
 
 
 def photos_and_clips(shots: Sequence[tuple[Place, Shot]]) -> tuple[tuple[Shot, ...], tuple[Clip, ...]]:

@@ -13,7 +13,7 @@ from knuckle.datasets.formats.coco import landmark_order, side_of
 from knuckle.datasets.formats.coco_images import Place, path_of, photos_and_clips
 from knuckle.datasets.labels import Dataset, LabelledHand, Shot, Visibility
 from knuckle.datasets.parsing import files_of, hands_maybe_visible, numbers, row_of
-from knuckle.errors import InputError
+from knuckle.errors import DAMAGE, InputError, reason_of
 
 START = 4096  # bytes in which the root element is
 
@@ -37,8 +37,10 @@ def _read(file: Path) -> Dataset:
                 with row_of(file, f"image {image.get('name')}"):
                     shots.append(_shot(file, image))
                 image.clear()
-    except ElementTree.ParseError as error:
-        raise InputError(f"{file} is not XML: {error}") from error
+    except InputError:
+        raise
+    except (*DAMAGE, ElementTree.ParseError) as error:
+        raise InputError(f"{file} is not XML: {reason_of(error)}") from error
     photos, clips = photos_and_clips(shots)
     return Dataset(file.stem, photos, clips, note="the file does not say who made the labels; people are assumed")
 

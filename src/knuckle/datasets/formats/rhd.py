@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from knuckle.datasets.parsing import (
     row_of,
     visibility_of,
 )
-from knuckle.errors import InputError
+from knuckle.errors import DAMAGE, InputError, reason_of
 from knuckle.results import FloatArray
 
 SIZE = (320, 320)  # of all images, pixels
@@ -69,7 +70,7 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         made_by: dict[str, Any] = {
-            "_reconstruct": np.zeros(1).__reduce__()[0],
+            "_reconstruct": _empty_array,
             "scalar": np.float64(0).__reduce__()[0],
             "ndarray": np.ndarray,
             "dtype": np.dtype,
@@ -79,6 +80,13 @@ class _ArraysOnly(pickle.Unpickler):
         if (module, name) == ("_codecs", "encode"):  # how protocol 2 writes bytes
             return _latin_bytes
         raise pickle.UnpicklingError(f"it names {module}.{name}, and only numpy arrays are allowed")
+
+
+def _empty_array(kind: type[np.ndarray[Any, Any]], shape: tuple[int, ...], code: bytes) -> Any:
+    """What pickles of arrays call first; shape and content follow. Another shape would only take memory."""
+    if kind is not np.ndarray or shape != (0,):
+        raise pickle.UnpicklingError(f"it makes an array of the shape {shape!r:.60} at once")
+    return np.ndarray(0)
 
 
 def _latin_bytes(text: str, encoding: str) -> bytes:
@@ -94,7 +102,6 @@ def load_arrays(path: Path) -> Any:
         InputError: it is damaged, or it contains anything else, which is never executed.
     """
     try:
-        with path.open("rb") as file:
-            return _ArraysOnly(file, encoding="latin1").load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is not a pickle of numpy arrays: {error}") from error
+        return _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+    except (*DAMAGE, pickle.UnpicklingError, EOFError, MemoryError) as error:
+        raise InputError(f"{path} is not a pickle of numpy arrays: {reason_of(error)}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -25,7 +26,7 @@ from knuckle.datasets.parsing import (
     visibility_by_flag,
     with_flags_as_labels,
 )
-from knuckle.errors import InputError, MissingExtraError
+from knuckle.errors import DAMAGE, InputError, MissingExtraError, reason_of
 from knuckle.media.sources import IMAGE_SUFFIXES
 
 
@@ -49,9 +50,11 @@ def _load_yaml(file: Path, text: str) -> Mapping[str, Any]:
         raise MissingExtraError(f"{file} is YAML, and reading it needs PyYAML: pip install pyyaml") from error
     try:
         about = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(about, dict) or about["kpt_shape"] not in ([21, 2], [21, 3]):
+    except (*DAMAGE, yaml.YAMLError) as error:
+        raise InputError(f"{file} is not YAML: {reason_of(error)}") from error
+    if not isinstance(about, dict):
+        raise InputError(f"{file}: expected names and values, got {about!r:.60}")
+    if about.get("kpt_shape") not in ([21, 2], [21, 3]):
         raise InputError(f"{file}: expected kpt_shape [21, 2] or [21, 3], got {about.get('kpt_shape')}")
     return about
 
@@ -93,7 +96,7 @@ def _images(file: Path, about: Mapping[str, Any], split: str) -> Iterator[Path]:
     tried = [base for base in (file.parent / given, file.parent / given.name, file.parent) if base.is_dir()]
     entries = about[split] if isinstance(about[split], list) else [about[split]]
     for entry in map(str, entries):
-        found = next((base / entry for base in tried if (base / entry).exists()), None)
+        found = next((base / entry for base in tried if os.path.exists(base / entry)), None)
         if found is None:
             raise InputError(f"{file}: {split} names {entry}, which is not below {tried[0]}")
         if found.is_dir():

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from knuckle.errors import InputError
+from knuckle.errors import DAMAGE, InputError, reason_of
 from knuckle.mediapipe.protobuf.light import Message
 from knuckle.mediapipe.protobuf.schema import FieldDescriptor, Type
 from knuckle.mediapipe.protobuf.values import shortest
@@ -90,8 +90,8 @@ def Parse(text: str | bytes, message: M, ignore_unknown_fields: bool = False, **
     """
     try:
         values = json.loads(text)
-    except ValueError as error:
-        raise ParseError(f"Failed to load JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ParseError(f"Failed to load JSON: {reason_of(error)}") from error
     return ParseDict(values, message, ignore_unknown_fields)
 
 
@@ -103,7 +103,7 @@ def ParseDict(js_dict: Any, message: M, ignore_unknown_fields: bool = False, **o
     """
     if not isinstance(js_dict, Mapping):
         raise ParseError(f"{message.DESCRIPTOR.name} must be a dictionary, got {type(js_dict).__name__}")
-    fields = {field.json_name: field for field in message.DESCRIPTOR.fields} | message.DESCRIPTOR.fields_by_name
+    fields = {field.json_name: field for field in message.DESCRIPTOR.fields} | dict(message.DESCRIPTOR.fields_by_name)
     for name, value in js_dict.items():
         field = fields.get(name)
         if field is None and not ignore_unknown_fields:
@@ -127,9 +127,9 @@ def _set(message: Message, field: FieldDescriptor, value: Any, ignore_unknown_fi
                 raise ValueError
             value = int(value)
         setattr(message, field.name, value)
-    except (AttributeError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         where = f"{message.DESCRIPTOR.name}.{field.name}"
-        raise ParseError(f"Failed to parse {where}: {value!r} is no {field.type.name.lower()}") from error
+        raise ParseError(f"Failed to parse {where}: {value!r:.60} is no {Type(field.type).name.lower()}") from error
 
 
 def _number(value: float, digits: int | None) -> float | str:

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from knuckle.errors import BundleError
+from knuckle.errors import BundleError, reason_of
 from knuckle.geometry import turn
+from knuckle.models.cache import ZIP_DAMAGE, copy_up_to
+from knuckle.models.foreign import MOST_BYTES, check_network
 from knuckle.models.session import quiet_stderr
 from knuckle.models.tflite import litert
 from knuckle.results import FloatArray, Hand
@@ -26,6 +28,8 @@ EMBEDDER, CANNED, CUSTOM = (
     "custom_gesture_classifier.tflite",
 )
 CANNED_LABELS = ("None", "Closed_Fist", "Open_Palm", "Pointing_Up", "Thumb_Down", "Thumb_Up", "Victory", "ILoveYou")
+MEMBERS = (LANDMARKER, RECOGNIZER, EMBEDDER, CANNED, CUSTOM)
+MOST_LABELS = 1 << 16  # bytes of the names of all gestures
 EPSILON = 1e-5  # of MediaPipe's LandmarksToMatrixCalculator
 Scores = list[tuple[str, float]]
 
@@ -34,6 +38,7 @@ class TfliteFunction:
     """A tflite network as a function from arrays to its first output."""
 
     def __init__(self, network: bytes, name: str) -> None:
+        check_network(network, name, pictures=False)
         with quiet_stderr("INFO: Created TensorFlow Lite XNNPACK delegate"):
             try:
                 self._interpreter = litert("interpreter").Interpreter(model_content=network, num_threads=1)
@@ -116,7 +121,7 @@ def is_gesture_task(task: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(task)) as archive:
             return RECOGNIZER in archive.namelist()
-    except zipfile.BadZipFile:
+    except ZIP_DAMAGE:
         return False
 
 
@@ -126,18 +131,27 @@ def labels_of(network: bytes, usual: Sequence[str]) -> tuple[str, ...]:
         with zipfile.ZipFile(io.BytesIO(network)) as archive:
             texts = [name for name in archive.namelist() if name.endswith(".txt")]
             if texts:
-                return tuple(archive.read(texts[0]).decode().splitlines())
-    except zipfile.BadZipFile:
+                with archive.open(texts[0]) as file:
+                    return tuple(file.read(MOST_LABELS).decode(errors="replace").splitlines())
+    except ZIP_DAMAGE:
         pass
     return tuple(usual)
 
 
 def _members(archive: bytes, name: str) -> dict[str, bytes]:
+    found = {}
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            found = {member: opened.read(member) for member in opened.namelist()}
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise BundleError(f"{name} is not a gesture recognizer .task file ({error})") from error
+            for member in MEMBERS:
+                if member in opened.namelist():
+                    out = io.BytesIO()
+                    with opened.open(member) as source:
+                        copy_up_to(MOST_BYTES, source, out)
+                    found[member] = out.getvalue()
+    except BundleError:
+        raise
+    except ZIP_DAMAGE as error:
+        raise BundleError(f"{name} is not a gesture recognizer .task file ({reason_of(error)})") from error
     if name == "the file" and not {LANDMARKER, RECOGNIZER} <= set(found):
         raise BundleError(
             f"the file is not a gesture recognizer .task file: it needs {LANDMARKER} and {RECOGNIZER}, "
