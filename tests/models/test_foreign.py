@@ -51,11 +51,11 @@ def negative(schema: Any, model: Any) -> None:
 
 def circle(schema: Any, model: Any) -> None:
     graph = model.subgraphs[0]
-    graph.operators[0].inputs[0] = graph.operators[1].outputs[0]
+    graph.operators[0].inputs = [graph.operators[1].outputs[0], *graph.operators[0].inputs[1:]]
 
 
 def no_tensor(schema: Any, model: Any) -> None:
-    model.subgraphs[0].operators[0].inputs[0] = 10_000
+    model.subgraphs[0].operators[0].inputs = [10_000, *model.subgraphs[0].operators[0].inputs[1:]]
 
 
 def no_buffer(schema: Any, model: Any) -> None:
@@ -69,7 +69,7 @@ def short_constant(schema: Any, model: Any) -> None:
 
 def computed_constant(schema: Any, model: Any) -> None:
     graph = model.subgraphs[0]
-    graph.operators[0].outputs[0] = int(graph.operators[0].inputs[1])
+    graph.operators[0].outputs = [int(graph.operators[0].inputs[1])]
 
 
 def two_graphs(schema: Any, model: Any) -> None:
