@@ -17,6 +17,7 @@ from mkdocs.structure.files import File, Files
 logger = logging.getLogger("mkdocs.hooks.site")
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+PAGES["security.md"] = "SECURITY.md"
 MERMAID = re.compile(r"^```mermaid\n.*?^```$", re.S | re.M)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 

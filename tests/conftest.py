@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,18 @@ import av
 import numpy as np
 import pytest
 from hypothesis import settings
+from no_network import this_computer_only
 from PIL import Image as pillow
 from scene import blank, draw_hand
 
 import knuckle
 from knuckle.images import Image
+from knuckle.models import catalogue
 from knuckle.pipeline.tracker import Networks
 from knuckle.results import Hand, Roi
 
+# Folders of tests whose sockets are guarded.
+CORE = {"datasets", "exports", "gestures", "inspect", "metrics", "pipeline", "results", "space"}
 settings.register_profile("patient", deadline=None)  # a busy machine is no wrong answer
 settings.load_profile("patient")
 
@@ -35,6 +40,26 @@ def shared() -> Path:
 def networks() -> Networks:
     """MediaPipe's bundle, fetched where it is not in the cache."""
     return knuckle.load("mediapipe")
+
+
+@pytest.fixture(scope="session")
+def fetched() -> None:
+    """Fetch MediaPipe's bundles where they are not in the cache, before sockets are guarded."""
+    for name in ("mediapipe", "mediapipe-lite"):
+        with suppress(knuckle.EngineError):  # without LiteRT their tests are skipped
+            catalogue.find(name)
+
+
+@pytest.fixture(autouse=True)
+def offline(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests of the core reach this computer only."""
+    if Path(request.path).parent.name not in CORE:
+        yield
+        return
+    request.getfixturevalue("fetched")
+    with this_computer_only() as asked:
+        yield
+    assert asked == [], f"the test asked for other computers: {asked}"
 
 
 @pytest.fixture(scope="session")

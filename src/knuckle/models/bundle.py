@@ -131,12 +131,12 @@ def open_folder(folder: Path) -> Bundle:
     """
     bundle = open_description(folder / DESCRIPTION)
     for network in bundle.files():
-        _check_once(bundle.folder / network.file, network.sha256)
+        check_once(bundle.folder / network.file, network.sha256)
     return bundle
 
 
 @lru_cache
-def _check_once(path: Path, sha256: str) -> None:
+def check_once(path: Path, sha256: str) -> None:
     check_file(path)
 
 

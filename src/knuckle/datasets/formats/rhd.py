@@ -70,7 +70,7 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         made_by: dict[str, Any] = {
-            "_reconstruct": _empty_array,
+            "_reconstruct": empty_array,
             "scalar": np.float64(0).__reduce__()[0],
             "ndarray": np.ndarray,
             "dtype": np.dtype,
@@ -82,7 +82,7 @@ class _ArraysOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names {module}.{name}, and only numpy arrays are allowed")
 
 
-def _empty_array(kind: type[np.ndarray[Any, Any]], shape: tuple[int, ...], code: bytes) -> Any:
+def empty_array(kind: type[np.ndarray[Any, Any]], shape: tuple[int, ...], code: bytes) -> Any:
     """What pickles of arrays call first; shape and content follow. Another shape would only take memory."""
     if kind is not np.ndarray or shape != (0,):
         raise pickle.UnpicklingError(f"it makes an array of the shape {shape!r:.60} at once")
