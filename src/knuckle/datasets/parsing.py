@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -208,7 +209,7 @@ def image_size(path: str | Path) -> tuple[int, int] | None:
     Raises:
         SourceError: the file is not an image.
     """
-    if not Path(path).exists():
+    if not os.path.exists(path):
         return None
     with open_pillow(path, str(path)) as opened:
         width, height = opened.size
@@ -292,4 +293,4 @@ def files_of(path: Path, *patterns: str) -> list[Path]:
 def folder_with(name: str, folders: Iterable[Path]) -> Path:
     """The first folder with a file of this name, else the first folder."""
     tried: Sequence[Path] = list(folders)
-    return next((folder for folder in tried if (folder / name).is_file()), tried[0])
+    return next((folder for folder in tried if os.path.isfile(folder / name)), tried[0])

@@ -6,6 +6,7 @@ must not mirror images (`fliplr=0`).
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from functools import partial
@@ -55,7 +56,7 @@ class YoloSink(FolderSink):
     def write_frame(self, frame: Frame, results: Sequence[Any]) -> None:
         name = self.names(frame)
         photo = Path(frame.source)
-        if is_photo(frame) and photo.suffix.lower() in COPIED and photo.is_file():
+        if is_photo(frame) and photo.suffix.lower() in COPIED and os.path.isfile(photo):
             shutil.copyfile(photo, self.pictures / f"{name}{photo.suffix.lower()}")
         elif has_picture(frame.image):
             write_picture(self.pictures / f"{name}.png", frame.image)

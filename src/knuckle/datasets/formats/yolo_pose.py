@@ -75,7 +75,7 @@ def _read(file: Path, about: Mapping[str, Any], split: str, by: LabelledBy) -> D
     for image, size in zip(images, sizes, strict=True):
         label = _label_of(image)
         before = len(read_hands)
-        if size is not None and label.is_file():
+        if size is not None and os.path.isfile(label):
             read_hands += _hands(label, width, size, sides_of(about))
         counts.append(len(read_hands) - before)
     read_hands, about_flags = with_flags_as_labels(read_hands)
@@ -93,7 +93,7 @@ def _read(file: Path, about: Mapping[str, Any], split: str, by: LabelledBy) -> D
 def _images(file: Path, about: Mapping[str, Any], split: str) -> Iterator[Path]:
     """The images of a split, which names folders, or text files with one image per line, below `path` or the YAML."""
     given = Path(str(about.get("path") or "."))
-    tried = [base for base in (file.parent / given, file.parent / given.name, file.parent) if base.is_dir()]
+    tried = [base for base in (file.parent / given, file.parent / given.name, file.parent) if os.path.isdir(base)]
     entries = about[split] if isinstance(about[split], list) else [about[split]]
     for entry in map(str, entries):
         found = next((base / entry for base in tried if os.path.exists(base / entry)), None)
