@@ -11,7 +11,7 @@ JOBS ?= 2
 # processes can lose a race on a busy machine. 0 shows every failure.
 RERUNS ?= 2
 
-.PHONY: demo test check format old-packages bench bench-accuracy fuzz audit web docs docs-site dist clean
+.PHONY: demo test check format old-packages bench bench-accuracy fuzz audit web matrix docs docs-site dist clean
 
 demo: $(VENV)/user
 	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
@@ -51,6 +51,10 @@ web: web/node_modules/.package-lock.json
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --silent
 	touch $@
+
+# Fresh apps with the npm package and every bundler, opened in Chromium; the versions go into web/README.md.
+matrix: web $(VENV)/dev
+	KNUCKLE_MATRIX=1 $(BIN)/python -m pytest tests/web/test_web_bundlers.py
 
 # Writes the generated parts of the documents: tables, command line help, pictures.
 docs: $(VENV)/dev

@@ -2,10 +2,11 @@
 
     python benchmarks/web.py --data FOLDER
 
-Knuckle runs with the bundles `mediapipe` and `knuckle`. The benchmark needs `web/dist` (`make web`), node, npm and
-Chromium. It installs @mediapipe/tasks-vision into benchmarks/scratch, reads videos and photos from FOLDER, runs all
-systems alternately on the same canvas, and writes benchmarks/results/web.json. docs/make_tables.py turns it into a
-table. Ratios are taken within a round, so that a machine that slows down affects all systems.
+Knuckle runs as it comes from npm, with its int8 network, as the drop-in for tasks-vision, and with the bundle
+`mediapipe`. The benchmark needs `web/dist` (`make web`), node, npm and Chromium. It installs @mediapipe/tasks-vision
+into benchmarks/scratch, reads videos and photos from FOLDER, runs all systems alternately on the same canvas, and
+writes benchmarks/results/web.json. docs/make_tables.py turns it into a table. Ratios are taken within a round, so that
+a machine that slows down affects all systems.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -41,14 +43,34 @@ DIST = HERE.parent / "web" / "dist"
 REFERENCE = "@mediapipe/tasks-vision@1.1.0"
 
 # The files that a browser downloads before the first result, besides the networks. The last system is the reference.
-THREADED = "wasm/litert_wasm_threaded_internal"
-LIBRARY = ("index.js", "shared.js", "worker.js", f"{THREADED}.js", f"{THREADED}.wasm")
-TASK, OWN = "hand_landmarker.task", "own"
-DOWNLOADS = {
-    "knuckle": LIBRARY,
-    "knuckle, own networks": LIBRARY,
-    "tasks-vision": ("vision_bundle.mjs", "wasm/vision_wasm_internal.js", "wasm/vision_wasm_internal.wasm"),
-}
+PLAIN, THREADED = "wasm/litert_wasm_internal", "wasm/litert_wasm_threaded_internal"
+LIBRARY = ("index.js", "knuckle.js", "worker.js", f"{THREADED}.js", f"{THREADED}.wasm")
+DROP_IN = ("tasks-vision.js", "knuckle.js", "drawing.js", "local_tracker.js", f"{PLAIN}.js", f"{PLAIN}.wasm")
+REFERENCE_FILES = ("vision_bundle.mjs", "wasm/vision_wasm_internal.js", "wasm/vision_wasm_internal.wasm")
+TASK, INT8 = "hand_landmarker.task", "int8"
+
+
+@dataclass(frozen=True)
+class System:
+    """What a browser downloads: the folder and names of the program's files, and the networks."""
+
+    program: Path
+    files: tuple[str, ...]
+    networks: tuple[Path, ...]
+
+
+def systems() -> dict[str, System]:
+    """The systems by the names that the page has for them."""
+    own = tuple(sorted((DIST / "models").glob("*.tflite")))
+    int8 = tuple(sorted((SCRATCH / INT8).glob("*.tflite")))
+    task = (SCRATCH / TASK,)
+    return {
+        "knuckle": System(DIST, LIBRARY, own),
+        "knuckle, int8": System(DIST, LIBRARY, int8),
+        "knuckle, drop-in": System(DIST, DROP_IN, own),
+        "mediapipe": System(DIST, LIBRARY, task),
+        "tasks-vision": System(tasks_vision(), REFERENCE_FILES, task),
+    }
 
 
 @dataclass(frozen=True)
@@ -83,25 +105,28 @@ const ours = (models) => async (hands, still) => {
     reset: () => tracker.reset(), about: `${tracker.device}, ${tracker.threads} threads`,
   };
 };
+const task = (library, model) => async (hands, still) => {
+  const { FilesetResolver, HandLandmarker } = await import(library);
+  const files = await FilesetResolver.forVisionTasks("/reference/wasm");
+  const baseOptions = { ...model, delegate: "CPU" };
+  const runningMode = still ? "IMAGE" : "VIDEO";
+  const task = await HandLandmarker.createFromOptions(files, { baseOptions, runningMode, numHands: hands });
+  let base = 0;
+  let last = 0;
+  return {
+    run: async (image, timeS) => {
+      last = base + timeS * 1000;
+      return (still ? task.detect(image) : task.detectForVideo(image, last)).landmarks.length;
+    },
+    reset: () => { base = last + 5000; }, about: "cpu, 1 thread",
+  };
+};
 const starters = {
-  knuckle: ours("/models/hand_landmarker.task"),
-  "knuckle, own networks": ours("/models/own/"),
-  async "tasks-vision"(hands, still) {
-    const { FilesetResolver, HandLandmarker } = await import("/reference/vision_bundle.mjs");
-    const files = await FilesetResolver.forVisionTasks("/reference/wasm");
-    const baseOptions = { modelAssetPath: "/models/hand_landmarker.task", delegate: "CPU" };
-    const runningMode = still ? "IMAGE" : "VIDEO";
-    const task = await HandLandmarker.createFromOptions(files, { baseOptions, runningMode, numHands: hands });
-    let base = 0;
-    let last = 0;
-    return {
-      run: async (image, timeS) => {
-        last = base + timeS * 1000;
-        return (still ? task.detect(image) : task.detectForVideo(image, last)).landmarks.length;
-      },
-      reset: () => { base = last + 5000; }, about: "cpu",
-    };
-  },
+  knuckle: ours(),
+  "knuckle, int8": ours("/models/int8/"),
+  "knuckle, drop-in": task("/lib/tasks-vision.js"),
+  mediapipe: ours("/models/hand_landmarker.task"),
+  "tasks-vision": task("/reference/vision_bundle.mjs", { modelAssetPath: "/models/hand_landmarker.task" }),
 };
 window.first = async (system, name) => {
   const [bitmap] = await frames([name]);
@@ -149,7 +174,7 @@ def main() -> None:
             rows.append(measure(address, case.name, case.allowed, chosen.rounds, still=False))
         rows.append(measure(address, "photos", 2, chosen.rounds, still=True))
     report = {"cores": len(os.sched_getaffinity(0)), "chromium": version(), "reference": REFERENCE, "rows": rows}
-    report["download_mb"] = {system: download(system) for system in DOWNLOADS}
+    report["download_mb"] = {name: download(system) for name, system in systems().items()}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))
@@ -165,11 +190,14 @@ def prepare(data: Path, most: int) -> None:
     with zipfile.ZipFile(SCRATCH / TASK, "w", zipfile.ZIP_STORED) as task:
         task.write(bundle.palm_path, TASK_MEMBERS["palm"])
         task.write(bundle.hand_path, TASK_MEMBERS["hand"])
-    own, folder = catalogue.find("knuckle-fast"), SCRATCH / OWN
-    folder.mkdir(exist_ok=True)
-    for path in (own.palm_path, own.hand_path):
-        shutil.copyfile(path, folder / path.name)
-    (folder / "bundle.json").write_text(own.to_json())
+    own, folder = catalogue.find("knuckle"), SCRATCH / INT8
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    fields = json.loads(own.to_json())
+    fields["hand"] = fields["hand_int8"]
+    for network in (fields["palm"], fields["hand"]):
+        shutil.copyfile(own.palm_path.parent / network["file"], folder / network["file"])
+    (folder / "bundle.json").write_text(json.dumps(fields))
     (SCRATCH / "page").mkdir(exist_ok=True)
     (SCRATCH / "page" / "index.html").write_text(PAGE)
 
@@ -182,15 +210,19 @@ def clip_frames(folder: Path, case: Case, most: int) -> Iterator[np.ndarray[Any,
 
 
 def write_frames(name: str, images: Iterator[np.ndarray[Any, Any]]) -> None:
-    folder = SCRATCH / "frames" / name.replace(" ", "_").replace(",", "")
+    folder = frames_folder(name)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for k, image in enumerate(images):
         Image.fromarray(image).save(folder / f"{k:03}.jpg", quality=95)
 
 
+def frames_folder(name: str) -> Path:
+    return SCRATCH / "frames" / re.sub(r"\W+", "_", name)
+
+
 def frame_names(name: str) -> list[str]:
-    folder = SCRATCH / "frames" / name.replace(" ", "_").replace(",", "")
+    folder = frames_folder(name)
     return [f"/frames/{folder.name}/{path.name}" for path in sorted(folder.iterdir())]
 
 
@@ -213,7 +245,7 @@ def page_of(address: str) -> Iterator[Any]:
 
 def measure(address: str, name: str, allowed: int, rounds: int, still: bool) -> dict[str, Any]:
     """The median time of each round, the ratios, and the number of hands found."""
-    medians: dict[str, list[float]] = {system: [] for system in DOWNLOADS}
+    medians: dict[str, list[float]] = {system: [] for system in systems()}
     found: dict[str, list[int]] = {}
     with page_of(address) as page:
         about = page.evaluate("([n, h, s]) => load(n, h, s)", [frame_names(name), allowed, still])
@@ -227,7 +259,7 @@ def measure(address: str, name: str, allowed: int, rounds: int, still: bool) -> 
 
 def measure_start(address: str, rounds: int) -> dict[str, Any]:
     """The time from navigation to the first result, in a fresh browser each time."""
-    times: dict[str, list[float]] = {system: [] for system in DOWNLOADS}
+    times: dict[str, list[float]] = {system: [] for system in systems()}
     for _ in range(rounds):
         for system in times:
             with page_of(address) as page:
@@ -236,19 +268,17 @@ def measure_start(address: str, rounds: int) -> dict[str, Any]:
 
 
 def compared(medians: dict[str, list[float]]) -> dict[str, Any]:
-    *systems, reference = medians
+    *ours, reference = medians
     ratios = {
-        system: sorted(theirs / ours for ours, theirs in zip(medians[system], medians[reference], strict=True))
-        for system in systems
+        name: sorted(theirs / own for own, theirs in zip(medians[name], medians[reference], strict=True))
+        for name in ours
     }
     return {"ms": {system: statistics.median(values) for system, values in medians.items()}, "ratios": ratios}
 
 
-def download(system: str) -> float:
+def download(system: System) -> float:
     """The download size in MB with Brotli compression (level 9), including the networks."""
-    root = DIST if DOWNLOADS[system] == LIBRARY else tasks_vision()
-    networks = sorted((SCRATCH / OWN).iterdir()) if system.endswith("own networks") else [SCRATCH / TASK]
-    files = [root / name for name in DOWNLOADS[system]] + networks
+    files = [*(system.program / name for name in system.files), *system.networks]
     code = (
         "const z = require('node:zlib'), options = { params: { [z.constants.BROTLI_PARAM_QUALITY]: 9 } };"
         "let sum = 0; for (const f of process.argv.slice(1))"

@@ -53,8 +53,8 @@ class _Handler(SimpleHTTPRequestHandler):
         ".wasm": "application/wasm",
     }
 
-    def __init__(self, folders: Mapping[str, Path], *args: Any, **named: Any) -> None:
-        self.folders = folders
+    def __init__(self, folders: Mapping[str, Path], headers: Mapping[str, str], *args: Any, **named: Any) -> None:
+        self.folders, self.more_headers = folders, headers
         super().__init__(*args, **named)
 
     def translate_path(self, path: str) -> str:
@@ -65,7 +65,7 @@ class _Handler(SimpleHTTPRequestHandler):
         return str(Path("/nowhere"))
 
     def end_headers(self) -> None:
-        for name, value in ISOLATION.items():
+        for name, value in {**ISOLATION, **self.more_headers}.items():
             self.send_header(name, value)
         super().end_headers()
 
@@ -81,9 +81,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve_folders(folders: Mapping[str, Path]) -> Iterator[str]:
-    """The address of a server on this machine that gives folders by the beginnings of paths."""
-    server = _Server(("127.0.0.1", 0), functools.partial(_Handler, folders))
+def serve_folders(folders: Mapping[str, Path], headers: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The address of a server on this machine that gives folders by the beginnings of paths, with more headers."""
+    server = _Server(("127.0.0.1", 0), functools.partial(_Handler, folders, headers or {}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

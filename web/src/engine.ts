@@ -1,5 +1,6 @@
 import { type CompiledModel, type CompileOptions, loadAndCompile, Tensor } from "@litertjs/core";
 import { EngineError } from "./errors.js";
+import type { RuntimeFiles } from "./files.js";
 import { loadRuntime, messageOf } from "./runtime.js";
 
 /** The outputs of a network by name. */
@@ -30,8 +31,8 @@ export type Device = "auto" | "cpu" | "webgpu";
 
 /** Options of LiteRT. */
 export interface LiteRtOptions {
-  /** Address of the folder with the `litert_wasm_*` files; ends with a slash. */
-  readonly wasm: string;
+  /** Where the `litert_wasm_*` files are. */
+  readonly wasm: RuntimeFiles;
   readonly device: "cpu" | "webgpu";
   /** Threads on the CPU. null: one per core, at most 4, if the page is cross-origin isolated, else one. */
   readonly threads: number | null;

@@ -1,9 +1,64 @@
-/** Where files are: beside this library, or at addresses that a caller gives. */
+/** Where files are: in this package, wherever a bundler put them, or at addresses that a caller gives. */
+import { type Models, parseBundle } from "./bundle.js";
+import { EngineError } from "./errors.js";
+import { BUNDLE, FILES, HERE, OWN_NAME } from "./packaged.js";
 
-/** The address of the folder with the runtime beside this library. */
-export function runtimeFolder(): string {
-  // Put together as text: bundlers such as Turbopack refuse to build a `new URL` of a folder beside the module.
-  return import.meta.url.replace(/[^/]*([?#].*)?$/, "wasm/");
+/** The runtime: the address of its folder, which ends with a slash, or the address of each of its files by name. */
+export type RuntimeFiles = string | Readonly<Record<string, string>>;
+
+/** A module with relaxed SIMD instructions, for `WebAssembly.validate`. */
+const RELAXED_SIMD = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15,
+  253, 128, 2, 11,
+];
+
+/** The address of a file of the runtime. @throws EngineError if there is no such file. */
+export function runtimeFile(files: RuntimeFiles, name: string): string {
+  const address = typeof files === "string" ? files + name : files[name];
+  if (!address) throw new EngineError(`${name} is not among the files of the runtime; pass the address of its folder`);
+  return address;
+}
+
+/** The runtime of this package. The build with threads is not embedded. @throws EngineError from the sources. */
+export async function packagedRuntime(): Promise<RuntimeFiles> {
+  const kind = WebAssembly.validate(Uint8Array.from(RELAXED_SIMD)) ? "internal" : "compat_internal";
+  const names = Object.keys(FILES).filter((name) => name.startsWith("wasm/"));
+  const isLeftBehind = !isInPlace() && !areFilesMoved();
+  const used = isLeftBehind ? names.filter((name) => name.startsWith(`wasm/litert_wasm_${kind}.`)) : names;
+  if (!used.length) throw new EngineError("this build has no runtime; pass the address of its folder as `wasm`");
+  const addresses = used.map(async (name) => [name.slice("wasm/".length), await packagedFile(name)] as const);
+  return Object.fromEntries(await Promise.all(addresses));
+}
+
+/** The networks of this package. */
+export async function packagedModels(): Promise<Models> {
+  const { bundle, files } = parseBundle(BUNDLE, "bundle.json");
+  const [palm, hand] = await Promise.all(files.map(({ file }) => packagedFile(`models/${file}`)));
+  return { palm, hand, bundle };
+}
+
+/** The address of a file of this package. @throws EngineError if the package does not have it. */
+export async function packagedFile(name: string): Promise<string> {
+  const file = FILES[name];
+  if (!file) throw new EngineError(`this build has no ${name}; pass its address`);
+  if (isInPlace()) return new URL(name, HERE).href;
+  if (file.address && areFilesMoved()) return file.address();
+  if (!file.embedded) throw new EngineError(`the bundler left ${name} behind; pass its address`);
+  const base64 = (await file.embedded()).default;
+  const packed = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const type = name.endsWith(".wasm") ? "application/wasm" : "text/javascript";
+  return URL.createObjectURL(new Blob([await new Response(plain).arrayBuffer()], { type }));
+}
+
+/** Whether no bundler moved this module, so that the other files are beside it. */
+function isInPlace(): boolean {
+  return !!HERE && new URL(HERE).pathname.endsWith(`/${OWN_NAME}`);
+}
+
+/** Whether a bundler moved the files and wrote their new addresses. esbuild and Rollup do not, so they get embedded files. */
+function areFilesMoved(): boolean {
+  return Object.entries(FILES).some(([name, { address }]) => HERE && address && address() !== new URL(name, HERE).href);
 }
 
 /** Addresses relative to the page, because a worker would resolve them relative to itself. Other sources stay as they are. */
@@ -18,6 +73,15 @@ export function absolute<T>(source: T): T {
 export function folder(source: string | URL): string {
   const href = absolute(String(source));
   return href.endsWith("/") ? href : `${href}/`;
+}
+
+/** A script that a worker may start from: of this origin, or a copy of it, since workers do not start from others. */
+export async function ownScript(address: string): Promise<string> {
+  const url = new URL(address);
+  if (url.protocol === "blob:" || url.origin === self.location.origin) return address;
+  const answer = await fetch(url);
+  if (!answer.ok) throw new EngineError(`${address} cannot be fetched: ${answer.status} ${answer.statusText}`);
+  return URL.createObjectURL(new Blob([await answer.arrayBuffer()], { type: "text/javascript" }));
 }
 
 function base(): string {

@@ -9,8 +9,11 @@ export interface RawImage {
   readonly height: number;
 }
 
+/** `VideoFrame`; nothing in TypeScript 5.0, which does not know it. */
+export type WebVideoFrame = typeof globalThis extends { VideoFrame: { prototype: infer T } } ? T : never;
+
 /** An image as it is sent to the worker. */
-export type Frame = ImageBitmap | VideoFrame | RawImage | Blob;
+export type Frame = ImageBitmap | WebVideoFrame | RawImage | Blob;
 
 /** An image whose parts can be read. */
 export interface Picture {

@@ -3,6 +3,7 @@ import { loadBundle, type Models } from "./bundle.js";
 import { type Clock, usualStep } from "./clock.js";
 import { type Device, devicesOf, type Engine, openLiteRt } from "./engine.js";
 import { BundleError, EngineError, InputError } from "./errors.js";
+import type { RuntimeFiles } from "./files.js";
 import { type Frame, FrameReader, type Picture } from "./frame.js";
 import type { Graph, Observer } from "./graph.js";
 import { HandLandmarker } from "./hand.js";
@@ -20,7 +21,7 @@ export { onDownload } from "./downloads.js";
 export interface Setup {
   readonly models: Models;
   readonly options: TrackerOptions;
-  readonly wasm: string;
+  readonly wasm: RuntimeFiles;
   readonly threads: number | null;
   readonly engine: Device | Engine;
   /** Id of the first new hand. */

@@ -2,6 +2,7 @@
 import { type LiteRt, loadLiteRt, supportsFeature, unloadLiteRt } from "@litertjs/core";
 import { countedBytes } from "./downloads.js";
 import { EngineError } from "./errors.js";
+import { ownScript, type RuntimeFiles, runtimeFile } from "./files.js";
 
 /** The runtime, and whether it is the build with threads. */
 export interface Runtime {
@@ -18,15 +19,16 @@ class ThreadsError extends EngineError {}
 let loading: Promise<Runtime> | null = null;
 
 /**
- * Load the runtime from a folder. A page or worker can load one build at a time, so trackers in one thread share it.
+ * Load the runtime from its files. A page or worker can load one build at a time, so trackers in one thread share it.
  * Without threads if these do not start.
  *
  * @throws EngineError if it cannot be loaded.
  */
-export function loadRuntime(wasm: string, threads: boolean, gpu: boolean): Promise<Runtime> {
-  loading ??= withThreadsOrWithout(wasm, threads, gpu).catch((error) => {
+export function loadRuntime(files: RuntimeFiles, threads: boolean, gpu: boolean): Promise<Runtime> {
+  loading ??= withThreadsOrWithout(files, threads, gpu).catch((error) => {
     loading = null;
-    throw new EngineError(`the runtime cannot be loaded from ${wasm}: ${messageOf(error)}`);
+    const place = typeof files === "string" ? files : Object.values(files)[0];
+    throw new EngineError(`the runtime cannot be loaded from ${place}: ${messageOf(error)}`);
   });
   return loading;
 }
@@ -42,25 +44,27 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String((error as Event)?.type ?? error);
 }
 
-async function withThreadsOrWithout(wasm: string, threads: boolean, gpu: boolean): Promise<Runtime> {
+async function withThreadsOrWithout(files: RuntimeFiles, threads: boolean, gpu: boolean): Promise<Runtime> {
   const relaxed = await supportsFeature("relaxedSimd");
-  if (threads && relaxed && (await supportsFeature("threads")))
+  const isThere = typeof files === "string" || "litert_wasm_threaded_internal.js" in files;
+  if (threads && isThere && relaxed && (await supportsFeature("threads")))
     try {
-      return { liteRt: await load(wasm, "threaded_internal", gpu), threaded: true };
+      return { liteRt: await load(files, "threaded_internal", gpu), threaded: true };
     } catch (error) {
       if (!(error instanceof ThreadsError)) throw error;
       console.warn(`${error.message}; the tracker runs on one thread`);
     }
-  return { liteRt: await load(wasm, relaxed ? "internal" : "compat_internal", gpu), threaded: false };
+  return { liteRt: await load(files, relaxed ? "internal" : "compat_internal", gpu), threaded: false };
 }
 
-async function load(wasm: string, build: string, gpu: boolean): Promise<LiteRt> {
-  const script = `${wasm}litert_wasm_${build}.js`;
+async function load(files: RuntimeFiles, build: string, gpu: boolean): Promise<LiteRt> {
+  const address = runtimeFile(files, `litert_wasm_${build}.js`);
   // Compiled while the script of the runtime is still loading, which would fetch it only afterwards.
-  const compiled = compile(script.replace(/js$/, "wasm"));
+  const compiled = compile(runtimeFile(files, `litert_wasm_${build}.wasm`));
+  const script = await ownScript(address);
   // The runtime reads this global. Without it, a worker would look for the files beside its own script.
   const Module = {
-    locateFile: (file: string) => wasm + file,
+    locateFile: (file: string) => runtimeFile(files, file),
     mainScriptUrlOrBlob: script,
     printErr: (line: string) => /^(INFO|WARNING): /.test(line) || console.warn(line),
     instantiateWasm: (imports: WebAssembly.Imports, done: (...made: unknown[]) => void) => {
@@ -72,7 +76,8 @@ async function load(wasm: string, build: string, gpu: boolean): Promise<LiteRt> 
   const restore = [watchStart(compiled), ...(gpu ? [] : [hideGpu()])];
   try {
     if (isModuleWorker()) restore.push(await importScript(script));
-    return await loadLiteRt(wasm, { threads: build.startsWith("threaded") });
+    // LiteRT.js takes an address that ends with .js as that of the script, whatever the script's name says about threads.
+    return await loadLiteRt(script.endsWith(".js") ? script : `${script}#.js`);
   } finally {
     for (const each of restore) each();
   }

@@ -1,8 +1,8 @@
 import type { Models } from "./bundle.js";
 import type { Device, Engine } from "./engine.js";
 import { EngineError, InputError, receive } from "./errors.js";
-import { absolute, folder, runtimeFolder } from "./files.js";
-import { type Frame, frameOf, type RawImage } from "./frame.js";
+import { absolute, folder, ownScript, packagedFile, packagedModels, packagedRuntime } from "./files.js";
+import { type Frame, frameOf, type RawImage, type WebVideoFrame } from "./frame.js";
 import type { Observer } from "./graph.js";
 import type { About, Answer, LocalTracker, Request, Setup } from "./local_tracker.js";
 import { type TrackerOptions, withChanges } from "./options.js";
@@ -14,7 +14,7 @@ import type { FromWorker, ToWorker } from "./worker.js";
  * that its pixels need not be copied. All others are only read. A `Blob` is an image file.
  */
 export type Source =
-  | VideoFrame
+  | WebVideoFrame
   | ImageBitmap
   | ImageData
   | RawImage
@@ -26,11 +26,14 @@ export type Source =
 
 /** Options of `HandTracker.create`: where the files are, and every option of the tracker. */
 export interface CreateOptions extends Partial<TrackerOptions> {
-  /** A `.task` file, the address of a folder with a `bundle.json`, or two tflite networks; addresses or bytes. */
-  models: Models;
-  /** Address of the folder with the `litert_wasm_*` files of the runtime. Default: `wasm/` beside this library. */
+  /**
+   * A `.task` file, the address of a folder with a `bundle.json`, or two tflite networks; addresses or bytes. Default: the
+   * networks of this package.
+   */
+  models?: Models;
+  /** Address of the folder with the `litert_wasm_*` files of the runtime. Default: the files of this package. */
   wasm?: string | URL;
-  /** Address of this library's `worker.js` (default: beside this library), or false to run in the calling thread. */
+  /** Address of this library's `worker.js` (default: the file of this package), or false to run in the calling thread. */
   worker?: string | URL | false;
   /** Threads on the CPU. Default: one per core, at most 4, if the page is cross-origin isolated, else one. */
   threads?: number;
@@ -52,7 +55,7 @@ interface Backend {
  * it remembers hands. It runs in a worker of its own, so the page stays responsive. Frames never leave the device.
  *
  * ```ts
- * const tracker = await HandTracker.create({ models: "/models/hand_landmarker.task" });
+ * const tracker = await HandTracker.create();
  * const hands = await tracker.track(video, video.currentTime);
  * ```
  *
@@ -69,7 +72,7 @@ export class HandTracker {
 
   private constructor(
     private readonly setup: Omit<Setup, "options" | "nextId">,
-    private readonly worker: URL | false,
+    private readonly worker: string | false,
     private options: TrackerOptions,
   ) {}
 
@@ -80,14 +83,21 @@ export class HandTracker {
    * @throws BundleError if the models are damaged or cannot be fetched.
    * @throws EngineError if the runtime cannot be loaded or the device is missing.
    */
-  static async create(given: CreateOptions): Promise<HandTracker> {
+  static async create(given: CreateOptions = {}): Promise<HandTracker> {
     const { models, wasm, worker, threads = null, engine = "auto", onProgress, ...changes } = given;
     if (threads !== null && !(Number.isInteger(threads) && threads >= 1))
       throw new InputError(`threads must be a whole number of at least 1, got ${threads}`);
     if (typeof engine !== "string" && worker !== false)
       throw new InputError("an engine of your own needs worker: false");
-    const setup = { models: absolute(models), wasm: folder(wasm ?? runtimeFolder()), threads, engine };
-    const tracker = new HandTracker(setup, worker === false ? false : address(worker), withChanges(undefined, changes));
+    const options = withChanges(undefined, changes);
+    const setup = {
+      models: models === undefined ? await packagedModels() : absolute(models),
+      wasm: wasm === undefined ? await packagedRuntime() : folder(wasm),
+      threads,
+      engine,
+    };
+    const script = worker === undefined ? await packagedFile("worker.js") : worker && absolute(String(worker));
+    const tracker = new HandTracker(setup, script && (await ownScript(script)), options);
     let bytes = 0;
     tracker.onDownload = (more) => {
       bytes += more;
@@ -214,7 +224,7 @@ class WorkerBackend implements Backend {
   private timer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(
-    url: URL,
+    url: string,
     private readonly events: Events,
   ) {
     this.worker = new Worker(url);
@@ -226,7 +236,7 @@ class WorkerBackend implements Backend {
     this.worker.onmessageerror = () => this.breakDown("a message could not be read");
   }
 
-  static async start(url: URL, setup: Setup, events: Events): Promise<WorkerBackend> {
+  static async start(url: string, setup: Setup, events: Events): Promise<WorkerBackend> {
     const backend = new WorkerBackend(url, events);
     try {
       backend.about = (await backend.post({ setup }, [], null)) as About;
@@ -314,8 +324,4 @@ type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 
 function isMovable(frame: Frame): frame is ImageBitmap | VideoFrame {
   return frame instanceof ImageBitmap || (typeof VideoFrame !== "undefined" && frame instanceof VideoFrame);
-}
-
-function address(worker: string | URL | undefined): URL {
-  return new URL(worker === undefined ? new URL("./worker.js", import.meta.url) : absolute(worker));
 }

@@ -66,7 +66,7 @@ export function drawPoints<P extends Point>(context: Context, points: readonly P
 /** A line for each pair of indices of points. */
 export function drawLines<P extends Point>(
   context: Context,
-  points: readonly P[],
+  points: readonly (P | undefined)[],
   pairs: readonly (readonly [number, number])[],
   style: DrawingStyle<P>,
 ): void {

@@ -1,6 +1,9 @@
 /** What the tasks of `@mediapipe/tasks-vision` share: files, options, results, and calls that return at once. */
+
+import type { Models } from "../bundle.js";
+import { DEFAULT_OPTIONS } from "../constants.js";
 import { InputError } from "../errors.js";
-import { absolute, folder, runtimeFolder } from "../files.js";
+import { absolute, folder, packagedModels, packagedRuntime, type RuntimeFiles, runtimeFile } from "../files.js";
 import { sizeOf } from "../frame.js";
 import type { LocalTracker } from "../local_tracker.js";
 import { type TrackerOptions, withChanges } from "../options.js";
@@ -41,7 +44,7 @@ export interface Category {
   displayName: string;
 }
 
-/** The model. */
+/** The model. Default: the networks of this package. */
 export interface BaseOptions {
   /** Address of a `.task` file, or of a folder with a `bundle.json` (it ends with a slash). */
   modelAssetPath?: string;
@@ -84,10 +87,11 @@ export interface ImageProcessingOptions {
   rotationDegrees?: number;
 }
 
-/** Addresses of the runtime. */
+/** Addresses of the runtime's files without threads; `files` has all. */
 export interface WasmFileset {
   wasmLoaderPath: string;
   wasmBinaryPath: string;
+  files?: RuntimeFiles;
 }
 
 /** Finds the runtime. */
@@ -96,11 +100,17 @@ export const FilesetResolver = {
    * The runtime of this library. Folders of MediaPipe's runtime hold other files, so they are not used.
    *
    * @param _basePath accepted and not used.
-   * @param wasm not in MediaPipe: address of the folder with the `litert_wasm_*` files. Default: beside this library.
+   * @param wasm not in MediaPipe: address of the folder with the `litert_wasm_*` files. Default: the files of this package.
    */
   async forVisionTasks(_basePath?: string, _useModule?: boolean, wasm?: string): Promise<WasmFileset> {
-    const base = folder(wasm ?? runtimeFolder());
-    return { wasmLoaderPath: `${base}litert_wasm_internal.js`, wasmBinaryPath: `${base}litert_wasm_internal.wasm` };
+    const files = wasm === undefined ? await packagedRuntime() : folder(wasm);
+    const names = typeof files === "string" ? [] : Object.keys(files);
+    const name =
+      names.length && !names.includes("litert_wasm_internal.js")
+        ? "litert_wasm_compat_internal"
+        : "litert_wasm_internal";
+    const [wasmLoaderPath, wasmBinaryPath] = ["js", "wasm"].map((kind) => runtimeFile(files, `${name}.${kind}`));
+    return { wasmLoaderPath, wasmBinaryPath, files };
   },
 
   /** WebAssembly needs SIMD, which every browser of today has. */
@@ -116,8 +126,8 @@ export interface Found {
   readonly height: number;
 }
 
-/** MediaPipe looks for one hand, and reads 90 degrees as radians, which rotates crops of new hands by 26.6 degrees. */
-const DEFAULTS: Partial<TrackerOptions> = { maxHands: 1, uprightRad: 90 };
+/** MediaPipe reads 90 degrees as radians, which rotates crops of new hands by 26.6 degrees. Its models get the same. */
+const TASK_UPRIGHT_RAD = 90;
 
 /** A tracker in this thread whose calls return at once. */
 export class Task {
@@ -127,14 +137,15 @@ export class Task {
   private constructor(
     private tracker: LocalTracker,
     private options: TrackerOptions,
-    private readonly wasm: string,
+    private readonly wasm: RuntimeFiles,
   ) {}
 
   /** Load the runtime and the model. */
   static async create(files: WasmFileset, given: TaskOptions): Promise<Task> {
-    const options = withChanges(withChanges(undefined, DEFAULTS), changesOf(given));
-    const wasm = folder(new URL(".", absolute(files.wasmLoaderPath)));
-    const task = new Task(await open(await modelOf(given.baseOptions), options, wasm), options, wasm);
+    const models = await modelOf(given.baseOptions);
+    const options = withChanges(withChanges(undefined, { maxHands: 1 }), changesOf(given, models));
+    const wasm = files.files ?? folder(new URL(".", absolute(files.wasmLoaderPath)));
+    const task = new Task(await open(models, options, wasm), options, wasm);
     task.mode = given.runningMode ?? "IMAGE";
     return task;
   }
@@ -142,10 +153,11 @@ export class Task {
   /** Change options; they hold from the next call on. Only another model takes time. */
   async setOptions(given: TaskOptions): Promise<void> {
     this.requireOpen();
-    const options = withChanges(this.options, changesOf(given));
     const { modelAssetPath, modelAssetBuffer } = given.baseOptions ?? {};
-    if (modelAssetPath || modelAssetBuffer) {
-      const next = await open(await modelOf(given.baseOptions), options, this.wasm);
+    const models = modelAssetPath || modelAssetBuffer ? await modelOf(given.baseOptions) : null;
+    const options = withChanges(this.options, changesOf(given, models));
+    if (models) {
+      const next = await open(models, options, this.wasm);
       this.tracker.close();
       this.tracker = next;
     } else this.tracker.configure(options);
@@ -211,8 +223,11 @@ export function handednessOf({ handedness, handednessScore }: Hand): Category {
   return { score: handednessScore, index, categoryName: handedness, displayName: handedness };
 }
 
-function changesOf(given: TaskOptions): Partial<TrackerOptions> {
+function changesOf(given: TaskOptions, models: Models | null): Partial<TrackerOptions> {
+  const isFolder = typeof models === "string" && models.endsWith("/");
+  const isTask = models instanceof Uint8Array || (typeof models === "string" && !isFolder);
   return {
+    uprightRad: isTask ? TASK_UPRIGHT_RAD : models ? DEFAULT_OPTIONS.uprightRad : undefined,
     maxHands: given.numHands,
     minPalmScore: given.minHandDetectionConfidence,
     minPresence: given.minHandPresenceConfidence,
@@ -220,12 +235,12 @@ function changesOf(given: TaskOptions): Partial<TrackerOptions> {
   };
 }
 
-async function modelOf({ modelAssetPath, modelAssetBuffer }: BaseOptions = {}): Promise<string | Uint8Array> {
+async function modelOf({ modelAssetPath, modelAssetBuffer }: BaseOptions = {}): Promise<Models> {
   if (modelAssetPath && modelAssetBuffer)
     throw new InputError("Cannot set both baseOptions.modelAssetPath and baseOptions.modelAssetBuffer");
   if (modelAssetPath) return absolute(String(modelAssetPath));
   if (modelAssetBuffer) return modelAssetBuffer instanceof Uint8Array ? modelAssetBuffer : read(modelAssetBuffer);
-  throw new InputError("Either baseOptions.modelAssetPath or baseOptions.modelAssetBuffer must be set");
+  return packagedModels();
 }
 
 async function read(reader: ReadableStreamDefaultReader): Promise<Uint8Array> {
@@ -234,7 +249,7 @@ async function read(reader: ReadableStreamDefaultReader): Promise<Uint8Array> {
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-async function open(models: string | Uint8Array, options: TrackerOptions, wasm: string): Promise<LocalTracker> {
+async function open(models: Models, options: TrackerOptions, wasm: RuntimeFiles): Promise<LocalTracker> {
   const { LocalTracker } = await import("../local_tracker.js");
   // One thread: a page that waits for other threads of the runtime would stand still.
   return LocalTracker.create({ models, options, wasm, threads: 1, engine: "cpu", nextId: 1 });
