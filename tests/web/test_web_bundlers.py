@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from chromium import WEB, WITHOUT_WEBGL, open_browser, serve_folders, why_not
 from PIL import Image
@@ -279,6 +280,29 @@ def test_a_page_without_a_bundler_finds_hands(
         (tmp_path / "main.js").write_text(MAIN.replace("knuckle-web", place))
         with opened(browser, f"{address}/index.html") as page:
             assert count_hands(page) == 2
+
+
+def test_node_finds_the_hands_of_a_photo(package: Path, tmp_path: Path) -> None:
+    image = next(frame.image for frame in knuckle.read(CLIP) if frame.index == 60)
+    height, width = image.shape[:2]
+    (tmp_path / "image").write_bytes(np.dstack([image, np.full((height, width), 255, np.uint8)]).tobytes())
+    (tmp_path / "node_modules").mkdir()
+    shutil.copytree(package, tmp_path / "node_modules" / "knuckle-web")
+    (tmp_path / "app.mjs").write_text(
+        f"""import {{ readFileSync }} from "node:fs";
+        import {{ HandTracker, handToJson }} from "knuckle-web";
+        const tracker = await HandTracker.create();
+        const hands = await tracker.detect({{ data: readFileSync("image"), width: {width}, height: {height} }});
+        console.log(JSON.stringify(hands.map(handToJson)));"""
+    )
+    done = subprocess.run(
+        ["node", "app.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=INSTALL_S, check=True
+    )
+    found = json.loads(done.stdout)
+    ours = knuckle.detect(image, knuckle.load("knuckle", precision="float"))
+    assert done.stderr == "" and [hand["handedness"] for hand in found] == [hand.handedness for hand in ours]
+    for one, other in zip(ours, found, strict=True):
+        assert np.abs(one.landmarks - np.array(other["landmarks"])).max() < 0.5
 
 
 @pytest.mark.parametrize("version", ["5.0", "latest"])

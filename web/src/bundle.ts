@@ -2,6 +2,7 @@
 import { DEFAULT_BUNDLE, TASK_MEMBERS } from "./constants.js";
 import { countedBytes } from "./downloads.js";
 import { BundleError } from "./errors.js";
+import { IS_NODE, readFile } from "./node.js";
 
 /** How to use the two networks of a bundle. */
 export interface Bundle {
@@ -137,6 +138,7 @@ async function bytesOf(source: FileSource): Promise<Uint8Array> {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
   if (!isAddress(source)) throw new BundleError(`expected an address or the bytes of a file, got ${typeof source}`);
+  if (IS_NODE && String(source).startsWith("file:")) return fileOf(source);
   let answer: Response;
   try {
     answer = await fetch(source);
@@ -145,6 +147,14 @@ async function bytesOf(source: FileSource): Promise<Uint8Array> {
   }
   if (!answer.ok) throw new BundleError(`${source} cannot be fetched: ${answer.status} ${answer.statusText}`);
   return countedBytes(answer);
+}
+
+function fileOf(address: string | URL): Uint8Array {
+  try {
+    return readFile(address);
+  } catch (error) {
+    throw new BundleError(`${address} cannot be read: ${(error as Error).message}`);
+  }
 }
 
 const END_OF_DIRECTORY = 0x06054b50;

@@ -46,7 +46,7 @@ export function defaultThreads(): number {
 /** The devices to try, in order. A GPU that is emulated in software is left out. */
 export async function devicesOf(device: Device): Promise<("webgpu" | "cpu")[]> {
   if (device !== "auto") return [device];
-  const adapter = await (navigator as { gpu?: GPU }).gpu?.requestAdapter().catch(() => null);
+  const adapter = await (globalThis.navigator as { gpu?: GPU } | undefined)?.gpu?.requestAdapter().catch(() => null);
   return adapter && !adapter.info.isFallbackAdapter ? ["webgpu", "cpu"] : ["cpu"];
 }
 

@@ -1,6 +1,7 @@
 /** Where files are: in this package, wherever a bundler put them, or at addresses that a caller gives. */
 import { type Models, parseBundle } from "./bundle.js";
 import { EngineError } from "./errors.js";
+import { IS_NODE, workingFolder } from "./node.js";
 import { BUNDLE, FILES, HERE, OWN_NAME } from "./packaged.js";
 
 /** The runtime: the address of its folder, which ends with a slash, or the address of each of its files by name. */
@@ -78,6 +79,7 @@ export function folder(source: string | URL): string {
 /** A script that a worker may start from: of this origin, or a copy of it, since workers do not start from others. */
 export async function ownScript(address: string): Promise<string> {
   const url = new URL(address);
+  if (IS_NODE) return address;
   if (url.protocol === "blob:" || url.origin === self.location.origin) return address;
   const answer = await fetch(url);
   if (!answer.ok) throw new EngineError(`${address} cannot be fetched: ${answer.status} ${answer.statusText}`);
@@ -85,5 +87,6 @@ export async function ownScript(address: string): Promise<string> {
 }
 
 function base(): string {
+  if (IS_NODE) return workingFolder();
   return typeof document === "undefined" ? self.location.href : document.baseURI;
 }

@@ -36,7 +36,7 @@ export class FrameReader {
     if (frame instanceof Blob) return this.drawable(await decode(frame));
     if (isVideoFrame(frame))
       return (await copiesRgba()) && isPlain(frame) ? this.copyable(frame) : this.drawable(frame);
-    if (typeof ImageBitmap !== "undefined" && frame instanceof ImageBitmap) return this.drawable(frame);
+    if (isBitmap(frame)) return this.drawable(frame);
     return raw(frame as RawImage);
   }
 
@@ -88,6 +88,10 @@ export class FrameReader {
     }
     return context;
   }
+}
+
+function isBitmap(frame: unknown): frame is ImageBitmap {
+  return typeof ImageBitmap !== "undefined" && frame instanceof ImageBitmap;
 }
 
 function isVideoFrame(frame: unknown): frame is VideoFrame {
@@ -191,7 +195,7 @@ async function decode(blob: Blob): Promise<ImageBitmap> {
 
 /** Any image source of a page as a frame that can be sent to a worker. */
 export async function frameOf(source: unknown): Promise<Frame> {
-  if (isVideoFrame(source) || source instanceof Blob || source instanceof ImageBitmap) return source;
+  if (isVideoFrame(source) || source instanceof Blob || isBitmap(source)) return source;
   if (isRaw(source)) return source;
   if (typeof source !== "object" || source === null) throw new InputError(`${EXPECTED}, got ${describe(source)}`);
   try {

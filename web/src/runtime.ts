@@ -3,6 +3,7 @@ import { type LiteRt, loadLiteRt, supportsFeature, unloadLiteRt } from "@litertj
 import { countedBytes } from "./downloads.js";
 import { EngineError } from "./errors.js";
 import { ownScript, type RuntimeFiles, runtimeFile } from "./files.js";
+import { IS_NODE, readFile, runScript } from "./node.js";
 
 /** The runtime, and whether it is the build with threads. */
 export interface Runtime {
@@ -73,9 +74,9 @@ async function load(files: RuntimeFiles, build: string, gpu: boolean): Promise<L
     },
   };
   Object.assign(globalThis, { Module });
-  const restore = [watchStart(compiled), ...(gpu ? [] : [hideGpu()])];
+  const restore = [...(IS_NODE ? [] : [watchStart(compiled)]), ...(gpu ? [] : [hideGpu()])];
   try {
-    if (isModuleWorker()) restore.push(await importScript(script));
+    if (isModuleWorker() || IS_NODE) restore.push(await importScript(script));
     // LiteRT.js takes an address that ends with .js as that of the script, whatever the script's name says about threads.
     return await loadLiteRt(script.endsWith(".js") ? script : `${script}#.js`);
   } finally {
@@ -84,6 +85,7 @@ async function load(files: RuntimeFiles, build: string, gpu: boolean): Promise<L
 }
 
 async function compile(url: string): Promise<WebAssembly.Module> {
+  if (IS_NODE) return WebAssembly.compile(readFile(url));
   const answer = await fetch(url);
   if (!answer.ok) throw new EngineError(`${url}: ${answer.status} ${answer.statusText}`);
   // A copy is counted, because browsers keep compiled code only for an answer as it came.
@@ -160,7 +162,8 @@ function isModuleWorker(): boolean {
 /** Import the runtime's script as a module, and keep LiteRT.js from loading it once more. */
 async function importScript(script: string): Promise<() => void> {
   const scope = globalThis as unknown as { ModuleFactory?: Factory; importScripts: unknown };
-  await import(/* @vite-ignore */ /* webpackIgnore: true */ script);
+  if (IS_NODE) scope.ModuleFactory = runScript(script) as Factory;
+  else await import(/* @vite-ignore */ /* webpackIgnore: true */ script);
   // A module runs once, so another start finds what the first one defined.
   if (scope.ModuleFactory) imported.set(script, scope.ModuleFactory);
   else scope.ModuleFactory = imported.get(script);
@@ -171,10 +174,11 @@ async function importScript(script: string): Promise<() => void> {
 /** Hide the GPU while the runtime starts: it requests one even when told not to use it, and warns if there is none. */
 function hideGpu(): () => void {
   const { warn } = console;
-  Object.defineProperty(navigator, "gpu", { value: undefined, configurable: true });
+  const { navigator } = globalThis; // Node 20 has none
+  if (navigator) Object.defineProperty(navigator, "gpu", { value: undefined, configurable: true });
   console.warn = (...words) => String(words[0]).includes("default WebGPU device") || warn(...words);
   return () => {
     console.warn = warn;
-    Reflect.deleteProperty(navigator, "gpu");
+    if (navigator) Reflect.deleteProperty(navigator, "gpu");
   };
 }

@@ -5,6 +5,7 @@ import { absolute, folder, ownScript, packagedFile, packagedModels, packagedRunt
 import { type Frame, frameOf, type RawImage, type WebVideoFrame } from "./frame.js";
 import type { Observer } from "./graph.js";
 import type { About, Answer, LocalTracker, Request, Setup } from "./local_tracker.js";
+import { IS_NODE } from "./node.js";
 import { type TrackerOptions, withChanges } from "./options.js";
 import type { Hand, Palm, Roi } from "./results.js";
 import type { FromWorker, ToWorker } from "./worker.js";
@@ -33,7 +34,10 @@ export interface CreateOptions extends Partial<TrackerOptions> {
   models?: Models;
   /** Address of the folder with the `litert_wasm_*` files of the runtime. Default: the files of this package. */
   wasm?: string | URL;
-  /** Address of this library's `worker.js` (default: the file of this package), or false to run in the calling thread. */
+  /**
+   * Address of this library's `worker.js`, or false to run in the calling thread. Default: the file of this package; false
+   * in Node.
+   */
   worker?: string | URL | false;
   /** Threads on the CPU. Default: one per core, at most 4, if the page is cross-origin isolated, else one. */
   threads?: number;
@@ -96,7 +100,8 @@ export class HandTracker {
       threads,
       engine,
     };
-    const script = worker === undefined ? await packagedFile("worker.js") : worker && absolute(String(worker));
+    const isHere = worker === false || (worker === undefined && IS_NODE);
+    const script = !isHere && (worker === undefined ? await packagedFile("worker.js") : absolute(String(worker)));
     const tracker = new HandTracker(setup, script && (await ownScript(script)), options);
     let bytes = 0;
     tracker.onDownload = (more) => {
@@ -323,5 +328,8 @@ class WorkerBackend implements Backend {
 type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 
 function isMovable(frame: Frame): frame is ImageBitmap | VideoFrame {
-  return frame instanceof ImageBitmap || (typeof VideoFrame !== "undefined" && frame instanceof VideoFrame);
+  return (
+    (typeof ImageBitmap !== "undefined" && frame instanceof ImageBitmap) ||
+    (typeof VideoFrame !== "undefined" && frame instanceof VideoFrame)
+  );
 }
