@@ -195,7 +195,9 @@ def test_turned_images_give_landmarks_of_the_image_that_was_passed(page: Any) ->
         assert found["handedness"][0][0]["categoryName"] == upright["handedness"][0][0]["categoryName"]
 
 
-def test_options_hold_from_the_next_call_on_and_wrong_calls_are_refused(page: Any) -> None:
+def test_options_hold_from_the_next_call_on_and_wrong_calls_are_refused(page: Any, folder: Path) -> None:
+    (name,) = frames_of(folder, 75, 76)
+    (folder / name[1:]).rename(folder / "photo.png")
     counts, lines = page.evaluate(
         """async () => {
           const task = await create("ours");
@@ -205,6 +207,8 @@ def test_options_hold_from_the_next_call_on_and_wrong_calls_are_refused(page: An
           counts.push(task.detect(whole).landmarks.length);
           await task.setOptions({ runningMode: "VIDEO" });
           counts.push(task.detectForVideo(whole, 5).landmarks.length);
+          const own = await create("ours", { baseOptions: {} }); // the networks of the package
+          counts.push(own.detect(await image("/photo.png")).landmarks.length);
           const refused = {
             mode: () => task.detect(whole),
             region: () => task.detectForVideo(whole, 6, { regionOfInterest: { left: 0, top: 0, right: 1, bottom: 1 } }),
@@ -212,7 +216,6 @@ def test_options_hold_from_the_next_call_on_and_wrong_calls_are_refused(page: An
             empty: () => task.detectForVideo(document.createElement("video"), 8),
             nothing: () => task.detectForVideo(null, 9),
             option: () => task.setOptions({ minHandPresenceConfidence: 2 }),
-            model: () => create("ours", { baseOptions: {} }),
             both: () => create("ours", { baseOptions: { modelAssetPath: "/a", modelAssetBuffer: new Uint8Array(1) } }),
             missing: () => create("ours", { baseOptions: { modelAssetPath: "/none.task" } }),
           };
@@ -223,7 +226,7 @@ def test_options_hold_from_the_next_call_on_and_wrong_calls_are_refused(page: An
           return [counts, lines];
         }"""
     )
-    assert counts == [1, 2, 2]
+    assert counts == [1, 2, 2, 1]
     kinds = {name: line.split(":")[0] for name, line in lines.items()}
     assert kinds == {name: "BundleError" if name == "missing" else "InputError" for name in lines}, lines
     assert "'runningMode' must be set to 'IMAGE'" in lines["mode"] and "closed" in lines["closed"]

@@ -29,7 +29,9 @@ const bundle = readFileSync(`${python}models/networks/knuckle.json`, "utf8");
 const { palm, hand } = JSON.parse(bundle);
 const files = Object.fromEntries([
   ["worker.js", `${unfinished}worker.js`],
-  ...BUILDS.flatMap((build) => ["js", "wasm"].map((kind) => [`wasm/${build}.${kind}`, `${unfinished}wasm/${build}.${kind}`])),
+  ...BUILDS.flatMap((build) =>
+    ["js", "wasm"].map((kind) => [`wasm/${build}.${kind}`, `${unfinished}wasm/${build}.${kind}`]),
+  ),
   ...[palm.file, hand.file].map((file) => [`models/${file}`, `${python}models/networks/${file}`]),
 ]);
 
