@@ -13,6 +13,7 @@ from typing import Any
 from make_accuracy import section
 from make_gestures import gesture_tables
 from make_scale import scale_tables
+from make_serve import mobile_tables, serve_tables
 
 DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
@@ -77,6 +78,8 @@ def pages() -> dict[Path, dict[str, str]]:
         DOCS / "space.md": space_tables(read("space"), read("smooth")),
         DOCS / "scale.md": scale_tables(read("scale")),
         DOCS / "model_gestures.md": gesture_tables(read("gestures")),
+        DOCS / "serve.md": serve_tables(read_if_there("uploads"), read_if_there("serve")),
+        DOCS / "mobile.md": mobile_tables(read_if_there("mobile_task")),
         DOCS / "graph.md": {"overhead": overhead(read("graph_overhead"))},
         DOCS / "install.md": {"install": installations(read("install")), "opencv": without_opencv(read("opencv"))},
     }
@@ -85,6 +88,10 @@ def pages() -> dict[Path, dict[str, str]]:
 def read(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
     return found
+
+
+def read_if_there(name: str) -> dict[str, Any] | None:
+    return read(name) if (RESULTS / f"{name}.json").exists() else None
 
 
 def fill(path: Path, tables: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ private val ANCHORS: DoubleArray = listOf(8 to 2, 16 to 6).flatMap { (stride, pe
 }.toDoubleArray()
 
 /** The palms of an image of this size, best first, that score at least `minScore`. */
-fun palmsOf(boxes: FloatArray, scores: FloatArray, width: Int, height: Int, minScore: Double): List<Palm> {
+fun decodePalms(boxes: FloatArray, scores: FloatArray, width: Int, height: Int, minScore: Double): List<Palm> {
     val side = max(width, height).toDouble()
     val scale = side / PALM_SIDE
     val left = (width - side) / 2

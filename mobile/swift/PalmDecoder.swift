@@ -19,7 +19,7 @@ private let anchors: [(x: Double, y: Double)] = [(8, 2), (16, 6)].flatMap { stri
 }
 
 /// The palms of an image of this size, best first, that score at least `minScore`.
-public func palms(boxes: [Float], scores: [Float], width: Int, height: Int, minScore: Double) -> [Palm] {
+public func decodePalms(boxes: [Float], scores: [Float], width: Int, height: Int, minScore: Double) -> [Palm] {
     let side = Double(max(width, height))
     let scale = side / Double(PALM_SIDE)
     let (left, top) = ((Double(width) - side) / 2, (Double(height) - side) / 2)

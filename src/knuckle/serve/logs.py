@@ -82,7 +82,12 @@ def start_log(level: str, as_json: bool) -> None:
     least = getattr(logging, level.upper())
     # uvicorn's lines below "warning" contain query strings, in which careless clients put tokens.
     others = max(least, logging.WARNING)
-    for name, smallest in (("knuckle.serve", least), ("uvicorn", others), ("asyncio", others)):
+    for name, smallest in (
+        ("knuckle.serve", least),
+        ("uvicorn", others),
+        ("asyncio", others),
+        ("python_multipart", others),
+    ):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(smallest)

@@ -82,7 +82,7 @@ fun decode(out: StringBuilder) {
         scores[row] = number().toFloat()
         for (k in 0 until 18) boxes[18 * row + k] = number().toFloat()
     }
-    val palms = palmsOf(boxes, scores, width, height, minScore)
+    val palms = decodePalms(boxes, scores, width, height, minScore)
     show(out, palms.size)
     for (palm in palms) {
         show(out, palm.score)

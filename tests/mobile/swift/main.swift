@@ -105,7 +105,7 @@ func decode() {
         scores[row] = Float(number())
         for k in 0..<18 { boxes[18 * row + k] = Float(number()) }
     }
-    let found = palms(boxes: boxes, scores: scores, width: width, height: height, minScore: minScore)
+    let found = decodePalms(boxes: boxes, scores: scores, width: width, height: height, minScore: minScore)
     show([Double(found.count)])
     for palm in found { show([palm.score] + palm.box + palm.keypoints) }
 }
