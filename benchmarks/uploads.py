@@ -172,10 +172,11 @@ class Mutator:
 class Sender:
     """Sends requests from several threads, and counts the answers."""
 
-    def __init__(self, host: str, mutator: Mutator, uploads: int) -> None:
-        self.host, self.mutator, self.left = host, mutator, uploads
+    def __init__(self, host: str, process: int, mutator: Mutator, uploads: int) -> None:
+        self.host, self.process, self.mutator, self.left = host, process, mutator, uploads
+        self.every = max(1, uploads // 10)
         self.lock, self.statuses, self.requests, self.uploads = threading.Lock(), Counter[str](), 0, 0
-        self.slowest_s, self.wrong = 0.0, list[str]()
+        self.slowest_s, self.wrong, self.memory = 0.0, list[str](), list[int]()
 
     def run(self) -> None:
         connection = http.client.HTTPConnection(self.host, timeout=300)
@@ -199,6 +200,8 @@ class Sender:
         with self.lock:
             self.statuses[str(status)] += 1
             self.requests, self.uploads = self.requests + 1, self.uploads + count
+            if self.uploads // self.every > len(self.memory):
+                self.memory.append(round(memory_mb(self.process, "VmRSS")))
             self.slowest_s = max(self.slowest_s, seconds)
             try:
                 keys = set(json.loads(text))
@@ -229,7 +232,7 @@ def main() -> None:
         assert server.stdout
         found = re.search(r"http://([^/]+)/", server.stdout.readline())
         assert found
-        sender = Sender(found[1], Mutator(args.seed), args.uploads)
+        sender = Sender(found[1], server.pid, Mutator(args.seed), args.uploads)
         before = memory_mb(server.pid, "VmRSS")
         clients = [threading.Thread(target=sender.run) for _ in range(args.clients)]
         for one in clients:
@@ -246,7 +249,7 @@ def main() -> None:
         "seed": args.seed,
         "statuses": dict(sorted(sender.statuses.items())),
         "slowest_s": round(sender.slowest_s, 2),
-        "memory_mb": {"before": round(before), "after": round(after), "most": round(most)},
+        "memory_mb": {"before": round(before), "after": round(after), "most": round(most), "tenths": sender.memory},
         "wrong": sender.wrong[:20],
     }
     print(json.dumps(counted, indent=2))

@@ -94,8 +94,8 @@ data class TrackerOptions(
     val minPalmScore: Double = 0.5,
     val faintPalms: Double = 0.4,
     val minPresence: Double = 0.5,
-    val minNewPresence: Double = 0.7,
-    val minFaintPresence: Double = 0.985,
+    val minNewPresence: Double = 0.8,
+    val minFaintConfidence: Double = 0.99,
     val secondLook: Boolean = true,
     val searchEvery: Int? = null,
     val smooth: Boolean = true,
@@ -176,15 +176,15 @@ class HandTracker(val options: TrackerOptions = TrackerOptions()) {
             .filter { it.presence > minPresence }
     }
 
-    /** New hands that are kept: read again where their landmarks are, and surer if their palm was faint. */
+    /** New hands that are kept: read again where their landmarks are, and certain enough if their palm was faint. */
     private fun verified(models: HandModels, found: List<Hand>): List<Hand> {
-        var hands = found
-        if (options.secondLook) {
-            val scores = found.map { it.palmScore }
-            hands = read(models, found.map { regionOf(it.raw) }, options.minNewPresence, scores)
-        }
-        val surer = max(options.minNewPresence, options.minFaintPresence)
-        return hands.filter { it.presence > surer || it.palmScore == null || it.palmScore >= options.minPalmScore }
+        val again = if (options.secondLook) read(models, found.map { regionOf(it.raw) }, -1.0, found.map { it.palmScore }) else found
+        val least = max(options.minNewPresence, options.minFaintConfidence)
+        return found.zip(again).filter { (first, last) ->
+            val score = last.palmScore
+            val isCertain = score == null || score >= options.minPalmScore || together(score, first.presence, last.presence) > least
+            last.presence > options.minNewPresence && isCertain
+        }.map { it.second }
     }
 
     private fun shouldSearch(kept: List<Hand>, now: Double): Boolean {
@@ -326,6 +326,12 @@ private fun match(tracks: List<Track>, hands: List<Hand>, now: Double): List<Tra
     val owners = MutableList<Track?>(hands.size) { null }
     for (pair in pairs.sortedBy { it.cost }) if (owners[pair.hand] == null && pair.track !in owners) owners[pair.hand] = pair.track
     return owners
+}
+
+/** The probability that independent probabilities stand for together: their odds multiplied. */
+private fun together(vararg probabilities: Double): Double {
+    val odds = probabilities.fold(1.0) { product, p -> product * p / max(1 - p, 1e-6) }
+    return odds / (1 + odds)
 }
 
 /** The region around a hand, from its palm: 2.6 times the box, moved towards the fingers by half a box. */

@@ -91,8 +91,8 @@ public struct TrackerOptions {
     public var minPalmScore: Double = 0.5
     public var faintPalms: Double = 0.4
     public var minPresence: Double = 0.5
-    public var minNewPresence: Double = 0.7
-    public var minFaintPresence: Double = 0.985
+    public var minNewPresence: Double = 0.8
+    public var minFaintConfidence: Double = 0.99
     public var secondLook: Bool = true
     public var searchEvery: Int? = nil
     public var smooth: Bool = true
@@ -176,15 +176,16 @@ public final class HandTracker {
         return hands.filter { $0.presence > minPresence }
     }
 
-    /// New hands that are kept: read again where their landmarks are, and surer if their palm was faint.
+    /// New hands that are kept: read again where their landmarks are, and certain enough if their palm was faint.
     private func verified(_ models: HandModels, _ found: [Hand]) -> [Hand] {
-        var hands = found
-        if options.secondLook {
-            let scores = found.map { $0.palmScore }
-            hands = read(models, found.map { region(of: $0.raw) }, options.minNewPresence, scores)
-        }
-        let surer = max(options.minNewPresence, options.minFaintPresence)
-        return hands.filter { $0.presence > surer || ($0.palmScore ?? 1) >= options.minPalmScore }
+        let scores = found.map { $0.palmScore }
+        let again = options.secondLook ? read(models, found.map { region(of: $0.raw) }, -1, scores) : found
+        let least = max(options.minNewPresence, options.minFaintConfidence)
+        return zip(found, again).filter { first, last in
+            let score = last.palmScore ?? 1
+            let isCertain = score >= options.minPalmScore || together(score, first.presence, last.presence) > least
+            return last.presence > options.minNewPresence && isCertain
+        }.map { $0.1 }
     }
 
     private func shouldSearch(_ kept: [Hand], _ now: Double) -> Bool {
@@ -371,6 +372,12 @@ private func match(_ tracks: [Track], _ hands: [Hand], _ now: Double) -> [Track?
         taken.insert(pair.track)
     }
     return owners
+}
+
+/// The probability that independent probabilities stand for together: their odds multiplied.
+private func together(_ probabilities: Double...) -> Double {
+    let odds = probabilities.reduce(1) { $0 * $1 / max(1 - $1, 1e-6) }
+    return odds / (1 + odds)
 }
 
 /// The region around a hand, from its palm: 2.6 times the box, moved towards the fingers by half a box.

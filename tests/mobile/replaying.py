@@ -17,7 +17,7 @@ OPTIONS = (
     "faintPalms",
     "minPresence",
     "minNewPresence",
-    "minFaintPresence",
+    "minFaintConfidence",
     "secondLook",
     "searchEvery",
     "smooth",

@@ -181,6 +181,13 @@ def test_a_task_file_is_imported_once(cache: Path, task_file: Path) -> None:
     assert knuckle.load(task_file) is knuckle.load(task_file)
 
 
+def test_a_task_file_that_another_version_imported_is_imported_again(cache: Path, task_file: Path) -> None:
+    first = catalogue.find(task_file)
+    description = first.folder / "bundle.json"
+    description.write_text(description.read_text().replace('"min_presence"', '"a_name_of_another_version"'))
+    assert catalogue.find(task_file) == first
+
+
 def test_sides_that_are_not_those_of_the_networks_are_refused(tmp_path: Path) -> None:
     ours = catalogue.find("knuckle")
     for network in (ours.palm, ours.hand):

@@ -80,7 +80,10 @@ def find(models: str | os.PathLike[str]) -> Bundle:
         return open_folder(path)
     if path.is_file():
         by_content = f"{path.stem}-{sha256_of(path)[:12]}"
-        return cache.open_cached(by_content) if cache.is_cached(by_content) else import_task(path, by_content)
+        try:
+            return cache.open_cached(by_content)
+        except BundleError:  # it is not there, or another version of Knuckle wrote it
+            return import_task(path, by_content)
     if not is_name and path.name == name and (bundle := _named(name)):
         return bundle
     names = ", ".join(sorted({*BUNDLES, *PACKAGED, *cache.cached_names()}))

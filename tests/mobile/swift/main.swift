@@ -58,7 +58,7 @@ func readOptions() -> TrackerOptions {
     options.faintPalms = number()
     options.minPresence = number()
     options.minNewPresence = number()
-    options.minFaintPresence = number()
+    options.minFaintConfidence = number()
     options.secondLook = flag()
     let every = count()
     options.searchEvery = every < 0 ? nil : every
