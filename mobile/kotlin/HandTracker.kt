@@ -92,7 +92,7 @@ class Hand(
 data class TrackerOptions(
     val maxHands: Int = 2,
     val minPalmScore: Double = 0.5,
-    val faintPalms: Double = 0.4,
+    val faintPalms: Double = 0.32,
     val minPresence: Double = 0.5,
     val minNewPresence: Double = 0.8,
     val minFaintConfidence: Double = 0.99,

@@ -89,7 +89,7 @@ public struct Hand {
 public struct TrackerOptions {
     public var maxHands: Int = 2
     public var minPalmScore: Double = 0.5
-    public var faintPalms: Double = 0.4
+    public var faintPalms: Double = 0.32
     public var minPresence: Double = 0.5
     public var minNewPresence: Double = 0.8
     public var minFaintConfidence: Double = 0.99
