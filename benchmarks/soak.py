@@ -71,10 +71,10 @@ class Growth:
     seconds: float
 
 
-def growth(steps: Iterator[object], count: int, per: int) -> Growth:
+def growth(steps: Iterator[object], count: int, per: int, samples: int = SAMPLES) -> Growth:
     """Do `count` steps and watch the process. It stops early, with the smaller count, if the steps end."""
-    start, done, every = time.perf_counter(), 0, max(1, count // SAMPLES)
-    seen = np.full((2 * SAMPLES, 4), np.nan)  # made in advance, so that keeping the samples needs no memory
+    start, done, every = time.perf_counter(), 0, max(1, count // samples)
+    seen = np.full((2 * samples, 4), np.nan)  # made in advance, so that keeping the samples needs no memory
     for done, _ in enumerate(islice(steps, count), 1):
         if done % every == 0:
             seen[done // every - 1] = done, *use_now()

@@ -48,16 +48,27 @@ def test_the_caller_chooses_the_form(both: Path) -> None:
 def test_the_faster_form_is_taken_and_remembered(
     both: Path, fresh_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ratios = [0.5, 2.0]
+    ratios, opened = [0.5, 2.0], list[str]()
+
+    class Counted(precision.Session):
+        def __init__(self, model: Path, threads: int | None = None) -> None:
+            opened.append(model.name)
+            super().__init__(model, threads)
+
+    def chosen() -> str:
+        monkeypatch.setattr(precision, "_measured", {})  # as in another process
+        opened.clear()
+        return precision.open_network(catalogue.open_folder(both), "hand", 1).model.name
+
+    monkeypatch.setattr(precision, "Session", Counted)
     monkeypatch.setattr(precision, "_time_ratio", lambda floats, ints: ratios.pop(0))
-    assert knuckle.load(both, 1).hand.model.name == "h8.tflite"
+    assert chosen() == "h8.tflite"
     assert list(json.loads(fresh_cache.read_text()).values()) == [True]
-    monkeypatch.setattr(precision, "_measured", {})  # as in another process
-    assert precision.int8_is_faster(*(knuckle.load(both, 1, precision=p).hand for p in ("float", "int8")))
+    assert chosen() == "h8.tflite"
     assert ratios == [2.0], "measured once per machine"
+    assert opened == ["h8.tflite"], "the weights of one form are held"
     fresh_cache.write_text("{damaged")
-    monkeypatch.setattr(precision, "_measured", {})
-    assert not precision.int8_is_faster(*(knuckle.load(both, 1, precision=p).hand for p in ("float", "int8")))
+    assert chosen() == "hand.tflite"
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(

@@ -19,7 +19,7 @@ import numpy as np
 
 from knuckle.models.bundle import Bundle, sha256_of
 from knuckle.models.cache import cache_folder
-from knuckle.models.session import Session
+from knuckle.models.session import Session, default_threads
 
 logger = logging.getLogger("knuckle")
 
@@ -41,19 +41,22 @@ def open_network(bundle: Bundle, role: Role, threads: int | None, precision: Pre
     int8 = getattr(bundle, f"{role}_int8")
     if int8 is None or precision == "float":
         return Session(plain, threads)
-    if precision == "int8":
-        return Session(bundle.folder / int8.file, threads)
-    floats, ints = Session(plain, threads), Session(bundle.folder / int8.file, threads)
-    return ints if int8_is_faster(floats, ints) else floats
+    path: Path = bundle.folder / int8.file
+    if precision == "int8" or int8_is_faster(plain, path, threads or default_threads()):
+        return Session(path, threads)
+    return Session(plain, threads)
 
 
-def int8_is_faster(floats: Session, ints: Session) -> bool:
-    """Whether the second network is the faster one; measured once per pair of files, number of threads and machine."""
+def int8_is_faster(floats: Path, ints: Path, threads: int) -> bool:
+    """Whether the second network is the faster one; measured once per pair of files, number of threads and machine.
+
+    Both are opened only to measure, so that a process holds the weights of one.
+    """
     key = " ".join(
         [
-            sha256_of(floats.model)[:16],
-            sha256_of(ints.model)[:16],
-            str(floats.threads),
+            sha256_of(floats)[:16],
+            sha256_of(ints)[:16],
+            str(threads),
             platform.machine(),
             _processor(),
             str(importlib.import_module("ai_edge_litert").__version__),
@@ -62,7 +65,7 @@ def int8_is_faster(floats: Session, ints: Session) -> bool:
     if key not in _measured:
         kept = _read()
         if key not in kept:
-            kept[key] = _time_ratio(floats, ints) < WORTHWHILE
+            kept[key] = _time_ratio(Session(floats, threads), Session(ints, threads)) < WORTHWHILE
             _write(kept)
         _measured.update(kept)
     return _measured[key]

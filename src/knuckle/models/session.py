@@ -139,7 +139,8 @@ class LiteRt:
         self.model, self.threads = model, threads
         self.all_threads = _Interpreter(model, threads)
         self.side = self.all_threads.side
-        self.single_threaded: list[_Interpreter] = []
+        # With one thread the first of them is the same engine, so that the weights are held once.
+        self.single_threaded = [self.all_threads] if threads == 1 else []
         self.workers = ThreadPoolExecutor(threads, thread_name_prefix="knuckle-engine")
 
     def run(self, pictures: Pictures) -> Outputs:

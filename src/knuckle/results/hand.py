@@ -88,7 +88,7 @@ class Hand:
             values = getattr(self, name)
             if values is not None and not (isinstance(values, np.ndarray) and not values.flags.writeable):
                 values = np.array(values)  # a copy, so that changes of the caller's array do not arrive here
-                values.flags.writeable = False
+                values.setflags(write=False)
                 object.__setattr__(self, name, values)
         if unsmoothed:
             object.__setattr__(self, "landmarks_raw", self.landmarks)
