@@ -34,8 +34,8 @@ def uploads_table(found: dict[str, Any]) -> str:
     lines += [f"| {status} | {count:,} | {MEANINGS.get(status, '')} |" for status, count in found["statuses"].items()]
     about = (
         f"{found['uploads']:,} files in {found['requests']:,} requests, seed {found['seed']}. None got a 500 or an "
-        f"answer that is not JSON. The server's memory was {memory['before']} MB before, {memory['after']} MB after, "
-        f"and at most {memory['most']} MB."
+        f"answer that is not JSON. The server's memory was {memory['before']} MB before, and {memory['most']} MB at "
+        f"most; after each tenth it was {', '.join(map(str, memory['tenths']))} MB."
     )
     assert not found["wrong"], "wrong answers are to be mended, not published"
     return "\n".join([*lines, "", about])
