@@ -52,9 +52,9 @@ export async function packagedFile(name: string): Promise<string> {
   return URL.createObjectURL(new Blob([await new Response(plain).arrayBuffer()], { type }));
 }
 
-/** Whether no bundler moved this module, so that the other files are beside it. */
+/** Whether no bundler moved this module, so that the other files are beside it. webpack keeps the address of the source. */
 function isInPlace(): boolean {
-  return !!HERE && new URL(HERE).pathname.endsWith(`/${OWN_NAME}`);
+  return !!HERE && HERE.startsWith("file:") === IS_NODE && new URL(HERE).pathname.endsWith(`/${OWN_NAME}`);
 }
 
 /** Whether a bundler moved the files and wrote their new addresses. esbuild and Rollup do not, so they get embedded files. */
