@@ -76,6 +76,17 @@ def test_the_sources_have_no_errors_of_syntax(file: Path) -> None:
     assert not parser.parse(file.read_bytes()).root_node.has_error
 
 
+@pytest.mark.parametrize("language", ["kotlin", "swift"])
+def test_the_snippets_of_the_guide_have_no_errors_of_syntax(language: str) -> None:
+    tree_sitter, grammar = pytest.importorskip("tree_sitter"), pytest.importorskip(f"tree_sitter_{language}")
+    parser = tree_sitter.Parser(tree_sitter.Language(grammar.language()))
+    guide = (MOBILE.parent / "docs" / "mobile.md").read_text()
+    snippets = re.findall(rf"^```{language}\n(.*?)^```$", guide, re.M | re.S)
+    assert len(snippets) >= 2
+    for snippet in snippets:
+        assert not parser.parse(snippet.encode()).root_node.has_error, snippet
+
+
 @pytest.mark.parametrize("app", ["hands", "palms"])
 def test_the_android_samples_name_folders_that_are_there(app: str) -> None:
     folder = MOBILE / "android" / app
