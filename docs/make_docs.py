@@ -94,6 +94,7 @@ def main() -> None:
         "make_tables.py",
         "make_exports.py",
         "make_stream.py",
+        "make_latency.py",
         "make_reliability.py",
     ):
         subprocess.run([sys.executable, str(DOCS / script)], check=True)

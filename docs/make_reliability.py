@@ -23,7 +23,7 @@ SECTIONS = {
         "Long runs, many trackers and many threads. Memory is the resident memory of the process; its slope is a line "
         "fitted to samples after the first tenth of the run.",
     ),
-    "time": ("Time of a frame", "The parts of a frame, beside the networks' own time."),
+    "time": ("Time of a frame", "The parts of a frame beside their floors are in [Latency](latency.md)."),
     "memory": (
         "Memory",
         "Peak resident memory of a process that tracks the same decoded clip. The reference is mediapipe 0.10.21.",

@@ -123,6 +123,13 @@ def test_the_accuracy_page_is_current() -> None:
     assert (ROOT / "docs" / "accuracy.md").read_text() == make_accuracy.page(datasets)
 
 
+def test_the_latency_page_is_current() -> None:
+    import make_latency
+
+    page = make_latency.page(json.loads(make_latency.RESULT.read_text()))
+    assert (ROOT / "docs" / "latency.md").read_text() == page, "run `python docs/make_latency.py`"
+
+
 def test_the_reliability_page_is_current() -> None:
     import make_reliability
     from reliability import SECTIONS

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 TRIED = 24  # lines per file and fault; `python benchmarks/faults.py` tries all of them
-SUFFIXES = [".jsonl", ".csv", ".parquet", ".coco.json", ".yolo", ".cvat.xml", ".openpose"]
+SUFFIXES = [".jsonl", ".csv", ".parquet", ".coco.json", ".yolo", ".cvat.xml", ".openpose", ".labelstudio.json"]
 
 
 def check(folder: Path, path: Path, fault: LineFault, had_file: bool) -> None:

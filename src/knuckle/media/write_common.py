@@ -143,7 +143,7 @@ class FileSink(Sink):
     def __init__(self, path: Path) -> None:
         self.path, self.file = path, PartFile(path)
         self.problems: list[Error] = []
-        self.written = self._failed = self._closed = False
+        self.written = self._failed = self._closed = self._begun = False
 
     @contextmanager
     def _opening(self) -> Iterator[None]:
@@ -168,6 +168,13 @@ class FileSink(Sink):
     def write(self, frame: Frame, results: Results) -> None:
         with self._guarded():
             self.write_frame(frame, results)
+            self._begun = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._failed = self._failed or (kind is not None and not self._begun)  # no frame replaces an older file
+        self.close()
 
     def close(self) -> None:
         with uninterrupted():
@@ -217,7 +224,7 @@ class FolderSink(FileSink):
             raise InputError(f"{path} is a folder with other files than this format writes; choose another name")
         self.path, self.file = path, PartFolder(path)
         self.problems = []
-        self.written = self._failed = self._closed = False
+        self.written = self._failed = self._closed = self._begun = False
 
 
 class PartFolder(PartFile):
