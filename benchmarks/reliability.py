@@ -54,7 +54,8 @@ def save(name: str, section: str, command: str, rows: Sequence[Row], note: str =
         raise ValueError(f"section must be one of {', '.join(SECTIONS)}, got {section!r}")
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
-    system = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    load = f", load {os.getloadavg()[0]:.0f}" if hasattr(os, "getloadavg") else ""
+    system = f"{os.cpu_count()} cores{load}, {platform.system()}, Python {platform.python_version()}"
     found = {"section": section, "command": command, "system": system, "note": note}
     path.write_text(json.dumps({**found, "rows": [asdict(row) for row in rows]}, indent=2, ensure_ascii=False) + "\n")
     return path
