@@ -13,8 +13,8 @@ HEAD = """# Reliability
 
 What was tried to break Knuckle, and how it held. `python docs/make_reliability.py` writes this page from the files in
 `benchmarks/results/reliability`. Each row names the command that measures it again; a row is only as good as its last
-run, so the table says on how many cores, beside how many other programs (load) and with which Python that was. "no" in the last column is a goal that was
-missed.
+run, so the table says on how many cores, beside how many other programs (load) and with which Python that was. "no" in
+the last column is a goal that was missed.
 """
 # Every section that benchmarks/reliability.py knows, in the order of the page: its title and what stands below it.
 SECTIONS = {
