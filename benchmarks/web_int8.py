@@ -59,6 +59,7 @@ window.compare = async (rounds, calls, threads) => {
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=7, help="how often the networks alternate")
+    options.add_argument("--browsers", nargs="+", default=["chromium", "firefox"], help="browsers to measure")
     options.add_argument("--calls", type=int, default=60, help="calls per round")
     chosen = options.parse_args()
     report: dict[str, Any] = {}
@@ -67,7 +68,7 @@ def main() -> None:
         prepare(folder)
         with serve_folders({"/lib/": WEB / "dist", "/": folder}) as address:
             for browser, visit in (("chromium", in_chromium), ("firefox", in_firefox)):
-                if CHROMIUM if browser == "chromium" else FIREFOX:
+                if browser in chosen.browsers and (CHROMIUM if browser == "chromium" else FIREFOX):
                     report[browser] = [
                         summary(visit(address, folder, f"compare({chosen.rounds}, {chosen.calls}, {threads})"))
                         for threads in (1, 4)

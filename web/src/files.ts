@@ -43,7 +43,7 @@ export async function packagedFile(name: string): Promise<string> {
   const file = FILES[name];
   if (!file) throw new EngineError(`this build has no ${name}; pass its address`);
   if (isInPlace()) return new URL(name, HERE).href;
-  if (file.address && areFilesMoved()) return file.address();
+  if (file.address && areFilesMoved()) return absolute(file.address()); // Turbopack gives an address without a host
   if (!file.embedded) throw new EngineError(`the bundler left ${name} behind; pass its address`);
   const base64 = (await file.embedded()).default;
   const packed = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
