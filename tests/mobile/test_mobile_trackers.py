@@ -132,18 +132,24 @@ def test_replays_hold_every_kind_of_event() -> None:
         replaying.compare(" ".join(str(float(value)) for value in played(shifted[0])), shifted[:1])
 
 
+def compiler_of(command: str, version: str) -> str:
+    """The path of a compiler; skips the test where there is none that runs."""
+    found = shutil.which(command)
+    if found is None or subprocess.run([found, version], capture_output=True, timeout=600).returncode != 0:
+        pytest.skip(f"needs a compiler: {command}")
+    return found
+
+
 def compile_kotlin(folder: Path, files: list[str]) -> list[str]:
-    compiler, java = shutil.which("kotlinc"), shutil.which("kotlin")
-    if compiler is None or java is None:
-        pytest.skip("needs a Kotlin compiler: kotlinc and kotlin")
+    compiler, java = compiler_of("kotlinc", "-version"), shutil.which("kotlin")
+    if java is None:
+        pytest.skip("needs kotlin beside kotlinc")
     subprocess.run([compiler, *files, "-d", "replay.jar"], cwd=folder, check=True, timeout=600)
     return [java, "-cp", "replay.jar", "ReplayKt"]
 
 
 def compile_swift(folder: Path, files: list[str]) -> list[str]:
-    compiler = shutil.which("swiftc")
-    if compiler is None:
-        pytest.skip("needs a Swift compiler: swiftc")
+    compiler = compiler_of("swiftc", "--version")
     subprocess.run([compiler, "-o", "replay", *files], cwd=folder, check=True, timeout=600)
     return [str(folder / "replay")]
 
