@@ -145,7 +145,10 @@ class HandLandmarker:
         return cast(FloatArray, sigma * np.float32(self.std_per_sigma * roi.size / self.network.side))
 
     def gate(self, hands: Sequence[Hand]) -> list[Hand]:
-        """The hands whose presence is above `min_presence`, and whose numbers are all finite."""
+        """The hands whose presence is above `min_presence`.
+
+        Those with numbers that are not finite, as damaged networks give them, are left out.
+        """
         return [hand for hand in hands if hand.presence > self.min_presence and is_sound(hand)]
 
 
