@@ -61,6 +61,16 @@ def test_steps_that_become_much_shorter_are_no_trouble() -> None:
     assert clock.trouble == "" and clock.time_s - before.time_s == pytest.approx(0.05, abs=0.02)
 
 
+def test_a_slow_clock_that_stands_still_has_not_gone_back() -> None:
+    clock = Clock()
+    for stamp_s in [*range(20), *[19.0] * 9]:
+        clock = tick(clock, float(stamp_s))
+    assert clock.trouble == ""
+    for _ in range(5):
+        clock = tick(clock, 19.0)
+    assert clock.trouble == "the time has been 19 s for 11 frames"
+
+
 @pytest.fixture(scope="module")
 def swaying() -> list[Image]:
     """A hand that sways at 30 frames per second, up to a palm in 0.1 s."""

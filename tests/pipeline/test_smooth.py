@@ -105,6 +105,13 @@ def test_offline_noise_on_a_still_hand_shrinks_to_a_third() -> None:
     )
 
 
+def test_offline_smoothing_does_not_flatten_fast_motion() -> None:
+    times = np.arange(90) / 30
+    for swings_per_s in (2, 3):
+        path = OPEN + 80 * np.stack([np.sin(2 * np.pi * swings_per_s * times), 0 * times, 0 * times], axis=-1)[:, None]
+        assert np.abs(offline(path, times) - path)[10:-10].max() < 0.15 * 80
+
+
 def test_time_that_runs_backwards_gives_the_same_positions() -> None:
     times = np.arange(60) / 30
     noisy = swinging(times) + RNG.normal(0, 1, (60, 21, 3))
