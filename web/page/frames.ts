@@ -24,6 +24,20 @@ export async function openFrames(file: Blob, label: string): Promise<Frames> {
   return (await decode(file).catch(() => null)) ?? (await seek(file, label));
 }
 
+/** The mean time from frame to frame of a file, seconds; null if its format is not known. */
+export async function frameIntervalOf(file: Blob): Promise<number | null> {
+  const input = new Input({ source: new BlobSource(file), formats: ALL_FORMATS });
+  try {
+    const track = await input.getPrimaryVideoTrack();
+    const rate = (await track?.computePacketStats(120))?.averagePacketRate;
+    return rate ? 1 / rate : null;
+  } catch {
+    return null;
+  } finally {
+    input.dispose();
+  }
+}
+
 /** Frames by WebCodecs; null if the browser has no decoder for the file. */
 async function decode(file: Blob): Promise<Frames | null> {
   if (typeof VideoDecoder === "undefined") return null;

@@ -63,7 +63,8 @@ export class Loop {
     this.schedule();
     const timeS = this.live ? now / 1000 : mediaTime;
     const stepS = timeS - this.timeS;
-    if (!this.live && stepS > 0.004 && stepS < this.shortestS) this.frameS = this.shortestS = stepS;
+    const isStep = !this.live && !this.video.paused && this.timeS >= 0 && stepS > 0.004;
+    if (isStep && stepS < this.shortestS) this.frameS = this.shortestS = stepS;
     this.timeS = timeS;
     // A little earlier than the rate asks, since frames arrive at their own pace.
     if (this.rate !== null && !this.video.paused && now - this.startedMs < 1000 / this.rate - 8) return;

@@ -142,7 +142,6 @@ function showSource(source: Source | null): void {
   element("welcome").hidden = source !== null;
   const pause = element<HTMLButtonElement>("pause");
   pause.disabled = source === null || source.kind === "photo";
-  pause.textContent = "Pause";
   element<HTMLButtonElement>("full").hidden = source === null;
   if (source?.kind !== "camera") void cameras.fill();
   showSpeed(speed, performance.now());
@@ -176,7 +175,7 @@ function setFlip(flip: boolean): void {
 /** Returns false if there is nothing to pause. */
 function togglePause(): boolean {
   if (element<HTMLButtonElement>("pause").disabled) return false;
-  element("pause").textContent = player.togglePause() ? "Resume" : "Pause";
+  player.togglePause();
   return true;
 }
 
@@ -258,8 +257,8 @@ const ACTIONS: Record<string, () => unknown> = {
   pause: togglePause,
   record: () => (element<HTMLButtonElement>("record").disabled ? false : void saving.toggle()),
   process: () => void everyFrame.toggle(),
-  back: () => (element("bar").hidden ? false : videoBar.step(-1)),
-  forward: () => (element("bar").hidden ? false : videoBar.step(1)),
+  back: () => (element("bar").hidden ? false : void videoBar.step(-1)),
+  forward: () => (element("bar").hidden ? false : void videoBar.step(1)),
 };
 
 function wire(): void {
@@ -273,6 +272,11 @@ function wire(): void {
     wakeLock.keep(player.plays);
     if (player.plays) showSpeed(speed, performance.now());
   }, SPEED_EVERY_MS);
+  for (const event of ["play", "pause", "emptied"])
+    video.addEventListener(event, () => {
+      element("pause").textContent =
+        video.paused && picture.source?.kind !== "photo" && picture.source ? "Resume" : "Pause";
+    });
   watchFullScreen();
   offerInstall();
   onFile(openFile);

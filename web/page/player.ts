@@ -105,12 +105,11 @@ export class Player {
     else if (this.loop && !this.plays) await this.loop.again(FRAMES_AFTER_CHANGE);
   }
 
-  /** Pause or resume; returns whether the video is paused then. */
-  togglePause(): boolean {
+  /** Pause or resume. */
+  togglePause(): void {
     const { video } = this.stage.picture;
     if (video.paused) void video.play();
     else video.pause();
-    return video.paused;
   }
 
   /** Follow the settings' rate. */

@@ -8,6 +8,7 @@ export class VideoBar {
   private readonly seek = element<HTMLInputElement>("seek");
   private readonly video = element<HTMLVideoElement>("video");
   private drags = false;
+  private interval: Promise<number> | null = null;
 
   constructor(private readonly player: Player) {
     const { seek, video } = this;
@@ -24,18 +25,25 @@ export class VideoBar {
   /** Show the bar for video files only. */
   open(isVideo: boolean): void {
     this.bar.hidden = !isVideo;
+    this.interval = null;
     this.show();
   }
 
   /** Pause, and go to the next frame (1) or the one before (-1). */
-  step(direction: 1 | -1): void {
+  async step(direction: 1 | -1): Promise<void> {
     const { video } = this;
-    if (this.bar.hidden) return;
     if (!video.paused) element("pause").click();
-    const { frameS } = this.player;
+    this.interval ??= this.frameInterval();
+    const frameS = await this.interval;
     // Aimed at the middle of a frame, since times of frames are rounded.
     const frame = Math.floor(video.currentTime / frameS + 1e-3) + direction;
     video.currentTime = Math.max(0, Math.min(video.duration - frameS / 2, (frame + 0.5) * frameS));
+  }
+
+  private async frameInterval(): Promise<number> {
+    const file = await this.player.source?.file?.().catch(() => null);
+    const { frameIntervalOf } = await import("./frames.js");
+    return (file && (await frameIntervalOf(file))) ?? this.player.frameS;
   }
 
   /** Show a time while another part of the page goes through the video. */
