@@ -151,7 +151,7 @@ def measure(engine: str, options: argparse.Namespace) -> dict[str, object]:
     images = [frame.image for frame in knuckle.read(CLIP)]
     networks = opened(engine, options.models, options.threads)
     frames = growth(tracked(networks, images, options.minutes * 60), options.frames, 100_000)
-    agree = threads_agree(networks, images[:60])
+    agree = threads_agree(networks, images[50:80])
     del networks
     trackers = growth(opened_and_closed(engine, options.models, images, options.minutes * 60), options.trackers, 1_000)
     return {"frames": asdict(frames), "trackers": asdict(trackers), "agree": agree}
