@@ -79,6 +79,15 @@ def test_the_report_never_asks_a_group_that_was_learned() -> None:
     assert sum(sum(row.values()) for row in table.values()) == len(rows)
 
 
+def test_hands_that_are_no_gesture_are_asked_and_never_learned() -> None:
+    rows = examples(8, poses=("two", "fist", "ok")) + [("None", "person 0", seen("open")) for _ in range(8)]
+    rows += [("None", "person 1", seen("two")) for _ in range(8)]  # hands that do make a gesture
+    said = held_out(examples_of(rows), directed=False)
+    table = confusion([name for name, _, _ in rows], said)
+    assert table["None"]["two"] == 8 and table["None"]["None"] == 8
+    assert all(table[name][name] >= 7 for name in ("two", "fist", "ok"))
+
+
 def write_takes(folder: Path, poses: tuple[str, ...], takes: int = 2) -> None:
     for pose in poses:
         for _ in range(takes):

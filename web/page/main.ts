@@ -3,6 +3,7 @@ import { Busy, loadingText } from "./busy.js";
 import { Cameras } from "./cameras.js";
 import { EveryFrame } from "./every_frame.js";
 import { onFile } from "./files.js";
+import { watchGestures } from "./gestures.js";
 import { onKeys } from "./keys.js";
 import { explain, missingFeature } from "./messages.js";
 import { offerInstall, toggleFullScreen, WakeLock, watchFullScreen } from "./phone.js";
@@ -280,6 +281,7 @@ function wire(): void {
   watchFullScreen();
   offerInstall();
   onFile(openFile);
+  watchGestures(tracking, () => void player.again());
 }
 
 /** Cache the page for offline use, once the tracker has loaded everything. */

@@ -18,7 +18,7 @@ export function showHands({ hands, palms }: Found): void {
   const body = element<HTMLTableElement>("hands").tBodies[0];
   const rows = (hands ?? []).map((hand) => [
     String(hand.trackId ?? "–"),
-    hand.handedness,
+    hand.gesture ? `${hand.handedness}, ${gestureName(hand)}` : hand.handedness,
     percent(hand.handednessScore),
     percent(hand.presence),
     visible(hand),
@@ -36,7 +36,16 @@ export function showHands({ hands, palms }: Found): void {
 export function describe({ hands, palms }: Found): string {
   if (palms) return palms.length ? count(palms.length, "palm") : "No palms";
   if (!hands?.length) return "No hands";
-  return `${count(hands.length, "hand")}: ${hands.map((hand) => hand.handedness.toLowerCase()).join(", ")}`;
+  return `${count(hands.length, "hand")}: ${hands.map(spoken).join(", ")}`;
+}
+
+function spoken(hand: Hand): string {
+  const side = hand.handedness.toLowerCase();
+  return hand.gesture ? `${side} ${gestureName(hand)}` : side;
+}
+
+function gestureName({ gesture }: Hand): string {
+  return gesture?.name.replaceAll("_", " ") ?? "";
 }
 
 function count(number: number, what: string): string {

@@ -28,6 +28,10 @@ type Frame = HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas;
 /** Holds one tracker; calls wait until it is loaded. */
 export class Tracking {
   isLoading = false;
+  /** Gives hands their gestures; the time is null for photos. */
+  named: (hands: Hand[], timeS: number | null) => Hand[] = (hands) => hands;
+  /** Called when another video begins. */
+  onReset: () => void = () => {};
   private tracker: Promise<HandTracker> | null = null;
   private models: Models = "";
   private engine = "";
@@ -86,6 +90,7 @@ export class Tracking {
   }
 
   async reset(): Promise<void> {
+    this.onReset();
     await (await this.ready).reset();
   }
 
@@ -93,14 +98,14 @@ export class Tracking {
   async follow(frame: Frame, timeS: number, palmsOnly: boolean): Promise<Found> {
     const tracker = await this.ready;
     if (palmsOnly) return { hands: null, palms: await tracker.detectPalms(frame) };
-    return { hands: await tracker.track(frame, timeS), palms: null };
+    return { hands: this.named(await tracker.track(frame, timeS), timeS), palms: null };
   }
 
   /** Detect hands or palms in a photo. */
   async find(photo: HTMLCanvasElement, palmsOnly: boolean): Promise<Found> {
     const tracker = await this.ready;
     if (palmsOnly) return { hands: null, palms: await tracker.detectPalms(photo) };
-    return { hands: await tracker.detect(photo), palms: null };
+    return { hands: this.named(await tracker.detect(photo), null), palms: null };
   }
 }
 

@@ -45,5 +45,5 @@ export {
 } from "./results.js";
 export { oneEuro, type Smoothed, type SmoothedHand, smoothHand } from "./smooth.js";
 export { SteadyGestures } from "./steady.js";
-export { type Example, fitGestures, type Report, reportOf } from "./teach.js";
+export { type Example, fitGestures, NONE, type Report, reportOf } from "./teach.js";
 export { type CreateOptions, HandTracker, type Source } from "./tracker.js";

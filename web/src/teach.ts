@@ -3,6 +3,8 @@ import { InputError } from "./errors.js";
 import { type Place, type ShapeNetworkJson, spaceOfShapes, TAUGHT_FORMAT, type TaughtJson } from "./gestures.js";
 import type { Hand, Handedness } from "./results.js";
 
+/** The name of examples that show no gesture: they are asked and never learned. */
+export const NONE = "None";
 const COPIES = 6; // changed copies of each example
 const SMALLEST_RADIUS = 3;
 const TURNS_RAD = [10, 12, 6].map((degrees) => (degrees * Math.PI) / 180);
@@ -41,9 +43,10 @@ interface Point {
  * @throws InputError if there are no examples.
  */
 export function fitGestures(network: ShapeNetworkJson, examples: readonly Example[], directed?: boolean): TaughtJson {
-  if (!examples.length) throw new InputError("there are no examples to learn from");
-  const counts = directed ?? pointsTheWay(network, examples);
-  return fitted(network.version, placedExamples(network, examples, counts), counts);
+  const shown = examples.filter(({ name }) => name !== NONE);
+  if (!shown.length) throw new InputError("there are no examples to learn from");
+  const counts = directed ?? pointsTheWay(network, shown);
+  return fitted(network.version, placedExamples(network, shown, counts), counts);
 }
 
 /** How often gestures are right that were learned without the hand's group, or without the hand if no other shows it. */
@@ -62,15 +65,15 @@ function judged(version: string, points: readonly Point[], directed: boolean): R
   const models = new Map<string, TaughtJson | null>();
   for (const point of points) {
     const others = points.filter(({ group }) => group !== point.group);
-    const alone = !others.some(({ name }) => name === point.name);
-    const learned = alone ? points.filter((other) => other !== point) : others;
+    const alone = point.name !== NONE && !others.some(({ name }) => name === point.name);
+    const learned = (alone ? points.filter((other) => other !== point) : others).filter(({ name }) => name !== NONE);
     const model = alone ? null : models.get(point.group);
     const taught = model ?? (learned.length ? fitted(version, learned, directed) : null);
     if (!alone) models.set(point.group, taught);
     const said = taught ? nearest(taught, point.own) : null;
     confusion[point.name] ??= {};
-    confusion[point.name][said ?? "None"] = (confusion[point.name][said ?? "None"] ?? 0) + 1;
-    right += Number(said === point.name);
+    confusion[point.name][said ?? NONE] = (confusion[point.name][said ?? NONE] ?? 0) + 1;
+    right += Number((said ?? NONE) === point.name);
   }
   return { right, total: points.length, confusion };
 }

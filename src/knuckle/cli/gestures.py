@@ -12,8 +12,9 @@ import click
 from knuckle.cli.app import remark
 from knuckle.errors import SinkError
 from knuckle.gestures.examples import new_take, read_examples
-from knuckle.gestures.recogniser import NONE, load_gestures, set_names
+from knuckle.gestures.recogniser import load_gestures, set_names
 from knuckle.gestures.taught import (
+    NONE,
     ExampleHands,
     confusion,
     directed_or_not,

@@ -20,8 +20,6 @@ from knuckle.gestures.network import ShapeNetwork, shape_network
 from knuckle.gestures.taught import TaughtGestures, read_taught
 from knuckle.results import FloatArray, Gesture, Hand
 
-NONE = "None"
-"""The name of what is no gesture of a set."""
 SETS_PATH = Path(__file__).with_name("sets.json")
 
 

@@ -27,6 +27,8 @@ FORMAT = "knuckle-taught-gestures-1"
 DIRECTION_SCALE = 4.0  # how far apart, in the whitened space, a hand that points up is from one that does not
 COPIES = 6  # changed copies of each example
 SMALLEST_RADIUS = 3.0
+NONE = "None"
+"""The name of what is no gesture, and of examples that show none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,17 +207,18 @@ def held_out_accuracy(hands: ExampleHands, directed: bool) -> float:
 def held_out(hands: ExampleHands, directed: bool) -> list[str | None]:
     """What is said of each hand by gestures that were learned without its group; None is no gesture.
 
-    Gestures that only one group shows are learned without the single hand instead.
+    Gestures that only one group shows are learned without the single hand instead. Hands called `NONE` are asked and
+    never learned.
     """
     said: list[str | None] = [None] * len(hands.names)
-    points = hands.placed(directed)
+    points, gestures = hands.placed(directed), hands.names != NONE
     for group in sorted(set(hands.groups.tolist())):
         asked = np.flatnonzero(hands.groups == group)
         others = hands.groups != group
-        missing = set(hands.names[asked].tolist()) - set(hands.names[others].tolist())
+        missing = set(hands.names[asked].tolist()) - set(hands.names[others].tolist()) - {NONE}
         parts = [asked] if not missing else [np.array([row]) for row in asked]
         for rows in parts:
-            learned = others if not missing else ~np.isin(np.arange(len(others)), rows)
+            learned = gestures & (others if not missing else ~np.isin(np.arange(len(others)), rows))
             if not learned.any():
                 continue
             taught = fit_gestures(hands.chosen(learned), directed)

@@ -12,7 +12,8 @@ from typing import Any
 
 from knuckle.errors import InputError
 from knuckle.geometry import turn
-from knuckle.gestures.recogniser import NONE, load_gestures
+from knuckle.gestures.recogniser import load_gestures
+from knuckle.gestures.taught import NONE
 from knuckle.mediapipe.tasks.containers import (
     BaseOptions,
     Category,

@@ -10,7 +10,8 @@ import numpy as np
 from knuckle.gestures.directions import conditions_of
 from knuckle.gestures.features import features_of
 from knuckle.gestures.network import ShapeNetwork
-from knuckle.gestures.recogniser import NONE, GestureSet
+from knuckle.gestures.recogniser import GestureSet
+from knuckle.gestures.taught import NONE
 from knuckle.metrics.calibration import reliability
 from knuckle.results import FloatArray
 from knuckle.train.gestures.photos import PhotoHands
