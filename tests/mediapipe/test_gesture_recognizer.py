@@ -173,7 +173,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "canned_gesture_classifier.tflite": tflite(
             ByRow([-thumb_y, thumb_y]), (torch.zeros(1, 127),), ("Thumb_Up", "Thumb_Down")
         ),
-        "custom_gesture_classifier.tflite": tflite(ByRow([63, -63]), (torch.zeros(1, 127),), ("None", "right hand")),
+        "custom_gesture_classifier.tflite": tflite(ByRow([-63, 63]), (torch.zeros(1, 127),), ("None", "right hand")),
     }
 
     def packed(files: dict[str, bytes]) -> bytes:
@@ -218,7 +218,7 @@ def test_the_embedder_gets_what_mediapipe_gives_it(task: Path, thumb_down: Image
     embed = model.embed
     model.embed = lambda *arrays: (given.extend(arrays), embed(*arrays))[1]  # type: ignore[assignment, func-returns-value]
     model.scores(hand, (width, height), 0.0)
-    image, (left,), world = given
+    image, (right,), world = given
     for points in (image, world):
         assert points.shape == (21, 3) and not points[0].any()
         assert abs(np.ptp(points[:, :2], axis=0).max() - 1) < 0.01  # the box of the hand has a longer side of 1
@@ -226,7 +226,7 @@ def test_the_embedder_gets_what_mediapipe_gives_it(task: Path, thumb_down: Image
     scale = np.ptp(moved[:, :2], axis=0).max()
     np.testing.assert_allclose(image[:, :2], moved[:, :2] / scale, atol=0.01)
     np.testing.assert_allclose(image[:, 2], moved[:, 2] / scale * max(width, height) / width, atol=0.01)
-    assert left == (hand.handedness_score if hand.handedness == "Left" else 1 - hand.handedness_score)
+    assert right == (hand.handedness_score if hand.handedness == "Right" else 1 - hand.handedness_score)
 
 
 def test_damaged_task_files_are_refused(tmp_path: Path, task: Path) -> None:

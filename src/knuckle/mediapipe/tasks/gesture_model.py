@@ -93,15 +93,17 @@ class GestureModel:
             size: (width, height) of the image.
             turned_rad: the clockwise rotation that makes the image upright.
         """
-        left = hand.handedness_score if hand.handedness == "Left" else 1 - hand.handedness_score
+        # The package gives its embedder the probability of a right hand, as measured with networks that pass it on.
+        right = hand.handedness_score if hand.handedness == "Right" else 1 - hand.handedness_score
         landmarks = hand.landmarks / np.float32(max(size))  # aspect ratio kept; only differences count
         landmarks[:, 2] = hand.landmarks[:, 2] / np.float32(size[0])  # z is in widths, and stays so
-        rows = [_normalised(landmarks, turned_rad), np.array([left]), _normalised(hand.world, turned_rad)]
+        rows = [_normalised(landmarks, turned_rad), np.array([right]), _normalised(hand.world, turned_rad)]
         embedding = self.embed(*rows)
 
         def of(classifier: Classifier) -> Scores:
             found = classifier.network(embedding).reshape(-1).tolist()
-            labels = classifier.labels or tuple(str(k) for k in range(len(found)))
+            known = len(classifier.labels) == len(found)  # else the file names no labels, or others
+            labels = classifier.labels if known else tuple(str(k) for k in range(len(found)))
             return list(zip(labels, found, strict=True))
 
         return (of(self.custom) if self.custom else []), of(self.canned)
