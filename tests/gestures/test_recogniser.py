@@ -70,6 +70,23 @@ def test_an_index_finger_points_up_only_where_it_does() -> None:
     assert name_of(posed_hand("point", turned_deg=(0, 0, 100))) == "Pointing"
 
 
+@pytest.mark.parametrize(
+    ("pose", "roll_deg", "asl", "dgs"),
+    [
+        ("shaka", 0, "Y", "Y"),
+        ("ok", 0, "F", "F"),
+        ("asl_K", 0, "K", "K"),
+        ("asl_K", 180, "P", "P"),
+        ("point", 0, "D", "D"),
+        ("point", 80, "D", "G"),  # to the side
+        ("open", 0, None, "SCH"),
+    ],
+)
+def test_alphabets_share_shapes_and_differ_where_they_do(pose: str, roll_deg: int, asl: str | None, dgs: str) -> None:
+    hand = posed_hand(pose, turned_deg=(0, 0, roll_deg))
+    assert (name_of(hand, "asl"), name_of(hand, "dgs")) == (asl, dgs)
+
+
 def test_probabilities_add_up_to_one() -> None:
     hands = [posed_hand(pose, turned_deg=(0, 0, deg)) for pose in CANNED for deg in (0, 90, 200)]
     for name in set_names():
