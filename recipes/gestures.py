@@ -37,6 +37,7 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--work", type=Path, default=Path("runs/gestures"))
     options.add_argument("--out", type=Path, help="the network; without it an existing one is only judged")
+    options.add_argument("--without", nargs="+", default=[], help="sources that are left out of training and judged")
     options.add_argument("--models", default="knuckle", help="the bundle that reads the landmarks")
     options.add_argument("--poses", type=int, default=18_000)
     options.add_argument("--steps", type=int, default=8_000)
@@ -45,6 +46,9 @@ def main() -> None:
     chosen.work.mkdir(parents=True, exist_ok=True)
     photos, splits = photo_hands(chosen), read_splits(HERE / "splits.json")
     parts = {part: [name for name, its in splits.sources.items() if its == part] for part in ("train", "decide")}
+    if chosen.without:
+        network = fitted(chosen, photos.of_sources([name for name in parts["train"] if name not in chosen.without]))
+        return report(network, photos.of_sources(chosen.without))
     if chosen.out:
         network = train(chosen, photos.of_sources(parts["train"]))
         chosen.out.write_text(json.dumps(as_json(network)) + "\n")
@@ -75,26 +79,28 @@ def posed_hands(chosen: argparse.Namespace) -> Examples:
 
 def train(chosen: argparse.Namespace, photos: PhotoHands) -> ShapeNetwork:
     """A network of all photos, with the temperature of networks that had not seen a fold of the sources."""
-    posed, names = posed_hands(chosen), sorted(set(photos.sources.tolist()))
-
-    def fitted(hands: PhotoHands, what: str) -> ShapeNetwork:
-        def after_step(step: int, loss: float) -> None:
-            if step % 1000 == 0:
-                print(f"{what}: step {step}, loss {loss:.3f}", flush=True)
-
-        steps = chosen.steps if what == "all" else chosen.steps // 2
-        return fit(posed, hands.examples(), steps, chosen.seed, after_step)
-
+    names = sorted(set(photos.sources.tolist()))
     temperatures, hands = [], []
     for fold in range(FOLDS):
         held = names[fold::FOLDS]
-        network = fitted(photos.of_sources([name for name in names if name not in held]), f"fold {fold}")
+        network = fitted(chosen, photos.of_sources([name for name in names if name not in held]), f"fold {fold}")
         unseen = photos.of_sources(held)
         temperatures.append(calibrated(network, unseen.examples()).temperature)
         hands.append(len(unseen.labels))
         print(f"fold {fold}: {', '.join(held)}: temperature {temperatures[-1]}")
-    final = fitted(photos, "all")
+    final = fitted(chosen, photos, "all")
     return network_from({**as_json(final), "temperature": round(float(np.average(temperatures, weights=hands)), 3)})
+
+
+def fitted(chosen: argparse.Namespace, hands: PhotoHands, what: str = "part") -> ShapeNetwork:
+    """A network of these photos; one of a part of them takes half the steps."""
+
+    def after_step(step: int, loss: float) -> None:
+        if step % 1000 == 0:
+            print(f"{what}: step {step}, loss {loss:.3f}", flush=True)
+
+    steps = chosen.steps if what == "all" else chosen.steps // 2
+    return fit(posed_hands(chosen), hands.examples(), steps, chosen.seed, after_step)
 
 
 def report(network: ShapeNetwork, hands: PhotoHands) -> None:

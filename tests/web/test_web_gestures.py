@@ -111,7 +111,7 @@ def test_photos_teach_gestures_that_python_and_the_next_visit_know(
     other = tmp_path / "other.json"
     other.write_text('{"format": "something else"}')
     page.set_input_files("#gesture-file", other)
-    expect(page.locator("#gesture-status")).to_contain_text("other.json cannot be used: the file holds no taught gest")
+    expect(page.locator("#gesture-status")).to_contain_text("other.json cannot be used: The file holds no taught gest")
 
 
 def test_sets_name_the_hands_of_a_photo(page: Any, photos: dict[str, list[Path]]) -> None:
