@@ -126,6 +126,14 @@ def test_photos_without_a_hand_are_named_and_clips_give_several_examples(tmp_pat
     assert len(found.names) == 24 and set(found.groups.tolist()) == {"anna"}
 
 
+def test_folders_of_model_maker_are_read_as_they_are(tmp_path: Path) -> None:
+    for name in ("rock", "none"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").touch()
+    found, _ = read_examples(tmp_path, lambda path: [[seen("horns" if path.parent.name == "rock" else "open")]])
+    assert sorted(found.names.tolist()) == ["None", "rock"]
+
+
 def test_a_gesture_is_recorded_from_a_clip(tmp_path: Path, clip: Path) -> None:
     given = ("gestures", "record", "Open", "--source", str(clip), "--count", "4", "--every", "0.2")
     for take in (1, 2):

@@ -83,7 +83,6 @@ class Panel {
   reset(): void {
     this.steady?.reset();
     this.motion.reset();
-    this.events.replaceChildren();
   }
 
   private load(): Promise<Files> {

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from knuckle.errors import DAMAGE, InputError, reason_of
-from knuckle.gestures.taught import ExampleHands
+from knuckle.gestures.taught import NONE, ExampleHands
 from knuckle.results import Hand
 
 PER_CLIP = 12  # hands of a clip or a recording that count, evenly spread
@@ -23,7 +23,7 @@ def read_examples(folder: Path, find_hands: FindHands) -> tuple[ExampleHands, li
 
     A gesture's folder holds photos, clips and recordings; of each photo or frame the largest hand counts, of each clip
     or recording up to `PER_CLIP` hands. Folders below it name people: `Victory/anna/1.jpg`. Where there are none, each
-    clip or recording is a take of its own, and so is each photo. Examples of "None" teach what is no gesture.
+    clip or recording is a take of its own, and so is each photo. Examples in a folder "None" or "none" show no gesture.
 
     Args:
         folder: the folder.
@@ -47,7 +47,8 @@ def read_examples(folder: Path, find_hands: FindHands) -> tuple[ExampleHands, li
             kept = np.linspace(0, len(hands) - 1, min(PER_CLIP, len(hands))).round().astype(int)
             inner = path.parent.relative_to(gesture).as_posix()
             group = path.relative_to(folder).as_posix() if inner == "." else inner
-            rows += [(gesture.name, group, hands[k]) for k in kept]
+            name = NONE if gesture.name.lower() == NONE.lower() else gesture.name  # Model Maker calls it "none"
+            rows += [(name, group, hands[k]) for k in kept]
     if not rows:
         raise InputError(
             f"no hand was found in {folder}; it needs one folder per gesture with photos or clips of a hand"
