@@ -128,7 +128,7 @@ def test_gestures_in_motion_are_listed_and_takes_are_captured_from_a_clip(page: 
     page.select_option("#gesture-set", "canned")
     page.locator("label:has(#gesture-motion)").click()
     page.locator("#teach").evaluate("details => { details.open = true; }")
-    page.click("#controls [data-do=sample]")
+    page.set_input_files("#file", EXAMPLE)
     page.fill("#gesture-name", "Anything")
     expect(page.locator("#stage")).not_to_have_attribute("data-hands", "0", timeout=PATIENCE_MS)
     page.click("#gesture-capture")
