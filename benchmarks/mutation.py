@@ -150,10 +150,10 @@ def main() -> None:
         rows.append((name, len(every), len(drawn), len(drawn) - len(alive)))
         print(f"{name}: {len(drawn) - len(alive)} of {len(drawn)} killed, {len(every)} mutants in all", flush=True)
         if chosen.record:
-            record(rows, killed, tried, chosen.seed)
+            record(rows, killed, tried, chosen)
 
 
-def record(rows: list[tuple[str, int, int, int]], killed: int, tried: int, seed: int) -> None:
+def record(rows: list[tuple[str, int, int, int]], killed: int, tried: int, chosen: argparse.Namespace) -> None:
     """Write the shares for docs/reliability.md."""
     from reliability import Row, save
 
@@ -162,9 +162,10 @@ def record(rows: list[tuple[str, int, int, int]], killed: int, tried: int, seed:
         for name, count, drawn, dead in rows
     ]
     share = 100 * killed / max(tried, 1)
-    found.append(Row("all files together", f"{killed} of {tried}, {share:.0f} %", f"≥ {GOAL} %", share >= GOAL))
-    command = f"python benchmarks/mutation.py --seed {seed} --record"
-    save("mutation", "tests", command, found, f"Drawn at random with the seed {seed}, the same number from each file.")
+    found.append(Row("these files together", f"{killed} of {tried}, {share:.0f} %", f"≥ {GOAL} %", share >= GOAL))
+    files = " ".join(name for name, *_ in rows)
+    command = f"python benchmarks/mutation.py --seed {chosen.seed} --each {chosen.each} --record {files}"
+    save("mutation", "tests", command, found, f"Drawn at random with the seed {chosen.seed}, the same number from each file.")
 
 
 if __name__ == "__main__":

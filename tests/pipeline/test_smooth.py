@@ -112,6 +112,13 @@ def test_offline_smoothing_does_not_flatten_fast_motion() -> None:
         assert np.abs(offline(path, times) - path)[10:-10].max() < 0.15 * 80
 
 
+def test_offline_smoothing_in_the_image_does_not_depend_on_depth() -> None:
+    times = np.arange(60) / 30
+    noisy = swinging(times) + RNG.normal(0, 1, (60, 21, 3))
+    deep = noisy + np.stack([0 * times, 0 * times, 80 * np.sin(12 * times)], axis=-1)[:, None]
+    assert np.array_equal(offline(deep, times)[..., :2], offline(noisy, times)[..., :2])
+
+
 def test_time_that_runs_backwards_gives_the_same_positions() -> None:
     times = np.arange(60) / 30
     noisy = swinging(times) + RNG.normal(0, 1, (60, 21, 3))
