@@ -165,7 +165,8 @@ def record(rows: list[tuple[str, int, int, int]], killed: int, tried: int, chose
     found.append(Row("these files together", f"{killed} of {tried}, {share:.0f} %", f"≥ {GOAL} %", share >= GOAL))
     files = " ".join(name for name, *_ in rows)
     command = f"python benchmarks/mutation.py --seed {chosen.seed} --each {chosen.each} --record {files}"
-    save("mutation", "tests", command, found, f"Drawn at random with the seed {chosen.seed}, the same number from each file.")
+    note = f"Drawn at random with the seed {chosen.seed}, the same number from each file."
+    save("mutation", "tests", command, found, note)
 
 
 if __name__ == "__main__":
