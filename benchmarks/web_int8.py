@@ -4,7 +4,7 @@
 
 It needs `web/dist` (`make web`) and one of the browsers. A landmark call takes a fixed region of one image, so that its
 time is that of the crop and the network. Both networks alternate; the ratio is taken within each round. It writes
-benchmarks/results/web_int8.json. The npm package has the network that is faster: see web/scripts/build.mjs.
+benchmarks/results/web_int8.json. The npm package has the float network until both browsers are measured.
 """
 
 from __future__ import annotations
