@@ -196,7 +196,7 @@ def main() -> None:
         lines = rows(engine, options, found)
         print(*lines, sep="\n", flush=True)
         if not options.no_save:
-            save(f"soak_{engine}", "load", f"python benchmarks/soak.py --engines {engine}", lines)
+            save(f"soak_{engine}", "load", " ".join(["python benchmarks/soak.py", *sys.argv[1:]]), lines)
 
 
 if __name__ == "__main__":
