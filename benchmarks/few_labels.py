@@ -6,8 +6,7 @@ photos are labelled as with `knuckle label`: knuckle's own points, of which a pe
 photos, which neither training nor early stopping has seen, on the crops that the tracker cuts, and only at the tips
 that people marked. Neighbouring photos stay on one side.
 
-`--photos` is the developers' folder of photos. Writes results/few_labels.json, which `docs/make_tables.py` puts into
-docs/label.md.
+`--photos` is the developers' folder of photos. Writes results/few_labels.json; docs/label.md has its figures.
 """
 
 from __future__ import annotations
@@ -48,8 +47,9 @@ LABELLED, SIDE = 60, 224
 @click.command()
 @click.option("--photos", type=click.Path(path_type=Path), required=True)
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="For labels and the run.")
+@click.option("--minutes", default=25.0, show_default=True, help="Of training, at most.")
 @click.option("--set", "flags", multiple=True, help="More flags of `knuckle train hand`, as --set steps=100.")
-def main(photos: Path, folder: Path, flags: tuple[str, ...]) -> None:
+def main(photos: Path, folder: Path, minutes: float, flags: tuple[str, ...]) -> None:
     """Label sixty photos, train, and measure on the others."""
     shots = read_dataset(photos / "index.jsonl", split="ti1k").shots
     group = {shot.source: ti1k_group(Path(shot.source).name) for shot in shots}
@@ -63,7 +63,7 @@ def main(photos: Path, folder: Path, flags: tuple[str, ...]) -> None:
             file.write_row(shot.source, (width, height), [hand], group=group[shot.source], labelled_by="people")
     began = time.monotonic()
     command = [sys.executable, "-m", "knuckle.cli", "train", "hand", "--data", str(folder / "labels.jsonl")]
-    command += ["--init", "knuckle", "--out", str(folder / "run"), "--device", "cpu"]
+    command += ["--init", "knuckle", "--out", str(folder / "run"), "--device", "cpu", "--minutes", str(minutes)]
     command += [part for flag in flags for part in ("--" + flag.replace("=", " ")).split()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     click.echo(done.stdout)

@@ -36,9 +36,10 @@ class Labelling:
 
 
 @contextmanager
-def labelling(folder: Path, port: int = 0) -> Iterator[Labelling]:
+def labelling(folder: Path, port: int = 0, *options: str) -> Iterator[Labelling]:
     """Label a folder, with MediaPipe's networks, which tell the sides of drawn hands right; killed at the end."""
     command = [sys.executable, "-u", "-m", "knuckle.cli", "label", str(folder), f"--port={port}", "--models=mediapipe"]
+    command += options
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

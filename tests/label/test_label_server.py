@@ -114,3 +114,49 @@ def test_other_files_are_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").read_text() == "mine"
     (tmp_path / "empty").mkdir()
     assert "no photos" in run("label", str(tmp_path / "empty")).stderr
+
+
+def test_labels_of_other_tools_are_opened_and_downloaded(tmp_path: Path) -> None:
+    for k in range(3):
+        pillow.fromarray(two_hands(k / 2)).save(tmp_path / f"{k}.jpg", quality=92)
+    hand = {"landmarks": [[100 + 7 * k, 200 + 5 * k] for k in range(21)], "handedness": "Left"}
+    hand["visibility"] = [0] * 20 + [2]
+    rows = [{"image": "0.jpg", "width": 640, "height": 480, "hands": [hand]}, {"image": "1.jpg", "hands": []}]
+    rows[1] |= {"width": 640, "height": 480}
+    ours = tmp_path / "elsewhere.jsonl"
+    ours.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert run("datasets", "convert", str(ours), str(tmp_path / "theirs.coco.json")).returncode == 0
+    with labelling(tmp_path) as session:  # which finds theirs.coco.json
+        shown = session.get("/photos").json()["photos"]
+        assert [photo["accepted"] for photo in shown] == [True, True, False]
+        opened = session.get("/photos/0").json()["hands"][0]
+        np.testing.assert_allclose(np.array(opened["landmarks"])[:, :2], hand["landmarks"], atol=0.01)
+        assert opened["handedness"] == "Left" and opened["visibility"][20] == 2
+        assert session.get("/labels/coco").status_code == 400  # nothing is saved yet
+        session.put(1, accepted([]))
+        for name, suffix in (("coco", ".coco.json"), ("cvat", ".cvat.xml"), ("yolo", ".yolo.zip"), ("jsonl", ".jsonl")):
+            answer = session.get(f"/labels/{name}")
+            assert answer.status_code == 200 and f"labels{suffix}" in answer.headers["content-disposition"]
+            assert len(answer.content) > 200
+        assert session.get("/labels/exe").status_code == 404
+    assert len(read_dataset(tmp_path / "labels.jsonl").shots) == 2
+
+
+def test_two_bundles_are_compared_on_photos_that_were_held_out(tmp_path: Path) -> None:
+    for k in range(2):
+        pillow.fromarray(two_hands(0.3 * k)).save(tmp_path / f"{k}.jpg", quality=92)
+    run_folder = tmp_path / "run"
+    run_folder.mkdir()
+    (run_folder / "config.json").write_text(json.dumps({"held_out": ["1.jpg"]}))
+    with labelling(tmp_path, 0, "--compare=mediapipe-lite", f"--run={run_folder}") as session:
+        assert session.get("/photos/1/comparison").status_code == 400  # it is not accepted
+        for number in (0, 1):
+            hands = session.get(f"/photos/{number}").json()["hands"]
+            session.put(number, accepted(hands))
+        seen = [session.get(f"/photos/{number}/comparison").json() for number in (0, 1)]
+        assert [one["counts"] for one in seen] == [False, True]
+        assert seen[1]["before"]["missed"] == 0 and max(seen[1]["before"]["errors"]) < 1  # they are its own
+        assert len(seen[1]["before"]["errors"]) == len(hands) and seen[1]["before"] != seen[1]["after"]
+    (run_folder / "config.json").write_text("{}")
+    refused = run("label", str(tmp_path), "--compare=mediapipe-lite", f"--run={run_folder}")
+    assert refused.returncode == 2 and "held no photos out" in refused.stderr

@@ -11,9 +11,11 @@ import click
 from rich.progress import Progress
 
 from knuckle.cli.app import console
+from knuckle.datasets import read_dataset
 from knuckle.datasets.contact_sheet import write_sheet
 from knuckle.datasets.damage import Finding, check_datasets
 from knuckle.datasets.labels import Shot
+from knuckle.exports.label_files import write_labels
 from knuckle.models import catalogue
 from knuckle.pipeline.networks import load
 
@@ -70,6 +72,24 @@ def check(
         click.echo(summary(findings, shots))
     if findings:
         raise click.exceptions.Exit(DAMAGED)
+
+
+@datasets.command()
+@click.argument("labels", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--split", help="Read this split, as `knuckle evaluate` names them.")
+def convert(labels: Path, out: Path, split: str | None) -> None:
+    """Write LABELS, in any format that Knuckle reads, in the format that the name of OUT says.
+
+    The names end with .jsonl (ours), .coco.json, .wholebody.json, .cvat.xml, .labelstudio.json, or .yolo (a folder with
+    copies of the photos).
+
+    \b
+    knuckle datasets convert photos/labels.jsonl photos/labels.coco.json
+    knuckle datasets convert export/annotations.xml export/labels.jsonl
+    """
+    count = write_labels(read_dataset(labels, split=split), out)
+    click.echo(f"{count} images written to {out}")
 
 
 def as_object(finding: Finding) -> dict[str, object]:

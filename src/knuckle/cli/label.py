@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
 from knuckle.errors import InputError
-from knuckle.label.photos import Photos
+from knuckle.label.compare import Comparison, held_out_in
+from knuckle.label.photos import Person, Photos
 from knuckle.label.routes import label_routes
 from knuckle.models import catalogue
+from knuckle.pipeline.networks import load
 from knuckle.serve.limits import Limits
 from knuckle.serve.server import create_server
 from knuckle.serve.service import Service
@@ -23,10 +26,19 @@ REQUESTS_PER_S = 200  # one person at a keyboard that repeats
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Label file.  [default: PHOTOS/labels.jsonl]"
 )
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Labels to begin with, in any format of `knuckle datasets`.  [default: those in PHOTOS]",
+)
 @click.option("--recursive", is_flag=True, help="Also the folders inside of PHOTOS.")
+@click.option("--by", default="", metavar="NAME", help="Who labels, to compare people who labelled the same photos.")
+@click.option("--blind", is_flag=True, help="Do not show what others labelled; needs --by.")
+@click.option("--compare", metavar="BUNDLE", help="Show accepted photos before (--models) and after (this bundle).")
+@click.option("--run", type=click.Path(path_type=Path), help="Of --compare: count the photos that this run held out.")
 @click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle that labels first.")
 @click.option("--port", default=8010, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
-def label(photos: str, out: Path | None, recursive: bool, models: str, port: int) -> None:
+def label(photos: str, recursive: bool, models: str, port: int, **choices: Any) -> None:
     """Correct the landmarks of photos in the browser, for training and for tests.
 
     The tracker labels first, the page shows the most doubtful photos first, and every change is saved at once. Only
@@ -34,11 +46,19 @@ def label(photos: str, out: Path | None, recursive: bool, models: str, port: int
 
     \b
     knuckle label photos/
-    knuckle train hand --data photos/labels.jsonl --init knuckle
+    knuckle train hand --data photos/labels.jsonl --init knuckle --out runs/mine
+    knuckle export runs/mine/checkpoint.pt --out mine/
+    knuckle label photos/ --compare mine/ --run runs/mine
     """
+    if choices["blind"] and not choices["by"]:
+        raise InputError("--blind shows only the labels of one person; say who it is with --by NAME")
     service = Service(models=models, limits=Limits(requests_per_s=REQUESTS_PER_S))
     try:
-        opened = Photos(photos, service.networks, out, recursive)
+        person = Person(choices["by"], choices["blind"])
+        opened = Photos(photos, service.networks, choices["out"], recursive, choices["labels"], person)
+        if choices["compare"]:
+            held_out = held_out_in(choices["run"]) if choices["run"] else None
+            opened.comparison = Comparison(service.networks, load(choices["compare"]), held_out)
         background = threading.Thread(target=opened.propose_all, daemon=True)
         server = create_server(service, port, routes=label_routes(opened, service))
         background.start()

@@ -23,8 +23,10 @@ class Journal:
 
     Args:
         out: the label file (docs/datasets.md). Rows that it has already are kept until their photo is changed.
+        start: rows by their image to begin with if there is no such file yet, for example of another format.
 
     Attributes:
+        people: for each image the last change of each person, by name; "" for those who gave none.
         entries: the last change of each photo, by its path relative to the label file.
 
     Raises:
@@ -32,14 +34,15 @@ class Journal:
         SourceError: it cannot be read, or its folder cannot be written to.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, start: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.out, self.folder = out, out.with_name(f"{out.name}.log")
         self.lock = threading.Lock()
-        self.rows = read_rows(out)
+        self.rows = read_rows(out) if start is None or out.exists() else {name: dict(start[name]) for name in start}
         self.entries: dict[str, dict[str, Any]] = {
             name: {"time": 0.0, "image": name, "accepted": row.get("hands") is not None, "doubtful": False, "row": row}
             for name, row in self.rows.items()
         }
+        self.people: dict[str, dict[str, dict[str, Any]]] = {}
         self.read_to: dict[Path, int] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -66,13 +69,16 @@ class Journal:
 
     def take(self, entry: dict[str, Any]) -> None:
         """Remember a change, unless a later one to its photo is known."""
-        image, time_s = str(entry["image"]), float(entry["time"])
+        image, time_s, by = str(entry["image"]), float(entry["time"]), str(entry.get("by", ""))
         flags = {name: bool(entry[name]) for name in ("accepted", "doubtful")}
-        known = self.entries.get(image)
+        kept = {"time": time_s, "image": image, **flags, "row": dict(entry["row"])}
+        known, own = self.entries.get(image), self.people.setdefault(image, {})
+        if by not in own or time_s >= own[by]["time"]:
+            own[by] = kept
         if known is None or time_s >= known["time"]:
-            self.entries[image] = {"time": time_s, "image": image, **flags, "row": dict(entry["row"])}
+            self.entries[image] = kept
 
-    def save(self, image: str, row: Mapping[str, Any], *, accepted: bool, doubtful: bool) -> None:
+    def save(self, image: str, row: Mapping[str, Any], *, accepted: bool, doubtful: bool, by: str = "") -> None:
         """Append a change to this session's log, and write the label file anew.
 
         Args:
@@ -80,13 +86,14 @@ class Journal:
             row: its row in the label file.
             accepted: the photo is done. The label file has accepted photos only.
             doubtful: leave the photo out of the label file.
+            by: who changed it.
         """
         with self.lock:
             self.refresh()
             before = self.entries.get(image, {"time": 0.0})["time"]
             kept = {**self.rows.get(image, {}), "image": image, **row}
             entry = {"time": max(time.time(), before), "image": image, "accepted": accepted, "doubtful": doubtful}
-            entry["row"] = kept
+            entry |= {"row": kept, "by": by}
             with self.own.open("ab") as log:
                 log.write(json.dumps(entry).encode() + b"\n")
                 log.flush()

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from knuckle.errors import SourceError
+from knuckle.errors import SinkError, SourceError
+from knuckle.exports.label_files import LABEL_FORMATS
 from knuckle.label.photos import Photos
 from knuckle.media.draw_style import JOINT_COLOURS
 from knuckle.results import BONES, Colour, HandLandmark
@@ -39,9 +40,13 @@ def label_routes(photos: Photos, service: Service) -> list[Route]:
             "out": str(photos.out),
             "bones": [[*pair, as_hex(colour)] for pair, colour in BONES],
             "joints": list(map(as_hex, JOINT_COLOURS)),
+            "compares": photos.comparison is not None,
+            "held_out": photos.comparison is not None and photos.comparison.held_out is not None,
+            "formats": {"jsonl": "Knuckle's JSON lines", **{key: one.title for key, one in LABEL_FORMATS.items()}},
             "names": [point.name.lower().replace("_", " ") for point in HandLandmark],
         }
-        return JSONResponse({**about, "photos": await service.work(photos.overview)})
+        rows = await service.work(photos.overview)
+        return JSONResponse({**about, "photos": rows, "agreement": await service.work(photos.agreement)})
 
     async def get_labels(request: Request) -> Response:
         return JSONResponse(await done(request, photos.labels))
@@ -53,6 +58,19 @@ def label_routes(photos: Photos, service: Service) -> list[Route]:
     async def post_hand(request: Request) -> Response:
         hand, seen = await done(request, photos.hand_at, (await json_body(request)).get("place"))
         return JSONResponse({"hand": hand, "seen": seen})
+
+    async def get_comparison(request: Request) -> Response:
+        return JSONResponse(await done(request, photos.compare))
+
+    async def get_file(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name != "jsonl" and name not in LABEL_FORMATS:
+            raise Refused(404, f"labels are not written as {name}; there are jsonl, {', '.join(LABEL_FORMATS)}")
+        try:
+            path = await service.work(photos.download, name)
+        except (SourceError, SinkError) as error:
+            raise Refused(422, str(error)) from error
+        return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
 
     async def get_image(request: Request) -> Response:
         return Response(await done(request, photos.jpeg), media_type="image/jpeg")
@@ -72,6 +90,8 @@ def label_routes(photos: Photos, service: Service) -> list[Route]:
         Route("/photos/{number:int}", answered(put_labels), methods=["PUT"]),
         Route("/photos/{number:int}/hand", answered(post_hand), methods=["POST"]),
         Route("/photos/{number:int}/image", answered(get_image)),
+        Route("/photos/{number:int}/comparison", answered(get_comparison)),
+        Route("/labels/{name}", answered(get_file)),
     ]
 
 

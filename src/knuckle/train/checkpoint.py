@@ -67,6 +67,7 @@ def resume_config(config: dict[str, Any]) -> dict[str, Any]:
     loop = plain.pop("loop")
     plain.pop("check", None)  # what is evaluated on changes no weight
     plain.setdefault("hold_out", 0.0)
+    plain.pop("held_out", None)  # it follows from the others
     loop.setdefault("patience", 0)  # the first runs had none
     if "task" in plain:
         plain["task"] = task_of(plain)

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from knuckle.datasets.hand_json import hand_from_json
-from knuckle.datasets.labels import LabelledBy, LabelledHand
+from knuckle.datasets.hand_json import hand_from_json, hand_to_json
+from knuckle.datasets.labels import Dataset, LabelledBy, LabelledHand, Shot
 from knuckle.datasets.parsing import box_of, fingertips, hands_maybe_visible
 from knuckle.errors import InputError
 from knuckle.results import FloatArray
+
+
+def row_of_shot(shot: Shot, dataset: Dataset, folder: Path) -> dict[str, Any]:
+    """A photo as a row of our JSON lines, whose paths are relative to a folder."""
+    row: dict[str, Any] = {"image": Path(os.path.relpath(shot.source, folder)).as_posix()}
+    about = {"source": shot.origin, "licence": dataset.licence, "labelled_by": dataset.labelled_by}
+    row |= {name: value for name, value in about.items() if value}
+    if shot.size is not None:
+        row |= {"width": shot.size[0], "height": shot.size[1]}
+    if shot.group and shot.group != shot.source:
+        row["group"] = shot.group
+    if shot.slices:
+        row["slices"] = list(shot.slices)
+    if shot.hands is not None:
+        row |= {"complete": shot.complete, "hands": [hand_to_json(hand) for hand in shot.hands]}
+    return row
 
 
 def hands_in_view(row: Mapping[str, Any]) -> tuple[tuple[LabelledHand, ...] | None, bool]:

@@ -4,8 +4,10 @@ const stage = $("stage"), pen = stage.getContext("2d");
 const VISIBLE = 0, HIDDEN = 2, OUTSIDE = 3; // the codes of the label files
 const GRAB = 14, LENS = 190, ZOOM = 4; // screen pixels, screen pixels, times
 let about, photos = [], image = null, current = null; // current: {number, width, height, hands, accepted, doubtful}
+let zoom = null; // {x, y, times}: the place of the photo in the middle of the canvas; null shows the whole photo
 let hand = 0, point = 0, cross = [0, 0], drag = null, past = [];
 const trail = []; let at = -1; // the photos in the order in which they were seen
+const SHOWS = ["labels", "before", "after"], compared = new Map(); let shown = "labels"; // what two bundles see, by photo
 const unsaved = new Map(); let sending = false; // labels by photo that the server does not have yet
 
 // --- the server ---
@@ -20,6 +22,7 @@ async function ask(path, method = "GET", body = undefined) {
 async function refresh() {
   about = await ask("/photos");
   photos = about.photos;
+  showAgreement();
   for (const [number, labels] of unsaved) Object.assign(photos[number], { accepted: labels.accepted, doubtful: labels.doubtful });
   showList();
 }
@@ -58,7 +61,7 @@ addEventListener("beforeunload", (event) => { if (unsaved.size) event.preventDef
 
 async function open(number) {
   const asked = ++opening;
-  say(""); image = current = null; point = hand = 0; past = []; drag = null;
+  say(""); shown = "labels"; zoom = null; image = current = null; point = hand = 0; past = []; drag = null;
   stage.dataset.photo = "";
   $("name").textContent = photos[number].name; show(); showList(number);
   try {
@@ -134,12 +137,14 @@ const ACTIONS = [ // label, keys, when it can be done, what it does
   ["Next photo", ["ArrowRight", "n"], () => true, next],
   ["Previous photo", ["ArrowLeft", "p"], () => true, previous],
   ["Undo", ["u", "z"], () => past.length > 0, undo],
-  ["Next hand", ["h"], withHand, () => { hand = (hand + 1) % current.hands.length; show(); }],
+  ["Zoom to the hand, or out", ["f"], withPhoto, zoomToHand],
+  ["Next hand", ["h"], withHand, () => { hand = (hand + 1) % current.hands.length; if (zoom) { zoom = null; zoomToHand(); } show(); }],
   ["Next point", ["."], withHand, () => { point = (point + 1) % 21; show(); }],
   ["Previous point", [","], withHand, () => { point = (point + 20) % 21; show(); }],
   ["Point hidden or visible", ["v"], withHand, () => change(() => { codes()[point] = codes()[point] === VISIBLE ? HIDDEN : VISIBLE; })],
   ["Swap left and right", ["x"], withHand, () => change(() => { const one = current.hands[hand]; one.handedness = one.handedness === "Left" ? "Right" : "Left"; delete one.world; })],
   ["Delete the hand", ["Delete", "Backspace"], withHand, () => change(() => { current.hands.splice(hand, 1); current.accepted = false; })],
+  ["Labels, before, after", ["c"], () => withPhoto() && about.compares, () => { shown = SHOWS[(SHOWS.indexOf(shown) + 1) % 3]; compareOne(current.number); show(); }],
   ["Add a hand at the cross", ["b"], withPhoto, () => add(cross)],
 ];
 const SHOWN = { ArrowRight: "→", ArrowLeft: "←", Delete: "Del" };
@@ -158,6 +163,7 @@ help.innerHTML = "<kbd>Shift</kbd> and arrows move the point by 1 pixel, with <k
 $("actions").after(help);
 
 addEventListener("keydown", (event) => {
+  if (event.target.tagName === "SELECT") return;
   if (event.target.tagName === "BUTTON" && (event.key === "Enter" || event.key === " ")) return;
   const way = MOVES[event.key];
   if (event.shiftKey && way && current) { event.preventDefault(); const step = event.altKey ? 10 : 1; return nudge(way[0] * step, way[1] * step); }
@@ -170,9 +176,32 @@ addEventListener("keydown", (event) => {
 
 function place() { // how the photo lies in the canvas: scale and corner, screen pixels
   const { clientWidth: w, clientHeight: h } = stage;
-  const scale = Math.min((w - 48) / current.width, (h - 48) / current.height);
-  return { scale, x: (w - current.width * scale) / 2, y: (h - current.height * scale) / 2 };
+  const whole = Math.min((w - 48) / current.width, (h - 48) / current.height);
+  if (!zoom) return { scale: whole, x: (w - current.width * whole) / 2, y: (h - current.height * whole) / 2 };
+  const scale = whole * zoom.times;
+  return { scale, x: w / 2 - (zoom.x + 0.5) * scale, y: h / 2 - (zoom.y + 0.5) * scale };
 }
+function zoomToHand() { // and back to the whole photo
+  const known = current.hands[hand]?.landmarks?.filter((p) => p[0] !== null) ?? [];
+  if (zoom || !known.length) zoom = null;
+  else {
+    const xs = known.map((p) => p[0]), ys = known.map((p) => p[1]), [left, top] = [Math.min(...xs), Math.min(...ys)];
+    const width = Math.max(...xs) - left, height = Math.max(...ys) - top;
+    const times = 0.6 * Math.min(current.width / width, current.height / height);
+    zoom = { x: left + width / 2, y: top + height / 2, times: Math.max(1, Math.min(times, 20)) };
+  }
+  draw();
+}
+stage.addEventListener("wheel", (event) => { // the place under the pointer stays where it is
+  if (!current) return;
+  event.preventDefault();
+  const [px, py] = under(event), { scale } = place(), { clientWidth: w, clientHeight: h } = stage;
+  const times = Math.max(1, Math.min(20, (zoom?.times ?? 1) * Math.exp(-event.deltaY / 400)));
+  if (times === 1) { zoom = null; return draw(); }
+  const box = stage.getBoundingClientRect(), next = (scale / (zoom?.times ?? 1)) * times;
+  zoom = { times, x: px + (w / 2 - (event.clientX - box.left)) / next, y: py + (h / 2 - (event.clientY - box.top)) / next };
+  draw();
+}, { passive: false });
 function under(event) {
   const box = stage.getBoundingClientRect(), { scale, x, y } = place();
   return [(event.clientX - box.left - x) / scale - 0.5, (event.clientY - box.top - y) / scale - 0.5];
@@ -241,22 +270,30 @@ function drawScene({ scale, x, y }, lens) {
   pen.imageSmoothingEnabled = !lens;
   pen.drawImage(image, x, y, current.width * scale, current.height * scale);
   const on = (p) => [x + (p[0] + 0.5) * scale, y + (p[1] + 0.5) * scale];
+  const other = shown !== "labels" && compared.get(current.number)?.[shown];
+  for (const points of other ? other.hands : []) for (const [a, b, colour] of about.bones) {
+    pen.globalAlpha = 1; pen.lineWidth = lens ? 1.5 : 3; pen.strokeStyle = colour;
+    pen.beginPath(); pen.moveTo(...on(points[a])); pen.lineTo(...on(points[b])); pen.stroke();
+  }
+  if (other) return (pen.globalAlpha = 1);
   current.hands.forEach((one, k) => {
     if (!one.landmarks) return;
     const known = (j) => one.landmarks[j][0] !== null, hidden = (j) => [1, HIDDEN, OUTSIDE].includes(one.visibility?.[j]);
     pen.globalAlpha = k === hand ? 1 : 0.6;
+    const xs = one.landmarks.filter((p) => p[0] !== null).map((p) => p[0]), span = (Math.max(...xs) - Math.min(...xs)) * scale;
+    const dot = lens ? 3 : Math.max(2, Math.min(k === hand ? 5 : 4, span / 22)); // small hands are not hidden by their points
     for (const [a, b, colour] of about.bones) {
       if (!known(a) || !known(b)) continue;
       pen.beginPath(); pen.moveTo(...on(one.landmarks[a])); pen.lineTo(...on(one.landmarks[b]));
       pen.setLineDash(hidden(a) || hidden(b) ? [5, 4] : []);
-      pen.lineWidth = lens ? 1.5 : k === hand ? 3 : 2; pen.strokeStyle = colour; pen.stroke();
+      pen.lineWidth = lens ? 1.5 : Math.min(dot * 0.6, k === hand ? 3 : 2); pen.strokeStyle = colour; pen.stroke();
     }
     pen.setLineDash([]);
     one.landmarks.forEach((p, j) => {
       if (!known(j)) return;
-      pen.beginPath(); pen.arc(...on(p), lens ? 3 : k === hand ? 5 : 4, 0, 7);
+      pen.beginPath(); pen.arc(...on(p), dot, 0, 7);
       pen.fillStyle = hidden(j) ? "#14171c" : about.joints[j]; pen.strokeStyle = hidden(j) ? about.joints[j] : "#14171c";
-      pen.lineWidth = hidden(j) ? 2.5 : 1.5; pen.fill(); pen.stroke();
+      pen.lineWidth = hidden(j) ? dot / 2 : Math.min(1.5, dot / 3); pen.fill(); pen.stroke();
       if (k === hand && j === point) { pen.beginPath(); pen.arc(...on(p), 9, 0, 7); pen.strokeStyle = "#fff"; pen.lineWidth = 2; pen.stroke(); }
     });
     const top = one.landmarks.filter((p) => p[0] !== null).reduce((a, b) => (a[1] < b[1] ? a : b)), [tx, ty] = on(top);
@@ -290,8 +327,17 @@ function show() {
   const one = current?.hands[hand];
   $("state").textContent = !current ? "Loading…" : current.accepted ? (current.hands.length ? "Accepted" : "Accepted: no hand") : current.doubtful ? "Doubtful: not in the label file" : "Not accepted yet";
   const code = one?.visibility?.[point], seen = code === VISIBLE ? "visible" : code === OUTSIDE ? "outside" : code == null ? "visibility unknown" : "hidden";
+  if (about) showCompared();
   $("selected").textContent = one ? `Hand ${hand + 1} of ${current.hands.length}, ${one.handedness ?? "side unknown"}: ${about.names[point]}, ${seen}` : current ? "No hand is labelled." : "";
   draw();
+}
+
+function showAgreement() {
+  const found = about.agreement;
+  $("agreement").hidden = !found;
+  if (!found) return;
+  const points = found.median === undefined ? "" : ` Points are ${found.median} % of the palm apart (worst tenth: ${found.tenth} %), and ${Math.round(100 * found.same_side)} % of the sides are the same.`;
+  $("agreement").textContent = `Two people labelled ${found.photos} of these photos: ${found.hands} hands both, ${found.alone} only one.${points}`;
 }
 
 function showList(chosen = current?.number) {
@@ -311,8 +357,46 @@ function showList(chosen = current?.number) {
   $("list").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
 }
 
+// --- before and after ---
+
+async function compareOne(number) {
+  if (compared.has(number) || !photos[number].accepted) return;
+  const answer = await ask(`/photos/${number}/comparison`).catch(() => null);
+  if (!answer) return;
+  compared.set(number, answer);
+  showCompared(); draw();
+}
+
+function showCompared() {
+  const counted = [...compared.values()].filter((one) => one.counts);
+  const middle = (name) => {
+    const errors = counted.flatMap((one) => one[name].errors).sort((a, b) => a - b), missed = counted.reduce((sum, one) => sum + one[name].missed, 0);
+    return `${errors.length ? errors[errors.length >> 1].toFixed(2) : "–"} % of the palm, ${missed} missed`;
+  };
+  const own = current && compared.get(current.number);
+  const here = own ? ` This photo${own.counts ? "" : " (trained on)"}: ${own.before.errors.join(", ") || "–"} before, ${own.after.errors.join(", ") || "–"} after.` : "";
+  $("compared").hidden = !about.compares;
+  $("compared").textContent = `Shown: ${shown}. Median error on ${counted.length} ${about.held_out ? "held-out" : "accepted"} photos: ${middle("before")} before; ${middle("after")} after.${here}`;
+}
+
+// --- download ---
+
+$("download").onchange = async () => {
+  const name = $("download").value;
+  $("download").value = ""; stage.focus();
+  const answer = await fetch(`/labels/${name}`).catch(() => null);
+  if (!answer?.ok) return say(answer ? (await answer.json()).error : "The server does not answer. Start it again, then try again.");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = answer.headers.get("Content-Disposition")?.match(/filename="?([^"]+)"?/)?.[1] ?? name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+};
+
 new ResizeObserver(draw).observe(stage);
 await refresh();
+(async () => { if (about.compares) for (let number = 0; number < photos.length; number++) await compareOne(number); })();
+for (const [name, title] of Object.entries(about.formats)) $("download").append(new Option(title, name));
 note(`Changes are saved in ${about.out}`);
 await next();
 stage.focus();

@@ -7,6 +7,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from torch import Tensor, nn
@@ -81,6 +82,8 @@ class HandTask(TrainingTask):
         evaluator = None if check is None else HandEvaluator(check.shots, side)
         config |= {"task": "hand", "data": list(self.data), "check": self.check, "look": self.look}
         config |= {"weights": dataclasses.asdict(self.weights), "hold_out": self.hold_out}
+        if check is not None and self.check is None:  # for people and for `knuckle label --compare`
+            config["held_out"] = sorted({Path(shot.source).name for shot in check.shots})
         if proposed is not None:
             config |= {"candidates": dataclasses.asdict(self.candidates)}
         teacher = None

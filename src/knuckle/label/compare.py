@@ -1,0 +1,88 @@
+"""Before and after: what two bundles see in labelled photos, and how far it is from the labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from knuckle.datasets.hand_json import hand_from_json
+from knuckle.errors import InputError
+from knuckle.images import Image
+from knuckle.label.agreement import SAME_HAND, has_palm
+from knuckle.label.propose import MAX_HANDS
+from knuckle.metrics import palm_size
+from knuckle.pipeline.detect import detect
+from knuckle.pipeline.networks import Networks
+from knuckle.results import Hand
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two bundles to compare.
+
+    Attributes:
+        before, after: the bundle to begin with, and the one that was trained.
+        held_out: names of the photos that were held out of the training; None: not known.
+    """
+
+    before: Networks
+    after: Networks
+    held_out: frozenset[str] | None = None
+
+    def counts(self, path: Path) -> bool:
+        """Whether a photo counts: it was not trained on, as far as is known."""
+        return self.held_out is None or path.name in self.held_out
+
+    def look(self, image: Image, labels: Sequence[Any]) -> dict[str, Any]:
+        """What both bundles see in a photo.
+
+        Args:
+            labels: its hands, as in our JSON lines.
+
+        Returns:
+            For "before" and "after": hands (each (21, 2) image pixels), errors (% of the palm size for each labelled
+            hand that was found), missed (labelled hands that were not).
+        """
+        found = {}
+        for name, networks in (("before", self.before), ("after", self.after)):
+            hands = detect(image, networks, max_hands=MAX_HANDS)
+            errors = errors_of(hands, labels)
+            seen = [round(error, 2) for error in errors if error is not None]
+            points = [hand.landmarks[:, :2].astype(float).round(2).tolist() for hand in hands]
+            found[name] = {"hands": points, "errors": seen, "missed": len(errors) - len(seen)}
+        return found
+
+
+def errors_of(hands: Sequence[Hand], labels: Sequence[Any]) -> list[float | None]:
+    """For each label with a palm the error of the nearest hand, % of the palm size; None if none is near."""
+    errors: list[float | None] = []
+    for label in filter(has_palm, map(hand_from_json, labels)):
+        assert label.landmarks is not None
+        unit = float(palm_size(label.landmarks))
+        away = [
+            float(np.nanmean(np.linalg.norm(hand.landmarks[:, :2] - label.landmarks[:, :2], axis=1))) / unit
+            for hand in hands
+        ]
+        least = min(away, default=SAME_HAND)
+        errors.append(100 * least if least < SAME_HAND else None)
+    return errors
+
+
+def held_out_in(run: Path) -> frozenset[str]:
+    """The names of the photos that a training run held out.
+
+    Raises:
+        InputError: it is no folder of a run, or the run was checked on other photos.
+    """
+    try:
+        names = json.loads((run / "config.json").read_text()).get("held_out")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{run} is not the folder of a run of knuckle train: {error}") from error
+    if not names:
+        raise InputError(f"the run {run} held no photos out; leave out --run and label photos that it has not seen")
+    return frozenset(names)
