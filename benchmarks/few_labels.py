@@ -4,7 +4,7 @@ The photos are those of ti1k (first-person pinches), whose makers marked the tip
 photos are labelled as with `knuckle label`: knuckle's own points, of which a person has moved these two tips. Then
 `knuckle train hand --data labels.jsonl --init knuckle` runs with its defaults. The error is measured on the other forty
 photos, which neither training nor early stopping has seen, on the crops that the tracker cuts, and only at the tips
-that people marked. Neighbouring photos stay on one side.
+that people marked. Groups of ten neighbouring photos stay on one side, except for one that the number of sixty cuts.
 
 `--photos` is the developers' folder of photos. Writes results/few_labels.json; docs/label.md has its figures.
 """
@@ -79,6 +79,7 @@ def main(photos: Path, folder: Path, minutes: float, flags: tuple[str, ...]) -> 
         "promised": promised.group(1) if promised else "",
         "minutes": round((time.monotonic() - began) / 60, 1),
         "steps": int(checks[-1]["step"]),
+        "best_step": int(min(checks, key=lambda row: float(row["error"]))["step"]),
         **{f"{name}_median": round(float(np.median(found)), 2) for name, found in errors.items()},
         **{f"{name}_mean": round(float(found.mean()), 2) for name, found in errors.items()},
         "better": int((errors["after"] < errors["before"]).sum()),
