@@ -36,17 +36,8 @@ def label_routes(photos: Photos, service: Service) -> list[Route]:
             raise Refused(422, str(error)) from error
 
     async def get_overview(request: Request) -> Response:
-        about = {
-            "out": str(photos.out),
-            "bones": [[*pair, as_hex(colour)] for pair, colour in BONES],
-            "joints": list(map(as_hex, JOINT_COLOURS)),
-            "compares": photos.comparison is not None,
-            "held_out": photos.comparison is not None and photos.comparison.held_out is not None,
-            "formats": {"jsonl": "Knuckle's JSON lines", **{key: one.title for key, one in LABEL_FORMATS.items()}},
-            "names": [point.name.lower().replace("_", " ") for point in HandLandmark],
-        }
         rows = await service.work(photos.overview)
-        return JSONResponse({**about, "photos": rows, "agreement": await service.work(photos.agreement)})
+        return JSONResponse({**about(photos), "photos": rows, "agreement": await service.work(photos.agreement)})
 
     async def get_labels(request: Request) -> Response:
         return JSONResponse(await done(request, photos.labels))
@@ -75,12 +66,6 @@ def label_routes(photos: Photos, service: Service) -> list[Route]:
     async def get_image(request: Request) -> Response:
         return Response(await done(request, photos.jpeg), media_type="image/jpeg")
 
-    def page(file: str) -> Callable[[Request], Any]:
-        async def get(request: Request) -> Response:
-            return FileResponse(STATIC / file, headers={"Cache-Control": "no-cache"})
-
-        return get
-
     return [
         Route("/", answered(page("label.html"))),
         Route("/label.js", answered(page("label.js"))),
@@ -93,6 +78,28 @@ def label_routes(photos: Photos, service: Service) -> list[Route]:
         Route("/photos/{number:int}/comparison", answered(get_comparison)),
         Route("/labels/{name}", answered(get_file)),
     ]
+
+
+def page(file: str) -> Callable[[Request], Any]:
+    """A handler that sends a file of the page."""
+
+    async def get(request: Request) -> Response:
+        return FileResponse(STATIC / file, headers={"Cache-Control": "no-cache"})
+
+    return get
+
+
+def about(photos: Photos) -> dict[str, Any]:
+    """What the page must know of a session, besides its photos."""
+    return {
+        "out": str(photos.out),
+        "bones": [[*pair, as_hex(colour)] for pair, colour in BONES],
+        "joints": list(map(as_hex, JOINT_COLOURS)),
+        "compares": photos.comparison is not None,
+        "held_out": photos.comparison is not None and photos.comparison.held_out is not None,
+        "formats": {"jsonl": "Knuckle's JSON lines", **{key: one.title for key, one in LABEL_FORMATS.items()}},
+        "names": [point.name.lower().replace("_", " ") for point in HandLandmark],
+    }
 
 
 def as_hex(colour: Colour) -> str:
