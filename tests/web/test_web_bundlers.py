@@ -242,7 +242,7 @@ def test_the_development_server_of_vite_finds_hands(
     folder = tmp_path / "app"
     make_app(APPS["Vite"], folder, tarball, package)
     shutil.copytree(photo, folder / "public" / "photo")
-    command = [folder / "node_modules" / ".bin" / "vite", "--host", "127.0.0.1", "--port", "0"]
+    command = [str(folder / "node_modules" / ".bin" / "vite"), "--host", "127.0.0.1", "--port", "0"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         try:
             address = address_in(server)
