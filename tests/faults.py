@@ -1,6 +1,6 @@
 """Errors raised at every line that writes a file: what is left must be readable.
 
-tests/media/test_faults.py tries some of the lines, `python benchmarks/faults.py` all of them.
+tests/media/test_write_faults.py tries some of the lines, `python benchmarks/faults.py` all of them.
 """
 
 from __future__ import annotations

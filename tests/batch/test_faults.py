@@ -98,7 +98,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_video(clips: Path, tmp_path:
     assert process.returncode == 0, errors
     assert "items    4 of 4 done" in out and "workers died and were replaced: 1" in errors and "SIGKILL" in errors
     check_complete(tmp_path, clips)
-    assert sorted(row["tries"] for row in rows(tmp_path) if "key" in row) == [1, 1, 1, 2]
+    assert sorted(row["tries"] for _, row in rows(tmp_path) if "key" in row) == [1, 1, 1, 2]
 
 
 def test_a_run_that_is_killed_goes_on_and_leaves_no_worker_behind(clips: Path, tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_a_run_that_is_killed_goes_on_and_leaves_no_worker_behind(clips: Path, t
         process.kill()
         process.communicate()
     eventually(lambda: not any(is_alive(worker) for worker in workers))
-    before = {row["key"] for row in rows(tmp_path) if row.get("status") == "done"}
-    assert "end" not in [key for row in rows(tmp_path) for key in row]
+    before = {row["key"] for _, row in rows(tmp_path) if row.get("status") == "done"}
+    assert "end" not in [key for _, row in rows(tmp_path) for key in row]
     with started("--resume", "--out", tmp_path) as process:
         out, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0 and f"4 of 4 done, {len(before)} done before" in out, errors
@@ -130,7 +130,7 @@ def test_ctrl_c_lets_items_finish_and_a_second_one_does_not(clips: Path, tmp_pat
         os.killpg(process.pid, signal.SIGINT)
         out, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 130 and "items    1 of 4 done, 1 done before" in out and "Traceback" not in errors
-    assert [row["end"] for row in rows(tmp_path) if "end" in row] == ["stopped", "stopped"]
+    assert [row["end"] for _, row in rows(tmp_path) if "end" in row] == ["stopped", "stopped"]
     with started(clips, "--out", tmp_path) as process:
         eventually(lambda: under_way(tmp_path))
         os.kill(process.pid, signal.SIGTERM)
@@ -168,8 +168,8 @@ def test_a_full_disk_ends_the_run_and_what_was_done_is_kept(clips: Path, small_d
         _, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 2 and "No space left on device" in errors and "Traceback" not in errors
     assert errors.strip().count("\n") == 0
-    done = [row for row in rows(out) if row.get("status") == "done"]
-    assert 0 < len(done) < 4 and not [row for row in rows(out) if row.get("status") == "failed"]
+    done = [row for _, row in rows(out) if row.get("status") == "done"]
+    assert 0 < len(done) < 4 and not [row for _, row in rows(out) if row.get("status") == "failed"]
     for row in done:
         assert parquet.read_table(out / row["parts"][0]).num_rows == row["hands"]
     (small_disk / "ballast").unlink()
@@ -189,7 +189,7 @@ def test_files_may_not_grow(clips: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 2 and "File too large" in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path / "parts").rglob("*.parquet")) and not (tmp_path / "unfinished").exists()
-    assert [row["end"] for row in rows(tmp_path) if "end" in row] == ["broken off"]
+    assert [row["end"] for _, row in rows(tmp_path) if "end" in row] == ["broken off"]
 
 
 def test_a_broken_video_among_200(tmp_path: Path) -> None:

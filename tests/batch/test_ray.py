@@ -86,7 +86,7 @@ def check(videos: Path, out: Path, run: subprocess.Popen[str], reference: Path) 
     said, _ = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 1, said  # of the broken video
     names = {str(path): path.name for path in videos.iterdir()}
-    lines = Counter(row["key"] for row in rows(out) if "key" in row)
+    lines = Counter(row["key"] for _, row in rows(out) if "key" in row)
     assert lines == dict.fromkeys(names, 1), said
     results = read_results(out)
     assert {names[key] for key, one in results.items() if one.status == "failed"} == {"broken.mp4"}

@@ -42,8 +42,9 @@ def test_every_field_survives_json() -> None:
 def test_a_field_without_a_label_stays_without(name: str) -> None:
     alone = LabelledHand(**{name: getattr(WHOLE, name)})
     again = hand_from_json(json.loads(json.dumps(hand_to_json(alone))), details=True)
-    others = [field.name for field in fields(LabelledHand) if field.name not in (name, "self_occluded", "mask_id")]
-    assert all(getattr(again, other) is None for other in others) and again.mask_id in (0, WHOLE.mask_id)
+    others = [field for field in fields(LabelledHand) if field.name not in (name, "self_occluded", "mask_id")]
+    assert all(getattr(again, other.name) is other.default for other in others)
+    assert again.mask_id in (0, WHOLE.mask_id)
 
 
 def test_landmarks_without_a_label_are_null() -> None:
