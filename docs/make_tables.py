@@ -74,7 +74,7 @@ def pages() -> dict[Path, dict[str, str]]:
             "accuracy": accuracy(fast),
         },
         DOCS / "training_log.md": training | {"shapes": shapes(read("shapes"))},
-        DOCS / "web.md": {"speed": browser(read("web"))},
+        DOCS / "web.md": {"speed": browser(read("web")), "phone": phone(read("phone"))},
         DOCS / "space.md": space_tables(read("space"), read("smooth")),
         DOCS / "scale.md": scale_tables(read("scale")),
         DOCS / "model_gestures.md": gesture_tables(read("gestures")),
@@ -413,6 +413,17 @@ def browser(report: dict[str, Any]) -> str:
         lines.append(f"| {row['name']} | {' | '.join(cells)} |")
     sizes = (f"{report['download_mb'][system]} MB" for system in systems)
     return "\n".join([*lines, f"| download (Brotli) | {' | '.join(sizes)} |"])
+
+
+def phone(report: dict[str, Any]) -> str:
+    """Frames per second of each network: a row per place where the tracker ran, a column per network."""
+    rates: dict[str, dict[str, float]] = {}
+    for row in report["rows"]:
+        network, _, place = row["name"].partition(", ")
+        rates.setdefault(place, {})[network] = row["frames_per_s"]
+    lines = ["| two hands, 640x400 | int8, frames per second | float, frames per second |", "|---|---|---|"]
+    lines += [f"| {place} | {found['int8']:.1f} | {found['float']:.1f} |" for place, found in rates.items()]
+    return "\n".join(lines)
 
 
 def draw_curves(entry: dict[str, Any], path: Path) -> None:
