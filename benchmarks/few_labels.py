@@ -1,7 +1,8 @@
 """Sixty labelled photos of one source: how far the error falls on other photos of it.
 
 The photos are those of ti1k (first-person pinches), whose makers marked the tips of thumb and index finger. Sixty
-photos are labelled as with `knuckle label`: knuckle's own points, of which a person has moved these two tips. Then
+photos are labelled as with `knuckle label`: the points are knuckle's own, and these two tips lie where the makers put
+them. Then
 `knuckle train hand --data labels.jsonl --init knuckle` runs with its defaults. The error is measured on the other forty
 photos, which neither training nor early stopping has seen, on the crops that the tracker cuts, and only at the tips
 that people marked. Groups of ten neighbouring photos stay on one side, except for one that the number of sixty cuts.

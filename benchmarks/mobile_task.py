@@ -3,8 +3,8 @@
     python benchmarks/mobile_task.py --photos shared/data/photos/gestures40 \\
         --empty shared/data/photos/office_no_hands --python OLD/bin/python --python NEW/bin/python
 
-`--python` is an interpreter that has mediapipe; MediaPipe's own networks are taken from version 0.10.21 or older. The
-result goes to benchmarks/results/mobile_task.json, from which docs/make_serve.py makes the tables of docs/mobile.md.
+`--python` is an interpreter that has mediapipe; MediaPipe's own networks are taken from version 0.10.21 or older. It
+writes benchmarks/results/mobile_task.json. `python docs/make_tables.py` puts it into docs/mobile.md.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Row:
     Attributes:
         what: what was done or measured, with its size: "200,000 frames through one tracker, `knuckle`".
         measured: the figure, with its unit.
-        goal: the figure to reach, with its unit; empty if there is none.
+        goal: the figure to reach, with its unit; "" for a figure without a goal.
         reached: whether it was reached; None without a goal.
     """
 

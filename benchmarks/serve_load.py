@@ -3,7 +3,7 @@
     python benchmarks/serve_load.py --seconds 10 --write
 
 Each client sends `POST /v1/detect` as soon as it has its answer. The clients share the processor with the server.
-`--write` writes benchmarks/results/serve.json, from which docs/make_serve.py makes a table of docs/serve.md. serve.py
+`--write` writes benchmarks/results/serve.json, and `python docs/make_tables.py` puts it into docs/serve.md. serve.py
 does the same for streams.
 """
 

@@ -4,7 +4,7 @@
 
 Files of a dozen formats are damaged: flipped, cut, repeated and inserted bytes, lies in headers, foreign beginnings,
 several at once; some come with odd content types, malformed forms and odd options. The seed is fixed. What was counted
-goes to benchmarks/results/uploads.json, from which docs/make_serve.py makes a table of docs/serve.md.
+goes to benchmarks/results/uploads.json, and `python docs/make_tables.py` puts it into docs/serve.md.
 """
 
 from __future__ import annotations

@@ -77,8 +77,9 @@ def test_tracking_works_where_there_is_no_network_at_all(place: Path) -> None:
 def test_fetching_a_bundle_asks_for_the_hosts_that_are_listed_and_no_others(tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
     empty = {"KNUCKLE_CACHE": str(tmp_path), "HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+    empty["PIP_INDEX_URL"] = "https://index.example/simple"  # "the package index that pip is configured for"
     ((_, code, asked),) = run([["models", "pull", "mediapipe"]], tmp_path, **empty)
-    assert code == 2 and "storage.googleapis.com" in asked and set(asked) <= HOSTS
+    assert code == 2 and "storage.googleapis.com" in asked and set(asked) <= HOSTS | {"index.example"}
 
 
 def test_a_stream_to_another_computer_is_refused_by_the_guard(place: Path) -> None:

@@ -106,7 +106,7 @@ class Photos:
                     self.problems[number] = str(error)
 
     def proposal(self, number: int) -> tuple[list[dict[str, Any]], float]:
-        """The tracker's hands of a photo, and the doubt about them. A photo is looked at once.
+        """The hands that the tracker finds in a photo, and how doubtful they are. Each photo is tracked only once.
 
         Raises:
             SourceError: the photo cannot be read.
@@ -123,7 +123,7 @@ class Photos:
         return self.journal.entries.get(self.names[number])
 
     def agreement(self) -> dict[str, Any] | None:
-        """How far people agree about the photos that two of them accepted; None if there are none."""
+        """How far people agree, over the photos that two of them accepted; None without such photos."""
         accepted = [
             {name: entry for name, entry in people.items() if entry["accepted"]}
             for people in self.journal.people.values()
@@ -245,7 +245,7 @@ class Photos:
 
 
 def rows_to_begin_with(labels: Path | None, root: Path, out: Path) -> dict[str, dict[str, Any]] | None:
-    """The rows of labels in another format, by image relative to the label file; None if there are none.
+    """Labels in another format: a row for each image path, relative to the label file. None without such labels.
 
     Raises:
         SourceError: `labels` does not exist.
