@@ -195,7 +195,7 @@ def even(seconds: float, rate: float = 30) -> list[float]:
 def options_of(**changes: Any) -> CompleteOptions:
     """The options of the packaged bundle, with changes."""
     bundle = catalogue.find("knuckle")
-    names = ("min_palm_score", "min_presence", "min_new_presence", "min_faint_confidence", "second_look", "faint_palms")
+    names = {option.name for option in fields(CompleteOptions)} & {value.name for value in fields(bundle)}
     return replace(CompleteOptions(**{name: getattr(bundle, name) for name in names}), **changes)
 
 

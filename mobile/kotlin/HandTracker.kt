@@ -94,7 +94,7 @@ data class TrackerOptions(
     val minPalmScore: Double = 0.5,
     val faintPalms: Double = 0.32,
     val minPresence: Double = 0.5,
-    val minNewPresence: Double = 0.8,
+    val minNewConfidence: Double = 0.96,
     val minFaintConfidence: Double = 0.99,
     val secondLook: Boolean = true,
     val searchEvery: Int? = null,
@@ -146,7 +146,7 @@ class HandTracker(val options: TrackerOptions = TrackerOptions()) {
         if (searching) {
             val palms = models.palms(options.faintPalms * options.minPalmScore)
             val tried = newPalms(palms, kept)
-            found = verified(models, read(models, tried.map { regionOf(it) }, options.minNewPresence, tried.map { it.score }))
+            found = verified(models, read(models, tried.map { regionOf(it) }, options.minPresence, tried.map { it.score }))
         }
         remember(unique(kept + found), searching, now)
         return current()
@@ -176,14 +176,14 @@ class HandTracker(val options: TrackerOptions = TrackerOptions()) {
             .filter { it.presence > minPresence }
     }
 
-    /** New hands that are kept: read again where their landmarks are, and certain enough if their palm was faint. */
+    /** New hands that are kept: read again where their landmarks are, and certain enough, the more so if their palm was faint. */
     private fun verified(models: HandModels, found: List<Hand>): List<Hand> {
         val again = if (options.secondLook) read(models, found.map { regionOf(it.raw) }, -1.0, found.map { it.palmScore }) else found
-        val least = max(options.minNewPresence, options.minFaintConfidence)
+        val leastOfFaint = max(options.minNewConfidence, options.minFaintConfidence)
         return found.zip(again).filter { (first, last) ->
             val score = last.palmScore
-            val isCertain = score == null || score >= options.minPalmScore || together(score, first.presence, last.presence) > least
-            last.presence > options.minNewPresence && isCertain
+            val least = if (score != null && score < options.minPalmScore) leastOfFaint else options.minNewConfidence
+            last.presence > options.minPresence && (score == null || together(score, first.presence, last.presence) > least)
         }.map { it.second }
     }
 

@@ -91,7 +91,7 @@ public struct TrackerOptions {
     public var minPalmScore: Double = 0.5
     public var faintPalms: Double = 0.32
     public var minPresence: Double = 0.5
-    public var minNewPresence: Double = 0.8
+    public var minNewConfidence: Double = 0.96
     public var minFaintConfidence: Double = 0.99
     public var secondLook: Bool = true
     public var searchEvery: Int? = nil
@@ -149,7 +149,7 @@ public final class HandTracker {
         if searching {
             let palms = models.palms(minScore: options.faintPalms * options.minPalmScore)
             let tried = newPalms(palms, kept)
-            found = verified(models, read(models, tried.map(region(of:)), options.minNewPresence, tried.map { $0.score }))
+            found = verified(models, read(models, tried.map(region(of:)), options.minPresence, tried.map { $0.score }))
         }
         remember(unique(kept + found), searched: searching, now)
         return current()
@@ -176,15 +176,16 @@ public final class HandTracker {
         return hands.filter { $0.presence > minPresence }
     }
 
-    /// New hands that are kept: read again where their landmarks are, and certain enough if their palm was faint.
+    /// New hands that are kept: read again where their landmarks are, and certain enough, the more so if their palm was faint.
     private func verified(_ models: HandModels, _ found: [Hand]) -> [Hand] {
         let scores = found.map { $0.palmScore }
         let again = options.secondLook ? read(models, found.map { region(of: $0.raw) }, -1, scores) : found
-        let least = max(options.minNewPresence, options.minFaintConfidence)
+        let leastOfFaint = max(options.minNewConfidence, options.minFaintConfidence)
         return zip(found, again).filter { first, last in
-            let score = last.palmScore ?? 1
-            let isCertain = score >= options.minPalmScore || together(score, first.presence, last.presence) > least
-            return last.presence > options.minNewPresence && isCertain
+            guard last.presence > options.minPresence else { return false }
+            guard let score = last.palmScore else { return true }
+            let least = score < options.minPalmScore ? leastOfFaint : options.minNewConfidence
+            return together(score, first.presence, last.presence) > least
         }.map { $0.1 }
     }
 

@@ -78,7 +78,7 @@ def bundle_seeds(folder: Path) -> Sequence[bytes]:
     bundle = Bundle("own", palm, hand, "MIT", "here", palm_side=8, hand_side=8)
     outputs = {"landmarks": "Identity", "presence": "p1", "handedness": "p2", "world": "Identity_3"}
     bundle = replace(bundle, palm_strides=((8, 2),), hand_outputs=outputs, min_palm_score=0.0, min_presence=0.0)
-    bundle = replace(bundle, min_new_presence=0.0, min_faint_confidence=0.0)
+    bundle = replace(bundle, min_new_confidence=0.0, min_faint_confidence=0.0)
     return [bundle.to_json().encode(), replace(bundle, hand_int8=hand, faint_palms=0.5).to_json().encode()]
 
 

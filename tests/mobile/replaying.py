@@ -16,7 +16,7 @@ OPTIONS = (
     "minPalmScore",
     "faintPalms",
     "minPresence",
-    "minNewPresence",
+    "minNewConfidence",
     "minFaintConfidence",
     "secondLook",
     "searchEvery",

@@ -25,12 +25,12 @@ export interface Bundle {
   readonly minPresence: number;
   readonly secondLook: boolean;
   readonly faintPalms: number;
-  /** Presence that a newly found hand needs, where the user sets no `minPresence`. */
-  readonly minNewPresence: number;
   /**
-   * What the score of its palm and both presences of a newly found hand must add up to (`confidence`) if the palm scored
-   * less than `minPalmScore`.
+   * What the score of its palm and both presences of a newly found hand must add up to (`confidence`), where the user
+   * sets no `minPresence`.
    */
+  readonly minNewConfidence: number;
+  /** The same if the palm scored less than `minPalmScore`. */
   readonly minFaintConfidence: number;
 }
 
@@ -105,7 +105,7 @@ export function parseBundle(text: string, name: string): { bundle: Bundle; files
   const bundle: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(DEFAULT_BUNDLE)) bundle[key] = fields[snakeCase(key)] ?? value;
   if (typeof bundle.secondLook !== "boolean") throw new BundleError(`second_look of ${name} must be true or false`);
-  for (const key of ["minPalmScore", "minPresence", "minNewPresence", "minFaintConfidence", "faintPalms"]) {
+  for (const key of ["minPalmScore", "minPresence", "minNewConfidence", "minFaintConfidence", "faintPalms"]) {
     const value = bundle[key];
     if (typeof value !== "number" || !(value >= 0 && value <= 1))
       throw new BundleError(`${snakeCase(key)} of ${name} must be a number from 0 to 1`);

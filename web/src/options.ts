@@ -46,18 +46,21 @@ type BundleOptions = Pick<Bundle, "minPalmScore" | "minPresence" | "secondLook" 
 
 /** Options in which the bundle has filled in what the user left open. */
 export type CompleteOptions = Readonly<
-  Omit<TrackerOptions, keyof BundleOptions> & BundleOptions & Pick<Bundle, "minNewPresence" | "minFaintConfidence">
+  Omit<TrackerOptions, keyof BundleOptions> & BundleOptions & Pick<Bundle, "minNewConfidence" | "minFaintConfidence">
 >;
 
-/** The options, with the bundle's values where they are null. A `minPresence` of the user holds for new hands too. */
+/**
+ * The options, with the bundle's values where they are null. A user who chooses `minPresence` chooses it for new hands
+ * too: `minNewConfidence` asks no more.
+ */
 export function completed(options: Readonly<TrackerOptions>, bundle: Bundle): CompleteOptions {
-  const minNewPresence = options.minPresence ?? Math.max(bundle.minPresence, bundle.minNewPresence);
+  const minNewConfidence = options.minPresence ?? bundle.minNewConfidence;
   return {
     ...options,
     minPalmScore: options.minPalmScore ?? bundle.minPalmScore,
     minPresence: options.minPresence ?? bundle.minPresence,
-    minNewPresence,
-    minFaintConfidence: Math.max(minNewPresence, bundle.minFaintConfidence),
+    minNewConfidence,
+    minFaintConfidence: Math.max(minNewConfidence, bundle.minFaintConfidence),
     secondLook: options.secondLook ?? bundle.secondLook,
     faintPalms: options.faintPalms ?? bundle.faintPalms,
   };

@@ -33,7 +33,7 @@ const EVERY_HAND = -1;
  */
 export function handTracking(detector: PalmDetector, landmarker: HandLandmarker, options: CompleteOptions): Graph {
   const handLandmarks = landmarker.graph();
-  const newLandmarks = landmarker.graph(options.minNewPresence);
+  const newLandmarks = landmarker.graph();
   return new Graph({
     name: "hand_tracking",
     inputs: ["image", "time_s"],
@@ -117,7 +117,7 @@ export function handDetection(detector: PalmDetector, landmarker: HandLandmarker
         when: "palms",
       },
       {
-        run: landmarker.graph(options.minNewPresence),
+        run: landmarker.graph(),
         inputs: ["image", "candidates"],
         output: "found_hands",
         when: "candidates",
@@ -143,8 +143,8 @@ function palmsToTry(detector: PalmDetector, options: CompleteOptions): Graph {
  * The subgraph that decides which newly found hands to keep: image, found_hands -> hands.
  *
  * With `secondLook` each hand is read again, in the region of its own landmarks, which fits better than the region of its
- * palm. A hand needs a presence above `minNewPresence` each time. If its palm scored less than `minPalmScore`, all that is
- * known must add up to `minFaintConfidence` too.
+ * palm. A hand needs a presence above `minPresence` each time, and the score of its palm and both presences must add up
+ * (`confidence`): to `minNewConfidence`, and to `minFaintConfidence` if the palm scored less than `minPalmScore`.
  */
 export function verify(landmarker: HandLandmarker, options: CompleteOptions): Graph {
   return new Graph({
@@ -182,9 +182,10 @@ function secondLook(found: Hands): Candidate[] {
 /** The hands as they were read last, without those that are not certain enough; both lists hold the same hands. */
 function accept(found: Hands, last: Hands, options: CompleteOptions): Hand[] {
   return last.filter(({ presence, palmScore }, k) => {
-    if (presence <= options.minNewPresence) return false;
-    if (palmScore === null || palmScore >= options.minPalmScore) return true;
-    return confidence(palmScore, (found[k] as Hand).presence, presence) > options.minFaintConfidence;
+    if (presence <= options.minPresence) return false;
+    if (palmScore === null) return true;
+    const least = palmScore < options.minPalmScore ? options.minFaintConfidence : options.minNewConfidence;
+    return confidence(palmScore, (found[k] as Hand).presence, presence) > least;
   });
 }
 

@@ -19,19 +19,19 @@ describe("options", () => {
       minPresence: 0.7,
       secondLook: true,
       faintPalms: 0.6,
-      minNewPresence: 0.8,
+      minNewConfidence: 0.8,
     };
     expect(completed(withChanges(), bundle)).toMatchObject({
       minPalmScore: 0.3,
       minPresence: 0.7,
-      minNewPresence: 0.8,
+      minNewConfidence: 0.8,
       minFaintConfidence: 0.95,
       secondLook: true,
       faintPalms: 0.6,
     });
     const chosen = { minPalmScore: 0.9, minPresence: 0, secondLook: false, faintPalms: 1 };
     const whole = completed(withChanges(undefined, chosen), bundle);
-    expect(whole).toMatchObject({ ...chosen, minNewPresence: 0, minFaintConfidence: 0.95 });
+    expect(whole).toMatchObject({ ...chosen, minNewConfidence: 0, minFaintConfidence: 0.95 });
   });
 
   it.each([

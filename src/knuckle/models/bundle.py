@@ -29,7 +29,7 @@ MOST_ANCHORS = 64  # per cell
 # A file in the bundle's own folder: no folders, no drive, no hidden files.
 PLAIN_NAME = re.compile(r"[^./\\:\0\n][^/\\:\0\n]{0,200}")
 OUTPUT_ROLES = {"palm_outputs": {"boxes", "scores"}, "hand_outputs": {"landmarks", "presence", "handedness", "world"}}
-THRESHOLDS = ("min_palm_score", "min_presence", "min_new_presence", "min_faint_confidence", "faint_palms")
+THRESHOLDS = ("min_palm_score", "min_presence", "min_new_confidence", "min_faint_confidence", "faint_palms")
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class Bundle:
         palm_outputs, hand_outputs: names of the outputs by role; see `PalmModel` and `HandModel`.
         min_palm_score, min_presence, second_look, faint_palms: values for the options of these names, used where the
             caller sets none; see `TrackerOptions`.
-        min_new_presence: presence that a newly found hand needs, where the caller sets no `min_presence`. It is higher
-            than `min_presence`, because a tracked hand is more probable than a new one.
-        min_faint_confidence: what the score of its palm and both presences of a newly found hand must add up to
-            (`knuckle.pipeline.tracker.confidence`) if the palm scored less than `min_palm_score`.
+        min_new_confidence: what the score of its palm and both presences of a newly found hand must add up to
+            (`knuckle.pipeline.tracker.confidence`), where the caller sets no `min_presence`. New hands must prove more
+            than tracked ones, because they are less probable.
+        min_faint_confidence: the same if the palm scored less than `min_palm_score`.
         std_per_sigma: factor from the output `log_sigma`, if the landmark network has it, to `Hand.landmark_std`:
             calibrated so that 68 % of the errors of x and of y on held-out photos are below it.
         handedness: meaning of the handedness output.
@@ -90,7 +90,7 @@ class Bundle:
     )
     min_palm_score: float = 0.5
     min_presence: float = 0.5
-    min_new_presence: float = 0.5
+    min_new_confidence: float = 0.0
     min_faint_confidence: float = 0.95
     handedness: str = "probability of 'Left' in a mirrored image"
     second_look: bool = False

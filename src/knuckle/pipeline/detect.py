@@ -172,7 +172,7 @@ def hands_in_images(images: Sequence[Image], networks: Networks, options: Tracke
     The palm network is called once, the landmark network once, and once more for the second look.
     """
     complete = networks.completed(options)
-    landmarker = networks.hand_landmarker(complete, complete.min_new_presence)
+    landmarker = networks.hand_landmarker(complete)
     every_hand = networks.hand_landmarker(complete, min_presence=-1.0)
     palms = networks.palm_detector(complete, complete.min_tried_score).in_images(images)
     found = landmarker.in_images(images, [new_candidates(these, (), complete) for these in palms])

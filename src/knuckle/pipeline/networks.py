@@ -52,20 +52,18 @@ class Networks:
     def completed(self, options: TrackerOptions) -> CompleteOptions:
         """The options, with the bundle's values where they are None.
 
-        A `min_presence` of the caller holds for newly found hands too.
+        A caller who chooses `min_presence` chooses it for newly found hands too: `min_new_confidence` asks no more.
         """
         if isinstance(options, CompleteOptions):
             return options
         values = {option.name: getattr(options, option.name) for option in fields(options)}
         bundle = self.bundle
-        new = options.min_presence
-        if new is None:
-            new = max(bundle.min_presence, bundle.min_new_presence)
+        new = bundle.min_new_confidence if options.min_presence is None else options.min_presence
         for name in ("min_palm_score", "min_presence", "second_look", "faint_palms"):
             if values[name] is None:
                 values[name] = getattr(bundle, name)
         return CompleteOptions(
-            **values, min_new_presence=new, min_faint_confidence=max(new, bundle.min_faint_confidence)
+            **values, min_new_confidence=new, min_faint_confidence=max(new, bundle.min_faint_confidence)
         )
 
     def palm_detector(self, options: TrackerOptions, min_score: float | None = None) -> PalmDetector:

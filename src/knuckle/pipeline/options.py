@@ -114,14 +114,14 @@ class CompleteOptions(TrackerOptions):
     """Options in which the bundle has filled in what the user left open (`Networks.completed`).
 
     Attributes:
-        min_new_presence: the `min_presence` of newly found hands.
-        min_faint_confidence: what the palm's score and both presences must add up to (`tracker.confidence`) where the
-            palm scored less than `min_palm_score`.
+        min_new_confidence: what the score of the palm and both presences of a newly found hand must add up to
+            (`tracker.confidence`).
+        min_faint_confidence: the same where the palm scored less than `min_palm_score`.
     """
 
     min_palm_score: float = 0.5
     min_presence: float = 0.5
-    min_new_presence: float = 0.5
+    min_new_confidence: float = 0.0
     min_faint_confidence: float = 0.95
     second_look: bool = False
     faint_palms: float = 1.0

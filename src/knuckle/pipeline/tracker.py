@@ -221,7 +221,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
     found = "unnamed_hands" if options.gestures else "hands"
     steady = bool(options.gestures) and options.smooth
     hand_landmarks = networks.hand_landmarker(options).graph()
-    new_landmarks = networks.hand_landmarker(options, options.min_new_presence).graph()
+    new_landmarks = networks.hand_landmarker(options).graph()
     return Graph(
         "hand_tracking",
         inputs=["image", "time_s"],
@@ -263,7 +263,7 @@ def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
     """The graph for single images: image -> hands, the best palm's first. It remembers nothing."""
     options = networks.completed(options)
     found = "unnamed_hands" if options.gestures else "hands"
-    new_landmarks = networks.hand_landmarker(options, options.min_new_presence).graph()
+    new_landmarks = networks.hand_landmarker(options).graph()
     return Graph(
         "hand_detection",
         inputs=["image"],
@@ -309,8 +309,8 @@ def verify(networks: Networks, options: CompleteOptions) -> Graph:
     """The subgraph that decides which newly found hands to keep: image, found_hands -> hands.
 
     With `second_look` the landmark network runs again on each hand, in the region of the hand's own landmarks, which
-    fits better than the region of its palm. A hand needs a presence above `min_new_presence` each time. If its palm
-    scored less than `min_palm_score`, all that is known must add up to `min_faint_confidence` too.
+    fits better than the region of its palm. A hand needs a presence above `min_presence` each time, and the score of
+    its palm and both presences must add up: to `min_new_confidence`, or `min_faint_confidence` if the palm is faint.
     """
     every_hand = networks.hand_landmarker(options, min_presence=-1.0).graph()
     return Graph(
@@ -340,16 +340,14 @@ def accept(found_hands: Sequence[Hand], read_again: Sequence[Hand], options: Com
         read_again: the same hands in the second look, whatever their presence; () without `second_look`.
     """
     hands = read_again if options.second_look else found_hands
-    return [
-        hand
-        for first, hand in zip(found_hands, hands, strict=True)
-        if hand.presence > options.min_new_presence
-        and (
-            hand.palm_score is None
-            or hand.palm_score >= options.min_palm_score
-            or confidence(hand.palm_score, first.presence, hand.presence) > options.min_faint_confidence
-        )
-    ]
+    return [last for first, last in zip(found_hands, hands, strict=True) if is_certain(first, last, options)]
+
+
+def is_certain(first: Hand, last: Hand, options: CompleteOptions) -> bool:
+    """Whether what is known of a new hand adds up, given what both looks saw. A faint palm asks for more."""
+    score = 1.0 if last.palm_score is None else last.palm_score
+    least = options.min_new_confidence if score >= options.min_palm_score else options.min_faint_confidence
+    return last.presence > options.min_presence and confidence(score, first.presence, last.presence) > least
 
 
 def confidence(*probabilities: float) -> float:

@@ -35,7 +35,7 @@ PALM_OUTPUTS = ("boxes", "scores")
 FAINT_PALMS = 0.6  # of our palm networks, see `knuckle.pipeline.options.TrackerOptions`
 OPTIONS = {  # fields of a bundle that belong to one of its networks
     "palm": ("min_palm_score", "faint_palms"),
-    "hand": ("min_presence", "min_new_presence", "min_faint_confidence", "second_look", "std_per_sigma"),
+    "hand": ("min_presence", "min_new_confidence", "min_faint_confidence", "second_look", "std_per_sigma"),
 }
 Choice = Format | Literal["auto"]  # auto: fp16, and int8 beside it where that is no worse
 

@@ -57,7 +57,7 @@ func readOptions() -> TrackerOptions {
     options.minPalmScore = number()
     options.faintPalms = number()
     options.minPresence = number()
-    options.minNewPresence = number()
+    options.minNewConfidence = number()
     options.minFaintConfidence = number()
     options.secondLook = flag()
     let every = count()
