@@ -7,7 +7,8 @@ them. Then
 photos, which neither training nor early stopping has seen, on the crops that the tracker cuts, and only at the tips
 that people marked. Groups of ten neighbouring photos stay on one side, except for one that the number of sixty cuts.
 
-`--photos` is the developers' folder of photos. Writes results/few_labels.json; docs/label.md has its figures.
+`--photos` is the developers' folder of photos. The same command goes on where an ended run stopped. Writes
+results/few_labels.json, whose figures `docs/make_label.py` puts into docs/label.md.
 """
 
 from __future__ import annotations
@@ -57,17 +58,20 @@ def main(photos: Path, folder: Path, minutes: float, flags: tuple[str, ...]) -> 
     order = sorted(shots, key=lambda shot: (zlib.crc32(group[shot.source].encode()), shot.source))
     labelled, others = order[:LABELLED], order[LABELLED:]
     labels = {shot.source: label_of(shot) for shot in shots}
-    with open_label_file(folder, "labels") as file:
-        for shot in labelled:
-            height, width = open_image(shot.source).shape[:2]
-            hand = labels[shot.source]
-            file.write_row(shot.source, (width, height), [hand], group=group[shot.source], labelled_by="people")
+    if not (folder / "run").exists():  # the same labels, also by their time, resume the run
+        with open_label_file(folder, "labels") as file:
+            for shot in labelled:
+                height, width = open_image(shot.source).shape[:2]
+                hand = labels[shot.source]
+                file.write_row(shot.source, (width, height), [hand], group=group[shot.source], labelled_by="people")
     began = time.monotonic()
     command = [sys.executable, "-m", "knuckle.cli", "train", "hand", "--data", str(folder / "labels.jsonl")]
     command += ["--init", "knuckle", "--out", str(folder / "run"), "--device", "cpu", "--minutes", str(minutes)]
     command += [part for flag in flags for part in ("--" + flag.replace("=", " ")).split()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     click.echo(done.stdout)
+    with (folder / "minutes.txt").open("a") as log:
+        log.write(f"{(time.monotonic() - began) / 60}\n")
     before, _ = start_hand_network("knuckle", HandNetShape())
     after, _ = load_hand_network(folder / "run" / "checkpoint.pt")
     errors = {name: tip_errors(net, others, labels) for name, net in (("before", before), ("after", after))}
@@ -78,7 +82,7 @@ def main(photos: Path, folder: Path, minutes: float, flags: tuple[str, ...]) -> 
         "labelled": len(labelled),
         "others": len(others),
         "promised": promised.group(1) if promised else "",
-        "minutes": round((time.monotonic() - began) / 60, 1),
+        "minutes": round(sum(map(float, (folder / "minutes.txt").read_text().split())), 1),
         "steps": int(checks[-1]["step"]),
         "best_step": int(min(checks, key=lambda row: float(row["error"]))["step"]),
         **{f"{name}_median": round(float(np.median(found)), 2) for name, found in errors.items()},

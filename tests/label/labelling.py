@@ -28,8 +28,8 @@ class Labelling:
     def get(self, path: str, **headers: str) -> Any:
         return httpx.get(self.address + path, headers=headers, timeout=PATIENCE_S)
 
-    def put(self, number: int, labels: Any, **headers: str) -> Any:
-        return httpx.put(f"{self.address}/photos/{number}", json=labels, headers=headers, timeout=PATIENCE_S)
+    def put(self, number: int | str, labels: Any, among: str = "/photos", **headers: str) -> Any:
+        return httpx.put(f"{self.address}{among}/{number}", json=labels, headers=headers, timeout=PATIENCE_S)
 
     def post(self, path: str, content: Any) -> Any:
         return httpx.post(self.address + path, json=content, timeout=PATIENCE_S)

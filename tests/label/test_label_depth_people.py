@@ -14,7 +14,8 @@ from PIL import Image as pillow
 from knuckle.datasets import read_dataset
 from knuckle.errors import InputError
 from knuckle.label import agreement, depth
-from knuckle.label.photos import Person, Photos
+from knuckle.label.folder import Folder
+from knuckle.label.session import Person
 
 SIZE = (320, 240)
 
@@ -39,9 +40,9 @@ def photo(tmp_path: Path, hand: dict[str, Any]) -> Path:
 
 
 def test_visible_points_get_the_depth_and_hidden_ones_keep_theirs(photo: Path, hand: dict[str, Any]) -> None:
-    opened = Photos(str(photo.parent), None)  # type: ignore[arg-type]  nothing is proposed here
-    assert opened.shown == ["a.jpg"]  # the map is no photo
-    opened.save(0, {"hands": [hand], "accepted": True, "doubtful": False})
+    opened = Folder(str(photo.parent), None)  # type: ignore[arg-type]  nothing is proposed here
+    assert opened.photos.shown == ["a.jpg"]  # the map is no photo
+    opened.photos.save(0, {"hands": [hand], "accepted": True, "doubtful": False})
     (shot,) = read_dataset(opened.out).shots
     z = (shot.hands or ())[0].landmarks[:, 2]  # type: ignore[index]
     nearer = -40 * (320 / 2 / math.tan(math.radians(30))) / 500
@@ -76,12 +77,12 @@ def test_the_distance_of_two_people_is_in_palm_sizes(hand: dict[str, Any]) -> No
 
 def test_somebody_blind_sees_no_labels_of_others(photo: Path, hand: dict[str, Any]) -> None:
     folder = str(photo.parent)
-    anna = Photos(folder, None, person=Person("anna"))  # type: ignore[arg-type]
-    anna.save(0, {"hands": [hand], "accepted": True, "doubtful": False})
-    ben = Photos(folder, None, person=Person("ben", blind=True))  # type: ignore[arg-type]
-    assert anna.overview()[0]["accepted"] and not ben.overview()[0]["accepted"]
+    anna = Folder(folder, None, person=Person("anna"))  # type: ignore[arg-type]
+    anna.photos.save(0, {"hands": [hand], "accepted": True, "doubtful": False})
+    ben = Folder(folder, None, person=Person("ben", blind=True))  # type: ignore[arg-type]
+    assert anna.photos.overview()[0]["accepted"] and not ben.photos.overview()[0]["accepted"]
     assert ben.agreement() is None
-    ben.save(0, {"hands": [moved(hand, 3)], "accepted": True, "doubtful": False})
+    ben.photos.save(0, {"hands": [moved(hand, 3)], "accepted": True, "doubtful": False})
     found = ben.agreement()
     assert found is not None and found["photos"] == found["hands"] == 1 and 0 < found["median"] < 10
     anna.overview()

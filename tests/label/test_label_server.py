@@ -16,7 +16,7 @@ from PIL import Image as pillow
 
 from knuckle.datasets import read_dataset
 from knuckle.datasets.labels import Visibility
-from knuckle.label.journal import Journal
+from knuckle.label.journal import Change, Journal
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +86,9 @@ def test_several_sessions_share_a_folder_and_the_later_change_counts(tmp_path: P
     out = tmp_path / "labels.jsonl"
     out.write_text('{"image": "old.jpg", "hands": [], "licence": "CC0"}\n')
     one, two = Journal(out), Journal(out)
-    one.save("a.jpg", {"hands": [], "by": 1}, accepted=True, doubtful=False)
-    two.save("b.jpg", {"hands": [], "by": 2}, accepted=True, doubtful=False)
-    two.save("a.jpg", {"hands": [], "by": 2}, accepted=True, doubtful=False)
-    one.save("old.jpg", {"hands": [], "by": 1}, accepted=True, doubtful=False)
+    one.save({"a.jpg": Change({"hands": [], "by": 1}, accepted=True)})
+    two.save({name: Change({"hands": [], "by": 2}, accepted=True) for name in ("b.jpg", "a.jpg")})
+    one.save({"old.jpg": Change({"hands": [], "by": 1}, accepted=True)})
     rows = {row["image"]: row for row in map(json.loads, out.read_text().splitlines())}
     assert {name: row["by"] for name, row in rows.items()} == {"a.jpg": 2, "b.jpg": 2, "old.jpg": 1}
     assert rows["old.jpg"]["licence"] == "CC0"  # fields that the page does not know stay
@@ -98,12 +97,12 @@ def test_several_sessions_share_a_folder_and_the_later_change_counts(tmp_path: P
 def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
     out = tmp_path / "labels.jsonl"
     first = Journal(out)
-    first.save("a.jpg", {"hands": []}, accepted=True, doubtful=False)
+    first.save({"a.jpg": Change({"hands": []}, accepted=True)})
     with first.own.open("ab") as log:
         log.write(b'{"time": 9e9, "image": "a.jpg", "acc')
     again = Journal(out)
     assert again.entries["a.jpg"]["accepted"] is True
-    again.save("b.jpg", {"hands": []}, accepted=True, doubtful=False)
+    again.save({"b.jpg": Change({"hands": []}, accepted=True)})
     assert len(out.read_text().splitlines()) == 2
 
 

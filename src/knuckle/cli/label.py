@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from knuckle.errors import InputError
+from knuckle.label.clip import EVERY
 from knuckle.label.compare import Comparison, held_out_in
-from knuckle.label.photos import Person, Photos
+from knuckle.label.folder import Folder
 from knuckle.label.routes import label_routes
+from knuckle.label.session import Person
 from knuckle.models import catalogue
 from knuckle.pipeline.networks import load
 from knuckle.serve.limits import Limits
@@ -34,18 +36,23 @@ REQUESTS_PER_S = 200  # one person at a keyboard that repeats
 @click.option("--recursive", is_flag=True, help="Also the folders inside of PHOTOS.")
 @click.option("--by", default="", metavar="NAME", help="Who labels, to compare people who labelled the same photos.")
 @click.option("--blind", is_flag=True, help="Do not show what others labelled; needs --by.")
+@click.option(
+    "--every", default=EVERY, show_default=True, type=click.IntRange(1), help="Frames per key frame of clips."
+)
 @click.option("--compare", metavar="BUNDLE", help="Show accepted photos before (--models) and after (this bundle).")
 @click.option("--run", type=click.Path(path_type=Path), help="Of --compare: count the photos that this run held out.")
 @click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle that labels first.")
 @click.option("--port", default=8010, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
-def label(photos: str, recursive: bool, models: str, port: int, **choices: Any) -> None:
-    """Correct the landmarks of photos in the browser, for training and for tests.
+def label(photos: str, models: str, port: int, **choices: Any) -> None:
+    """Correct the landmarks of photos and clips in the browser, for training and for tests.
 
-    The tracker labels first, the page shows the most doubtful photos first, and every change is saved at once. Only
+    PHOTOS is a folder, a glob, or one photo or clip. The tracker labels first, the page shows the most doubtful photos
+    first, and every change is saved at once. Of a clip you label key frames; the frames between them are filled. Only
     this computer reaches the page. The label file is what `knuckle train` and `knuckle evaluate` read.
 
     \b
     knuckle label photos/
+    knuckle label clip.mp4 --out labels.jsonl
     knuckle train hand --data photos/labels.jsonl --init knuckle --out runs/mine
     knuckle export runs/mine/checkpoint.pt --out mine/
     knuckle label photos/ --compare mine/ --run runs/mine
@@ -55,11 +62,12 @@ def label(photos: str, recursive: bool, models: str, port: int, **choices: Any) 
     service = Service(models=models, limits=Limits(requests_per_s=REQUESTS_PER_S))
     try:
         person = Person(choices["by"], choices["blind"])
-        opened = Photos(photos, service.networks, choices["out"], recursive, choices["labels"], person)
+        given = {name: choices[name] for name in ("recursive", "labels", "every")}
+        opened = Folder(photos, service.networks, choices["out"], person=person, **given)
         if choices["compare"]:
             held_out = held_out_in(choices["run"]) if choices["run"] else None
-            opened.comparison = Comparison(service.networks, load(choices["compare"]), held_out)
-        background = threading.Thread(target=opened.propose_all, daemon=True)
+            opened.session.comparison = Comparison(service.networks, load(choices["compare"]), held_out)
+        background = threading.Thread(target=opened.work, daemon=True)
         server = create_server(service, port, routes=label_routes(opened, service))
         background.start()
         server.run()

@@ -1,4 +1,4 @@
-"""Images by their source: plain files, and members of tar shards, which are read without unpacking the shard."""
+"""Images by their source: plain files, frames of clips, and members of tar shards, which are not unpacked."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 
 from knuckle.errors import SourceError
 from knuckle.images import Image, as_rgb
+from knuckle.media.clip_frames import image_at
 from knuckle.media.photo_files import read_pictures
 
 SHARD_SEPARATOR = ".tar#"  # "shards/000.tar#00012.jpg"
+MOMENT = "#t="  # "clip.mp4#t=1.2": seconds, as in the W3C's media fragments
 
 
 def source_in(shard: Path, member: str) -> str:
@@ -21,17 +23,29 @@ def source_in(shard: Path, member: str) -> str:
     return f"{shard}#{member}"
 
 
+def moment_in(clip: str, time_s: float) -> str:
+    """The source of a frame as an image of its own: "clip.mp4#t=1.2"."""
+    return f"{clip}{MOMENT}{time_s:.6f}"
+
+
 def file_of(source: str) -> str:
-    """The file on disk of a source: the tar file for a member of a shard, else the source itself."""
+    """The file on disk of a source: the tar file of a member, the clip of a frame, else the source itself."""
+    if MOMENT in source and not os.path.exists(source):
+        return source.rpartition(MOMENT)[0]
     offset = source.find(SHARD_SEPARATOR)
     return source if offset < 0 or os.path.exists(source) else source[: offset + len(SHARD_SEPARATOR) - 1]
 
 
+def is_in_shard(source: str) -> bool:
+    """Whether the source is a member of a tar file."""
+    return file_of(source) != source and SHARD_SEPARATOR in source and MOMENT not in source
+
+
 def open_image(source: str) -> Image:
-    """A photo as RGB uint8 (height, width, 3), from a file or a member of a tar shard.
+    """A photo as RGB uint8 (height, width, 3), from a file, a frame of a clip (`moment_in`) or a member of a tar shard.
 
     Raises:
-        SourceError: there is no such file or member, or it is not an image.
+        SourceError: there is no such file, frame or member, or it is not an image.
     """
     from PIL import Image as pillow
     from PIL import UnidentifiedImageError
@@ -42,6 +56,12 @@ def open_image(source: str) -> Image:
         if picture.full_size != picture.image.shape[1::-1]:
             raise SourceError(f"{source} is too large to be read at its own size, which its labels are for; scale both")
         return picture.image
+    if not is_in_shard(source):
+        try:
+            time_s = float(source[len(shard) + len(MOMENT) :])
+        except ValueError as error:
+            raise SourceError(f"{source} names no frame; write {shard}{MOMENT}SECONDS") from error
+        return image_at(shard, time_s)
     data = read_member(Path(shard), source[len(shard) + 1 :])
     try:
         with pillow.open(io.BytesIO(data)) as opened:

@@ -47,10 +47,9 @@ def write_labels(dataset: Dataset, path: Path) -> int:
             for frame, hands in frames:
                 sink.write(frame, hands)
         return len(frames)
-    if dataset.clips:
-        raise InputError("labels of clips are kept in NAME.jsonl beside each clip; convert photos to .jsonl")
-    checked = [shot for shot in dataset.shots if shot.hands is not None]
-    rows = [row_of_shot(shot, dataset, path.parent) for shot in checked]
+    rows = [row_of_shot(shot, dataset, path.parent) for shot in dataset.shots if shot.hands is not None]
+    frames_of_clips = (shot for clip in dataset.clips for shot in clip.shots if shot.hands is not None)
+    rows += [row_of_shot(shot, dataset, path.parent, of_clip=True) for shot in frames_of_clips]
     part = path.with_name(f"{path.name}.part")
     try:
         part.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")

@@ -34,9 +34,13 @@ class Comparison:
     after: Networks
     held_out: frozenset[str] | None = None
 
-    def counts(self, path: Path) -> bool:
-        """Whether a photo counts: it was not trained on, as far as is known."""
-        return self.held_out is None or path.name in self.held_out
+    def counts(self, name: str) -> bool:
+        """Whether an image counts: it was not trained on, as far as is known.
+
+        Args:
+            name: of the photo, or of the frame as in `datasets.image_source.moment_in`, without its folder.
+        """
+        return self.held_out is None or name in self.held_out
 
     def look(self, image: Image, labels: Sequence[Any]) -> dict[str, Any]:
         """What both bundles see in a photo.

@@ -1,7 +1,8 @@
 """What people labelled, saved at every change: a log per session, merged into one label file.
 
 The logs lie in `LABELS.jsonl.log`. A session only ever appends to a log of its own, so several people can label one
-folder, and a killed session loses nothing. Of two changes to a photo the later one counts.
+folder, and a killed session loses nothing. Of two changes to an image the later one counts. An image is a photo or a
+frame of a clip; `key_of` names it.
 """
 
 from __future__ import annotations
@@ -12,22 +13,38 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from knuckle.errors import DAMAGE, InputError, SourceError, reason_of
 
 
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What somebody did to an image.
+
+    Attributes:
+        row: its row in the label file, without the name of the image.
+        accepted: the image is done. The label file has accepted images only.
+        doubtful: leave the image out of the label file.
+    """
+
+    row: Mapping[str, Any]
+    accepted: bool
+    doubtful: bool = False
+
+
 class Journal:
-    """The labels of a folder of photos.
+    """The labels of a folder of photos and clips.
 
     Args:
-        out: the label file (docs/datasets.md). Rows that it has already are kept until their photo is changed.
-        start: rows by their image to begin with if there is no such file yet, for example of another format.
+        out: the label file (docs/datasets.md). Rows that it has already are kept until their image is changed.
+        start: rows by `key_of` to begin with if there is no such file yet, for example of another format.
 
     Attributes:
         people: for each image the last change of each person, by name; "" for those who gave none.
-        entries: the last change of each photo, by its path relative to the label file.
+        entries: the last change of each image, by `key_of`.
 
     Raises:
         InputError: `out` exists and is no label file.
@@ -78,24 +95,23 @@ class Journal:
         if known is None or time_s >= known["time"]:
             self.entries[image] = kept
 
-    def save(self, image: str, row: Mapping[str, Any], *, accepted: bool, doubtful: bool, by: str = "") -> None:
-        """Append a change to this session's log, and write the label file anew.
+    def save(self, changes: Mapping[str, Change], by: str = "") -> None:
+        """Append changes to this session's log, and write the label file anew.
 
         Args:
-            image: path of the photo relative to the label file.
-            row: its row in the label file.
-            accepted: the photo is done. The label file has accepted photos only.
-            doubtful: leave the photo out of the label file.
+            changes: by `key_of`.
             by: who changed it.
         """
         with self.lock:
             self.refresh()
-            before = self.entries.get(image, {"time": 0.0})["time"]
-            kept = {**self.rows.get(image, {}), "image": image, **row}
-            entry = {"time": max(time.time(), before), "image": image, "accepted": accepted, "doubtful": doubtful}
-            entry |= {"row": kept, "by": by}
+            lines = []
+            for image, change in changes.items():
+                before = self.entries.get(image, {"time": 0.0})["time"]
+                entry = {"time": max(time.time(), before), "image": image, "accepted": change.accepted}
+                kept = {**self.rows.get(image, {}), **({} if "clip" in change.row else {"image": image}), **change.row}
+                lines.append(json.dumps(entry | {"doubtful": change.doubtful, "row": kept, "by": by}) + "\n")
             with self.own.open("ab") as log:
-                log.write(json.dumps(entry).encode() + b"\n")
+                log.write("".join(lines).encode())
                 log.flush()
                 os.fsync(log.fileno())
             self.refresh()
@@ -103,19 +119,34 @@ class Journal:
 
     def _write_out(self) -> None:
         """Replace the label file in one step, so that a reader never sees half of it."""
-        rows = [self.entries[name] for name in sorted(self.entries)]
+        entries = sorted(self.entries.values(), key=lambda entry: in_order(entry["row"]))
         lines = [
-            json.dumps(entry["row"])
-            for entry in rows
+            entry.setdefault("line", json.dumps(entry["row"]) + "\n")
+            for entry in entries
             if entry["time"] == 0.0 or (entry["accepted"] and not entry["doubtful"])
         ]
         beside = self.folder / f"{self.own.stem}.new"
-        beside.write_text("".join(f"{line}\n" for line in lines))
+        beside.write_text("".join(lines))
         os.replace(beside, self.out)
 
 
+def key_of(row: Mapping[str, Any]) -> str:
+    """What names the image of a row: the path of a photo, or that of a clip with the number of the frame."""
+    return str(row["image"]) if "image" in row else frame_key(str(row["clip"]), int(row["frame"]))
+
+
+def frame_key(clip: str, number: int) -> str:
+    """The key of a frame of a clip, whose path is relative to the label file."""
+    return f"{clip}#{number}"
+
+
+def in_order(row: Mapping[str, Any]) -> tuple[str, int]:
+    """By name; the frames of a clip by number."""
+    return str(row.get("image") or row.get("clip")), int(row.get("frame", 0))
+
+
 def read_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """The rows of a label file by their image; none if there is no such file.
+    """The rows of a label file by `key_of`; none if there is no such file.
 
     Raises:
         InputError: it is no label file.
@@ -124,7 +155,7 @@ def read_rows(path: Path) -> dict[str, dict[str, Any]]:
     try:
         lines = path.read_text().splitlines() if path.exists() else []
         rows = [json.loads(line) for line in lines if line.strip()]
-        return {str(row["image"]): dict(row) for row in rows}
+        return {key_of(row): dict(row) for row in rows}
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
     except DAMAGE as error:

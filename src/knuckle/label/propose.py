@@ -71,7 +71,11 @@ def as_label(hand: Hand) -> dict[str, Any]:
     if hand.visibility is not None:
         visible[hand.visibility < HIDDEN_BELOW] = Visibility.HIDDEN
     label = LabelledHand(
-        landmarks=hand.landmarks, world=hand.world, handedness=hand.handedness or None, visibility=visible
+        landmarks=hand.landmarks,
+        world=hand.world,
+        handedness=hand.handedness or None,
+        visibility=visible,
+        track_id=hand.track_id,
     )
     return hand_to_json(label)
 

@@ -12,72 +12,110 @@ from starlette.routing import Route
 
 from knuckle.errors import SinkError, SourceError
 from knuckle.exports.label_files import LABEL_FORMATS
-from knuckle.label.photos import Photos
+from knuckle.label.clip import LabelledClip
+from knuckle.label.folder import Folder
+from knuckle.label.rows import jpeg
 from knuckle.media.draw_style import JOINT_COLOURS
 from knuckle.results import BONES, Colour, HandLandmark
 from knuckle.serve.limits import Refused
-from knuckle.serve.prelabel import answered, json_body
+from knuckle.serve.requests import answered, json_body
 from knuckle.serve.service import Service
 
 STATIC = Path(__file__).parent / "static"
+FILES = ("label.js", "stage.js", "edit.js", "clip.js", "server.js", "state.js", "label.css")
+IMAGE_ADDRESSES = ("/photos/{number:int}", "/clips/{clip:int}/frames/{number:int}")
 
 
-def label_routes(photos: Photos, service: Service) -> list[Route]:
-    """The routes of a session: the page, its photos and their labels."""
+def label_routes(folder: Folder, service: Service) -> list[Route]:
+    """The routes of a session: the page, and its photos and clips with their labels."""
 
-    async def done(request: Request, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Do something with the photo of a request, in a worker thread."""
-        number = request.path_params["number"]
-        if number >= len(photos.paths):
-            raise Refused(404, f"there is no photo {number}; there are {len(photos.paths)}")
+    async def done(function: Callable[..., Any], *arguments: Any) -> Any:
+        """Do something in a worker thread."""
         try:
-            return await service.work(function, number, *arguments)
-        except SourceError as error:
+            return await service.work(function, *arguments)
+        except (SourceError, SinkError) as error:
             raise Refused(422, str(error)) from error
 
+    def images_of(request: Request) -> tuple[Any, int]:
+        """Photos or a clip, and the number of the image in it that a request is about."""
+        number = request.path_params["number"]
+        if "clip" in request.path_params:
+            return clip_of(request), number
+        if number >= len(folder.photos):
+            raise Refused(404, f"there is no photo {number}; there are {len(folder.photos)}")
+        return folder.photos, number
+
+    def clip_of(request: Request) -> LabelledClip:
+        number = int(request.path_params["clip"])
+        if number >= len(folder.clips):
+            raise Refused(404, f"there is no clip {number}; there are {len(folder.clips)}")
+        return folder.clips[number]
+
     async def get_overview(request: Request) -> Response:
-        rows = await service.work(photos.overview)
-        return JSONResponse({**about(photos), "photos": rows, "agreement": await service.work(photos.agreement)})
+        return JSONResponse({**about(folder), **await done(folder.overview)})
 
     async def get_labels(request: Request) -> Response:
-        return JSONResponse(await done(request, photos.labels))
+        images, number = images_of(request)
+        return JSONResponse(await done(images.labels, number))
 
     async def put_labels(request: Request) -> Response:
-        await done(request, photos.save, await json_body(request))
+        images, number = images_of(request)
+        await done(images.save, number, await json_body(request))
         return JSONResponse({"saved": True})
 
     async def post_hand(request: Request) -> Response:
-        hand, seen = await done(request, photos.hand_at, (await json_body(request)).get("place"))
+        images, number = images_of(request)
+        hand, seen = await done(images.hand_at, number, (await json_body(request)).get("place"))
         return JSONResponse({"hand": hand, "seen": seen})
 
     async def get_comparison(request: Request) -> Response:
-        return JSONResponse(await done(request, photos.compare))
+        images, number = images_of(request)
+        return JSONResponse(await done(images.compare, number))
+
+    async def get_image(request: Request) -> Response:
+        images, number = images_of(request)
+        content = await done(lambda: jpeg(images.image(number)))
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "no-cache"})
+
+    async def get_comparable(request: Request) -> Response:
+        return JSONResponse({"images": await done(lambda: list(folder.comparable()))})
 
     async def get_file(request: Request) -> Response:
         name = request.path_params["name"]
         if name != "jsonl" and name not in LABEL_FORMATS:
             raise Refused(404, f"labels are not written as {name}; there are jsonl, {', '.join(LABEL_FORMATS)}")
-        try:
-            path = await service.work(photos.download, name)
-        except (SourceError, SinkError) as error:
-            raise Refused(422, str(error)) from error
+        path = await done(folder.download, name)
         return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
 
-    async def get_image(request: Request) -> Response:
-        return Response(await done(request, photos.jpeg), media_type="image/jpeg")
+    async def get_timeline(request: Request) -> Response:
+        return JSONResponse(await done(clip_of(request).timeline))
 
-    return [
-        Route("/", answered(page("label.html"))),
-        Route("/label.js", answered(page("label.js"))),
-        Route("/label.css", answered(page("label.css"))),
+    async def put_key_frame(request: Request) -> Response:
+        is_key = bool((await json_body(request)).get("key"))
+        await done(clip_of(request).set_key_frame, request.path_params["number"], is_key)
+        return JSONResponse({"saved": True})
+
+    async def post_stretch(request: Request) -> Response:
+        return JSONResponse({"accepted": await done(clip_of(request).accept_stretch, request.path_params["number"])})
+
+    routes = [Route("/", answered(page("label.html"))), *(Route(f"/{file}", answered(page(file))) for file in FILES)]
+    routes += [
         Route("/photos", answered(get_overview)),
-        Route("/photos/{number:int}", answered(get_labels)),
-        Route("/photos/{number:int}", answered(put_labels), methods=["PUT"]),
-        Route("/photos/{number:int}/hand", answered(post_hand), methods=["POST"]),
-        Route("/photos/{number:int}/image", answered(get_image)),
-        Route("/photos/{number:int}/comparison", answered(get_comparison)),
+        Route("/comparable", answered(get_comparable)),
         Route("/labels/{name}", answered(get_file)),
+        Route("/clips/{clip:int}", answered(get_timeline)),
+        Route("/clips/{clip:int}/frames/{number:int}/key", answered(put_key_frame), methods=["PUT"]),
+        Route("/clips/{clip:int}/frames/{number:int}/stretch", answered(post_stretch), methods=["POST"]),
     ]
+    for image in IMAGE_ADDRESSES:
+        routes += [
+            Route(image, answered(get_labels)),
+            Route(image, answered(put_labels), methods=["PUT"]),
+            Route(f"{image}/hand", answered(post_hand), methods=["POST"]),
+            Route(f"{image}/image", answered(get_image)),
+            Route(f"{image}/comparison", answered(get_comparison)),
+        ]
+    return routes
 
 
 def page(file: str) -> Callable[[Request], Any]:
@@ -89,14 +127,15 @@ def page(file: str) -> Callable[[Request], Any]:
     return get
 
 
-def about(photos: Photos) -> dict[str, Any]:
-    """What the page must know of a session, besides its photos."""
+def about(folder: Folder) -> dict[str, Any]:
+    """What the page must know of a session, besides its photos and clips."""
+    comparison = folder.session.comparison
     return {
-        "out": str(photos.out),
+        "out": str(folder.out),
         "bones": [[*pair, as_hex(colour)] for pair, colour in BONES],
         "joints": list(map(as_hex, JOINT_COLOURS)),
-        "compares": photos.comparison is not None,
-        "held_out": photos.comparison is not None and photos.comparison.held_out is not None,
+        "compares": comparison is not None,
+        "held_out": comparison is not None and comparison.held_out is not None,
         "formats": {"jsonl": "Knuckle's JSON lines", **{key: one.title for key, one in LABEL_FORMATS.items()}},
         "names": [point.name.lower().replace("_", " ") for point in HandLandmark],
     }

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from starlette.datastructures import QueryParams
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
-from knuckle.errors import InputError
 from knuckle.gestures.recogniser import load_gestures, set_names
 from knuckle.images import Image
 from knuckle.pipeline.detect import detect_palms, hands_in_images
 from knuckle.serve.decode import decode_image
 from knuckle.serve.limits import Limits, Refused
-from knuckle.serve.service import Service, client_options, error_response, json_response, to_json
+from knuckle.serve.requests import Handler, answered, client_of, within
+from knuckle.serve.service import Service, client_options, json_response, to_json
 from knuckle.serve.uploads import read_image, read_images
 
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -44,49 +43,30 @@ OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
-async def post_detect(request: Request) -> Response:
-    """The hands of one image."""
-    return await answer(request, read_image, find_in_image)
+def finding(read: Reader, find: Finder, **defaults: Any) -> Handler:
+    """A handler that reads the images of a request and answers with what is found in them.
 
+    Args:
+        defaults: options that the query string may change.
+    """
 
-async def post_batch(request: Request) -> Response:
-    """The hands of each image of a multipart form; the networks are called once for all of them."""
-    return await answer(request, read_images, find_in_images)
+    async def find_hands(request: Request) -> Response:
+        service: Service = request.app.state.service
+        options = defaults | parse_options(request.query_params)
+        limits = service.limits
+        files = await within(limits.receive_s, read(request, limits), "the image did not arrive")
+        if len(files) > 1:
+            service.rates.take(client_of(request), len(files) - 1)
+        text = await service.work_if_room(find, service, files, options)
+        return Response(text, media_type="application/json")
 
-
-async def post_gestures(request: Request) -> Response:
-    """The hands of one image with their gestures."""
-    return await answer(request, read_image, partial(find_in_image, path="/v1/gestures"), gestures=GESTURES)
+    return answered(find_hands)
 
 
 async def get_gestures(request: Request) -> Response:
     """The sets of gestures and their names."""
     sets = {name: list(load_gestures(name).names) for name in set_names()}
     return json_response({"default": GESTURES, "sets": sets})
-
-
-async def answer(request: Request, read: Reader, find: Finder, **defaults: Any) -> Response:
-    """Check the client, read the images and find their hands. Errors are an HTTP status and {"error": one line}."""
-    service: Service = request.app.state.service
-    client = request.client.host if request.client else ""
-    try:
-        service.require_allowed(request.headers)
-        service.rates.take(client)
-        service.require_token_of(request)
-        options = defaults | parse_options(request.query_params)
-        files = await asyncio.wait_for(read(request, service.limits), service.limits.receive_s)
-        if len(files) > 1:
-            service.rates.take(client, len(files) - 1)
-        text = await service.work_if_room(find, service, files, options)
-    except asyncio.TimeoutError:
-        return error_response(Refused(408, f"the image did not arrive within {service.limits.receive_s:g} s"))
-    except ClientDisconnect:
-        return Response(status_code=400)
-    except InputError as error:
-        return error_response(Refused(400, str(error)))
-    except Refused as refused:
-        return error_response(refused)
-    return Response(text, media_type="application/json")
 
 
 def parse_options(query: QueryParams) -> dict[str, Any]:
@@ -156,3 +136,9 @@ def rows(service: Service, images: list[Image], options: dict[str, Any]) -> list
 def found_in(row: dict[str, Any]) -> int:
     """How many hands or palms an answer has."""
     return len(row.get("hands", row.get("palms", ())))
+
+
+# The hands of one image; of each image of a form, for which the networks are called once; of one image with gestures.
+post_detect = finding(read_image, find_in_image)
+post_batch = finding(read_images, find_in_images)
+post_gestures = finding(read_image, partial(find_in_image, path="/v1/gestures"), gestures=GESTURES)

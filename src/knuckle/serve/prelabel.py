@@ -6,18 +6,14 @@ and `/api/function_invocations`, as Nuclio's dashboard has them (docs.cvat.ai, "
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
-import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from knuckle.errors import InputError
 from knuckle.exports.cvat import detections, nuclio_function
 from knuckle.exports.label_studio import Controls, controls_of, prediction
 from knuckle.images import Image
@@ -26,10 +22,10 @@ from knuckle.results import Hand
 from knuckle.serve.decode import decode_image
 from knuckle.serve.label_studio_files import read_task_image
 from knuckle.serve.limits import Refused
-from knuckle.serve.service import MAX_HANDS, Service, error_response
+from knuckle.serve.requests import answered, anybody, json_body, within
+from knuckle.serve.service import MAX_HANDS, Service
 
 FUNCTION = "knuckle"  # the name of our function in CVAT
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def prelabel_routes(service: Service) -> list[Route | Mount]:
@@ -38,65 +34,27 @@ def prelabel_routes(service: Service) -> list[Route | Mount]:
     if service.label_studio:
         gets = (("/", get_health), ("/health", get_health), ("/versions", get_versions))
         posts = (("/setup", post_setup), ("/predict", post_predict), ("/webhook", post_webhook))
-        below = [Route(path, answered(handler)) for path, handler in gets]
-        below += [Route(path, answered(handler), methods=["POST"]) for path, handler in posts]
-        routes += [Route("/label-studio", answered(get_health)), Mount("/label-studio", routes=below)]
+        below = [Route(path, answered(handler, label_studio_may)) for path, handler in gets]
+        below += [Route(path, answered(handler, label_studio_may), methods=["POST"]) for path, handler in posts]
+        health = Route("/label-studio", answered(get_health, label_studio_may))
+        routes += [health, Mount("/label-studio", routes=below)]
     if service.cvat:
-        call = answered(post_invocation, token=False)
-        below = [Route("/functions", answered(get_functions, token=False))]
-        below += [Route("/functions/{name}", answered(get_function, token=False))]
-        below += [Route("/function_invocations", call, methods=["POST"])]
+        below = [Route("/functions", answered(get_functions, anybody))]  # CVAT cannot send a token
+        below += [Route("/functions/{name}", answered(get_function, anybody))]
+        below += [Route("/function_invocations", answered(post_invocation, anybody), methods=["POST"])]
         routes.append(Mount("/api", routes=below))
     return routes
 
 
-def answered(handler: Handler, token: bool = True) -> Handler:
-    """A handler that checks the client first, and whose errors are an HTTP status and {"error": one line}.
-
-    Args:
-        token: the client must send the server's token; CVAT cannot.
-    """
-
-    async def answer(request: Request) -> Response:
-        service: Service = request.app.state.service
-        try:
-            service.require_allowed(request.headers)
-            service.rates.take(request.client.host if request.client else "")
-            if token and not (service.has_token(request.headers) or service.has_password(request.headers)):
-                service.token_refused(request)
-                raise Refused(401, "missing or wrong token; give it to Label Studio as the password of the back-end")
-            return await asyncio.wait_for(handler(request), service.limits.idle_s)
-        except asyncio.TimeoutError:
-            return error_response(Refused(408, f"the request was not done within {service.limits.idle_s:g} s"))
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except InputError as error:
-            return error_response(Refused(400, str(error)))
-        except Refused as refused:
-            return error_response(refused)
-
-    return answer
-
-
-async def json_body(request: Request) -> dict[str, Any]:
-    """The JSON object in the body of a request.
+def label_studio_may(service: Service, request: Request) -> None:
+    """Check the token, which Label Studio sends as the password of HTTP's basic authentication.
 
     Raises:
-        Refused: 413 for too many bytes, 400 for anything but an object.
+        Refused: 401, it is missing or wrong.
     """
-    most = request.app.state.service.limits.body_bytes
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise Refused(413, f"the body may have at most {most} bytes, got more")
-    try:
-        found = json.loads(bytes(body) or b"{}")
-    except ValueError as error:
-        raise Refused(400, f"the body is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise Refused(400, f"the body must be a JSON object, got a {type(found).__name__}")
-    return found
+    if not (service.has_token(request.headers) or service.has_password(request.headers)):
+        service.token_refused(request)
+        raise Refused(401, "missing or wrong token; give it to Label Studio as the password of the back-end")
 
 
 async def get_health(request: Request) -> Response:
@@ -131,7 +89,11 @@ async def post_predict(request: Request) -> Response:
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise Refused(400, "expected a list of objects under 'tasks'")
     controls = controls_of(str(body.get("label_config") or ""))
-    results = [await service.work(predict_task, service, task, controls) for task in tasks]
+
+    async def predict() -> list[dict[str, Any]]:
+        return [await service.work(predict_task, service, task, controls) for task in tasks]
+
+    results = await within(service.limits.idle_s, predict(), "the tasks were not labelled")
     return JSONResponse({"results": results, "model_version": service.models})
 
 

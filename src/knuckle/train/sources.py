@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from knuckle.datasets import read_dataset
+from knuckle.datasets.image_source import moment_in
 from knuckle.datasets.labels import Shot
 from knuckle.errors import InputError
 
@@ -35,6 +36,8 @@ class Source:
 def read_shots(text: str, is_usable: Callable[[Shot], bool], reason_if_empty: str) -> Source:
     """Read a dataset as a command line names it: PATH, PATH@SPLIT, PATH:WEIGHT or PATH@SPLIT:WEIGHT.
 
+    The labelled frames of clips become images of their own.
+
     Args:
         is_usable: which images to keep.
         reason_if_empty: what to say of the dataset in the error message if it has no usable image.
@@ -45,10 +48,14 @@ def read_shots(text: str, is_usable: Callable[[Shot], bool], reason_if_empty: st
     """
     path, split, weight = parse_source(text)
     try:
-        shots = read_dataset(path, split=split).shots
+        dataset = read_dataset(path, split=split)
     except InputError as error:
         hint = f"; write {path}@SPLIT" if "say which split" in str(error) else ""
         raise InputError(f"{error}{hint}") from error
+    frames = [
+        replace(shot, source=moment_in(clip.source, shot.time_s)) for clip in dataset.clips for shot in clip.shots
+    ]
+    shots = [*dataset.shots, *frames]
     usable = [shot for shot in shots if is_usable(shot)]
     if not usable:
         raise InputError(f"{path} {reason_if_empty} ({len(shots)} images)")

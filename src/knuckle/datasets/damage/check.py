@@ -87,7 +87,8 @@ def read_rows(path: Path, split: str | None, findings: list[Finding]) -> Dataset
         findings.append(Finding("unreadable row", str(problem), str(path)))
     for row in rows:
         try:
-            whole = replace(whole, shots=whole.shots + jsonl.read_rows(file, [row], split).shots)
+            read = jsonl.read_rows(file, [row], split)
+            whole = replace(whole, shots=whole.shots + read.shots, clips=whole.clips + read.clips)
         except Error as error:
             findings.append(Finding("unreadable row", str(error), str(file)))
     return whole

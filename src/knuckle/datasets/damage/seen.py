@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from knuckle.datasets.damage.finding import Finding
 from knuckle.datasets.labels import LabelledHand, Shot
 from knuckle.images import Image
-from knuckle.pipeline.hand import roi_from_landmarks
+from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.pipeline.networks import Networks
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.results import FloatArray, Hand, Roi
@@ -33,10 +33,7 @@ def findings_seen(shot: Shot, image: Image, networks: Networks) -> Iterator[Find
         return
     landmarker = networks.hand_landmarker(networks.completed(TrackerOptions()))
     regions = [roi_from_landmarks(points_of(hand)) for hand in whole.values()]
-    width = image.shape[1]
-    turned = [replace(roi, x=width - 1 - roi.x, angle_rad=-roi.angle_rad) for roi in regions]
-    mirror = np.ascontiguousarray(image[:, ::-1])
-    views = zip(landmarker.read(image, regions), landmarker.read(mirror, turned), strict=True)
+    views = zip(landmarker.read(image, regions), read_mirrored(image, regions, landmarker), strict=True)
     for (number, label), roi, (view, mirrored) in zip(whole.items(), regions, views, strict=True):
         if min(view.presence, mirrored.presence) < SURE_OF_HAND:
             continue
@@ -48,6 +45,12 @@ def findings_seen(shot: Shot, image: Image, networks: Networks) -> Iterator[Find
         if (away := distance(points_of(label), view, roi)) > ELSEWHERE:
             text = f"the network sees the points {100 * away:.0f} % of the hand away on average"
             yield Finding("points elsewhere", text, shot.source, shot, number)
+
+
+def read_mirrored(image: Image, regions: Sequence[Roi], landmarker: HandLandmarker) -> list[Hand]:
+    """The hands in regions of an image as its mirror image shows them there, in pixels of the mirror image."""
+    turned = [replace(roi, x=image.shape[1] - 1 - roi.x, angle_rad=-roi.angle_rad) for roi in regions]
+    return landmarker.read(np.ascontiguousarray(image[:, ::-1]), turned)
 
 
 def points_of(hand: LabelledHand) -> FloatArray:

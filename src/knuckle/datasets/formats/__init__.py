@@ -47,7 +47,7 @@ class Kind:
 
 # The order matters: the first format whose files are there is used.
 KINDS: Mapping[str, Kind] = {
-    "jsonl": Kind("index.jsonl with an 'image' in every row", jsonl.find),
+    "jsonl": Kind("index.jsonl with an 'image' or a 'clip' in every row", jsonl.find),
     "clips": Kind("NAME.jsonl with a row per frame beside NAME.mp4", clips.find),
     "shards": Kind("*.tar with KEY.jpg and KEY.json", shards.find),
     "coco-wholebody": Kind("[annotations/]coco_wholebody_SPLIT_v1.0.json or NAME.wholebody.json", coco_wholebody.find),

@@ -13,21 +13,59 @@ from knuckle.datasets.parsing import box_of, fingertips, hands_maybe_visible
 from knuckle.errors import InputError
 from knuckle.results import FloatArray
 
+# How a frame of a clip was labelled (`mark` in its row), and the slice of the image for it.
+MARKS = {"key": "key frames", "between": "between key frames"}
 
-def row_of_shot(shot: Shot, dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """A photo as a row of our JSON lines, whose paths are relative to a folder."""
-    row: dict[str, Any] = {"image": Path(os.path.relpath(shot.source, folder)).as_posix()}
+
+def row_of_shot(shot: Shot, dataset: Dataset, folder: Path, of_clip: bool = False) -> dict[str, Any]:
+    """A photo, or a frame of a clip, as a row of our JSON lines, whose paths are relative to a folder."""
+    source = Path(os.path.relpath(shot.source, folder)).as_posix()
+    row: dict[str, Any] = {"image": source}
+    if of_clip:
+        row = {"clip": source, "frame": shot.frame, "time_s": shot.time_s}
+        marked = [mark for mark, name in MARKS.items() if name in shot.slices]
+        row |= {"mark": marked[0]} if marked else {}
     about = {"source": shot.origin, "licence": dataset.licence, "labelled_by": dataset.labelled_by}
     row |= {name: value for name, value in about.items() if value}
     if shot.size is not None:
         row |= {"width": shot.size[0], "height": shot.size[1]}
     if shot.group and shot.group != shot.source:
         row["group"] = shot.group
-    if shot.slices:
-        row["slices"] = list(shot.slices)
+    if slices := [name for name in shot.slices if name not in MARKS.values()]:
+        row["slices"] = slices
     if shot.hands is not None:
         row |= {"complete": shot.complete, "hands": [hand_to_json(hand) for hand in shot.hands]}
     return row
+
+
+def shot_of_row(row: Mapping[str, Any], folder: Path) -> Shot:
+    """A row with an `image`, or with a `clip`, its `frame` and `time_s`.
+
+    Raises:
+        KeyError, ValueError: the row is damaged.
+    """
+    of_clip = "clip" in row
+    if not of_clip and "image" not in row:
+        raise ValueError("a row needs an image, or a clip with frame and time_s")
+    source = str(folder / row["clip" if of_clip else "image"])
+    slices = [str(name) for name in row.get("slices", ())]
+    if of_clip and row.get("mark") is not None:
+        if row["mark"] not in MARKS:
+            raise ValueError(f"mark must be {' or '.join(MARKS)}, got {row['mark']!r:.40}")
+        slices.append(MARKS[row["mark"]])
+    hands, complete = hands_in_view(row)
+    return Shot(
+        source,
+        frame=int(row["frame"]) if of_clip else 0,
+        time_s=float(row["time_s"]) if of_clip else 0.0,
+        size=image_size_in(row),
+        hands=hands,
+        complete=complete,
+        both_hands_box=both_hands_box(row),
+        group=str(row.get("group", source)),
+        slices=tuple(slices),
+        origin=str(row.get("source", "")),
+    )
 
 
 def hands_in_view(row: Mapping[str, Any]) -> tuple[tuple[LabelledHand, ...] | None, bool]:

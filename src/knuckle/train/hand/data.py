@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from knuckle.datasets import file_of
-from knuckle.datasets.image_source import names_in, read_member, source_in
+from knuckle.datasets.image_source import is_in_shard, names_in, read_member, source_in
 from knuckle.datasets.labels import LabelledHand, Shot
 from knuckle.errors import InputError
 from knuckle.extras import cv2
@@ -53,7 +53,7 @@ def _is_usable(shot: Shot) -> bool:
 def _with_masks(shots: Sequence[Shot]) -> frozenset[str]:
     """The images whose shard also holds their mask."""
     masked: set[str] = set()
-    for shard in {file_of(shot.source) for shot in shots if file_of(shot.source) != shot.source}:
+    for shard in {file_of(shot.source) for shot in shots if is_in_shard(shot.source)}:
         names = (name for name in names_in(Path(shard)) if name.endswith(MASK))
         masked.update(source_in(Path(shard), name.removesuffix(MASK)) for name in names)
     return frozenset(shot.source for shot in shots if shot.source.rpartition(".")[0] in masked)
