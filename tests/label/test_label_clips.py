@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import copy
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from commands import run
 from conftest import write_clip
 from labelling import Labelling, labelling
 from scene import blank, draw_hand
 
 from knuckle import HandTracker, load
 from knuckle.datasets import LabelledHand, open_image, read_dataset
+from knuckle.datasets.damage.check import check_datasets
+from knuckle.errors import InputError
+from knuckle.evaluate.results import ImagePrediction, Predictions
+from knuckle.evaluate.score import score
+from knuckle.exports.label_files import write_labels
+from knuckle.exports.labels import hand_of_label
 from knuckle.geometry import turn
 from knuckle.images import Image
 from knuckle.label.between import KeyFrame, fill, points_of
-from knuckle.label.clip import FLAGGED
+from knuckle.label.clip import FLAGGED, LabelledClip
+from knuckle.label.folder import Folder
 from knuckle.label.key_frames import choose_key_frames
 from knuckle.media.clip_frames import ClipFrames
 from knuckle.metrics import palm_size
 from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
+from knuckle.pipeline.networks import Networks
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.results import FloatArray, Hand
 
 CLIP = Path(__file__).parents[2] / "examples" / "hands.mp4"
-BEGIN, END, EVERY = 40, 80, 10  # frames of the clip in which both hands move
+BEGIN, END, EVERY = 40, 70, 10  # frames of the clip in which both hands move
 COUNT = 21  # frames of the drawn clip
 
 
@@ -63,10 +70,10 @@ def spoilt(points: FloatArray) -> FloatArray:
 
 
 @pytest.fixture(scope="module")
-def truth() -> dict[int, list[LabelledHand]]:
+def truth(networks: Networks) -> dict[int, list[LabelledHand]]:
     """What our network sees in part of the rendered clip: the labels that a careful person would give."""
     found = {}
-    tracker, frames = HandTracker("mediapipe", smooth=False), ClipFrames(str(CLIP))
+    tracker, frames = HandTracker(networks, smooth=False), ClipFrames(str(CLIP))
     for number in range(BEGIN, END + 1):
         hands = tracker(frames.image(number), frames.times_s[number])
         found[number] = [
@@ -77,8 +84,12 @@ def truth() -> dict[int, list[LabelledHand]]:
 
 
 @pytest.fixture(scope="module")
-def network() -> HandLandmarker:
-    networks = load("mediapipe")
+def networks() -> Networks:
+    return load("mediapipe")
+
+
+@pytest.fixture(scope="module")
+def network(networks: Networks) -> HandLandmarker:
     plain = networks.hand_landmarker(networks.completed(TrackerOptions()))
     return Spoilt(plain.network, plain.model, plain.min_presence, plain.mirrored, plain.std_per_sigma)
 
@@ -130,137 +141,154 @@ def test_where_tracking_and_key_frames_disagree_is_flagged(
     assert gone.pairs == [(0, 0)] and gone.frames[-1].doubt >= 1 > FLAGGED > max(frame.doubt for frame in right.frames)
     shifted = [replace(hand, landmarks=hand.landmarks + 0.8 * palm_size(hand.landmarks)) for hand in truth[two]]
     wrong = fill(frames.image, KeyFrame(one, truth[one]), KeyFrame(two, shifted), network)
-    frames.close()
     assert min(frame.doubt for frame in wrong.frames) > FLAGGED
+    left = [replace(hand, handedness="Left") for hand in truth[two]]
+    sides = fill(frames.image, KeyFrame(one, truth[one]), KeyFrame(two, left), network)
+    assert sides.pairs == [(0, 0), (1, 1)] and min(frame.doubt for frame in sides.frames) >= 1
+    frames.close()
     unseen = fill(lambda number: blank(), KeyFrame(0, truth[one]), KeyFrame(4, truth[one]), network)
     assert [frame.doubt for frame in unseen.frames] == [1.0] * 3  # interpolated, and said so
     for hand, true in zip(unseen.frames[1].hands, truth[one], strict=True):
         np.testing.assert_allclose(hand.landmarks, true.landmarks, atol=1e-3)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A clip in which a drawn hand moves to the right, and a photo."""
+def wave(folder: Path) -> Path:
+    """A folder with a clip in which a drawn hand moves to the right by 6 pixels a frame."""
     images = [draw_hand(blank(320, 240), 90 + 6 * k, 110, 120, 0.1) for k in range(COUNT)]
-    write_clip(tmp_path / "wave.mp4", images, 15)
-    return tmp_path
+    write_clip(folder / "wave.mp4", images, 15)
+    return folder
 
 
 @pytest.fixture
-def session(folder: Path) -> Iterator[Labelling]:
-    with labelling(folder) as running:
-        yield running
+def clip(tmp_path: Path, networks: Networks) -> Iterator[LabelledClip]:
+    """The clip of a session, after the tracker has looked at it."""
+    (clip,) = Folder(str(wave(tmp_path)), networks).clips
+    while clip.watch_some():
+        pass
+    yield clip
+    clip.frames.close()
 
 
-def until(session: Labelling, is_so: Callable[[Any], bool]) -> Any:
-    """The timeline, as soon as something is so."""
-    for _ in range(1200):
-        timeline = session.get("/clips/0").json()
-        if is_so(timeline):
-            return timeline
-        time.sleep(0.1)
-    raise AssertionError(timeline)
+def accept(clip: LabelledClip, *numbers: int, **changes: Any) -> None:
+    """Accept frames as they are shown, and fill what lies between."""
+    for number in numbers:
+        clip.save(number, {"hands": clip.labels(number)["hands"], "accepted": True, "doubtful": False} | changes)
+    while clip.fill_next():
+        pass
 
 
-def frame(session: Labelling, number: int) -> Any:
-    return session.get(f"/clips/0/frames/{number}").json()
+def rows(out: Path) -> dict[int, dict[str, Any]]:
+    return {row["frame"]: row for row in map(json.loads, out.read_text().splitlines())}
 
 
-def accept(session: Labelling, number: int, **changes: Any) -> None:
-    hands = frame(session, number)["hands"]
-    answer = session.put(number, {"hands": hands, "accepted": True, "doubtful": False} | changes, "/clips/0/frames")
-    assert answer.status_code == 200, answer.text
+def tip_x(row: dict[str, Any]) -> float:
+    return float(row["hands"][0]["landmarks"][8][0])
 
 
-def rows(session: Labelling) -> dict[int, dict[str, Any]]:
-    return {row["frame"]: row for row in map(json.loads, session.out.read_text().splitlines())}
-
-
-def test_key_frames_are_labelled_and_the_frames_between_accepted_and_kept_through_a_kill(
-    session: Labelling, folder: Path
-) -> None:
-    chosen = until(session, lambda found: found["looked"] == 1)
+def test_key_frames_are_labelled_and_the_frames_between_accepted(clip: LabelledClip) -> None:
+    out = clip.session.journal.out
+    chosen = clip.timeline()
     assert chosen["frames"][0] == chosen["frames"][-1] == "k" and 3 <= chosen["frames"].count("k") <= 4
-    assert len(chosen["times"]) == len(chosen["frames"]) == COUNT
-    assert session.get("/clips/0/frames/7/image").headers["content-type"] == "image/jpeg"
-    for number in (0, 10):
-        accept(session, number)
-    filled = until(session, lambda found: not found["waiting"])
+    assert len(chosen["times"]) == len(chosen["frames"]) == COUNT and chosen["looked"] == 1
+    accept(clip, 0, 10)
+    filled = clip.timeline()
     assert filled["frames"][0] == filled["frames"][10] == "K" and set(filled["frames"][1:10]) <= set("pfk")
-    shown = frame(session, 5)
+    shown = clip.labels(5)
     assert shown["doubt"] is not None and len(shown["hands"]) == 1 and not shown["accepted"]
-    assert session.post("/clips/0/frames/5/stretch", {}).json() == {"accepted": 9}
-    assert session.post("/clips/0/frames/15/stretch", {}).status_code == 400  # it is not between two of them
-    assert {number: row["mark"] for number, row in rows(session).items()} == {
-        0: "key", 10: "key", **dict.fromkeys(range(1, 10), "between")
-    }  # fmt: skip
-    xs = [row["hands"][0]["landmarks"][9][0] for _, row in sorted(rows(session).items())]
+    assert clip.accept_stretch(5) == 9
+    with pytest.raises(InputError, match="does not lie between"):
+        clip.accept_stretch(15)
+    before = rows(out)
+    assert {k: row["mark"] for k, row in before.items()} == {
+        0: "key",
+        10: "key",
+        **dict.fromkeys(range(1, 10), "between"),
+    }
+    xs = [row["hands"][0]["landmarks"][9][0] for _, row in sorted(before.items())]
     np.testing.assert_allclose(np.diff(xs), 6, atol=4)
-    assert len({row["hands"][0]["track_id"] for row in rows(session).values()}) == 1
-    before = session.out.read_text()
-    session.process.kill()
-    session.process.wait()
-    session.out.unlink()  # the log is the truth
-    with labelling(folder) as again:
-        assert again.get("/clips/0").json()["frames"][:11] == "K" + "b" * 9 + "K"
-        hands = frame(again, 10)["hands"]
-        hands[0]["landmarks"][8][0] += 20
-        accept(again, 10, hands=hands)  # now the frames between no longer fit
-        assert set(rows(again)) == {0, 10} and until(again, lambda found: not found["waiting"])["frames"][5] in "pfk"
-        moved = (
-            frame(again, 9)["hands"][0]["landmarks"][8][0]
-            - json.loads(before.splitlines()[9])["hands"][0]["landmarks"][8][0]
-        )
-        assert 10 < moved < 26  # the correction goes along
+    assert len({row["hands"][0]["track_id"] for row in before.values()}) == 1
+    hands = copy.deepcopy(clip.labels(10)["hands"])
+    hands[0]["landmarks"][8][0] += 20
+    accept(clip, 10, hands=hands)  # now the frames between no longer fit
+    assert set(rows(out)) == {0, 10} and clip.timeline()["frames"][5] in "pfk"
+    assert 10 < tip_x(clip.labels(9)) - tip_x(before[9]) < 26  # the correction goes along
+    clip.accept_stretch(9)
+    accept(clip, 10)  # once more, unchanged
+    assert len(rows(out)) == 11
 
 
-def test_key_frames_are_set_and_unset_and_doubtful_ones_left_out(session: Labelling) -> None:
-    until(session, lambda found: found["looked"] == 1)
-    for number in (0, 10, 20):
-        accept(session, number)
-    assert session.put("5/key", {"key": True}, "/clips/0/frames").status_code == 200
-    assert session.get("/clips/0").json()["frames"][5] == "k" and frame(session, 5)["mark"] == "key"
-    session.put("5/key", {"key": False}, "/clips/0/frames")
-    assert session.get("/clips/0").json()["frames"][5] in "pf." and frame(session, 5)["mark"] == ""
-    session.put("10/key", {"key": False}, "/clips/0/frames")
-    assert set(rows(session)) == {0, 20}
-    assert session.post("/clips/0/frames/10/stretch", {}).json() == {"accepted": 19}
-    accept(session, 20, accepted=False, doubtful=True)
-    assert set(rows(session)) == {0} and session.get("/clips/0").json()["frames"][20] == "?"
-    for answer, status, says in (
-        (session.get("/clips/0/frames/99"), 422, "no frame 99"),
-        (session.get("/clips/3"), 404, "there are 1"),
-        (session.put(4, {"hands": [{"landmarks": [[1, 2]]}]}, "/clips/0/frames"), 400, "not saved"),
-        (session.get("/photos/0"), 404, "there is no photo"),
-    ):
-        assert answer.status_code == status and says in answer.json()["error"]
+def test_key_frames_are_set_and_unset_and_doubtful_ones_left_out(clip: LabelledClip) -> None:
+    out = clip.session.journal.out
+    accept(clip, 0, 10, 20)
+    clip.set_key_frame(5, True)
+    assert clip.timeline()["frames"][5] == "k" and clip.labels(5)["mark"] == "key"
+    clip.set_key_frame(5, False)
+    assert clip.timeline()["frames"][5] in "pf." and clip.labels(5)["mark"] == ""
+    clip.set_key_frame(10, False)
+    assert set(rows(out)) == {0, 20}
+    assert clip.accept_stretch(10) == 19
+    accept(clip, 20, accepted=False, doubtful=True)
+    assert set(rows(out)) == {0} and clip.timeline()["frames"][20] == "?"
 
 
-def test_the_labels_of_a_clip_are_read_measured_checked_and_trained_on(folder: Path) -> None:
-    with labelling(folder) as session:
-        until(session, lambda found: found["looked"] == 1)
-        for number in (0, 20):
-            accept(session, number)
-        session.post("/clips/0/frames/3/stretch", {})
-    out = folder / "labels.jsonl"
+def test_the_hand_keeps_its_number_where_two_key_frames_number_it_differently(clip: LabelledClip) -> None:
+    out = clip.session.journal.out
+    for number, track_id in ((0, 4), (10, 7), (20, 7)):
+        accept(clip, number, hands=[hand | {"track_id": track_id} for hand in clip.labels(number)["hands"]])
+    clip.accept_stretch(5)
+    assert {k: row["hands"][0]["track_id"] for k, row in rows(out).items()} == dict.fromkeys([*range(11), 20], 4)
+
+
+def test_the_labels_of_a_clip_are_read_measured_checked_and_trained_on(clip: LabelledClip) -> None:
+    accept(clip, 0, 20)
+    clip.accept_stretch(3)
+    out, folder = clip.session.journal.out, clip.path.parent
     dataset = read_dataset(out)
-    (clip,) = dataset.clips
-    assert not dataset.shots and [shot.frame for shot in clip.shots] == list(range(COUNT))
-    assert {shot.slices for shot in clip.shots} == {("key frames",), ("between key frames",)}
-    report = run("evaluate", str(out), "--models", "mediapipe", "--out", str(folder / "report"))
-    assert report.returncode == 0 and "between key frames" in (folder / "report" / "report.md").read_text()
-    assert run("datasets", "convert", str(out), str(folder / "again.jsonl")).returncode == 0
-    again = [json.loads(line) for line in (folder / "again.jsonl").read_text().splitlines()]
-    assert [row["mark"] for row in again] == ["key", *["between"] * (COUNT - 2), "key"]
-    assert "nothing found" in run("datasets", "check", "--numbers-only", str(out)).stdout
+    (read,) = dataset.clips
+    assert not dataset.shots and [shot.frame for shot in read.shots] == list(range(COUNT))
+    assert {shot.slices for shot in read.shots} == {("key frames",), ("between key frames",)}
+    hands = {(read.source, shot.frame): [hand_of_label(label, "") for label in shot.hands or ()] for shot in read.shots}
+    found = [ImagePrediction(*image, image[1] / 15, (320, 240), tuple(these)) for image, these in hands.items()]
+    tables = score(dataset, [Predictions("itself", {(one.source, one.frame): one for one in found})]).tables
+    assert {"key frames", "between key frames"} <= {table.title for table in tables}
+    assert write_labels(dataset, folder / "again.jsonl") == COUNT
+    assert [row["mark"] for row in rows(folder / "again.jsonl").values()] == ["key", *["between"] * (COUNT - 2), "key"]
+    assert check_datasets([out])[0] == []
     pytest.importorskip("torch")
     from knuckle.train.hand.data import read_source
 
-    shots, frames = read_source(str(out)).shots, ClipFrames(str(folder / "wave.mp4"))
+    shots = read_source(str(out)).shots
     assert len(shots) == COUNT
     for number in (2, 18):
-        np.testing.assert_array_equal(open_image(shots[number].source), frames.image(number))
-    frames.close()
+        np.testing.assert_array_equal(open_image(shots[number].source), clip.image(number))
+
+
+def test_a_clip_is_served_and_kept_through_a_kill(tmp_path: Path) -> None:
+    def frames_of(session: Labelling) -> str:
+        return str(session.get("/clips/0").json()["frames"])
+
+    with labelling(wave(tmp_path)) as session:
+        for number in (2, 6):
+            hands = session.get(f"/clips/0/frames/{number}").json()["hands"]
+            labels = {"hands": hands, "accepted": True, "doubtful": False}
+            assert session.put(number, labels, "/clips/0/frames").status_code == 200
+        assert session.post("/clips/0/frames/3/stretch", {}).json() == {"accepted": 3}
+        assert session.put("9/key", {"key": True}, "/clips/0/frames").status_code == 200
+        assert session.get("/clips/0/frames/7/image").headers["content-type"] == "image/jpeg"
+        for answer, status, says in (
+            (session.get("/clips/0/frames/99"), 422, "no frame 99"),
+            (session.get("/clips/3"), 404, "there are 1"),
+            (session.put(4, {"hands": [{"landmarks": [[1, 2]]}]}, "/clips/0/frames"), 400, "not saved"),
+            (session.post("/clips/0/frames/15/stretch", {}), 400, "does not lie between"),
+            (session.get("/photos/0"), 404, "there is no photo"),
+        ):
+            assert answer.status_code == status and says in answer.json()["error"]
+        session.process.kill()
+        session.process.wait()
+    session.out.unlink()  # the log is the truth
+    with labelling(tmp_path) as again:
+        assert frames_of(again)[2:7] == "KbbbK" and frames_of(again)[9] == "k"
+        assert again.get("/photos").json()["clips"][0]["keys_done"] == 2
 
 
 def test_a_hand_that_nobody_can_track_is_neither_invented_nor_lost_without_a_word(network: HandLandmarker) -> None:

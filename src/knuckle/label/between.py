@@ -23,6 +23,7 @@ from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.results import FloatArray
 
 ARRIVES = 1.0  # palm sizes: a track that ends this near to a hand of the other key frame is this hand
+OTHER_SIDE = 1.0  # palm sizes: as much farther away counts a hand that is labelled as one of the other side
 NEAR = 6.0  # palm sizes: as far may a hand be from where it was, if tracking lost it
 SAME = 0.5  # palm sizes: hands nearer to each other are one hand
 LOST = 1.0  # the doubt about a hand that no track shows
@@ -193,16 +194,20 @@ def pair(
     costs = np.full((len(before), len(after)), np.inf)
     for i, one in enumerate(before):
         for j, other in enumerate(after):
-            if one.handedness and other.handedness and one.handedness != other.handedness:
-                continue
             arrived = [apart(forward[i][-1], points_of(other)), apart(backward[j][0], points_of(one))]
-            costs[i, j] = min(arrived)
-            if costs[i, j] > ARRIVES:
+            if min(arrived) <= ARRIVES:
+                costs[i, j] = min(arrived) + OTHER_SIDE * are_of_two_sides(one, other)
+            elif math.isinf(max(arrived)) and not are_of_two_sides(one, other):
                 direct = apart(points_of(one), points_of(other))
-                costs[i, j] = ARRIVES + direct if direct < NEAR and math.isinf(max(arrived)) else np.inf
-    limit = 2 * (ARRIVES + NEAR)
+                costs[i, j] = ARRIVES + direct if direct < NEAR else np.inf
+    limit = 2 * (ARRIVES + OTHER_SIDE + NEAR)
     rows, columns = linear_sum_assignment(np.minimum(costs, limit))
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if costs[i, j] < limit]
+
+
+def are_of_two_sides(one: LabelledHand, other: LabelledHand) -> bool:
+    """Whether one is labelled as a left hand and the other as a right hand."""
+    return bool(one.handedness and other.handedness and one.handedness != other.handedness)
 
 
 def apart(one: FloatArray | None, other: FloatArray | None) -> float:
@@ -236,6 +241,7 @@ class Pair:
         else:
             return line, LOST
         line = np.where(np.isfinite(line), line, tracked)
+        doubt = max(doubt, LOST * are_of_two_sides(self.before, self.after))  # one of the two labels is wrong
         return tracked, max(doubt, APART_LINE * apart(tracked, line))
 
 

@@ -289,7 +289,7 @@ class LabelledClip:
             hands = entry["row"].get("hands") or []
             ids = [hand.get("track_id") for hand in hands]
             new = [renamed.get(one, one) for one in ids]
-            if later >= stretch[1] and new != ids and len(set(new)) == len(new):
+            if later >= stretch[1] and new != ids and len(set(new)) == len(set(ids)):
                 row = {**entry["row"], "hands": [hand | {"track_id": k} for hand, k in zip(hands, new, strict=True)]}
                 changes[frame_key(self.name, later)] = Change(row, entry["accepted"], entry["doubtful"])
         self.session.save(changes)

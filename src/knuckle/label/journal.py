@@ -120,11 +120,11 @@ class Journal:
     def _write_out(self) -> None:
         """Replace the label file in one step, so that a reader never sees half of it."""
         entries = sorted(self.entries.values(), key=lambda entry: in_order(entry["row"]))
-        lines = [
-            entry.setdefault("line", json.dumps(entry["row"]) + "\n")
-            for entry in entries
-            if entry["time"] == 0.0 or (entry["accepted"] and not entry["doubtful"])
-        ]
+        kept = [entry for entry in entries if entry["time"] == 0.0 or (entry["accepted"] and not entry["doubtful"])]
+        for entry in kept:
+            if "line" not in entry:  # once for each change, since a clip has thousands of rows
+                entry["line"] = json.dumps(entry["row"]) + "\n"
+        lines = [entry["line"] for entry in kept]
         beside = self.folder / f"{self.own.stem}.new"
         beside.write_text("".join(lines))
         os.replace(beside, self.out)

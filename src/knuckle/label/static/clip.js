@@ -50,6 +50,7 @@ export async function nextToDo() {
   if (!clip) return;
   const at = frame(), { frames } = clip, after = frames.indexOf("k", at + 1), todo = after < 0 ? frames.indexOf("k") : after;
   if (todo >= 0 && todo !== at) return goTo(todo);
+  if (clip.looked < 1) return say("The tracker still looks at the clip. Then it says which frames to label. Arrows and s choose frames by hand.");
   if (count("pf") || clip.waiting) return say("All key frames are labelled. Press g for the doubtful frames between them, and a to accept the frames of a stretch.");
   say(frames.includes(".") ? "All key frames are labelled. The frames before the first and after the last one stay out of the label file." : "This clip is done. Press n for the next photo or clip.");
 }

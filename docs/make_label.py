@@ -1,0 +1,57 @@
+"""Write the measured tables of docs/label.md: `python docs/make_label.py`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from make_stream import table
+
+PAGE = Path(__file__).resolve().with_name("label.md")
+RESULTS = PAGE.parents[1] / "benchmarks" / "results"
+
+
+def tables() -> dict[str, str]:
+    """The generated parts by their marks in the page."""
+    return {
+        "clips": clips(json.loads((RESULTS / "label_clips.json").read_text())),
+        "few": few_labels(json.loads((RESULTS / "few_labels.json").read_text())),
+    }
+
+
+def clips(found: dict[str, Any]) -> str:
+    """What benchmarks/label_clips.py measured."""
+    head = ("clip", "frames", "tracker alone", "straight lines", "filled", "flagged", "wrong, and flagged of these")
+    rows = []
+    for one in found["clips"]:
+        errors = [f"{one[name]['median']} % ({one[name]['missed']})" for name in ("tracker", "line", "filled")]
+        checked = str(one["flagged"]), f"{one['wrong']}, {one['wrong_flagged']}"
+        rows.append((f"`{one['clip']}`", str(one["frames"]), *errors, *checked))
+    return table(head, rows)
+
+
+def few_labels(found: dict[str, Any]) -> str:
+    """What benchmarks/few_labels.py measured."""
+    rows = []
+    for name, title in (("median", "median error of the two tips"), ("mean", "mean error")):
+        before, after = found[f"before_{name}"], found[f"after_{name}"]
+        rows.append((title, f"{before:.2f}", f"{after:.2f}", f"{100 * (after / before - 1):+.0f} %".replace("-", "−")))
+    text = (
+        f"{found['better']} of {found['tips']} tips are nearer than before. The run promised {found['promised']}, took "
+        f"{found['minutes']:.0f} minutes beside other programs, ended itself after step {found['steps']}, and kept the "
+        f"weights of step {found['best_step']}."
+    )
+    return table(("", "before", "after", "change"), rows) + f"\n\n{text}"
+
+
+def page(text: str) -> str:
+    """The page with its generated parts written anew."""
+    for mark, content in tables().items():
+        start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+        text = f"{text[: text.index(start)]}{start}\n{content}\n\n{text[text.index(end) :]}"
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text()))
