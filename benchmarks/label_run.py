@@ -47,7 +47,7 @@ def main(photos: Path | None, folder: Path, count: int, minutes: float) -> None:
 
     images = folder / "photos"
     tips = prepare(images, photos, count)
-    result: dict[str, Any] = {"photos": count, "source": "ti1k" if photos else "drawn photos"}
+    result: dict[str, Any] = {"photos": count}
     with open_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(1000 * PATIENCE_S)
@@ -72,8 +72,10 @@ def main(photos: Path | None, folder: Path, count: int, minutes: float) -> None:
             held_out, before, after, missed, missed_after = keyboard.compared()
     result |= {"held_out": held_out, "before": before, "after": after}
     result |= {"missed_before": missed, "missed_after": missed_after}
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    click.echo(json.dumps(result, indent=2))
+    results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    results["ti1k" if photos else "drawn"] = result
+    RESULT.write_text(json.dumps(results, indent=2) + "\n")
+    click.echo(json.dumps(results, indent=2))
 
 
 def label(keyboard: Any, images: Path, tips: dict[str, list[list[float]] | None]) -> None:

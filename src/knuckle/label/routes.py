@@ -14,6 +14,7 @@ from knuckle.errors import SinkError, SourceError
 from knuckle.exports.label_files import LABEL_FORMATS
 from knuckle.label.clip import LabelledClip
 from knuckle.label.folder import Folder
+from knuckle.label.photos import Photos
 from knuckle.label.rows import jpeg
 from knuckle.media.draw_style import JOINT_COLOURS
 from knuckle.results import BONES, Colour, HandLandmark
@@ -28,94 +29,102 @@ IMAGE_ADDRESSES = ("/photos/{number:int}", "/clips/{clip:int}/frames/{number:int
 
 def label_routes(folder: Folder, service: Service) -> list[Route]:
     """The routes of a session: the page, and its photos and clips with their labels."""
-
-    async def done(function: Callable[..., Any], *arguments: Any) -> Any:
-        """Do something in a worker thread."""
-        try:
-            return await service.work(function, *arguments)
-        except (SourceError, SinkError) as error:
-            raise Refused(422, str(error)) from error
-
-    def images_of(request: Request) -> tuple[Any, int]:
-        """Photos or a clip, and the number of the image in it that a request is about."""
-        number = request.path_params["number"]
-        if "clip" in request.path_params:
-            return clip_of(request), number
-        if number >= len(folder.photos):
-            raise Refused(404, f"there is no photo {number}; there are {len(folder.photos)}")
-        return folder.photos, number
-
-    def clip_of(request: Request) -> LabelledClip:
-        number = int(request.path_params["clip"])
-        if number >= len(folder.clips):
-            raise Refused(404, f"there is no clip {number}; there are {len(folder.clips)}")
-        return folder.clips[number]
-
-    async def get_overview(request: Request) -> Response:
-        return JSONResponse({**about(folder), **await done(folder.overview)})
-
-    async def get_labels(request: Request) -> Response:
-        images, number = images_of(request)
-        return JSONResponse(await done(images.labels, number))
-
-    async def put_labels(request: Request) -> Response:
-        images, number = images_of(request)
-        await done(images.save, number, await json_body(request))
-        return JSONResponse({"saved": True})
-
-    async def post_hand(request: Request) -> Response:
-        images, number = images_of(request)
-        hand, seen = await done(images.hand_at, number, (await json_body(request)).get("place"))
-        return JSONResponse({"hand": hand, "seen": seen})
-
-    async def get_comparison(request: Request) -> Response:
-        images, number = images_of(request)
-        return JSONResponse(await done(images.compare, number))
-
-    async def get_image(request: Request) -> Response:
-        images, number = images_of(request)
-        content = await done(lambda: jpeg(images.image(number)))
-        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "no-cache"})
-
-    async def get_comparable(request: Request) -> Response:
-        return JSONResponse({"images": await done(lambda: list(folder.comparable()))})
-
-    async def get_file(request: Request) -> Response:
-        name = request.path_params["name"]
-        if name != "jsonl" and name not in LABEL_FORMATS:
-            raise Refused(404, f"labels are not written as {name}; there are jsonl, {', '.join(LABEL_FORMATS)}")
-        path = await done(folder.download, name)
-        return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
-
-    async def get_timeline(request: Request) -> Response:
-        return JSONResponse(await done(clip_of(request).timeline))
-
-    async def put_key_frame(request: Request) -> Response:
-        is_key = bool((await json_body(request)).get("key"))
-        await done(clip_of(request).set_key_frame, request.path_params["number"], is_key)
-        return JSONResponse({"saved": True})
-
-    async def post_stretch(request: Request) -> Response:
-        return JSONResponse({"accepted": await done(clip_of(request).accept_stretch, request.path_params["number"])})
-
+    get, clip_frame = Answers(folder, service), IMAGE_ADDRESSES[1]
     routes = [Route("/", answered(page("label.html"))), *(Route(f"/{file}", answered(page(file))) for file in FILES)]
     routes += [
-        Route("/photos", answered(get_overview)),
-        Route("/comparable", answered(get_comparable)),
-        Route("/labels/{name}", answered(get_file)),
-        Route("/clips/{clip:int}", answered(get_timeline)),
-        Route("/clips/{clip:int}/frames/{number:int}/key", answered(put_key_frame), methods=["PUT"]),
-        Route("/clips/{clip:int}/frames/{number:int}/stretch", answered(post_stretch), methods=["POST"]),
+        Route("/photos", answered(get.overview)),
+        Route("/comparable", answered(get.comparable)),
+        Route("/labels/{name}", answered(get.file)),
+        Route("/clips/{clip:int}", answered(get.timeline)),
+        Route(f"{clip_frame}/key", answered(get.key_frame_set), methods=["PUT"]),
+        Route(f"{clip_frame}/stretch", answered(get.stretch_accepted), methods=["POST"]),
     ]
     for image in IMAGE_ADDRESSES:
         routes += [
-            Route(image, answered(get_labels)),
-            Route(image, answered(put_labels), methods=["PUT"]),
-            Route(f"{image}/hand", answered(post_hand), methods=["POST"]),
-            Route(f"{image}/image", answered(get_image)),
-            Route(f"{image}/comparison", answered(get_comparison)),
+            Route(image, answered(get.labels)),
+            Route(image, answered(get.labels_saved), methods=["PUT"]),
+            Route(f"{image}/hand", answered(get.hand), methods=["POST"]),
+            Route(f"{image}/image", answered(get.image)),
+            Route(f"{image}/comparison", answered(get.comparison)),
         ]
     return routes
+
+
+class Answers:
+    """What each address answers. Everything that takes time is done in worker threads."""
+
+    def __init__(self, folder: Folder, service: Service) -> None:
+        self.folder, self.service = folder, service
+
+    async def done(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Do something in a worker thread."""
+        try:
+            return await self.service.work(function, *arguments)
+        except (SourceError, SinkError) as error:
+            raise Refused(422, str(error)) from error
+
+    def images_of(self, request: Request) -> tuple[Photos | LabelledClip, int]:
+        """Photos or a clip, and the number of the image in it that a request is about."""
+        number = int(request.path_params["number"])
+        if "clip" in request.path_params:
+            return self.clip_of(request), number
+        if number >= len(self.folder.photos):
+            raise Refused(404, f"there is no photo {number}; there are {len(self.folder.photos)}")
+        return self.folder.photos, number
+
+    def clip_of(self, request: Request) -> LabelledClip:
+        number = int(request.path_params["clip"])
+        if number >= len(self.folder.clips):
+            raise Refused(404, f"there is no clip {number}; there are {len(self.folder.clips)}")
+        return self.folder.clips[number]
+
+    async def overview(self, request: Request) -> Response:
+        return JSONResponse({**about(self.folder), **await self.done(self.folder.overview)})
+
+    async def labels(self, request: Request) -> Response:
+        images, number = self.images_of(request)
+        return JSONResponse(await self.done(images.labels, number))
+
+    async def labels_saved(self, request: Request) -> Response:
+        images, number = self.images_of(request)
+        await self.done(images.save, number, await json_body(request))
+        return JSONResponse({"saved": True})
+
+    async def hand(self, request: Request) -> Response:
+        images, number = self.images_of(request)
+        hand, seen = await self.done(images.hand_at, number, (await json_body(request)).get("place"))
+        return JSONResponse({"hand": hand, "seen": seen})
+
+    async def comparison(self, request: Request) -> Response:
+        images, number = self.images_of(request)
+        return JSONResponse(await self.done(images.compare, number))
+
+    async def image(self, request: Request) -> Response:
+        images, number = self.images_of(request)
+        content = await self.done(lambda: jpeg(images.image(number)))
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "no-cache"})
+
+    async def comparable(self, request: Request) -> Response:
+        return JSONResponse({"images": await self.done(lambda: list(self.folder.comparable()))})
+
+    async def file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name != "jsonl" and name not in LABEL_FORMATS:
+            raise Refused(404, f"labels are not written as {name}; there are jsonl, {', '.join(LABEL_FORMATS)}")
+        path = await self.done(self.folder.download, name)
+        return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+
+    async def timeline(self, request: Request) -> Response:
+        return JSONResponse(await self.done(self.clip_of(request).timeline))
+
+    async def key_frame_set(self, request: Request) -> Response:
+        is_key = bool((await json_body(request)).get("key"))
+        await self.done(self.clip_of(request).set_key_frame, request.path_params["number"], is_key)
+        return JSONResponse({"saved": True})
+
+    async def stretch_accepted(self, request: Request) -> Response:
+        count = await self.done(self.clip_of(request).accept_stretch, request.path_params["number"])
+        return JSONResponse({"accepted": count})
 
 
 def page(file: str) -> Callable[[Request], Any]:

@@ -46,7 +46,7 @@ def shot_of_row(row: Mapping[str, Any], folder: Path) -> Shot:
     """
     of_clip = "clip" in row
     if not of_clip and "image" not in row:
-        raise ValueError("a row needs an image, or a clip with frame and time_s")
+        raise ValueError("there is no 'image', and no 'clip' with frame and time_s")
     source = str(folder / row["clip" if of_clip else "image"])
     slices = [str(name) for name in row.get("slices", ())]
     if of_clip and row.get("mark") is not None:

@@ -56,16 +56,17 @@ export async function nextToDo() {
 }
 
 // The frames between key frames where tracking and interpolation lie apart, the most doubtful first.
-export function toDoubtful() {
+export async function toDoubtful() {
   const order = Object.keys(clip.doubts).map(Number).sort((a, b) => clip.doubts[b] - clip.doubts[a]);
   const left = order.filter((number) => !reviewed.has(number));
   if (!left.length) {
     reviewed = new Set();
     return say(order.length ? "These were all doubtful frames. Press g to see them again, or a to accept a stretch." : clip.waiting ? "The frames between are still tracked. Try again in a moment." : "No frame between key frames is doubtful.");
   }
+  const said = clip.doubts[left[0]].toFixed(2);
   reviewed.add(left[0]);
-  say(`Doubt ${clip.doubts[left[0]].toFixed(2)}: ${left.length} doubtful frame${left.length > 1 ? "s are" : " is"} left. Correct it and press Enter, or press g for the next one.`);
-  return goTo(left[0]);
+  await goTo(left[0]);
+  say(`Doubt ${said}: ${left.length} doubtful frame${left.length > 1 ? "s are" : " is"} left. Correct it and press Enter, or press g for the next one.`);
 }
 
 export async function setKeyFrame() {
