@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -21,7 +22,9 @@ from servers import PATIENCE_S, Limits, requests, running
 from knuckle.errors import InputError
 from knuckle.serve import logs
 from knuckle.serve.limits import Refused, Slots, network_of, networks
-from knuckle.serve.listener import allow_files
+from knuckle.serve.listener import allow_files, listen
+from knuckle.serve.server import create_server
+from knuckle.serve.service import Service
 
 resource = pytest.importorskip("resource")
 FILES = 1024
@@ -141,6 +144,20 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     except FileNotFoundError:
         pytest.skip("needs openssl")
     return pem, key
+
+
+def test_answers_are_sent_at_once() -> None:
+    """Header and body are two writes, and with Nagle's algorithm the second would wait 40 ms for the client."""
+    server = create_server(Service("mediapipe"), 0)
+
+    async def accept() -> int:  # the time limit of the header needs a loop
+        (listener,) = listen("127.0.0.1", 0, server.listener)
+        with listener, socket.create_connection(listener.getsockname(), PATIENCE_S):
+            connection, _ = listener.accept()
+            with connection:
+                return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    assert asyncio.run(accept())
 
 
 def test_a_flood_of_warnings_becomes_a_summary(
