@@ -11,7 +11,7 @@ JOBS ?= 2
 # processes can lose a race on a busy machine. 0 shows every failure.
 RERUNS ?= 2
 
-.PHONY: demo test check format old-packages bench bench-accuracy fuzz audit web matrix docs docs-site dist clean
+.PHONY: demo test check format old-packages bench bench-accuracy fuzz audit web npm-check matrix docs docs-site dist clean
 
 demo: $(VENV)/user
 	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
@@ -51,6 +51,12 @@ web: web/node_modules/.package-lock.json
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --silent
 	touch $@
+
+# Checks of the npm package: its entry points, their types in every way of resolving them, and what would be published.
+npm-check: web
+	cd web && npx --yes publint@0.3.25 --strict
+	cd web && npx --yes @arethetypeswrong/cli@0.18.5 --pack . --ignore-rules cjs-resolves-to-esm --exclude-entrypoints worker.js
+	cd web && npm publish --dry-run --tag next
 
 # Fresh apps with the npm package and every bundler, opened in Chromium; the versions go into web/README.md.
 matrix: web $(VENV)/dev

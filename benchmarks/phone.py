@@ -19,8 +19,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from knuckle.models import catalogue
-
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
@@ -51,19 +49,6 @@ window.measure = async (options, frames, warm) => {
 };
 window.ready = true;
 </script>"""
-
-
-def bundle_folder(folder: Path) -> Path:
-    """The bundle as the server gives it to the page in `float/`, and with its 8-bit hand network in `int8/`."""
-    bundle = catalogue.find(BUNDLE)
-    fields = json.loads(bundle.to_json())
-    for name, hand in (("float", bundle.hand_path), ("int8", bundle.hand_path.with_name("hand_int8.tflite"))):
-        (folder / name).mkdir(parents=True)
-        fields["hand"] = {"file": hand.name, "sha256": ""}
-        (folder / name / "bundle.json").write_text(json.dumps(fields))
-        for path in (bundle.palm_path, hand):
-            (folder / name / path.name).symlink_to(path)
-    return folder
 
 
 def measure(page: Any, devtools: Any, name: str, **options: Any) -> dict[str, Any]:
@@ -99,7 +84,6 @@ def main() -> None:
         folders = {
             "/lib/": WEB / "dist",
             "/page/": WEB / "page" / "public",
-            "/bundle/": bundle_folder(folder / "bundle"),
             "/": folder,
         }
         with serve_folders(folders) as address, open_browser(*WITHOUT_WEBGL) as browser:
@@ -111,13 +95,12 @@ def main() -> None:
             devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
             rows = []
             for network in ("int8", "float"):
-                models = f"/bundle/{network}/"
                 for rate in (1, RATE):
                     devtools.send("Emulation.setCPUThrottlingRate", {"rate": rate})
                     slowed = f"slowed down {rate} times" if rate > 1 else "at full speed"
-                    rows.append(measure(page, devtools, f"{network}, in a worker, page {slowed}", models=models))
+                    rows.append(measure(page, devtools, f"{network}, in a worker, page {slowed}", precision=network))
                     own = f"{network}, in the page's thread {slowed}, one thread"
-                    rows.append(measure(page, devtools, own, models=models, worker=False, threads=1))
+                    rows.append(measure(page, devtools, own, precision=network, worker=False, threads=1))
     result = {"bundle": BUNDLE, "machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     RESULTS.write_text(
         json.dumps({**result, "load": [round(load, 1), round(os.getloadavg()[0], 1)], "rows": rows}, indent=1)

@@ -2,7 +2,7 @@
 
     python benchmarks/web.py --data FOLDER
 
-Knuckle runs as it comes from npm, with its int8 network, as the drop-in for tasks-vision, and with the bundle
+Knuckle runs as it comes from npm, with its float network, as the drop-in for tasks-vision, and with the bundle
 `mediapipe`. The benchmark needs `web/dist` (`make web`), node, npm and Chromium. It installs @mediapipe/tasks-vision
 into benchmarks/scratch, reads videos and photos from FOLDER, runs all systems alternately on the same canvas, and
 writes benchmarks/results/web.json. docs/make_tables.py turns it into a table. Ratios are taken within a round, so that
@@ -47,7 +47,7 @@ PLAIN, THREADED = "wasm/litert_wasm_internal", "wasm/litert_wasm_threaded_intern
 LIBRARY = ("index.js", "knuckle.js", "worker.js", f"{THREADED}.js", f"{THREADED}.wasm")
 DROP_IN = ("tasks-vision.js", "knuckle.js", "drawing.js", "local_tracker.js", f"{PLAIN}.js", f"{PLAIN}.wasm")
 REFERENCE_FILES = ("vision_bundle.mjs", "wasm/vision_wasm_internal.js", "wasm/vision_wasm_internal.wasm")
-TASK, INT8 = "hand_landmarker.task", "int8"
+TASK = "hand_landmarker.task"
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,12 @@ class System:
 
 def systems() -> dict[str, System]:
     """The systems by the names that the page has for them."""
-    own = tuple(sorted((DIST / "models").glob("*.tflite")))
-    int8 = tuple(sorted((SCRATCH / INT8).glob("*.tflite")))
+    int8, plain = ((DIST / "models" / "palm.tflite", DIST / "models" / f"hand{kind}.tflite") for kind in ("_int8", ""))
     task = (SCRATCH / TASK,)
     return {
-        "knuckle": System(DIST, LIBRARY, own),
-        "knuckle, int8": System(DIST, LIBRARY, int8),
-        "knuckle, drop-in": System(DIST, DROP_IN, own),
+        "knuckle": System(DIST, LIBRARY, int8),
+        "knuckle, float": System(DIST, LIBRARY, plain),
+        "knuckle, drop-in": System(DIST, DROP_IN, int8),
         "mediapipe": System(DIST, LIBRARY, task),
         "tasks-vision": System(tasks_vision(), REFERENCE_FILES, task),
     }
@@ -97,9 +96,9 @@ const show = (bitmap) => {
   canvas.getContext("2d").drawImage(bitmap, 0, 0);
   return canvas;
 };
-const ours = (models) => async (hands, still) => {
+const ours = (chosen) => async (hands, still) => {
   const { HandTracker } = await import("/lib/index.js");
-  const tracker = await HandTracker.create({ models, maxHands: hands, engine: "cpu" });
+  const tracker = await HandTracker.create({ ...chosen, maxHands: hands, engine: "cpu" });
   return {
     run: async (image, timeS) => (still ? await tracker.detect(image) : await tracker.track(image, timeS)).length,
     reset: () => tracker.reset(), about: `${tracker.device}, ${tracker.threads} threads`,
@@ -123,9 +122,9 @@ const task = (library, model) => async (hands, still) => {
 };
 const starters = {
   knuckle: ours(),
-  "knuckle, int8": ours("/models/int8/"),
+  "knuckle, float": ours({ precision: "float" }),
   "knuckle, drop-in": task("/lib/tasks-vision.js"),
-  mediapipe: ours("/models/hand_landmarker.task"),
+  mediapipe: ours({ models: "/models/hand_landmarker.task" }),
   "tasks-vision": task("/reference/vision_bundle.mjs", { modelAssetPath: "/models/hand_landmarker.task" }),
 };
 window.first = async (system, name) => {
@@ -160,6 +159,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="photos and clips")
     options.add_argument("--rounds", type=int, default=4, help="how often the systems alternate")
+    options.add_argument("--only", help="only rows whose name has this in it; nothing is written")
     options.add_argument("--frames", type=int, default=100, help="maximum number of frames per round")
     chosen = options.parse_args()
     if not chosen.data.is_dir():
@@ -169,19 +169,20 @@ def main() -> None:
     prepare(chosen.data, chosen.frames)
     folders = {"/lib/": DIST, "/reference/": tasks_vision(), "/models/": SCRATCH, "/frames/": SCRATCH / "frames"}
     with serve_folders({**folders, "/": SCRATCH / "page"}) as address:
-        rows = [measure_start(address, chosen.rounds)]
-        for case in CASES:
-            rows.append(measure(address, case.name, case.allowed, chosen.rounds, still=False))
-        rows.append(measure(address, "photos", 2, chosen.rounds, still=True))
+        rows = [] if chosen.only else [measure_start(address, chosen.rounds)]
+        for name, allowed, still in (*((case.name, case.allowed, False) for case in CASES), ("photos", 2, True)):
+            if not chosen.only or chosen.only in name:
+                rows.append(measure(address, name, allowed, chosen.rounds, still=still))
     report = {"cores": len(os.sched_getaffinity(0)), "chromium": version(), "reference": REFERENCE, "rows": rows}
     report["download_mb"] = {name: download(system) for name, system in systems().items()}
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(report, indent=2) + "\n")
+    if not chosen.only:
+        RESULTS.write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))
 
 
 def prepare(data: Path, most: int) -> None:
-    """Write the frames as JPEG files, both bundles, and the page."""
+    """Write the frames as JPEG files, MediaPipe's bundle, and the page."""
     for case in CASES:
         write_frames(case.name, clip_frames(data / "video", case, most))
     photos = sorted((data / "photos" / "gestures40").glob("*.jpg"))
@@ -190,14 +191,6 @@ def prepare(data: Path, most: int) -> None:
     with zipfile.ZipFile(SCRATCH / TASK, "w", zipfile.ZIP_STORED) as task:
         task.write(bundle.palm_path, TASK_MEMBERS["palm"])
         task.write(bundle.hand_path, TASK_MEMBERS["hand"])
-    own, folder = catalogue.find("knuckle"), SCRATCH / INT8
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    fields = json.loads(own.to_json())
-    fields["hand"] = fields["hand_int8"]
-    for network in (fields["palm"], fields["hand"]):
-        shutil.copyfile(own.palm_path.parent / network["file"], folder / network["file"])
-    (folder / "bundle.json").write_text(json.dumps(fields))
     (SCRATCH / "page").mkdir(exist_ok=True)
     (SCRATCH / "page" / "index.html").write_text(PAGE)
 

@@ -4,21 +4,18 @@
 
 It needs `web/dist` (`make web`) and one of the browsers. A landmark call takes a fixed region of one image, so that its
 time is that of the crop and the network. Both networks alternate; the ratio is taken within each round. It writes
-benchmarks/results/web_int8.json. The npm package has the float network until both browsers are measured.
+benchmarks/results/web_int8.json, and `python docs/make_tables.py` puts that into docs/web.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-
-from knuckle.models import catalogue
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -31,13 +28,13 @@ import { HandTracker } from "/lib/index.js";
 const image = new ImageData(320, 320);
 for (let i = 0; i < image.data.length; i++) image.data[i] = (i * 2654435761) >>> 24;
 const rois = [{ x: 160, y: 160, size: 224, angleRad: 0.2 }];
-const open = async (models, threads) => {
-  const tracker = await HandTracker.create({ models, engine: "cpu", threads });
+const open = async (precision, threads) => {
+  const tracker = await HandTracker.create({ precision, engine: "cpu", threads });
   for (let k = 0; k < 20; k++) await tracker.landmarksIn(image, rois);
   return tracker;
 };
 window.compare = async (rounds, calls, threads) => {
-  const trackers = { float: await open("/float/", threads), int8: await open("/int8/", threads) };
+  const trackers = { float: await open("float", threads), int8: await open("int8", threads) };
   const ms = { float: [], int8: [] };
   for (let round = 0; round < rounds; round++)
     for (const [name, tracker] of Object.entries(trackers)) {
@@ -65,7 +62,7 @@ def main() -> None:
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        prepare(folder)
+        (folder / "index.html").write_text(PAGE)
         with serve_folders({"/lib/": WEB / "dist", "/": folder}) as address:
             for browser, visit in (("chromium", in_chromium), ("firefox", in_firefox)):
                 if browser in chosen.browsers and (CHROMIUM if browser == "chromium" else FIREFOX):
@@ -75,19 +72,6 @@ def main() -> None:
                     ]
     RESULTS.write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))
-
-
-def prepare(folder: Path) -> None:
-    """Both bundles and the page."""
-    bundle = catalogue.find("knuckle")
-    (folder / "index.html").write_text(PAGE)
-    for kind in ("float", "int8"):
-        fields = json.loads(bundle.to_json())
-        fields["hand"] = fields["hand_int8"] if kind == "int8" else fields["hand"]
-        (folder / kind).mkdir()
-        (folder / kind / "bundle.json").write_text(json.dumps(fields))
-        for network in (fields["palm"], fields["hand"]):
-            shutil.copyfile(bundle.palm_path.parent / network["file"], folder / kind / network["file"])
 
 
 def in_chromium(address: str, _: Path, call: str) -> dict[str, Any]:

@@ -398,7 +398,11 @@ def alarms(found: dict[str, Any], models: list[str]) -> str:
 def browser(report: dict[str, Any]) -> str:
     """A row per case, a column per system, with the ratios to the last one (median, least and most of the rounds)."""
     systems = list(report["rows"][0]["ms"])
-    special = {"knuckle, int8": "Knuckle, bundle `knuckle`, int8", "knuckle, drop-in": "`knuckle-web/tasks-vision`"}
+    special = {
+        "knuckle, float": "Knuckle, bundle `knuckle`, float",
+        "knuckle, int8": "Knuckle, bundle `knuckle`, int8",
+        "knuckle, drop-in": "`knuckle-web/tasks-vision`",
+    }
     titles = [*(special.get(name, f"Knuckle, bundle `{name}`") for name in systems[:-1]), report["reference"]]
     lines = [f"| | {' | '.join(titles)} |", "|---|" + "---|" * len(systems)]
     for row in report["rows"]:

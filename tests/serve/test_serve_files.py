@@ -69,10 +69,11 @@ def test_a_missing_page_says_how_to_build_it(server: Running, tmp_path: Path, mo
 def test_models_are_served_unchanged(server: Running, encoding: str) -> None:
     unpack = {"br": brotli.decompress, "gzip": gzip.decompress, "identity": bytes}[encoding]
     listed = requests.get(server.url("/models/")).json()
-    bundle = next(row for row in listed["bundles"] if row["name"] == listed["default"])
+    assert listed["default"] == server.service.networks.bundle.name
+    bundle = next(row for row in listed["bundles"] if row["name"] == "knuckle")
     folder = server.url(f"/models/{bundle['name']}")
     assert requests.get(f"{folder}/bundle.json").json()["palm"] == bundle["palm"]
-    for role in ("palm", "hand"):
+    for role in ("palm", "hand", "hand_int8"):
         address, headers = f"{folder}/{bundle[role]['file']}", {"Accept-Encoding": encoding}
         with httpx.stream("GET", address, headers=headers, timeout=PATIENCE_S) as answer:
             assert answer.headers.get("content-encoding", "identity") == encoding

@@ -108,12 +108,14 @@ async function keepDefaultModels(): Promise<void> {
   await cache.add("models/");
   const list = (await (await cache.match("models/"))?.json()) as {
     default: string;
-    bundles: { name: string; palm: { file: string }; hand: { file: string } }[];
+    bundles: (Record<"palm" | "hand", { file: string }> & { name: string; hand_int8: { file: string } | null })[];
   };
   const first = list.bundles.find(({ name }) => name === list.default);
   if (!first) return;
   const folder = `models/${first.name}`;
   await cache.add(`${folder}/bundle.json`);
-  for (const { file } of [first.palm, first.hand])
+  // The form that the page's tracker takes on the CPU; the other one is cached when it is requested.
+  const hand = first.hand_int8 ?? first.hand;
+  for (const { file } of [first.palm, hand])
     if (!(await cache.match(`${folder}/${file}`))) await cache.add(`${folder}/${file}`);
 }

@@ -26,13 +26,14 @@ const BUILDS = ["litert_wasm_internal", "litert_wasm_threaded_internal", "litert
 const EMBEDDED = "knuckle-embedded:";
 
 const bundle = readFileSync(`${python}models/networks/knuckle.json`, "utf8");
-const { palm, hand } = JSON.parse(bundle);
+const { palm, hand, hand_int8 } = JSON.parse(bundle);
+const networks = [palm, hand, hand_int8].map(({ file }) => file);
 const files = Object.fromEntries([
   ["worker.js", `${unfinished}worker.js`],
   ...BUILDS.flatMap((build) =>
     ["js", "wasm"].map((kind) => [`wasm/${build}.${kind}`, `${unfinished}wasm/${build}.${kind}`]),
   ),
-  ...[palm.file, hand.file].map((file) => [`models/${file}`, `${python}models/networks/${file}`]),
+  ...networks.map((file) => [`models/${file}`, `${python}models/networks/${file}`]),
 ]);
 
 /**
@@ -89,7 +90,7 @@ execFileSync(`${root}node_modules/.bin/tsc`, ["-p", `${root}tsconfig.types.json`
   stdio: "inherit",
 });
 mkdirSync(`${unfinished}models`);
-for (const name of [palm.file, hand.file]) cpSync(files[`models/${name}`], `${unfinished}models/${name}`);
+for (const name of networks) cpSync(files[`models/${name}`], `${unfinished}models/${name}`);
 writeFileSync(`${unfinished}models/bundle.json`, bundle);
 const ABOUT = "This package contains Knuckle (Apache-2.0) and the following code of others. It contains no fonts.";
 writeFileSync(`${unfinished}NOTICES.txt`, notices(ABOUT, ["@litertjs/core", "@litertjs/wasm-utils"]));

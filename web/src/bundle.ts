@@ -47,19 +47,32 @@ export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 /** A `.task` file, the address of a folder with a `bundle.json`, or two tflite networks. */
 export type Models =
   | FileSource
-  | { readonly palm: FileSource; readonly hand: FileSource; readonly bundle?: Partial<Bundle> };
+  | {
+      readonly palm: FileSource;
+      readonly hand: FileSource;
+      /** The landmark network with 8-bit arithmetic, if there is one. */
+      readonly handInt8?: FileSource | null;
+      readonly bundle?: Partial<Bundle>;
+    };
 
-/** Load a bundle. @throws BundleError if it is damaged or cannot be fetched. */
-export async function loadBundle(models: Models): Promise<LoadedBundle> {
+/**
+ * Load a bundle.
+ *
+ * @param int8 load the int8 form of the landmark network; a bundle without one gives its only form.
+ * @throws BundleError if it is damaged or cannot be fetched.
+ */
+export async function loadBundle(models: Models, int8 = false): Promise<LoadedBundle> {
   if (isPair(models)) {
-    const [palm, hand] = await Promise.all([bytesOf(models.palm), bytesOf(models.hand)]);
+    const wanted = (int8 && models.handInt8) || models.hand;
+    const [palm, hand] = await Promise.all([bytesOf(models.palm), bytesOf(wanted)]);
     return {
       bundle: { ...DEFAULT_BUNDLE, ...models.bundle },
       palm: network(palm, "palm"),
       hand: network(hand, "hand"),
     };
   }
-  if (isAddress(models) && /(\/|\/bundle\.json)$/.test(new URL(models).pathname)) return loadFolder(new URL(models));
+  if (isAddress(models) && /(\/|\/bundle\.json)$/.test(new URL(models).pathname))
+    return loadFolder(new URL(models), int8);
   const name = String(isAddress(models) ? models : "the .task file");
   let members = unzip(await bytesOf(models), name);
   if (members.has(LANDMARKER)) members = unzip(await members.read(LANDMARKER), `${LANDMARKER} of ${name}`);
@@ -75,33 +88,43 @@ function isAddress(source: unknown): source is string | URL {
   return typeof source === "string" || source instanceof URL;
 }
 
-async function loadFolder(address: URL): Promise<LoadedBundle> {
+async function loadFolder(address: URL, int8: boolean): Promise<LoadedBundle> {
   const json = new URL("bundle.json", address);
   const text = new TextDecoder().decode(await bytesOf(json));
-  const { bundle, files } = parseBundle(text, String(json));
+  const { bundle, handInt8, ...files } = parseBundle(text, String(json));
   const [palm, hand] = await Promise.all(
-    files.map(async ({ file, sha256 }) => verified(network(await bytesOf(new URL(file, json)), file), sha256, file)),
+    [files.palm, (int8 && handInt8) || files.hand].map(async ({ file, sha256 }) =>
+      verified(network(await bytesOf(new URL(file, json)), file), sha256, file),
+    ),
   );
   return { bundle, palm, hand };
 }
 
-interface BundleFile {
-  file: string;
-  sha256: string;
+/** A file that a `bundle.json` names. */
+export interface BundleFile {
+  readonly file: string;
+  readonly sha256: string;
 }
 
-/** The fields of a `bundle.json` in this library's spelling, and its two files. */
-export function parseBundle(text: string, name: string): { bundle: Bundle; files: BundleFile[] } {
+/** A `bundle.json` in this library's spelling. */
+export interface Description {
+  readonly bundle: Bundle;
+  readonly palm: BundleFile;
+  readonly hand: BundleFile;
+  readonly handInt8: BundleFile | null;
+}
+
+/** Read a `bundle.json`. @throws BundleError if it is damaged. */
+export function parseBundle(text: string, name: string): Description {
   let fields: Record<string, unknown>;
   try {
     fields = JSON.parse(text);
   } catch (error) {
     throw new BundleError(`${name} cannot be read: ${(error as Error).message}`);
   }
-  const files = [fields.palm, fields.hand] as BundleFile[];
-  for (const [i, entry] of files.entries())
-    if (typeof entry?.file !== "string")
-      throw new BundleError(`${name} does not name a ${i ? "hand" : "palm"} network`);
+  const { palm, hand, hand_int8: handInt8 = null } = fields as Record<string, BundleFile>;
+  for (const [role, entry] of Object.entries({ palm, hand, ...(handInt8 && { hand_int8: handInt8 }) }))
+    if (typeof entry?.file !== "string") throw new BundleError(`${name} does not name a ${role} network`);
   const bundle: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(DEFAULT_BUNDLE)) bundle[key] = fields[snakeCase(key)] ?? value;
   if (typeof bundle.secondLook !== "boolean") throw new BundleError(`second_look of ${name} must be true or false`);
@@ -110,7 +133,7 @@ export function parseBundle(text: string, name: string): { bundle: Bundle; files
     if (typeof value !== "number" || !(value >= 0 && value <= 1))
       throw new BundleError(`${snakeCase(key)} of ${name} must be a number from 0 to 1`);
   }
-  return { bundle: bundle as unknown as Bundle, files };
+  return { bundle: bundle as unknown as Bundle, palm, hand, handInt8 };
 }
 
 function snakeCase(name: string): string {

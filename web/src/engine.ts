@@ -1,4 +1,5 @@
-import { type CompiledModel, type CompileOptions, loadAndCompile, Tensor } from "@litertjs/core";
+import { type CompiledModel, type CompileOptions, type LiteRt, loadAndCompile, Tensor } from "@litertjs/core";
+import { threadsFor } from "./devices.js";
 import { EngineError } from "./errors.js";
 import type { RuntimeFiles } from "./files.js";
 import { loadRuntime, messageOf } from "./runtime.js";
@@ -26,9 +27,6 @@ export interface Engine {
   close(): void;
 }
 
-/** "auto" is WebGPU if the browser has a hardware GPU, else WebAssembly on the CPU. */
-export type Device = "auto" | "cpu" | "webgpu";
-
 /** Options of LiteRT. */
 export interface LiteRtOptions {
   /** Where the `litert_wasm_*` files are. */
@@ -36,18 +34,6 @@ export interface LiteRtOptions {
   readonly device: "cpu" | "webgpu";
   /** Threads on the CPU. null: one per core, at most 4, if the page is cross-origin isolated, else one. */
   readonly threads: number | null;
-}
-
-/** The number of threads that a page may use, at most 4: more gain nothing on networks this small. */
-export function defaultThreads(): number {
-  return globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 4) : 1;
-}
-
-/** The devices to try, in order. A GPU that is emulated in software is left out. */
-export async function devicesOf(device: Device): Promise<("webgpu" | "cpu")[]> {
-  if (device !== "auto") return [device];
-  const adapter = await (globalThis.navigator as { gpu?: GPU } | undefined)?.gpu?.requestAdapter().catch(() => null);
-  return adapter && !adapter.info.isFallbackAdapter ? ["webgpu", "cpu"] : ["cpu"];
 }
 
 /**
@@ -58,7 +44,7 @@ export async function devicesOf(device: Device): Promise<("webgpu" | "cpu")[]> {
  */
 export async function openLiteRt({ wasm, device, threads }: LiteRtOptions): Promise<Engine> {
   const gpu = device === "webgpu";
-  const wanted = gpu ? 1 : (threads ?? defaultThreads());
+  const wanted = gpu ? 1 : threadsFor(threads);
   const { liteRt, threaded } = await loadRuntime(wasm, wanted > 1, gpu);
   if (gpu && !liteRt.getWebGpuDevice())
     throw new EngineError('this browser has no WebGPU device; use engine "cpu" or "auto"');
@@ -68,7 +54,7 @@ export async function openLiteRt({ wasm, device, threads }: LiteRtOptions): Prom
   return {
     device,
     threads: threaded ? wanted : 1,
-    open: (tflite) => LiteRtNetwork.open(tflite, compile),
+    open: (tflite) => LiteRtNetwork.open({ runtime: liteRt, tflite, compile }),
     close: () => {},
   };
 }
@@ -82,13 +68,32 @@ interface DirectModel {
   };
 }
 
+/**
+ * Closed networks of the CPU, newest first, for the next trackers in this thread. If they were freed, XNNPACK would pack the
+ * next ones into memory that is not zero, and it leaves padding as it is: with denormal numbers there, an int8 network took
+ * up to four times as long.
+ */
+const closed: LiteRtNetwork[] = [];
+const MOST_CLOSED = 4;
+
+/** What a network was made of. */
+interface Origin {
+  readonly runtime: LiteRt;
+  readonly tflite: Uint8Array;
+  readonly compile: CompileOptions;
+}
+
 class LiteRtNetwork implements Network {
   private constructor(
     private readonly model: CompiledModel,
     readonly side: number,
+    private readonly origin: Origin,
   ) {}
 
-  static async open(tflite: Uint8Array, compile: CompileOptions): Promise<Network> {
+  static async open(origin: Origin): Promise<Network> {
+    const kept = closed.findIndex((network) => isSame(network.origin, origin));
+    if (kept >= 0) return closed.splice(kept, 1)[0];
+    const { tflite, compile } = origin;
     let model: CompiledModel;
     try {
       model = await loadAndCompile(tflite, compile);
@@ -101,7 +106,7 @@ class LiteRtNetwork implements Network {
     const [, height, width, channels] = input.shape;
     if (more.length || input.dtype !== "float32" || height !== width || channels !== 3)
       throw new EngineError(`expected a network with one float32 input (1, side, side, 3), got (${input.shape})`);
-    return new LiteRtNetwork(model, width);
+    return new LiteRtNetwork(model, width, origin);
   }
 
   run(picture: Float32Array): Outputs | Promise<Outputs> {
@@ -142,6 +147,18 @@ class LiteRtNetwork implements Network {
   }
 
   close(): void {
-    this.model.delete();
+    if (this.origin.compile.accelerator === "webgpu") this.model.delete();
+    else closed.unshift(this);
+    for (const old of closed.splice(MOST_CLOSED)) if (old.origin.runtime === this.origin.runtime) old.model.delete(); // else it went with its runtime
   }
+}
+
+function isSame(one: Origin, other: Origin): boolean {
+  const [bytes, others] = [one.tflite, other.tflite];
+  return (
+    one.runtime === other.runtime &&
+    JSON.stringify(one.compile) === JSON.stringify(other.compile) &&
+    bytes.length === others.length &&
+    bytes.every((value, i) => value === others[i])
+  );
 }

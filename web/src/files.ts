@@ -1,17 +1,12 @@
 /** Where files are: in this package, wherever a bundler put them, or at addresses that a caller gives. */
-import { type Models, parseBundle } from "./bundle.js";
+import { type BundleFile, type Models, parseBundle } from "./bundle.js";
+import { hasRelaxedSimd } from "./devices.js";
 import { EngineError } from "./errors.js";
 import { IS_NODE, workingFolder } from "./node.js";
 import { BUNDLE, FILES, HERE, OWN_NAME } from "./packaged.js";
 
 /** The runtime: the address of its folder, which ends with a slash, or the address of each of its files by name. */
 export type RuntimeFiles = string | Readonly<Record<string, string>>;
-
-/** A module with relaxed SIMD instructions, for `WebAssembly.validate`. */
-const RELAXED_SIMD = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15,
-  253, 128, 2, 11,
-];
 
 /** The address of a file of the runtime. @throws EngineError if there is no such file. */
 export function runtimeFile(files: RuntimeFiles, name: string): string {
@@ -22,20 +17,29 @@ export function runtimeFile(files: RuntimeFiles, name: string): string {
 
 /** The runtime of this package. The build with threads is not embedded. @throws EngineError from the sources. */
 export async function packagedRuntime(): Promise<RuntimeFiles> {
-  const kind = WebAssembly.validate(Uint8Array.from(RELAXED_SIMD)) ? "internal" : "compat_internal";
+  const kind = hasRelaxedSimd() ? "internal" : "compat_internal";
   const names = Object.keys(FILES).filter((name) => name.startsWith("wasm/"));
-  const isLeftBehind = !isInPlace() && !areFilesMoved();
-  const used = isLeftBehind ? names.filter((name) => name.startsWith(`wasm/litert_wasm_${kind}.`)) : names;
+  const used = isLeftBehind() ? names.filter((name) => name.startsWith(`wasm/litert_wasm_${kind}.`)) : names;
   if (!used.length) throw new EngineError("this build has no runtime; pass the address of its folder as `wasm`");
   const addresses = used.map(async (name) => [name.slice("wasm/".length), await packagedFile(name)] as const);
   return Object.fromEntries(await Promise.all(addresses));
 }
 
-/** The networks of this package. */
-export async function packagedModels(): Promise<Models> {
-  const { bundle, files } = parseBundle(BUNDLE, "bundle.json");
-  const [palm, hand] = await Promise.all(files.map(({ file }) => packagedFile(`models/${file}`)));
-  return { palm, hand, bundle };
+/**
+ * The networks of this package. Embedded ones are downloaded here, so then it is one form only.
+ *
+ * @param int8 which form that is.
+ */
+export async function packagedModels(int8: boolean): Promise<Models> {
+  const { bundle, palm, hand, handInt8 } = parseBundle(BUNDLE, "bundle.json");
+  const address = ({ file }: BundleFile) => packagedFile(`models/${file}`);
+  if (isLeftBehind()) return { palm: await address(palm), hand: await address((int8 && handInt8) || hand), bundle };
+  return {
+    palm: await address(palm),
+    hand: await address(hand),
+    handInt8: handInt8 && (await address(handInt8)),
+    bundle,
+  };
 }
 
 /** The address of a file of this package. @throws EngineError if the package does not have it. */
@@ -55,6 +59,11 @@ export async function packagedFile(name: string): Promise<string> {
 /** Whether no bundler moved this module, so that the other files are beside it. webpack keeps the address of the source. */
 function isInPlace(): boolean {
   return !!HERE && HERE.startsWith("file:") === IS_NODE && new URL(HERE).pathname.endsWith(`/${OWN_NAME}`);
+}
+
+/** Whether the other files can be had from embedded modules only. */
+function isLeftBehind(): boolean {
+  return !isInPlace() && !areFilesMoved();
 }
 
 /** Whether a bundler moved the files and wrote their new addresses. esbuild and Rollup do not, so they get embedded files. */

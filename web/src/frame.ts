@@ -19,7 +19,7 @@ export type Frame = ImageBitmap | WebVideoFrame | RawImage | Blob;
 export interface Picture {
   readonly width: number;
   readonly height: number;
-  /** RGBA pixels that cover the area. They are valid until the next call. */
+  /** RGBA pixels that cover the area. They are valid until the next call. After the whole image was read, it is these. */
   read(area: Area): Pixels | Promise<Pixels>;
   close(): void;
 }
@@ -43,13 +43,15 @@ export class FrameReader {
   /** The image in any image source of this thread, which can be read at once. @throws InputError if it is empty. */
   openNow(source: unknown): Picture {
     if (isRaw(source)) return raw(source);
-    return { ...sizeOf(source), read: (area) => this.draw(source as CanvasImageSource, area), close: () => {} };
+    const read = (area: Area) => this.draw(source as CanvasImageSource, area);
+    return readOnce({ ...sizeOf(source), read, close: () => {} });
   }
 
   /** Pixels directly from a video frame, in a third of the time that a canvas takes. */
   private copyable(frame: VideoFrame): Picture {
     const { displayWidth: width, displayHeight: height } = frame;
-    return { width, height, read: (area) => this.copy(frame, even(area, width, height)), close: () => frame.close() };
+    const read = (area: Area) => this.copy(frame, even(area, width, height));
+    return readOnce({ width, height, read, close: () => frame.close() });
   }
 
   private async copy(frame: VideoFrame, { left, top, right, bottom }: Area): Promise<Pixels> {
@@ -65,7 +67,7 @@ export class FrameReader {
       ? [source.displayWidth, source.displayHeight]
       : [source.width, source.height];
     if (!(width > 0 && height > 0)) throw new InputError(`${EXPECTED}, got one that has no pixels or is closed`);
-    return { width, height, read: (area) => this.draw(source, area), close: () => source.close() };
+    return readOnce({ width, height, read: (area) => this.draw(source, area), close: () => source.close() });
   }
 
   private draw(source: CanvasImageSource, { left, top, right, bottom }: Area): Pixels {
@@ -88,6 +90,18 @@ export class FrameReader {
     }
     return context;
   }
+}
+
+/** A picture that gives the whole image, once that was read, in place of parts, which would be read again. */
+function readOnce(picture: Picture): Picture {
+  let whole: ReturnType<Picture["read"]> | null = null;
+  const read = (area: Area) => {
+    if (whole) return whole;
+    const pixels = picture.read(area);
+    if (area.right - area.left === picture.width && area.bottom - area.top === picture.height) whole = pixels;
+    return pixels;
+  };
+  return { ...picture, read };
 }
 
 function isBitmap(frame: unknown): frame is ImageBitmap {

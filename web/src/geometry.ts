@@ -116,14 +116,18 @@ export function crop(pixels: Pixels, area: Area, roi: Roi, side: number, out: Fl
       const y = y32 >> 5;
       const u = x32 & 31;
       const v = y32 & 31;
-      const x0 = x < 0 ? 0 : Math.min(x, lastX);
-      const x1 = x < -1 ? 0 : x >= lastX ? lastX : x + 1;
-      const y0 = start + (y < 0 ? 0 : Math.min(y, lastY)) * stride;
-      const y1 = start + (y < -1 ? 0 : y >= lastY ? lastY : y + 1) * stride;
-      const p = y0 + 4 * x0;
-      const q = y0 + 4 * x1;
-      const r = y1 + 4 * x0;
-      const s = y1 + 4 * x1;
+      let p = start + y * stride + 4 * x;
+      let q = p + 4;
+      let r = p + stride;
+      let s = r + 4;
+      if (x < 0 || y < 0 || x >= lastX || y >= lastY) {
+        const [x0, y0] = [x < 0 ? 0 : Math.min(x, lastX), y < 0 ? 0 : Math.min(y, lastY)];
+        const [x1, y1] = [x < -1 ? 0 : x >= lastX ? lastX : x + 1, y < -1 ? 0 : y >= lastY ? lastY : y + 1];
+        p = start + y0 * stride + 4 * x0;
+        q = start + y0 * stride + 4 * x1;
+        r = start + y1 * stride + 4 * x0;
+        s = start + y1 * stride + 4 * x1;
+      }
       const wp = (32 - u) * (32 - v);
       const wq = u * (32 - v);
       const wr = (32 - u) * v;

@@ -13,7 +13,8 @@ export {
   PALM_CONNECTIONS,
   PALM_KEYPOINTS,
 } from "./constants.js";
-export type { Device, Engine, Network, Outputs } from "./engine.js";
+export type { Device, Precision } from "./devices.js";
+export type { Engine, Network, Outputs } from "./engine.js";
 export { BundleError, EngineError, InputError, KnuckleError } from "./errors.js";
 export type { RawImage } from "./frame.js";
 export { crop, cropArea, imageFromCrop, letterbox } from "./geometry.js";

@@ -1,7 +1,8 @@
 /** The tracker itself, as `HandTracker` runs it: in a worker, or in the page's own thread. */
 import { loadBundle, type Models } from "./bundle.js";
 import { type Clock, usualStep } from "./clock.js";
-import { type Device, devicesOf, type Engine, openLiteRt } from "./engine.js";
+import { isInt8, type Precision } from "./devices.js";
+import { type Engine, openLiteRt } from "./engine.js";
 import { BundleError, EngineError, InputError } from "./errors.js";
 import type { RuntimeFiles } from "./files.js";
 import { type Frame, FrameReader, type Picture } from "./frame.js";
@@ -23,7 +24,9 @@ export interface Setup {
   readonly options: TrackerOptions;
   readonly wasm: RuntimeFiles;
   readonly threads: number | null;
-  readonly engine: Device | Engine;
+  /** The devices to try, in order, or an engine of the caller's own. */
+  readonly engine: readonly ("cpu" | "webgpu")[] | Engine;
+  readonly precision: Precision;
   /** Id of the first new hand. */
   readonly nextId: number;
 }
@@ -76,13 +79,14 @@ export class LocalTracker {
   }
 
   /** @throws BundleError, EngineError */
-  static async create({ models, options, wasm, threads, engine: wanted, nextId }: Setup): Promise<LocalTracker> {
-    const loading = loadBundle(models);
-    loading.catch(() => {}); // errors are thrown where it is awaited, below
-    const devices = typeof wanted === "string" ? await devicesOf(wanted) : [wanted];
+  static async create(setup: Setup): Promise<LocalTracker> {
+    const { models, options, wasm, threads, engine: wanted, precision, nextId } = setup;
+    const devices = "open" in wanted ? [wanted] : wanted;
     for (const [i, device] of devices.entries())
       try {
-        const opening = typeof device === "string" ? openLiteRt({ wasm, device, threads }) : Promise.resolve(device);
+        const loading = loadBundle(models, isInt8(precision, device));
+        loading.catch(() => {}); // errors are thrown where it is awaited, below
+        const opening = typeof device === "string" ? openLiteRt({ wasm, device, threads }) : device;
         const [{ bundle, ...files }, engine] = await Promise.all([loading, opening]);
         const [palm, hand] = [await engine.open(files.palm), await engine.open(files.hand)];
         if (palm.side !== bundle.palmSide || hand.side !== bundle.handSide)

@@ -57,23 +57,36 @@ describe("a .task file", () => {
   });
 });
 
+describe("two networks", () => {
+  it("give the int8 form where it is wanted and there", async () => {
+    const int8 = Uint8Array.from([...TFLITE, 8]);
+    const models = { palm: TFLITE, hand: TFLITE, handInt8: int8 };
+    expect((await loadBundle(models)).hand).toBe(TFLITE);
+    expect((await loadBundle(models, true)).hand).toBe(int8);
+    expect((await loadBundle({ ...models, handInt8: null }, true)).hand).toBe(TFLITE);
+  });
+});
+
 describe("a bundle.json", () => {
   it("overrides sides, grids and outputs by Python's names", () => {
     const text = JSON.stringify({
       palm: { file: "p.tflite", sha256: "00" },
       hand: { file: "h.tflite", sha256: "11" },
+      hand_int8: { file: "i.tflite", sha256: "22" },
       palm_side: 256,
       hand_outputs: { ...DEFAULT_BUNDLE.handOutputs, visibility: "visibility" },
     });
-    const { bundle, files } = parseBundle(text, "bundle.json");
+    const { bundle, palm, hand, handInt8 } = parseBundle(text, "bundle.json");
     expect(bundle.palmSide).toBe(256);
     expect(bundle.handSide).toBe(DEFAULT_BUNDLE.handSide);
     expect(bundle.handOutputs.visibility).toBe("visibility");
-    expect(files.map(({ file }) => file)).toEqual(["p.tflite", "h.tflite"]);
+    expect([palm.file, hand.file, handInt8?.file]).toEqual(["p.tflite", "h.tflite", "i.tflite"]);
   });
 
   it("is refused if it is not JSON or names no network", () => {
     expect(() => parseBundle("<!doctype html>", "bundle.json")).toThrow("cannot be read");
     expect(() => parseBundle('{"palm": {"file": "p"}}', "bundle.json")).toThrow("does not name a hand network");
+    const texts = '{"palm": {"file": "p"}, "hand": {"file": "h"}, "hand_int8": {}}';
+    expect(() => parseBundle(texts, "bundle.json")).toThrow("does not name a hand_int8 network");
   });
 });

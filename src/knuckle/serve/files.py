@@ -83,7 +83,8 @@ async def get_bundles(request: Request) -> Response:
     service: Service = request.app.state.service
     rows = []
     for bundle in public_bundles(service).values():
-        size = bundle.palm_path.stat().st_size + bundle.hand_path.stat().st_size
+        hand = bundle.hand_int8 or bundle.hand  # the page prefers it
+        size = bundle.palm_path.stat().st_size + (bundle.folder / hand.file).stat().st_size
         rows.append({**json.loads(bundle.to_json()), "bytes": size})
     return JSONResponse(
         {"default": service.networks.bundle.name, "bundles": rows}, headers={"Cache-Control": REVALIDATE}
@@ -91,15 +92,16 @@ async def get_bundles(request: Request) -> Response:
 
 
 async def get_model(request: Request) -> Response:
-    """One file of a bundle: bundle.json or one of its two networks."""
+    """One file of a bundle: bundle.json or one of its networks."""
     service: Service = request.app.state.service
     bundle = public_bundles(service).get(request.path_params["bundle"])
     name = request.path_params["file"]
-    if bundle is None or name not in ("bundle.json", bundle.palm.file, bundle.hand.file):
+    networks = {network.file: network.sha256 for network in bundle.files()} if bundle else {}
+    if bundle is None or name not in ("bundle.json", *networks):
         return error_response(Refused(404, f"{request.url.path} does not exist; /models/ lists the bundles"))
     if name == "bundle.json":
         return Response(bundle.to_json(), media_type="application/json", headers={"Cache-Control": REVALIDATE})
-    sha256 = bundle.palm.sha256 if name == bundle.palm.file else bundle.hand.sha256
+    sha256 = networks[name]
     encoding = next(iter(accepted(request)), "")
     headers = {"Cache-Control": REVALIDATE, "ETag": f'"{sha256}{encoding}"', "Vary": "Accept-Encoding"}
     if headers["ETag"] in request.headers.get("if-none-match", ""):

@@ -240,7 +240,7 @@ async function modelOf({ modelAssetPath, modelAssetBuffer }: BaseOptions = {}): 
     throw new InputError("Cannot set both baseOptions.modelAssetPath and baseOptions.modelAssetBuffer");
   if (modelAssetPath) return absolute(String(modelAssetPath));
   if (modelAssetBuffer) return modelAssetBuffer instanceof Uint8Array ? modelAssetBuffer : read(modelAssetBuffer);
-  return packagedModels();
+  return packagedModels(true);
 }
 
 async function read(reader: ReadableStreamDefaultReader): Promise<Uint8Array> {
@@ -252,5 +252,5 @@ async function read(reader: ReadableStreamDefaultReader): Promise<Uint8Array> {
 async function open(models: Models, options: TrackerOptions, wasm: RuntimeFiles): Promise<LocalTracker> {
   const { LocalTracker } = await import("../local_tracker.js");
   // One thread: a page that waits for other threads of the runtime would stand still.
-  return LocalTracker.create({ models, options, wasm, threads: 1, engine: "cpu", nextId: 1 });
+  return LocalTracker.create({ models, options, wasm, threads: 1, engine: ["cpu"], precision: "auto", nextId: 1 });
 }
