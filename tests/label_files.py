@@ -19,7 +19,7 @@ from PIL import Image
 from knuckle.datasets.labels import Dataset, LabelledHand, Visibility
 from knuckle.results import FINGERS, HandLandmark
 
-UNKNOWN, OUTSIDE, HIDDEN, VISIBLE = Visibility
+UNKNOWN, OUTSIDE, HIDDEN, VISIBLE, ABSENT = Visibility
 Array = npt.NDArray[np.floating[Any]]
 SIZE = (320, 240)
 PIXELS: Array = make_hand(150, 200, 150).landmarks[:, :2].astype(np.float64)

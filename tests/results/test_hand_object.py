@@ -20,7 +20,7 @@ from PIL import Image as pillow
 import knuckle
 from knuckle import InputError
 from knuckle.geometry import turn
-from knuckle.results import FINGERS, Gesture, Hand, Palm
+from knuckle.results import FINGERS, ExtraPoints, Gesture, Hand, Palm
 
 
 def test_hands_with_the_same_values_are_equal_and_any_other_field_tells_them_apart() -> None:
@@ -42,6 +42,7 @@ def test_hands_with_the_same_values_are_equal_and_any_other_field_tells_them_apa
         "world_raw": one.world * 3,
         "camera": one.world + 1,
         "camera_std": one.world * 0,
+        "extra": ExtraPoints(("nail",), one.landmarks[:1], one.world[:1]),
     }
     assert {field.name for field in fields(Hand) if field.compare} == set(changes)
     for name, value in changes.items():

@@ -48,8 +48,8 @@ def test_landmark_nll_is_least_where_sigma_is_the_mean_error() -> None:
 def test_world_l1_counts_in_units_of_10_cm() -> None:
     true = torch.zeros(2, 21, 3)
     seen = true + torch.tensor([0.01, -0.02, 0.03])
-    assert losses.world_l1(seen, true, torch.tensor([1.0, 0.0])).item() == pytest.approx(0.6)
-    assert losses.world_l1(seen, true, torch.zeros(2)).item() == 0
+    assert losses.world_l1(seen, true, torch.stack([torch.ones(21), torch.zeros(21)])).item() == pytest.approx(0.6)
+    assert losses.world_l1(seen, true, torch.zeros(2, 21)).item() == 0
 
 
 def test_only_the_best_anchor_of_each_bag_is_taught() -> None:
@@ -68,10 +68,10 @@ def test_bone_length_does_not_depend_on_position_and_rotation() -> None:
     torch.manual_seed(0)
     true = torch.randn(3, 21, 3) * 0.05
     turned = true @ torch.linalg.qr(torch.randn(3, 3))[0] + 0.3
-    assert losses.bone_length(turned, true, torch.ones(3)).item() == pytest.approx(0, abs=1e-5)
+    assert losses.bone_length(turned, true, torch.ones(3, 21)).item() == pytest.approx(0, abs=1e-5)
     lengths = [float(torch.linalg.vector_norm(true[0, b] - true[0, a])) for a, b in HAND_CONNECTIONS]
     expected = 0.1 * sum(lengths) / len(lengths) / 0.1
-    longer = losses.bone_length(1.1 * true[:1], true[:1], torch.ones(1)).item()
+    longer = losses.bone_length(1.1 * true[:1], true[:1], torch.ones(1, 21)).item()
     assert longer == pytest.approx(expected, rel=1e-4)
 
 

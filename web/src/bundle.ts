@@ -125,6 +125,11 @@ export function parseBundle(text: string, name: string): Description {
   const { palm, hand, hand_int8: handInt8 = null } = fields as Record<string, BundleFile>;
   for (const [role, entry] of Object.entries({ palm, hand, ...(handInt8 && { hand_int8: handInt8 }) }))
     if (typeof entry?.file !== "string") throw new BundleError(`${name} does not name a ${role} network`);
+  const points = fields.points as { name?: string } | undefined;
+  if (points)
+    throw new BundleError(
+      `${name} has the points of "${points.name}"; networks in the browser give the 21 points only`,
+    );
   const bundle: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(DEFAULT_BUNDLE)) bundle[key] = fields[snakeCase(key)] ?? value;
   if (typeof bundle.secondLook !== "boolean") throw new BundleError(`second_look of ${name} must be true or false`);

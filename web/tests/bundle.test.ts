@@ -88,5 +88,7 @@ describe("a bundle.json", () => {
     expect(() => parseBundle('{"palm": {"file": "p"}}', "bundle.json")).toThrow("does not name a hand network");
     const texts = '{"palm": {"file": "p"}, "hand": {"file": "h"}, "hand_int8": {}}';
     expect(() => parseBundle(texts, "bundle.json")).toThrow("does not name a hand_int8 network");
+    const nails = { palm: { file: "p" }, hand: { file: "h" }, points: { name: "nails" } };
+    expect(() => parseBundle(JSON.stringify(nails), "bundle.json")).toThrow('the points of "nails"');
   });
 });

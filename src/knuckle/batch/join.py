@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.batch.items import ItemResult
-from knuckle.media.columns import NAMES
+from knuckle.results.point_set import NAMES
 
 Rows = dict[int, list[tuple[int, npt.NDArray[Any]]]]  # by frame: id and (21, 2) landmarks of each hand
 SAME_HAND = 0.25  # of a hand's size: landmarks of one hand by two trackers are closer on average

@@ -52,11 +52,12 @@ class SpaceFlags:
         """Give a run what the flags ask for.
 
         Raises:
-            InputError: the source is live, and later frames are asked for.
+            InputError: the source is live, and later frames are asked for; or the bundle lacks some of the 21 points.
         """
         if self.offline and run.reader.kind == "live":
             raise InputError(f"{run.reader.name} is live: --smooth offline needs frames that are still to come")
         if self.offline and run.reader.kind == "video":
             run.smoother = OfflineSmoother()
         if self.camera:
+            run.networks.require_all_points("positions in metres")
             run.place = Locator(self.camera, self.hand_length_m).of_reader(run.reader)

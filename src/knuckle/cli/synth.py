@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from knuckle.cli.flags import PointSetType
 from knuckle.errors import InputError
 
 console = Console(stderr=True)
@@ -26,7 +27,23 @@ def synth() -> None:
     knuckle synth scenes out/scenes --count 20000 --backgrounds photos/
     knuckle synth clips out/clips --count 20
     knuckle synth hands --count 64 --preview sheet.png
+    knuckle synth hands out/nails --points nails --count 2000
     """
+
+
+points_option = click.option(
+    "--points",
+    type=PointSetType(),
+    default="hand",
+    show_default=True,
+    help="Points to label: the 21 of `hand`, or also those of `nails`, `carpals` or of a .json file (docs/points.md).",
+)
+missing_option = click.option(
+    "--missing",
+    multiple=True,
+    metavar="FINGER",
+    help='Hands lack this finger; "any" is another one for each person. Can be given several times.',
+)
 
 
 def _options(side: int, count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -44,6 +61,7 @@ def _options(side: int, count: int) -> Callable[[Callable[..., None]], Callable[
         ),
         click.option("--masks", is_flag=True, help="Also write KEY.mask.png: the hand id of each pixel."),
         click.option("--depth", is_flag=True, help="Also write KEY.depth.png: 16 bits, unit 0.2 mm."),
+        points_option,
         click.option("--per-shard", default=1000, show_default=True, help="Samples per tar file."),
         click.option(
             "--preview",
@@ -70,6 +88,8 @@ def _options(side: int, count: int) -> Callable[[Callable[..., None]], Callable[
     metavar="NAME",
     help='Only empty hands in this pose, such as "ok", "asl_L" or "pinching". Can be given several times.',
 )
+@missing_option
+@click.option("--missing-share", default=1.0, show_default=True, help="Share of the people who lack them, 0 to 1.")
 def hands(**options: Any) -> None:
     """Crops of one hand as a tracker cuts them; some are wrong, some show no hand."""
     _write("hands", 64, **options)
@@ -96,6 +116,8 @@ def scenes(**options: Any) -> None:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of photos to draw behind the hands. They must not show hands.",
 )
+@points_option
+@missing_option
 def clips(out: Path, workers: int, backgrounds: Path | None, **options: Any) -> None:
     """Clips of moving hands, each with the labels of every frame in a .jsonl file beside it."""
     from knuckle.synth.write.clips import ClipRecipe, write_clips

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,15 @@ import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.datasets.parsing import box_of, handedness_of, numbers, points
-from knuckle.results import PALM_LANDMARKS
+from knuckle.errors import DAMAGE, InputError, reason_of
+from knuckle.results import PALM_LANDMARKS, ExtraPoints
 
-# Codes in the files: 0 visible, 1 hidden by the same hand, 2 hidden by something else, 3 outside, null not labelled.
-CODE_SELF_OCCLUDED, CODE_UNKNOWN = 1, -1
-MEANING = np.array(
-    [Visibility.VISIBLE, Visibility.HIDDEN, Visibility.HIDDEN, Visibility.OUTSIDE, Visibility.UNKNOWN], np.uint8
-)  # the last one is at -1
-CODE = {Visibility.VISIBLE: 0, Visibility.HIDDEN: 2, Visibility.OUTSIDE: 3, Visibility.UNKNOWN: None}
+# Codes in the files: 0 visible, 1 hidden by the same hand, 2 hidden by something else, 3 outside, 4 absent (this hand
+# has no such point), null not labelled.
+CODE_SELF_OCCLUDED, CODE_ABSENT, CODE_UNKNOWN = 1, 4, -1
+_V = Visibility
+MEANING = np.array([_V.VISIBLE, _V.HIDDEN, _V.HIDDEN, _V.OUTSIDE, _V.ABSENT, _V.UNKNOWN], np.uint8)  # the last is at -1
+CODE = {_V.VISIBLE: 0, _V.HIDDEN: 2, _V.OUTSIDE: 3, _V.ABSENT: CODE_ABSENT, _V.UNKNOWN: None}
 
 
 def hand_from_json(found: Mapping[str, Any], details: bool = False) -> LabelledHand:
@@ -55,19 +57,37 @@ def hand_from_json(found: Mapping[str, Any], details: bool = False) -> LabelledH
         track_id=None if track_id is None else int(track_id),
         ignore=bool(given.get("ignore", False)),
         corrected=None if "corrected" not in given else chosen_points(given["corrected"]),
+        extra=None if "extra" not in given else extra_from_json(given["extra"]),
         **rendered,
     )
 
 
-def visibility_codes(values: Any) -> npt.NDArray[np.int8]:
-    """(21,) codes of a file, -1 for null.
+def extra_from_json(found: Any) -> ExtraPoints:
+    """Points beyond the 21: as `ExtraPoints.from_dict`, but with codes of visibility and with x, y or x, y, z.
 
     Raises:
-        ValueError: these are not 21 codes.
+        ValueError: a field is damaged.
     """
-    codes = numbers([CODE_UNKNOWN if value is None else value for value in values], 21)
-    if not np.isin(codes, range(CODE_UNKNOWN, 4)).all():
-        raise ValueError(f"visibility must be 0 to 3, got {values}")
+    try:
+        given = {name: value for name, value in found.items() if name != "visibility"}
+        if all(len(point) == 2 for point in given["landmarks"]):
+            given["landmarks"] = [[*point, None] for point in given["landmarks"]]
+        extra = ExtraPoints.from_dict(given)
+        codes = found.get("visibility")
+        return extra if codes is None else replace(extra, visibility=MEANING[visibility_codes(codes, len(extra))])
+    except (InputError, *DAMAGE) as error:
+        raise ValueError(f"extra points: {reason_of(error)}") from error
+
+
+def visibility_codes(values: Any, count: int = 21) -> npt.NDArray[np.int8]:
+    """(count,) codes of a file, -1 for null.
+
+    Raises:
+        ValueError: these are not as many codes.
+    """
+    codes = numbers([CODE_UNKNOWN if value is None else value for value in values], count)
+    if not np.isin(codes, range(CODE_UNKNOWN, CODE_ABSENT + 1)).all():
+        raise ValueError(f"visibility must be 0 to {CODE_ABSENT}, got {values}")
     return codes.astype(np.int8)
 
 
@@ -117,6 +137,10 @@ def hand_to_json(hand: LabelledHand) -> dict[str, Any]:
         found["about"] = dict(hand.about)
     if hand.ignore:
         found["ignore"] = True
+    if hand.extra is not None:
+        found["extra"] = hand.extra.to_dict()
+        if hand.extra.visibility is not None:
+            found["extra"]["visibility"] = [CODE[Visibility(int(value))] for value in hand.extra.visibility]
     return found
 
 

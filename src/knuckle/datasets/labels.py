@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.metrics import palm_size
-from knuckle.results import PALM_LANDMARKS, FloatArray, Palm
+from knuckle.results import PALM_LANDMARKS, ExtraPoints, FloatArray, Palm
 
 LabelledBy = Literal["people", "mediapipe", "renderer", "nobody"]
 PALM_SCALE = 1.04  # fitted to the reference palm detector on photos, see `palm_of`
@@ -27,6 +27,7 @@ class Visibility(IntEnum):
     OUTSIDE = 1  # beyond the edge of the image
     HIDDEN = 2  # inside the image, behind the hand itself or something else
     VISIBLE = 3
+    ABSENT = 4  # this hand does not have the point, such as the tip of a finger that is missing
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class LabelledHand:
         visibility: (21,) values of `Visibility`.
         palm: (4,) pixels, the square box that a palm detector should give.
         track_id: identifies this hand through its clip.
+        extra: points beyond the 21, with (k,) values of `Visibility`; unlabelled points are NaN.
         corrected: (21,) True for the landmarks that a person moved, where the others were made by a network and only
             accepted.
         self_occluded: (21,) True for the hidden landmarks that the hand itself hides. Only renders have it.
@@ -65,6 +67,7 @@ class LabelledHand:
     mask_id: int = 0
     about: Mapping[str, Any] | None = None
     ignore: bool = False
+    extra: ExtraPoints | None = None
 
     @property
     def extent(self) -> FloatArray | None:
@@ -156,7 +159,8 @@ def palm_of(points: FloatArray) -> Palm:
     Measured on 428 palms in photos.
     """
     keypoints = points[list(PALM_LANDMARKS), :2].astype(np.float32)
-    low, high = keypoints.min(0), keypoints.max(0)
+    known = keypoints[np.isfinite(keypoints).all(axis=1)]  # a hand may lack a knuckle
+    low, high = known.min(0), known.max(0)
     half = PALM_SCALE * float((high - low).max()) / 2
     centre = (low + high) / 2
     return Palm(np.concatenate([centre - half, centre + half]).astype(np.float32), keypoints, 1.0)

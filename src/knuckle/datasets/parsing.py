@@ -200,7 +200,7 @@ def may_be_visible(hand: LabelledHand) -> bool:
 
 def is_in_image(hand: LabelledHand) -> bool:
     """Whether some landmark of the hand is in the image, visible or hidden."""
-    return hand.visibility is None or bool((hand.visibility != Visibility.OUTSIDE).any())
+    return hand.visibility is None or not np.isin(hand.visibility, (Visibility.OUTSIDE, Visibility.ABSENT)).all()
 
 
 def image_size(path: str | Path) -> tuple[int, int] | None:

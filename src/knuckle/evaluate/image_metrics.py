@@ -57,6 +57,11 @@ def has_false_positive(one: MatchedImage) -> npt.ArrayLike:
     return [len(one.predicted.hands) > 0] if one.is_complete and not one.labels else []
 
 
+def extra_errors(one: MatchedImage) -> npt.ArrayLike:
+    """The errors of the points beyond the 21."""
+    return [error for errors in one.extra_errors.values() for error in errors]
+
+
 def palms_found(one: MatchedImage) -> npt.ArrayLike:
     """For each labelled hand whether a palm with a score of at least `OPERATING_PALM_SCORE` found it."""
     sure = one.palms.found[one.palms.scores >= OPERATING_PALM_SCORE]
@@ -117,6 +122,7 @@ MEASURES = (
     Measure("mean error, found hands", None, "lower", lambda one: one.errors),
     Measure("mean error before smoothing, found hands", None, "lower", lambda one: [] if one.photo else one.raw_errors),
     Measure("mean error of fingertips, found hands", None, "lower", lambda one: one.errors[:, TIPS]),
+    Measure("mean error of points beyond the 21, found hands", None, "lower", extra_errors),
     Measure("PCK at {limit} %, missed = wrong", "%", "higher", within_limit),
     Measure("AUC of PCK, missed = wrong", "%", "higher", lambda one: metrics.pck_area(one.errors, one.unit.reach)),
     Measure("left or right correct, found hands", "%", "higher", handedness_correct),

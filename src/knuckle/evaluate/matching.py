@@ -101,12 +101,27 @@ class MatchedImage:
         return metrics.normalised_error(np.reshape(predicted, shape), np.reshape(true, shape), sizes)
 
     @cached_property
+    def extra_errors(self) -> dict[str, list[float]]:
+        """By point beyond the 21: its errors in `unit`, of found hands with that point in label and prediction."""
+        errors: dict[str, list[float]] = {}
+        for index, k in self.pairs.tolist():
+            label, seen = self.labels[k].extra, self.predicted.hands[index].extra
+            size = self.unit.size_px(self.labels[k])
+            if label is None or seen is None or not size > 0:
+                continue
+            away = np.hypot(*(seen.chosen(label.names).landmarks - label.landmarks)[:, :2].T) / size
+            for name, error in zip(label.names, away.tolist(), strict=True):
+                if math.isfinite(error):
+                    errors.setdefault(name, []).append(error)
+        return errors
+
+    @cached_property
     def worlds(self) -> tuple[FloatArray, FloatArray]:
         """Predicted and labelled world landmarks of the found hands that have both, (n, 21, 3) metres each."""
         predicted, true = [], []
         for index, k in self.pairs.tolist():
             label, world = self.labels[k].world, self.predicted.hands[index].world
-            if label is not None and np.isfinite(world).all():
+            if label is not None and np.isfinite(world).all() and np.isfinite(label).all():
                 predicted.append(world)
                 true.append(label)
         shape = (len(true), 21, 3)

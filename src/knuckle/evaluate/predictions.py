@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,8 @@ from knuckle.errors import SourceError
 from knuckle.evaluate.results import ImagePrediction, Predictions
 from knuckle.extras import required
 from knuckle.media import columns
-from knuckle.results import Hand, Palm, Roi
+from knuckle.results import ExtraPoints, Hand, Palm, Roi
+from knuckle.results.point_set import NAMES
 
 
 def arrow() -> tuple[Any, Any]:
@@ -27,15 +29,17 @@ def arrow() -> tuple[Any, Any]:
 
 
 def prediction_schema() -> Any:
-    """The pyarrow schema of predictions: the columns of `columns.hand_schema` and five more.
+    """The pyarrow schema of predictions: the columns of `columns.hand_schema` and six more.
 
     In the first row of an image: `ms`, milliseconds for the whole image; `searched`, whether the palm detector ran;
     `palms`, 19 numbers per palm: score, box and seven key points. In each row: `raw_px`, 63 numbers, the landmarks
-    before smoothing; `roi`, x, y, size and angle of the region that the landmarks were read from.
+    before smoothing; `roi`, x, y, size and angle of the region that the landmarks were read from; `extra`, the points
+    beyond the 21 as JSON.
     """
     pa, _ = arrow()
     numbers = pa.list_(pa.float32())
     more = {"ms": pa.float32(), "searched": pa.bool_(), "palms": pa.list_(numbers), "raw_px": numbers, "roi": numbers}
+    more["extra"] = pa.string()
     return pa.schema([*columns.hand_schema(), *(pa.field(name, kind) for name, kind in more.items())])
 
 
@@ -51,7 +55,8 @@ def _rows(image: ImagePrediction) -> list[dict[str, Any]]:
     rows = []
     for index, hand in enumerate(image.hands):
         roi = [hand.roi.x, hand.roi.y, hand.roi.size, hand.roi.angle_rad]
-        own = {"raw_px": hand.landmarks_raw.ravel().tolist(), "roi": roi}
+        own: dict[str, Any] = {"raw_px": hand.landmarks_raw.ravel().tolist(), "roi": roi}
+        own["extra"] = None if hand.extra is None else json.dumps(hand.extra.to_dict())
         rows.append(shared | columns.hand_row(index, hand) | own)
     rows = rows or [shared]
     rows[0] |= {"ms": image.ms, "searched": image.searched}
@@ -99,7 +104,7 @@ def _image(rows: list[dict[str, Any]]) -> ImagePrediction:
 
 
 def _hand(row: dict[str, Any]) -> Hand:
-    visibility = [row[f"{name}_visibility"] for name in columns.NAMES]
+    visibility = [row[f"{name}_visibility"] for name in NAMES]
     return Hand(
         landmarks=_points(row, "_px"),
         world=_points(row, "_m", "_world"),
@@ -111,12 +116,13 @@ def _hand(row: dict[str, Any]) -> Hand:
         track_id=row["track_id"],
         visibility=None if visibility[0] is None else np.asarray(visibility, np.float32),
         landmarks_raw=np.asarray(row["raw_px"], np.float32).reshape(21, 3),
+        extra=ExtraPoints.from_dict(json.loads(row["extra"])) if row.get("extra") else None,
     )
 
 
 def _points(row: dict[str, Any], unit: str, space: str = "") -> Any:
     """(21, 3) x, y, z of all landmarks."""
-    return np.array([[row[f"{name}{space}_{axis}{unit}"] for axis in "xyz"] for name in columns.NAMES], np.float32)
+    return np.array([[row[f"{name}{space}_{axis}{unit}"] for axis in "xyz"] for name in NAMES], np.float32)
 
 
 def write_predictions(path: Path, images: Iterable[ImagePrediction]) -> None:

@@ -16,9 +16,9 @@ from knuckle.evaluate.curves import curves
 from knuckle.evaluate.image_metrics import Better, Measure, Pooled, failure
 from knuckle.evaluate.matching import MatchedImage, has_palms, in_common_unit, match_image
 from knuckle.evaluate.results import Case, Figure, Predictions, Row, Score, Table
-from knuckle.media.columns import NAMES
 from knuckle.metrics import Interval, bootstrap, bootstrap_ratio, bootstrap_ratio_difference, sum_and_count, wilson
 from knuckle.results import FloatArray
+from knuckle.results.point_set import NAMES
 
 WORST = 8
 NEGLIGIBLE = 0.002  # relative: two implementations of the same arithmetic differ by less in every figure
@@ -124,10 +124,15 @@ def image_samples(images: Mapping[str, Sequence[MatchedImage]], groups: Sequence
 
 
 def joint_samples(images: Mapping[str, Sequence[MatchedImage]], groups: Sequence[str]) -> list[Samples]:
-    """The mean error of each of the 21 landmarks."""
+    """The mean error of each of the 21 landmarks, and of the points beyond them."""
     measures = []
     for k, name in enumerate(NAMES):
         measures.append(Measure(name, None, "lower", lambda one, k=k: one.errors[:, k]))  # type: ignore[misc]
+    extra = dict.fromkeys(name for matched in images.values() for one in matched for name in one.extra_errors)
+    for name in extra:
+        measures.append(
+            Measure(name, None, "lower", lambda one, name=name: one.extra_errors.get(name, []))  # type: ignore[misc]
+        )
     return [_mean_samples(measure, images, groups) for measure in measures]
 
 

@@ -6,7 +6,7 @@ from knuckle.datasets.labels import Clip, Dataset, LabelledBy, LabelledHand, Sho
 from knuckle.evaluate.results import Case, Curve, Figure, ImagePrediction, Predictions, Row, Score, Table
 
 TrueHand, Seen = LabelledHand, ImagePrediction
-HIDDEN_UNKNOWN, OUTSIDE, HIDDEN, VISIBLE = Visibility
+HIDDEN_UNKNOWN, OUTSIDE, HIDDEN, VISIBLE = tuple(Visibility)[:4]
 warnings.warn(
     "knuckle.evaluate.truth is now knuckle.datasets.labels and knuckle.evaluate.results",
     DeprecationWarning,

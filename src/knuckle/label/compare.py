@@ -19,6 +19,7 @@ from knuckle.metrics import palm_size
 from knuckle.pipeline.detect import detect
 from knuckle.pipeline.networks import Networks
 from knuckle.results import Hand
+from knuckle.results.regions import rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +50,15 @@ class Comparison:
             labels: its hands, as in our JSON lines.
 
         Returns:
-            For "before" and "after": hands (each (21, 2) image pixels), errors (% of the palm size for each labelled
-            hand that was found), missed (labelled hands that were not).
+            For "before" and "after": hands (each (21 or more, 2) image pixels), errors (% of the palm size for each
+            labelled hand that was found), missed (labelled hands that were not).
         """
         found = {}
         for name, networks in (("before", self.before), ("after", self.after)):
             hands = detect(image, networks, max_hands=MAX_HANDS)
             errors = errors_of(hands, labels)
             seen = [round(error, 2) for error in errors if error is not None]
-            points = [hand.landmarks[:, :2].astype(float).round(2).tolist() for hand in hands]
+            points = [rounded(hand.rows("landmarks")[:, :2], 2) for hand in hands]
             found[name] = {"hands": points, "errors": seen, "missed": len(errors) - len(seen)}
         return found
 

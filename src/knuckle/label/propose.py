@@ -13,7 +13,7 @@ from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.images import Image
 from knuckle.metrics import palm_size
 from knuckle.pipeline.detect import detect
-from knuckle.pipeline.hand import roi_from_landmarks
+from knuckle.pipeline.hand import roi_from_landmarks, without_absent
 from knuckle.pipeline.networks import Networks
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.results import FloatArray, Hand, Roi
@@ -54,14 +54,14 @@ def propose(image: Image, networks: Networks) -> tuple[list[dict[str, Any]], flo
 
 def unmirrored(hand: Hand, width: int) -> Hand:
     """A hand of the mirror image in the pixels of the image."""
-    landmarks = hand.landmarks.copy()
+    landmarks = np.array(hand.rows("landmarks"))
     landmarks[:, 0] = width - 1 - landmarks[:, 0]
-    return replace(hand, landmarks=landmarks)
+    return hand.with_rows({"landmarks": landmarks})
 
 
 def distance(hand: Hand, other: Hand) -> float:
     """The mean distance of the landmarks of two hands, in palm sizes of the first."""
-    away = np.linalg.norm(hand.landmarks[:, :2] - other.landmarks[:, :2], axis=1).mean()
+    away = np.nanmean(np.linalg.norm(hand.landmarks[:, :2] - other.landmarks[:, :2], axis=1))
     return float(away) / max(float(palm_size(hand.landmarks)), 1.0)
 
 
@@ -70,12 +70,19 @@ def as_label(hand: Hand) -> dict[str, Any]:
     visible = np.full(21, Visibility.VISIBLE, np.uint8)
     if hand.visibility is not None:
         visible[hand.visibility < HIDDEN_BELOW] = Visibility.HIDDEN
+    visible[np.isnan(hand.landmarks[:, 0])] = Visibility.ABSENT
+    extra = hand.extra
+    if extra is not None:
+        shown = np.ones(len(extra)) if extra.visibility is None else extra.visibility
+        codes = np.where(shown < HIDDEN_BELOW, Visibility.HIDDEN, Visibility.VISIBLE).astype(np.uint8)
+        extra = replace(extra, visibility=codes)
     label = LabelledHand(
         landmarks=hand.landmarks,
         world=hand.world,
         handedness=hand.handedness or None,
         visibility=visible,
         track_id=hand.track_id,
+        extra=extra,
     )
     return hand_to_json(label)
 
@@ -103,7 +110,8 @@ def add_hand(image: Image, networks: Networks, place: FloatArray) -> tuple[dict[
     median = np.median(np.stack([hand.landmarks for hand in group]), axis=0)
     best = max(group, key=lambda hand: hand.presence)
     refined = landmarker.gate(landmarker.read(image, [roi_from_landmarks(median)]))
-    return as_label(refined[0] if refined and is_at(refined[0], place) else best), True
+    chosen = refined[0] if refined and is_at(refined[0], place) else best
+    return as_label(without_absent([chosen], landmarker.points)[0]), True
 
 
 def boxes_around(point: FloatArray, image: Image) -> list[FloatArray]:

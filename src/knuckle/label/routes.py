@@ -15,9 +15,9 @@ from knuckle.exports.label_files import LABEL_FORMATS
 from knuckle.label.clip import LabelledClip
 from knuckle.label.folder import Folder
 from knuckle.label.photos import Photos
+from knuckle.label.point_rows import drawn, labels_from_page, labels_to_page, to_page
 from knuckle.label.rows import jpeg
-from knuckle.media.draw_style import JOINT_COLOURS
-from knuckle.results import BONES, Colour, HandLandmark
+from knuckle.results import HAND_POINTS, Colour
 from knuckle.serve.limits import Refused
 from knuckle.serve.requests import answered, json_body
 from knuckle.serve.service import Service
@@ -55,6 +55,7 @@ class Answers:
 
     def __init__(self, folder: Folder, service: Service) -> None:
         self.folder, self.service = folder, service
+        self.points = folder.session.networks.bundle.points or HAND_POINTS
 
     async def done(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Do something in a worker thread."""
@@ -83,17 +84,17 @@ class Answers:
 
     async def labels(self, request: Request) -> Response:
         images, number = self.images_of(request)
-        return JSONResponse(await self.done(images.labels, number))
+        return JSONResponse(labels_to_page(await self.done(images.labels, number), self.points))
 
     async def labels_saved(self, request: Request) -> Response:
         images, number = self.images_of(request)
-        await self.done(images.save, number, await json_body(request))
+        await self.done(images.save, number, labels_from_page(await json_body(request), self.points))
         return JSONResponse({"saved": True})
 
     async def hand(self, request: Request) -> Response:
         images, number = self.images_of(request)
         hand, seen = await self.done(images.hand_at, number, (await json_body(request)).get("place"))
-        return JSONResponse({"hand": hand, "seen": seen})
+        return JSONResponse({"hand": to_page(hand, self.points), "seen": seen})
 
     async def comparison(self, request: Request) -> Response:
         images, number = self.images_of(request)
@@ -139,14 +140,15 @@ def page(file: str) -> Callable[[Request], Any]:
 def about(folder: Folder) -> dict[str, Any]:
     """What the page must know of a session, besides its photos and clips."""
     comparison = folder.session.comparison
+    bones, colours, names = drawn(folder.session.networks.bundle.points or HAND_POINTS)
     return {
         "out": str(folder.out),
-        "bones": [[*pair, as_hex(colour)] for pair, colour in BONES],
-        "joints": list(map(as_hex, JOINT_COLOURS)),
+        "bones": [[*pair, as_hex(colour)] for pair, colour in bones],
+        "joints": list(map(as_hex, colours)),
         "compares": comparison is not None,
         "held_out": comparison is not None and comparison.held_out is not None,
         "formats": {"jsonl": "Knuckle's JSON lines", **{key: one.title for key, one in LABEL_FORMATS.items()}},
-        "names": [point.name.lower().replace("_", " ") for point in HandLandmark],
+        "names": names,
     }
 
 

@@ -41,6 +41,7 @@ def checked_hands(
         hands = [hand_to_json(hand_from_json(hand)) for hand in given["hands"]]
         for hand in hands:
             mark_outside(hand, *size)
+            mark_outside(hand.get("extra", {}), *size)
             if depth is not None:
                 set_z(hand, depth, size)
         return hands, bool(given["accepted"]), bool(given["doubtful"])
@@ -53,7 +54,7 @@ def mark_outside(hand: dict[str, Any], width: int, height: int) -> None:
     points = hand.get("landmarks")
     if points is None:
         return
-    codes = hand.get("visibility") or [None] * 21
+    codes = hand.get("visibility") or [None] * len(points)
     for number, (x, y, *_) in enumerate(points):
         inside = x is None or (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5)
         if not inside or codes[number] == OUTSIDE:

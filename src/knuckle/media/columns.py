@@ -7,11 +7,11 @@ from typing import Any
 
 from knuckle.extras import required
 from knuckle.media.names import readable
-from knuckle.results import PALM_KEYPOINTS, Frame, Hand, HandLandmark, Palm
+from knuckle.results import PALM_KEYPOINTS, ExtraPoints, Frame, Hand, Palm
+from knuckle.results.point_set import NAMES
 from knuckle.results.regions import listed
 
 HANDS_FORMAT, PALMS_FORMAT, POINTS_FORMAT = "knuckle-hands-1", "knuckle-palms-1", "knuckle-points-1"
-NAMES = tuple(point.name.lower() for point in HandLandmark)
 BOX_EDGES = ("left", "top", "right", "bottom")
 
 # Column -> pyarrow type, in the order of the files. Names end with their unit.
@@ -65,9 +65,15 @@ def point_schema() -> Any:
 
 
 def more_columns(rows: Iterable[Mapping[str, Any]], metres: bool = False, raw: bool = False) -> dict[str, str]:
-    """The further columns of a table: those that its first rows have, and those that are asked for."""
-    names = set().union(*rows, CAMERA_COLUMNS if metres else (), RAW_COLUMNS if raw else ())
-    return {name: kind for name, kind in (CAMERA_COLUMNS | RAW_COLUMNS).items() if name in names}
+    """The further columns of a table: those that its first rows have, and those that are asked for.
+
+    Points beyond the 21 (`Hand.extra`) have columns of their own, called as those of the 21.
+    """
+    there = dict.fromkeys(name for row in rows for name in row)
+    asked = {*there, *(CAMERA_COLUMNS if metres else ()), *(RAW_COLUMNS if raw else ())}
+    known = HAND_COLUMNS | CAMERA_COLUMNS | RAW_COLUMNS
+    further = {name: kind for name, kind in (CAMERA_COLUMNS | RAW_COLUMNS).items() if name in asked}
+    return further | {name: "float" for name in there if name not in known}
 
 
 def palm_schema() -> Any:
@@ -114,8 +120,28 @@ def hand_row(index: int, hand: Hand, raw: bool = False) -> dict[str, Any]:
         row |= {"gesture": None, "gesture_score": None}
     if hand.camera is not None and hand.camera_std is not None:
         row |= zip(CAMERA_COLUMNS, listed(hand.camera.ravel()) + listed(hand.camera_std.ravel()), strict=True)
+    if hand.extra is not None:
+        row |= extra_columns(hand.extra, raw)
     if raw:
         row |= zip(RAW_COLUMNS, listed(hand.landmarks_raw.ravel()) + listed(hand.world_raw.ravel()), strict=True)
+    return row
+
+
+def extra_columns(extra: ExtraPoints, raw: bool = False) -> dict[str, Any]:
+    """The columns of a hand's points beyond the 21, point by point.
+
+    Args:
+        raw: also their places before smoothing.
+    """
+    row: dict[str, Any] = {}
+    visibility = [None] * len(extra) if extra.visibility is None else listed(extra.visibility)
+    spaces = {"{}_{}_px": extra.landmarks, "{}_world_{}_m": extra.world}
+    if raw:
+        spaces |= {"{}_raw_{}_px": extra.landmarks_raw, "{}_world_raw_{}_m": extra.world_raw}
+    for k, name in enumerate(extra.names):
+        for column, points in spaces.items():
+            row |= {column.format(name, axis): value for axis, value in zip("xyz", listed(points[k]), strict=True)}
+        row[f"{name}_visibility"] = visibility[k]
     return row
 
 

@@ -19,7 +19,6 @@ from knuckle.media.draw_labels import FreeRoom, beside
 from knuckle.media.draw_marks import Plate, disc, dot, fixed, lines
 from knuckle.media.draw_style import (
     DETECTION_COLOUR,
-    JOINT_COLOURS,
     OUTLINE,
     DrawStyle,
     bone_colours,
@@ -48,7 +47,8 @@ def draw_hands(
         copy: False draws on `image` itself if it is writable RGB uint8.
 
     Returns:
-        The drawn image, RGB uint8 (height, width, 3). Hands with NaN or infinite landmarks are left out.
+        The drawn image, RGB uint8 (height, width, 3). Points that a hand does not have (NaN) are left out, and so are
+        hands with infinite landmarks or without a wrist.
 
     Raises:
         InputError: `image` is not an image, see `knuckle.images.as_rgb`; `hands` is no list of hands; or the style is
@@ -66,7 +66,7 @@ def hand_renderer(style: DrawStyle = DrawStyle(), copy: bool = True) -> Graph:  
     """The graph that `draw_hands` runs: image, hands -> picture. For the arguments see there."""
     nodes = [
         Node(partial(canvas, copy=copy), ("image",), "canvas"),
-        Node(_drawable, ("hands",), "drawn_hands"),
+        Node(drawable, ("hands",), "drawn_hands"),
         Node(partial(_line_widths, fixed_width=style.line_width), ("canvas", "drawn_hands"), "widths"),
     ]
 
@@ -129,11 +129,11 @@ def canvas(image: Any, copy: bool) -> Image:
     return np.array(picture) if copy or not writable else picture
 
 
-def _drawable(hands: Sequence[Hand]) -> list[Hand]:
-    """Leave out hands with NaN or infinite landmarks."""
+def drawable(hands: Sequence[Hand]) -> list[Hand]:
+    """Leave out hands with infinite landmarks, and those whose palm is not known. Other points may be missing (NaN)."""
     if isinstance(hands, Hand) or not all(isinstance(hand, Hand) for hand in hands):
         raise InputError(f"hands must be a list of the hands of one image, got {reprlib.repr(hands)}")
-    return [hand for hand in hands if np.isfinite(hand.landmarks).all()]
+    return [hand for hand in hands if np.isfinite(hand.landmarks[[0, 9]]).all() and not np.isinf(hand.landmarks).any()]
 
 
 def _line_widths(picture: Image, hands: Sequence[Hand], fixed_width: float | None) -> list[int]:
@@ -148,7 +148,7 @@ def _line_widths(picture: Image, hands: Sequence[Hand], fixed_width: float | Non
 def _bones(picture: Image, hands: Sequence[Hand], widths: Sequence[int], style: DrawStyle) -> Image:
     """Draw palm and fingers as lines. Hidden parts come first, so that they lie below."""
     for hand, width in zip(hands, widths, strict=True):
-        points, hidden = fixed(hand.landmarks[:, :2]), _hidden(hand)
+        points, hidden = fixed(hand.rows("landmarks")[:, :2]), _hidden(hand)
         _draw_hidden(picture, hand, hidden, width, style)
         strokes = [
             (points[pair], colour) for pair, colour in bone_colours(hand, style.colours) if not hidden[pair].any()
@@ -158,8 +158,10 @@ def _bones(picture: Image, hands: Sequence[Hand], widths: Sequence[int], style: 
 
 
 def _hidden(hand: Hand) -> npt.NDArray[np.bool_]:
-    """(21,) mask of hidden landmarks; all False if the network has no visibility output."""
-    return np.zeros(21, np.bool_) if hand.visibility is None else hand.visibility < MIN_VISIBILITY
+    """(n,) mask of hidden points, in the rows of `Hand.rows`; all False if the network has no visibility output."""
+    if hand.visibility is None or (hand.extra is not None and hand.extra.visibility is None):
+        return np.zeros(len(hand.rows("landmarks")), np.bool_)
+    return np.asarray(hand.rows("visibility") < MIN_VISIBILITY)
 
 
 def _draw_hidden(picture: Image, hand: Hand, hidden: npt.NDArray[np.bool_], width: int, style: DrawStyle) -> None:
@@ -170,11 +172,12 @@ def _draw_hidden(picture: Image, hand: Hand, hidden: npt.NDArray[np.bool_], widt
     if not hidden.any() or not patch.size:
         return
     over = np.array(patch)
-    points = fixed(hand.landmarks[:, :2] - np.array([x0, y0]))
+    places = hand.rows("landmarks")[:, :2] - np.array([x0, y0])
+    points = fixed(places)
     bones = [(points[pair], colour) for pair, colour in bone_colours(hand, style.colours) if hidden[pair].any()]
     lines(over, bones, max(1, width // 2))
     colours, centres = joint_colours(hand, style.colours), points.tolist()
-    for point in np.flatnonzero(hidden):
+    for point in np.flatnonzero(hidden & np.isfinite(places[:, 0])):
         dot(over, centres[point], 1.2 * width, colours[point])
         disc(over, centres[point], 0.6 * width, OUTLINE)
     cv2.addWeighted(over, HIDDEN_OPACITY, patch, 1 - HIDDEN_OPACITY, 0, dst=patch)
@@ -183,14 +186,16 @@ def _draw_hidden(picture: Image, hand: Hand, hidden: npt.NDArray[np.bool_], widt
 def _joints(picture: Image, hands: Sequence[Hand], widths: Sequence[int], style: DrawStyle) -> Image:
     """Draw a dot per visible landmark; nearer ones are larger, on top and, in the colour of their finger, brighter."""
     for hand, width in zip(hands, widths, strict=True):
-        depth, hidden, colours = hand.landmarks[:, 2], _hidden(hand), joint_colours(hand, style.colours)
-        nearness = (depth.max() - depth) / max(float(np.ptp(depth)), 1e-6)
-        centres = fixed(hand.landmarks[:, :2]).tolist()
+        landmarks, hidden, colours = hand.rows("landmarks"), _hidden(hand), joint_colours(hand, style.colours)
+        depth = landmarks[:, 2]
+        nearest, farthest = np.nanmin(depth), np.nanmax(depth)
+        nearness = (farthest - depth) / max(float(farthest - nearest), 1e-6)
+        centres = fixed(landmarks[:, :2]).tolist()
         for point in np.argsort(nearness):
-            if hidden[point]:
-                continue
             near = float(nearness[point])
-            light = 0.55 + 0.45 * near if colours is JOINT_COLOURS else 1.0
+            if hidden[point] or near != near:  # NaN: a point that the hand does not have
+                continue
+            light = 0.55 + 0.45 * near if style.colours == "finger" else 1.0
             shade = tuple(round(value * light) for value in colours[point])
             dot(picture, centres[point], width * (1.1 + 0.6 * near), shade)
     return picture

@@ -42,10 +42,12 @@ class FreeRoom:
         height, width = self.picture.shape[:2]
         taken = np.zeros((int(np.ceil(height / self.cell)), int(np.ceil(width / self.cell))), np.uint8)
         for hand in self.hands:
-            points = np.clip(hand.landmarks[:, :2] / self.cell, -2000, 4000).round().astype(np.int32)
+            known = np.isfinite(hand.landmarks[:, 0])  # a hand may lack points
+            here = np.clip(np.nan_to_num(hand.landmarks[:, :2]) / self.cell, -2000, 4000)
+            points = here.round().astype(np.int32)
             flesh = max(1, round(min(FLESH * hand.palm_size / self.cell, 1000)))
-            cv2.fillConvexPoly(taken, cv2.convexHull(points[PALM]), 1)
-            cv2.polylines(taken, [points[pair] for pair, _ in BONES], False, 1, flesh)
+            cv2.fillConvexPoly(taken, cv2.convexHull(points[[point for point in PALM if known[point]]]), 1)
+            cv2.polylines(taken, [points[pair] for pair, _ in BONES if known[pair].all()], False, 1, flesh)
         for left, top, right, bottom in self.boxes[len(self.hands) :]:
             self._cells(taken, left, top, right, bottom)[:] = 1
         return taken

@@ -17,8 +17,9 @@ SUBPIXEL_BITS = 3  # OpenCV draws at 1/8 pixel, so that lines on a slow hand do 
 
 
 def fixed(points: FloatArray) -> Any:
-    """Points as OpenCV's fixed-point numbers, clamped to what it can draw."""
-    return np.round(np.clip(points, -4000, 60000) * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    """Points as OpenCV's fixed-point numbers, clamped to what it can draw. NaN becomes any number."""
+    with np.errstate(invalid="ignore"):
+        return np.round(np.clip(points, -4000, 60000) * (1 << SUBPIXEL_BITS)).astype(np.int32)
 
 
 def lines(picture: Image, strokes: Sequence[tuple[Any, Colour]], width: int) -> None:

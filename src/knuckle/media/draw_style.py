@@ -11,6 +11,7 @@ import numpy as np
 from knuckle.errors import InputError
 from knuckle.extras import cv2
 from knuckle.results import BONES, FINGER_COLOURS, PALM_COLOUR, Colour, Hand
+from knuckle.results.point_set import NAMES
 
 ColourBy = Literal["finger", "hand", "depth", "confidence"]
 
@@ -86,6 +87,11 @@ class DrawStyle:
         return replace(style or cls(), **changes)
 
 
+def colour_of_point(name: str) -> Colour:
+    """The colour of the finger that a point's name begins with, or that of the palm."""
+    return FINGER_COLOURS.get(name.partition("_")[0], PALM_COLOUR)
+
+
 def hand_colour(hand: Hand, by: ColourBy = "hand") -> Colour:
     """The colour of a whole hand: by its track id, or by its side if it has none or `by` is not "hand"."""
     if by != "hand" or hand.track_id is None:
@@ -94,25 +100,37 @@ def hand_colour(hand: Hand, by: ColourBy = "hand") -> Colour:
 
 
 def joint_colours(hand: Hand, by: ColourBy) -> list[Colour]:
-    """21 colours, one per landmark."""
+    """21 colours, one per landmark, then those of the points beyond the 21."""
     if by == "finger":
-        return JOINT_COLOURS
+        return JOINT_COLOURS if hand.extra is None else [*JOINT_COLOURS, *map(colour_of_point, hand.extra.names)]
+    count = 21 if hand.extra is None else 21 + len(hand.extra)
     if by == "hand":
-        return [hand_colour(hand)] * 21
+        return [hand_colour(hand)] * count
     if by == "confidence":
-        shares = np.full(21, hand.presence) if hand.visibility is None else np.asarray(hand.visibility)
+        shares = np.full(count, hand.presence) if hand.visibility is None else hand.rows("visibility")
         hues = 60 * np.clip(shares, 0, 1)  # OpenCV's: 0 red, 60 green
     else:
-        nearness = -hand.landmarks[:, 2] / max(DEPTH_SPAN * hand.palm_size, 1e-6)
+        nearness = -np.nan_to_num(hand.rows("landmarks")[:, 2]) / max(DEPTH_SPAN * hand.palm_size, 1e-6)
         hues = 60 - 60 * np.clip(nearness, -1, 1)  # 0 red, 60 green, 120 blue
-    hsv = np.dstack([hues, np.full(21, 200), np.full(21, 245)]).round().astype(np.uint8)
+    hsv = np.dstack([hues, np.full(count, 200), np.full(count, 245)]).round().astype(np.uint8)
     return [(int(r), int(g), int(b)) for r, g, b in cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0]]
 
 
 def bone_colours(hand: Hand, by: ColourBy) -> list[tuple[list[int], Colour]]:
-    """The bones, as pairs of landmarks, each with its colour: the mean of its ends, or the finger's."""
+    """The bones, as pairs of rows, each with its colour: the mean of its ends, or the finger's.
+
+    Bones to points that the hand does not have (NaN) are left out. Rows from 21 on are those of `hand.extra`.
+    """
+    bones = list(BONES)
+    if hand.extra is not None:
+        rows = [*NAMES, *hand.extra.names]
+        pairs = zip(hand.extra.parents, hand.extra.names, strict=True)
+        bones += [([rows.index(a), rows.index(b)], colour_of_point(b)) for a, b in pairs if a in rows]
+    known = hand.rows("landmarks")[:, 0]
+    if (known != known).any():
+        bones = [(pair, colour) for pair, colour in bones if not np.isnan(known[pair]).any()]
     if by == "finger":
-        return list(BONES)
+        return bones
     joints = np.array(joint_colours(hand, by), np.float64)
-    means = [joints[pair].mean(axis=0).round().astype(int).tolist() for pair, _ in BONES]
-    return [(pair, (r, g, b)) for (pair, _), (r, g, b) in zip(BONES, means, strict=True)]
+    means = [joints[pair].mean(axis=0).round().astype(int).tolist() for pair, _ in bones]
+    return [(pair, (r, g, b)) for (pair, _), (r, g, b) in zip(bones, means, strict=True)]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from knuckle.extras import cv2
 from knuckle.images import Image, as_rgb
-from knuckle.media.draw import MIN_VISIBILITY, WHITE, canvas, draw_labels, draw_palms, hand_renderer
+from knuckle.media.draw import MIN_VISIBILITY, WHITE, canvas, draw_labels, draw_palms, drawable, hand_renderer
 from knuckle.media.draw_labels import FreeRoom
 from knuckle.media.draw_marks import SUBPIXEL_BITS, Plate, fixed
 from knuckle.media.draw_style import OUTLINE, DrawStyle, joint_colours
@@ -83,7 +83,7 @@ class HandDrawer:
             results = [mirror(result, picture.shape[1]) for result in results]  # type: ignore[assignment]
         else:
             picture = canvas(image, copy)
-        hands = [result for result in results if isinstance(result, Hand) and np.isfinite(result.landmarks).all()]
+        hands = drawable([result for result in results if isinstance(result, Hand)])
         palms = [result for result in results if isinstance(result, Palm)]
         if palms:
             draw_palms(picture, palms, line_width=self.style.line_width, labels=self.style.labels, copy=False)
@@ -107,7 +107,8 @@ class HandDrawer:
                 colour = joint_colours(hand, self.style.colours)[HandLandmark.INDEX_TIP]
                 trail = self._trails.setdefault(hand.track_id, Trail(colour, deque()))
                 x, y = hand.landmarks[HandLandmark.INDEX_TIP, :2].tolist()
-                trail.path.append((now, last - x if mirrored else x, y))
+                if x == x:  # a hand may lack the finger
+                    trail.path.append((now, last - x if mirrored else x, y))
         widest = self.style.line_width or max(2.0, min(picture.shape[:2]) / 120)
         for track_id, trail in list(self._trails.items()):
             while trail.path and not now - self.style.trails_s <= trail.path[0][0] <= now:
@@ -168,14 +169,15 @@ class SteadyVisibility:
         """The hand with a visibility of 0 or 1 for each joint, if it has a track id and a visibility."""
         if hand.track_id is None or hand.visibility is None:
             return hand
-        before_s, mean, hidden = self._means.get(hand.track_id, (-math.inf, hand.visibility, None))
+        seen = hand.rows("visibility")
+        before_s, mean, hidden = self._means.get(hand.track_id, (-math.inf, seen, None))
         if hidden is None or not 0 <= now - before_s <= FORGET_S:
-            mean, hidden = hand.visibility.astype(np.float64), hand.visibility < MIN_VISIBILITY
+            mean, hidden = seen.astype(np.float64), seen < MIN_VISIBILITY
         else:
-            mean = mean + (1 - math.exp(-(now - before_s) / SETTLE_S)) * (hand.visibility - mean)
+            mean = mean + (1 - math.exp(-(now - before_s) / SETTLE_S)) * (seen - mean)
             hidden = np.where(hidden, mean < SHOWS_ABOVE, mean < HIDES_BELOW)
         self._means[hand.track_id] = now, mean, hidden
-        return replace(hand, visibility=(~hidden).astype(np.float32))
+        return hand.with_rows({"visibility": (~hidden).astype(np.float32)})
 
 
 def mirror(result: Hand | Palm, width: int) -> Hand | Palm:
@@ -185,7 +187,7 @@ def mirror(result: Hand | Palm, width: int) -> Hand | Palm:
         x0, y0, x1, y1 = result.box
         keypoints = np.column_stack([last - result.keypoints[:, 0], result.keypoints[:, 1]])
         return replace(result, box=np.array([last - x1, y0, last - x0, y1]), keypoints=keypoints)
-    landmarks = result.landmarks.copy()
+    landmarks = np.array(result.rows("landmarks"))
     landmarks[:, 0] = last - landmarks[:, 0]
     roi = replace(result.roi, x=last - result.roi.x, angle_rad=-result.roi.angle_rad)
-    return replace(result, landmarks=landmarks, roi=roi)
+    return result.with_rows({"landmarks": landmarks}, roi=roi)

@@ -14,10 +14,11 @@ import numpy as np
 
 from knuckle.errors import DAMAGE, Error, InputError, SourceError, reason_of
 from knuckle.extras import required
-from knuckle.media.columns import HAND_COLUMNS, HANDS_FORMAT, NAMES
+from knuckle.media.columns import HAND_COLUMNS, HANDS_FORMAT
 from knuckle.media.data_format import Tracked, blank_frame
 from knuckle.media.kinds import IMAGE_SUFFIXES
 from knuckle.results import Hand
+from knuckle.results.point_set import NAMES
 
 PIXEL_COLUMNS = [f"{name}_{axis}_px" for name in NAMES for axis in "xyz"]
 WORLD_COLUMNS = [f"{name}_world_{axis}_m" for name in NAMES for axis in "xyz"]
@@ -130,10 +131,34 @@ def hand_of_row(row: Mapping[str, Any]) -> Hand:
     found["track_id"] = None if row["track_id"] in (None, "") else int(row["track_id"])
     found |= {"landmarks": numbers(PIXEL_COLUMNS).reshape(21, 3), "world": numbers(WORLD_COLUMNS).reshape(21, 3)}
     found |= {"handedness": row["handedness"], "visibility": None if np.isnan(visibility).all() else visibility}
+    if beyond := [name for name in map(point_of_column, row) if name]:
+        found["extra"] = extra_of_row(row, beyond)
     for name, columns in FURTHER.items():
         if columns[0] in row and not np.isnan(values := numbers(columns)).all():
             found[name] = values.reshape(21, 3)
     return Hand.from_dict(found)
+
+
+def point_of_column(column: str) -> str:
+    """The name of the point beyond the 21 whose x, in pixels, a column holds; "" for all other columns."""
+    name = column.removesuffix("_x_px")
+    return "" if name == column or name.endswith("_raw") or name in NAMES else name
+
+
+def extra_of_row(row: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """The points beyond the 21 of a row, as `ExtraPoints.from_dict` takes them."""
+    spaces = {"landmarks": "{}_{}_px", "world": "{}_world_{}_m"}
+    spaces |= {"landmarks_raw": "{}_raw_{}_px", "world_raw": "{}_world_raw_{}_m"}
+
+    def value(column: str) -> float | None:
+        return None if row.get(column) in (None, "") else float(row[column])
+
+    found: dict[str, Any] = {"names": names}
+    for key, column in spaces.items():
+        if column.format(names[0], "x") in row:
+            found[key] = [[value(column.format(name, axis)) for axis in "xyz"] for name in names]
+    seen = [value(f"{name}_visibility") for name in names]
+    return found | ({} if all(one is None for one in seen) else {"visibility": seen})
 
 
 def is_photo_row(source: str, time_s: float, hands: list[Hand]) -> bool:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from knuckle.errors import InputError
-from knuckle.media.columns import NAMES, POINT_COLUMNS, POINTS_FORMAT, point_schema
+from knuckle.media.columns import POINT_COLUMNS, POINTS_FORMAT, point_schema
 from knuckle.media.write_common import PartFile, writing
 from knuckle.results import FloatArray
+from knuckle.results.point_set import NAMES
 
 POINT_SUFFIXES = (".parquet", ".csv", ".jsonl")
 

@@ -85,6 +85,7 @@ def legacy_tracking(
         min_presence: minimum presence of a hand in its crop; not range-checked.
         static: treat each image independently.
     """
+    networks.require_all_points("MediaPipe's interfaces")
     options = TrackerOptions(mirrored=True)
     palm_detector = replace(networks.palm_detector(options), min_score=min_palm_score)
     hand_landmarker = replace(networks.hand_landmarker(options), min_presence=min_presence)
@@ -119,6 +120,7 @@ def tasks_detection(
     The palm detector sees the image rotated clockwise by `quarter_turns` times 90 degrees. Handedness assumes an image
     that is not mirrored. For the arguments see `tasks_tracking`.
     """
+    networks.require_all_points("MediaPipe's interfaces")
     options = TrackerOptions(min_presence=min_presence)
     return Graph(
         "tasks_hand_detection",
@@ -158,6 +160,7 @@ def tasks_tracking(
     Raises:
         InputError: `min_presence` is out of range.
     """
+    networks.require_all_points("MediaPipe's interfaces")
     options = TrackerOptions(min_presence=min_presence)
     return Graph(
         "tasks_hand_tracking",

@@ -15,8 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from knuckle.errors import DAMAGE, BundleError, reason_of
+from knuckle.errors import DAMAGE, BundleError, InputError, reason_of
 from knuckle.models.foreign import MOST_SIDE, check_file
+from knuckle.results import PointSet
 
 DESCRIPTION = "bundle.json"
 # A `.task` file is a zip with these two networks, by role.
@@ -68,6 +69,7 @@ class Bundle:
         std_per_sigma: factor from the output `log_sigma`, if the landmark network has it, to `Hand.landmark_std`:
             calibrated so that 68 % of the errors of x and of y on held-out photos are below it.
         handedness: meaning of the handedness output.
+        points: what the landmark network gives, if that is not the 21 points; see `PointSet` and docs/points.md.
         folder: where the networks are; not part of `bundle.json`.
     """
 
@@ -98,6 +100,7 @@ class Bundle:
     std_per_sigma: float = STD_PER_SIGMA
     palm_int8: NetworkFile | None = None
     hand_int8: NetworkFile | None = None
+    points: PointSet | None = None
     folder: Path = field(default=Path(), compare=False)
 
     @property
@@ -117,7 +120,9 @@ class Bundle:
     def to_json(self) -> str:
         """The text of `bundle.json`."""
         fields = asdict(self)
-        del fields["folder"]
+        del fields["folder"], fields["points"]
+        if self.points is not None:  # versions that know no other points than the 21 refuse such a bundle
+            fields["points"] = self.points.to_dict()
         return json.dumps(fields, indent=2)
 
 
@@ -149,7 +154,7 @@ def open_description(path: Path) -> Bundle:
         bundle = _parsed(json.loads(path.read_text(encoding="utf-8")), folder.resolve())
     except FileNotFoundError as error:
         raise BundleError(f"{folder} is not a bundle: it has no {path.name}") from error
-    except (*DAMAGE, OSError) as error:
+    except (*DAMAGE, OSError, InputError) as error:
         raise BundleError(f"{path} cannot be read: {reason_of(error)}") from error
     for network in bundle.files():
         if not (folder / network.file).is_file():
@@ -166,6 +171,8 @@ def _parsed(fields: dict[str, Any], folder: Path) -> Bundle:
             found = fields[role] = NetworkFile(**fields[role])
             if not PLAIN_NAME.fullmatch(found.file):
                 raise ValueError(f"a network is a file in the folder of the bundle, got {found.file!r:.80}")
+    if fields.get("points") is not None:
+        fields["points"] = PointSet.from_dict(fields["points"])
     fields["palm_strides"] = tuple((int(s), int(n)) for s, n in fields["palm_strides"])
     bundle = Bundle(**fields, folder=folder)
     for name in ("name", "licence", "source", "handedness"):

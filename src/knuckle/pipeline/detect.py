@@ -14,6 +14,7 @@ from knuckle.images import Image, Order
 from knuckle.media.inputs import check_path, is_list, open_image, shown_in
 from knuckle.models import catalogue
 from knuckle.models.session import default_threads
+from knuckle.pipeline.hand import without_absent
 from knuckle.pipeline.networks import Models, Networks, load
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.tracker import accept, hand_detection, new_candidates, second_look, unique
@@ -160,10 +161,11 @@ def landmarks_in(
     if not isinstance(rois, Sequence) or not all(isinstance(roi, Roi) for roi in rois):
         raise InputError(f"rois must be a list of Roi; Roi.around(box) makes one from a box; got {rois!r}")
     landmarker = load(models, threads, device).hand_landmarker(options)
-    hands = shown_in(landmarker.read(picture, rois), image, order)
+    found = landmarker.read(picture, rois)
+    hands = shown_in(without_absent(found, landmarker.points), image, order)
     if options.gestures:
         hands = load_gestures(options.gestures)(hands)
-    return [hand if landmarker.gate([hand]) else None for hand in hands]
+    return [hand if landmarker.gate([one]) else None for one, hand in zip(found, hands, strict=True)]
 
 
 def hands_in_images(images: Sequence[Image], networks: Networks, options: TrackerOptions) -> list[list[Hand]]:
@@ -178,7 +180,8 @@ def hands_in_images(images: Sequence[Image], networks: Networks, options: Tracke
     found = landmarker.in_images(images, [new_candidates(these, (), complete) for these in palms])
     again = every_hand.in_images(images, [second_look(hands, complete.second_look) for hands in found])
     pairs = zip(found, again, strict=True)
-    hands = [unique(accept(first, second, complete), options=complete) for first, second in pairs]
+    whole = [unique(accept(first, second, complete), options=complete) for first, second in pairs]
+    hands = [without_absent(these, landmarker.points) for these in whole]
     return list(map(load_gestures(options.gestures), hands)) if options.gestures else hands
 
 

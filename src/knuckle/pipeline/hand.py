@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from knuckle.graph import Graph, Node
 from knuckle.images import Image
 from knuckle.models.bundle import STD_PER_SIGMA
 from knuckle.models.session import Network, Outputs, Pictures
-from knuckle.results import FloatArray, Hand, Roi
+from knuckle.results import HAND_POINTS, ExtraPoints, FloatArray, Hand, PointSet, Roi
 
 # Scale of the network's z relative to its x and y (`normalize_z` in the reference's decoder).
 Z_SCALE = 0.4
@@ -40,15 +41,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class HandModel:
-    """Names of the outputs of a landmark network.
+    """Names of the outputs of a landmark network for K points: 21, or those of another `PointSet`.
 
     Attributes:
-        landmarks: (n, 63) crop pixels.
+        landmarks: (n, 3 K) crop pixels.
         presence: (n, 1) probability that the crop holds a hand.
         handedness: (n, 1) probability of "Left" in a mirrored image.
-        world: (n, 63) metres.
-        visibility: (n, 21) probabilities, or None if the network has no such output.
-        log_sigma: (n, 21) natural log of the expected |dx| + |dy| of each landmark, crop pixels; None if the network
+        world: (n, 3 K) metres.
+        visibility: (n, K) probabilities, or None if the network has no such output.
+        log_sigma: (n, K) natural log of the expected |dx| + |dy| of each landmark, crop pixels; None if the network
             has no such output.
     """
 
@@ -70,6 +71,7 @@ class HandLandmarker:
         min_presence: crops whose presence is not above it hold no hand.
         mirrored: the image is a mirror image, as selfie cameras show it.
         std_per_sigma: standard deviation of x and of y for an expected |dx| + |dy| of 1; see `Bundle`.
+        points: the points that the network gives.
     """
 
     network: Network
@@ -77,6 +79,7 @@ class HandLandmarker:
     min_presence: float = 0.5
     mirrored: bool = False
     std_per_sigma: float = STD_PER_SIGMA
+    points: PointSet = HAND_POINTS
 
     def graph(self) -> Graph:
         """The subgraph: image, candidates -> hands, in the order of the candidates; those without a hand left out."""
@@ -112,7 +115,10 @@ class HandLandmarker:
         return np.stack([crop(image, candidate.roi, self.network.side) for candidate in candidates])
 
     def decode(self, raw: Outputs, candidates: Sequence[Candidate]) -> list[Hand]:
-        """Raw outputs to hands in image pixels, one per candidate, regardless of presence."""
+        """Raw outputs to hands in image pixels, one per candidate, regardless of presence.
+
+        Points that the network does not give are where their stand-ins are, until `without_absent` blanks them.
+        """
         with np.errstate(over="ignore", invalid="ignore"):  # `gate` discards hands that are not finite
             return self._decoded(raw, candidates)
 
@@ -120,28 +126,31 @@ class HandLandmarker:
         model, side, hands = self.model, self.network.side, []
         for row, candidate in enumerate(candidates):
             roi = candidate.roi
-            points_crop = raw[model.landmarks][row].reshape(21, 3)
-            landmarks = np.empty((21, 3), np.float32)
+            points_crop = raw[model.landmarks][row].reshape(-1, 3)
+            landmarks = np.empty((len(points_crop), 3), np.float32)
             landmarks[:, :2] = apply(image_from_crop(roi, side), points_crop[:, :2])
             landmarks[:, 2] = points_crop[:, 2] * (roi.size / side / Z_SCALE)
             left_in_mirror = float(raw[model.handedness][row].item())
+            arrays = {
+                "landmarks": landmarks,
+                "world": turn(raw[model.world][row].reshape(-1, 3), roi.angle_rad),
+                "visibility": raw[model.visibility][row].reshape(-1) if model.visibility else None,
+                "landmark_std": self._std_of(raw, row, roi) if model.log_sigma else None,
+            }
             hand = Hand(
-                landmarks=landmarks,
-                world=turn(raw[model.world][row].reshape(21, 3), roi.angle_rad),
                 handedness="Left" if (left_in_mirror >= 0.5) == self.mirrored else "Right",
                 handedness_score=max(left_in_mirror, 1 - left_in_mirror),
                 presence=float(raw[model.presence][row].item()),
                 roi=roi,
                 palm_score=candidate.palm_score,
-                visibility=raw[model.visibility][row].reshape(21) if model.visibility else None,
-                landmark_std=self._std_of(raw, row, roi) if model.log_sigma else None,
+                **(arrays if self.points.is_usual else placed(arrays, self.points)),
             )
             hands.append(hand)
         return hands
 
     def _std_of(self, raw: Outputs, row: int, roi: Roi) -> FloatArray:
-        """(21,) the standard deviation of each landmark's x and y that the network expects, image pixels."""
-        sigma = np.exp(raw[self.model.log_sigma or ""][row].reshape(21))
+        """(K,) the standard deviation of each landmark's x and y that the network expects, image pixels."""
+        sigma = np.exp(raw[self.model.log_sigma or ""][row].reshape(-1))
         return cast(FloatArray, sigma * np.float32(self.std_per_sigma * roi.size / self.network.side))
 
     def gate(self, hands: Sequence[Hand]) -> list[Hand]:
@@ -154,11 +163,48 @@ class HandLandmarker:
 
 def is_sound(hand: Hand) -> bool:
     """Whether all numbers of a hand are finite and below `MAX_PX`. Damaged networks give others."""
-    arrays = (hand.landmarks, hand.world, hand.visibility, hand.landmark_std)
+    arrays = [hand.landmarks, hand.world, hand.visibility, hand.landmark_std]
+    if hand.extra is not None:
+        arrays += [hand.extra.landmarks, hand.extra.world, hand.extra.visibility, hand.extra.landmark_std]
     return math.isfinite(hand.presence + hand.handedness_score) and all(
         array is None or np.abs(array).max() < MAX_PX  # False for NaN
         for array in arrays
     )
+
+
+def placed(arrays: Mapping[str, FloatArray | None], points: PointSet) -> dict[str, Any]:
+    """The outputs of a network, a row per point of the set, as arrays of a `Hand` and its `extra` points."""
+    hand: dict[str, Any] = {name: None if rows is None else rows[points.rows] for name, rows in arrays.items()}
+    if points.extra:
+        beyond: dict[str, Any] = {
+            name: None if rows is None else rows[len(points.standard) :] for name, rows in arrays.items()
+        }
+        hand["extra"] = ExtraPoints(points.extra_names, **beyond, parents=points.parents)
+    return hand
+
+
+def blanking(points: PointSet | None) -> list[Node]:
+    """The last step of a graph whose network lacks some of the 21 points: unnamed_hands -> hands. None for others."""
+    if points is None or not points.without:
+        return []
+    return [Node(partial(without_absent, points=points), ("unnamed_hands",), "hands")]
+
+
+def without_absent(hands: Sequence[Hand], points: PointSet) -> list[Hand]:
+    """The hands with NaN for the points of the 21 that the set does not have, and with visibility 0 for them."""
+    if not points.without:
+        return list(hands)
+    blanked = []
+    for hand in hands:
+        changes: dict[str, FloatArray] = {}
+        for name in ("landmarks", "world", "landmarks_raw", "world_raw", "landmark_std"):
+            if getattr(hand, name) is not None:
+                changes[name] = np.array(getattr(hand, name))
+                changes[name][points.absent] = np.nan
+        changes["visibility"] = np.ones(21, np.float32) if hand.visibility is None else np.array(hand.visibility)
+        changes["visibility"][points.absent] = 0
+        blanked.append(replace(hand, **changes))  # type: ignore[arg-type]
+    return blanked
 
 
 def roi_from_landmarks(landmarks: FloatArray, joints: tuple[int, int, int] = MCP_JOINTS) -> Roi:

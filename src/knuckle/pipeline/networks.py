@@ -19,6 +19,7 @@ from knuckle.models.session import Network, Session
 from knuckle.pipeline.hand import HandLandmarker, HandModel
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
 from knuckle.pipeline.palm import PalmDetector, PalmModel, anchors
+from knuckle.results import HAND_POINTS
 
 MAX_CACHED_BUNDLES = 8
 
@@ -66,6 +67,14 @@ class Networks:
             **values, min_new_confidence=new, min_faint_confidence=max(new, bundle.min_faint_confidence)
         )
 
+    def require_all_points(self, what: str) -> None:
+        """Raise InputError if the landmark network lacks some of the 21 points, which `what` needs."""
+        without = (self.bundle.points or HAND_POINTS).without
+        if without:
+            raise InputError(
+                f"{what} need all 21 points of a hand; bundle {self.bundle.name!r} is without {', '.join(without)}"
+            )
+
     def palm_detector(self, options: TrackerOptions, min_score: float | None = None) -> PalmDetector:
         """The palm detector; its threshold is `min_score`, or `min_palm_score` of the options."""
         if min_score is None:
@@ -73,11 +82,20 @@ class Networks:
         return PalmDetector(self.palm, PalmModel(self.bundle.palm_strides, **self.bundle.palm_outputs), min_score)
 
     def hand_landmarker(self, options: TrackerOptions, min_presence: float | None = None) -> HandLandmarker:
-        """The landmark network; its threshold is `min_presence`, or `min_presence` of the options."""
+        """The landmark network; its threshold is `min_presence`, or `min_presence` of the options.
+
+        Raises:
+            InputError: gestures are asked for, and the network lacks some of the 21 points.
+        """
+        points = self.bundle.points or HAND_POINTS
+        if options.gestures:
+            self.require_all_points("gestures")
         if min_presence is None:
             min_presence = self.completed(options).min_presence
         model = HandModel(**self.bundle.hand_outputs)
-        return HandLandmarker(self.hand, model, min_presence, options.mirrored, self.bundle.std_per_sigma)
+        return HandLandmarker(
+            self.hand, model, min_presence, options.mirrored, self.bundle.std_per_sigma, points=points
+        )
 
 
 Models = str | os.PathLike[str] | Networks
@@ -144,10 +162,13 @@ def check_outputs(palm: Network, hand: Network, bundle: Bundle) -> None:
     Raises:
         BundleError: an output is missing or has another shape.
     """
-    count = len(anchors(palm.side, bundle.palm_strides))
+    count, points = len(anchors(palm.side, bundle.palm_strides)), len(bundle.points or HAND_POINTS)
     expected: dict[Network, dict[str, object]] = {
         palm: {"boxes": (1, count, 18), "scores": (1, count, 1)},
-        hand: {"landmarks": 63, "world": 63, "presence": 1, "handedness": 1, "visibility": 21, "log_sigma": 21},
+        hand: {
+            **{"landmarks": 3 * points, "world": 3 * points, "visibility": points, "log_sigma": points},
+            **{"presence": 1, "handedness": 1},
+        },
     }
     for network, names in ((palm, bundle.palm_outputs), (hand, bundle.hand_outputs)):
         outputs = network(np.zeros((1, network.side, network.side, 3), np.uint8))

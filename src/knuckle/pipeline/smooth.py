@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -55,8 +55,11 @@ def smooth_hand(
     unit: float,
     centre_beta: float = CENTRE_BETA_HZ_PER_SPEED,
 ) -> SmoothedHand:
-    """Filter (21, 3) points: their mean and their offsets from it, each with cutoffs of its own; see `one_euro`."""
-    mean = points.mean(axis=0, keepdims=True)
+    """Filter (21 or more, 3) points: the mean of the first 21 and all offsets from it, each with cutoffs of its own.
+
+    See `one_euro`. Points beyond the 21 follow them and have no effect on them.
+    """
+    mean = points[:21].mean(axis=0, keepdims=True)
     if previous is None:
         return SmoothedHand(points, one_euro(None, mean, time_s, unit), one_euro(None, points - mean, time_s, unit))
     centre = one_euro(previous.centre, mean, time_s, unit, centre_beta)
@@ -121,7 +124,7 @@ class OfflineSmoother:
         self._waiting.append((frame, hands))
         for hand in hands:
             if hand.track_id is not None:
-                moment = _Moment(frame.time_s, hand.landmarks_raw, hand.world_raw)
+                moment = _Moment(frame.time_s, hand.rows("landmarks_raw"), hand.rows("world_raw"))
                 self._moments.setdefault(hand.track_id, []).append(moment)
         return self._done(frame.time_s - REACH_S)
 
@@ -147,16 +150,17 @@ class OfflineSmoother:
             one for one in self._moments.get(hand.track_id or 0, ()) if abs(one.time_s - time_s) <= REACH_S + SAME_S
         ]
         if len(near) < 2:
-            return replace(hand, landmarks=hand.landmarks_raw, world=hand.world_raw)
+            return hand.with_rows({"landmarks": hand.rows("landmarks_raw"), "world": hand.rows("world_raw")})
         offsets = np.array([one.time_s - time_s for one in near])
         landmarks = np.stack([one.landmarks for one in near]).astype(np.float64)
         world = np.stack([one.world for one in near]).astype(np.float64)
-        size = max(float(np.ptp(hand.landmarks_raw[:, :2], axis=0).max()), 1e-6)
-        slope = np.tensordot(_local_fit(offsets, SPEED_WINDOW_S)[1], landmarks, 1)
-        speed = float(np.linalg.norm(slope[:, :2], axis=1).max()) / size
+        there = landmarks[0, :21, 0] == landmarks[0, :21, 0]  # NaN: a point that the network does not give
+        size = max(float(np.ptp(hand.landmarks_raw[there, :2], axis=0).max()), 1e-6)
+        slope = np.tensordot(_local_fit(offsets, SPEED_WINDOW_S)[1], landmarks[:, :21], 1)
+        speed = float(np.linalg.norm(slope[there, :2], axis=1).max()) / size
         weights = _local_fit(offsets, max(SLOW_WINDOW_S / (1 + NARROWING_S * speed), FAST_WINDOW_S))[0]
         smooth = (np.tensordot(weights, values, 1).astype(hand.world.dtype) for values in (landmarks, world))
-        return replace(hand, landmarks=next(smooth), world=next(smooth))
+        return hand.with_rows({"landmarks": next(smooth), "world": next(smooth)})
 
 
 def two_sided(frames: Iterable[tuple[Frame, list[Hand]]]) -> Iterator[tuple[Frame, list[Hand]]]:

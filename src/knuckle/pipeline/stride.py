@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -74,7 +73,7 @@ def motion_between(before: Sequence[Hand], after: Sequence[Hand]) -> float:
     if [hand.track_id for hand in before] != [hand.track_id for hand in after]:
         return math.inf
     moves = [
-        np.hypot(*(new.landmarks_raw - old.landmarks_raw)[:, :2].T).max() / baseline(new)
+        np.nanmax(np.hypot(*(new.landmarks_raw - old.landmarks_raw)[:, :2].T)) / baseline(new)
         for old, new in zip(before, after, strict=True)
     ]
     return float(max(moves, default=0.0))
@@ -88,16 +87,15 @@ def hands_between(before: Sequence[Hand], after: Sequence[Hand], share: float) -
 def hand_between(old: Hand, new: Hand, share: float) -> Hand:
     """A hand on the straight way from one frame's to another's."""
 
-    def mixed(one: FloatArray | None, other: FloatArray | None) -> FloatArray | None:
-        return None if one is None or other is None else (one + np.float32(share) * (other - one)).astype(one.dtype)
+    def mixed(one: FloatArray, other: FloatArray) -> FloatArray:
+        moved: FloatArray = (one + np.float32(share) * (other - one)).astype(one.dtype)
+        return moved
 
     turned = wrap_angle(new.roi.angle_rad - old.roi.angle_rad)
-    arrays = {
-        name: mixed(getattr(old, name), getattr(new, name))
-        for name in ("landmarks", "landmarks_raw", "world", "visibility", "landmark_std")
-    }
-    return replace(
-        old,
+    names = ("landmarks", "landmarks_raw", "world", "world_raw", "visibility", "landmark_std")
+    shared = [name for name in names if getattr(old, name) is not None and getattr(new, name) is not None]
+    return old.with_rows(
+        {name: mixed(old.rows(name), new.rows(name)) for name in shared},
         presence=old.presence + share * (new.presence - old.presence),
         roi=Roi(
             old.roi.x + share * (new.roi.x - old.roi.x),
@@ -105,5 +103,4 @@ def hand_between(old: Hand, new: Hand, share: float) -> Hand:
             old.roi.size + share * (new.roi.size - old.roi.size),
             old.roi.angle_rad + share * turned,
         ),
-        **arrays,  # type: ignore[arg-type]
     )

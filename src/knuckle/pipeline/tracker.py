@@ -21,7 +21,7 @@ from knuckle.media.inputs import shown_in
 from knuckle.media.reader import Still
 from knuckle.models import catalogue
 from knuckle.pipeline.clock import FRAME_S, Clock, tick, tracker_time
-from knuckle.pipeline.hand import Candidate, roi_from_landmarks
+from knuckle.pipeline.hand import Candidate, blanking, roi_from_landmarks
 from knuckle.pipeline.networks import Models, Networks, load
 from knuckle.pipeline.options import CompleteOptions, TrackerOptions
 from knuckle.pipeline.palm import roi_from_palm
@@ -218,8 +218,9 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
     detector runs when hands are missing (`should_search`), so a lost hand is searched for in the same frame.
     """
     options = networks.completed(options)
-    found = "unnamed_hands" if options.gestures else "hands"
     steady = bool(options.gestures) and options.smooth
+    last = steady_naming(options) if steady else naming(networks, options)
+    found = "unnamed_hands" if last else "hands"
     hand_landmarks = networks.hand_landmarker(options).graph()
     new_landmarks = networks.hand_landmarker(options).graph()
     return Graph(
@@ -248,7 +249,7 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
                 "next_memory",
             ),
             Node(partial(current_hands, smooth=options.smooth, vote=options.vote_handedness), ("next_memory",), found),
-            *(steady_naming(options) if steady else naming(options)),
+            *last,
         ],
         output="hands",
         feedback={
@@ -262,7 +263,8 @@ def hand_tracking(networks: Networks, options: TrackerOptions) -> Graph:
 def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
     """The graph for single images: image -> hands, the best palm's first. It remembers nothing."""
     options = networks.completed(options)
-    found = "unnamed_hands" if options.gestures else "hands"
+    last = naming(networks, options)
+    found = "unnamed_hands" if last else "hands"
     new_landmarks = networks.hand_landmarker(options).graph()
     return Graph(
         "hand_detection",
@@ -273,16 +275,16 @@ def hand_detection(networks: Networks, options: TrackerOptions) -> Graph:
             Node(new_landmarks, ("image", "candidates"), "found_hands", when="candidates"),
             Node(verify(networks, options), ("image", "found_hands"), "verified_hands", when="found_hands"),
             Node(partial(unique, options=options), ("verified_hands",), found),
-            *naming(options),
+            *last,
         ],
         output="hands",
     )
 
 
-def naming(options: TrackerOptions) -> list[Node]:
-    """The last step, which recognises gestures: unnamed_hands -> hands. No step if none are asked for."""
+def naming(networks: Networks, options: TrackerOptions) -> list[Node]:
+    """The last step, if there is one: unnamed_hands -> hands. It recognises gestures, or blanks unknown points."""
     if not options.gestures:
-        return []
+        return blanking(networks.bundle.points)
     return [Node(load_gestures(options.gestures), ("unnamed_hands",), "hands", when="unnamed_hands")]
 
 

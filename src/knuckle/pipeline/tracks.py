@@ -51,7 +51,7 @@ class Track:
         velocity: (2,) velocity of its centre, image pixels per second.
         left: mean probability of "Left" over the last `VOTES` frames.
         votes: number of frames in that mean.
-        landmarks, world: state of the filters.
+        landmarks, world: state of the filters, in the rows of `Hand.rows`.
     """
 
     track_id: int
@@ -119,12 +119,12 @@ def _scaled(track: Track, scale: float) -> Track:
         return replace(state, value=value.astype(state.value.dtype), speed=state.speed * scale)
 
     hand, before = track.hand, track.landmarks
-    std = None if hand.landmark_std is None else hand.landmark_std * scale
+    arrays = {name: placed(hand.rows(name)) for name in ("landmarks", "landmarks_raw")}
+    if hand.landmark_std is not None:
+        arrays["landmark_std"] = hand.rows("landmark_std") * scale
     return replace(
         track,
-        hand=replace(
-            hand, landmarks=placed(hand.landmarks), landmarks_raw=placed(hand.landmarks_raw), landmark_std=std
-        ),
+        hand=hand.with_rows(arrays),
         velocity=track.velocity * scale,
         landmarks=SmoothedHand(
             placed(before.value),
@@ -175,7 +175,7 @@ def baseline(hand: Hand) -> float:
     It differs from `Hand.palm_size` on purpose: it stays large when the fingers point at the camera.
     """
     wrist, index, pinky = hand.landmarks_raw[[0, 5, 17], :2].tolist()
-    return max(math.dist(wrist, index), math.dist(index, pinky), math.dist(pinky, wrist), 1e-3)
+    return max(1e-3, math.dist(wrist, index), math.dist(index, pinky), math.dist(pinky, wrist))  # NaN is passed over
 
 
 def without_duplicates(hands: Sequence[Hand], min_palm_score: float = 0.0) -> list[Hand]:
@@ -272,9 +272,9 @@ def _updated(track: Track | None, hand: Hand, time_s: float, new_id: int, was_he
     """The track after this frame's hand; a new one if there is no track. `was_held`: the previous frame had it too."""
     size = baseline(hand)
     before = track.landmarks if track and was_held else None
-    landmarks = smooth_hand(before, hand.landmarks_raw, time_s, size, centre_beta)
+    landmarks = smooth_hand(before, hand.rows("landmarks_raw"), time_s, size, centre_beta)
     world_size = float(np.linalg.norm(hand.world[0] - hand.world[9])) or 1.0
-    world = one_euro(track.world if track and was_held else None, hand.world, time_s, world_size)
+    world = one_euro(track.world if track and was_held else None, hand.rows("world"), time_s, world_size)
     if track is None:
         return Track(new_id, hand, time_s, np.zeros(2), _left(hand), 1, landmarks, world)
     votes = min(track.votes + 1, VOTES)
@@ -302,10 +302,9 @@ def current_hands(memory: Memory, smooth: bool, vote: bool) -> list[Hand]:
     hands = []
     for track in memory.held:
         changes: dict[str, Any] = {"track_id": track.track_id}
+        arrays = {"landmarks": track.landmarks.value, "world": track.world.value} if smooth else {}
         if vote:
             changes["handedness"] = "Left" if track.left >= 0.5 else "Right"
             changes["handedness_score"] = max(track.left, 1 - track.left)
-        if smooth:
-            changes["landmarks"], changes["world"] = track.landmarks.value, track.world.value
-        hands.append(replace(track.hand, **changes))
+        hands.append(track.hand.with_rows(arrays, **changes))
     return hands

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from numbers import Real
 from typing import Any, Literal, TypeAlias, cast
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from knuckle.errors import Error, InputError
 from knuckle.images import Image
+from knuckle.results.extra_points import ExtraPoints, array_of
 from knuckle.results.gesture import Gesture
 from knuckle.results.measures import AngleUnit, LengthUnit, distance_between, is_finger_extended, joint_angle
 from knuckle.results.notebook import hand_html
@@ -60,6 +61,8 @@ class Hand:
         camera: (21, 3) float32 metres in camera space: x right, y down, z forward from the camera; None unless
             `knuckle.space` placed the hand.
         camera_std: (21, 3) standard deviations of `camera`, metres, mostly of the distance; None as `camera` is.
+        extra: the points beyond the 21 if the bundle's network has any (docs/points.md): `hand.extra["thumb_nail"]`. A
+            network that lacks some of the 21 has NaN there in all arrays, and 0 in `visibility`.
         picture: gives the image that the hand was found in, or None once the caller has dropped it; for notebooks. Not
             compared and not pickled.
     """
@@ -79,6 +82,7 @@ class Hand:
     world_raw: FloatArray = None  # type: ignore[assignment]  # as above
     camera: FloatArray | None = None
     camera_std: FloatArray | None = None
+    extra: ExtraPoints | None = None
     picture: Callable[[], Image | None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +128,11 @@ class Hand:
     def box(self) -> FloatArray:
         """(4,) x0, y0, x1, y1 of the smallest upright box around the landmarks, image pixels."""
         points = self.landmarks[:, :2]
-        return np.concatenate([points.min(axis=0), points.max(axis=0)])
+        low = points.min(axis=0)
+        if low[0] != low[0]:  # NaN: a point that the network does not give
+            points = points[np.isfinite(points).all(axis=1)]
+            low = points.min(axis=0, initial=np.inf)
+        return np.concatenate([low, points.max(axis=0, initial=-np.inf)])
 
     @property
     def palm_size(self) -> float:
@@ -138,6 +146,23 @@ class Hand:
             width, height: size of the image in pixels.
         """
         return cast(FloatArray, self.landmarks / np.array([width, height, width], np.float32))
+
+    def rows(self, name: str) -> FloatArray:
+        """The rows of an array for all points: (21, …), and below them those of `extra`.
+
+        Args:
+            name: "landmarks", "world", "landmarks_raw", "world_raw", "visibility" or "landmark_std", if it is not None.
+        """
+        own: FloatArray = getattr(self, name)
+        return own if self.extra is None else np.concatenate([own, getattr(self.extra, name)])
+
+    def with_rows(self, arrays: Mapping[str, FloatArray], **changes: Any) -> Hand:
+        """The hand with other arrays, in the rows that `rows` gives, and with other `changes`, as of a dataclass."""
+        own: dict[str, Any] = {name: values[: POINTS[0]] for name, values in arrays.items()}
+        if self.extra is not None:
+            beyond: dict[str, Any] = {name: values[POINTS[0] :] for name, values in arrays.items()}
+            changes["extra"] = replace(self.extra, **beyond)
+        return replace(self, **own, **changes)
 
     def angle(self, joint: str | int, unit: AngleUnit = "rad") -> float:
         """The angle between the two bones that meet at a joint, in space: pi when straight, smaller when bent.
@@ -200,7 +225,7 @@ class Hand:
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and floats, ready for JSON: the `hands` entries of a JSONL line (docs/formats.md).
 
-        `camera` and `camera_std` are among them if the hand was placed in metres.
+        `camera` and `camera_std` are among them if the hand was placed in metres, `extra` if it has further points.
         """
         row: dict[str, Any] = {
             "track_id": self.track_id,
@@ -217,6 +242,8 @@ class Hand:
         }
         if self.camera is not None and self.camera_std is not None:
             row |= {"camera": rounded(self.camera, 6), "camera_std": rounded(self.camera_std, 6)}
+        if self.extra is not None:
+            row["extra"] = self.extra.to_dict()
         return row
 
     @classmethod
@@ -235,10 +262,14 @@ class Hand:
             raise InputError(f"handedness of a hand must be 'Left' or 'Right', got {row['handedness']!r:.60}")
         gesture, track_id = row.get("gesture"), row.get("track_id")
         found: dict[str, Any] = {
-            name: _array(name, row[name], shape) for name, shape in SHAPES.items() if row.get(name) is not None
+            name: array_of(f"{name} of a hand", row[name], shape)
+            for name, shape in SHAPES.items()
+            if row.get(name) is not None
         }
         landmarks: FloatArray = found["landmarks"]
-        box = [*landmarks[:, :2].min(axis=0).tolist(), *landmarks[:, :2].max(axis=0).tolist()]
+        known = landmarks[np.isfinite(landmarks[:, :2]).all(axis=1), :2]
+        shown = known if len(known) else landmarks[:, :2]
+        box = [*shown.min(axis=0).tolist(), *shown.max(axis=0).tolist()]
         return cls(
             handedness=row["handedness"],
             handedness_score=_number("handedness_score", row["handedness_score"]),
@@ -247,20 +278,9 @@ class Hand:
             palm_score=None if row.get("palm_score") is None else _number("palm_score", row["palm_score"]),
             track_id=None if track_id is None else int(_number("track_id", track_id)),
             gesture=None if gesture is None else Gesture(str(gesture), _number("gesture_score", row["gesture_score"])),
+            extra=None if row.get("extra") is None else ExtraPoints.from_dict(row["extra"]),
             **found,
         )
-
-
-def _array(name: str, values: Any, shape: tuple[int, ...]) -> FloatArray:
-    """One array of a row; null becomes NaN, which means unknown."""
-    try:
-        with np.errstate(over="ignore"):
-            array = np.asarray(values, np.float32)
-    except (ArithmeticError, RecursionError, TypeError, ValueError) as error:
-        raise InputError(f"{name} of a hand must be {shape} numbers, got {values!r:.60}") from error
-    if array.shape != shape or np.isinf(array).any():
-        raise InputError(f"{name} of a hand must be {shape} finite numbers, got {array.shape}: {values!r:.60}")
-    return array
 
 
 def _number(name: str, value: Any) -> float:

@@ -68,6 +68,10 @@ SCHEMAS: dict[str, Any] = {
                 "items": NUMBER,
                 "description": "expected standard deviation of x and of y of each landmark, image pixels",
             },
+            "extra": {
+                "type": "object",
+                "description": "points beyond the 21, if the bundle has any: names, and the arrays above for them",
+            },
         },
     },
     "Palm": {

@@ -107,9 +107,12 @@ def warp(image: Image, affine: FloatArray, side: int, scale: float) -> Image:
     )
 
 
-def world_in_crop(world: FloatArray, roi: Roi, mirrored: bool) -> FloatArray:
-    """World landmarks (21, 3) in metres, rotated into the axes of the crop, with their mean as origin."""
-    centred = turn(world - np.nanmean(world, axis=0), -roi.angle_rad)
+def world_in_crop(world: FloatArray, roi: Roi, mirrored: bool, own: int = 21) -> FloatArray:
+    """World landmarks (K, 3) in metres, rotated into the axes of the crop, with the mean of the first `own` as origin.
+
+    Unknown ones are NaN.
+    """
+    centred = turn(world - np.nanmean(world[:own], axis=0), -roi.angle_rad)
     return centred * np.array([-1.0, 1.0, 1.0]) if mirrored else centred
 
 

@@ -15,7 +15,14 @@ from knuckle.train.export import Differences, export, export_forms
 from knuckle.train.export_pictures import Examples
 
 # How much worse int8 may be on held-out pictures, as a share of the float figure or as a difference.
-LARGER_BY_SHARE = {"error": 0.02, "tips": 0.02, "world_mm": 0.02, "keypoints": 0.02, "false_per_1000": 0.0}
+LARGER_BY_SHARE = {
+    "error": 0.02,
+    "tips": 0.02,
+    "extra": 0.02,
+    "world_mm": 0.02,
+    "keypoints": 0.02,
+    "false_per_1000": 0.0,
+}
 SMALLER_BY = {"presence": 0.005, "handedness": 0.005, "visibility_auroc": 0.005, "ap": 0.5, "recall": 0.5}
 LEAST_HANDS = 30  # with fewer held-out hands the figures say too little
 

@@ -25,6 +25,7 @@ STOPPED = 130  # the exit code that shells expect after Ctrl-C
 SUMMARY = {
     "error": "median error, % of palm size",
     "tips": "median error of fingertips, % of palm size",
+    "extra": "median error of points beyond the 21, % of palm size",
     "presence": "presence, share right",
     "handedness": "left or right, share right",
     "world_mm": "mean error in 3D, mm",

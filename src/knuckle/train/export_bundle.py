@@ -228,6 +228,8 @@ def _export_network(
     else:
         fields["hand_outputs"] = {key: key for key in HAND_OUTPUTS if key in differences}
         fields["second_look"] = isinstance(network, HandNet)
+        points = hand_network.points_of(trained.config)
+        fields["points"] = None if points.is_usual else points
     one = Exported(
         role,
         path,
@@ -306,6 +308,7 @@ def _copy_network(folder: Path, bundle: Bundle, role: str) -> dict[str, Any]:
         if file.is_file() and file.resolve() != (folder / file.name).resolve():
             shutil.copy(file, folder)
     names = [
+        *(["points"] if role == "hand" else []),
         role,
         f"{role}_int8",
         f"{role}_side",
@@ -325,6 +328,12 @@ def write_task_file(path: Path, parts: Parts) -> None:
     networks = {}
     for role in ROLES:
         part = parts.networks[role]
-        networks[role] = fold((from_bundle(part, role) if isinstance(part, Bundle) else part).network)
+        trained = from_bundle(part, role) if isinstance(part, Bundle) else part
+        if role == "hand" and not (points := hand_network.points_of(trained.config)).is_usual:
+            raise InputError(
+                f"a .task file is for MediaPipe, whose hands have 21 points; {parts.source} gives the {len(points)} of "
+                f"{points.name}. Export it as a bundle folder"
+            )
+        networks[role] = fold(trained.network)
     pictures = {role: sample_pictures(input_side(network)) for role, network in networks.items()}
     write_task(path, networks["palm"], networks["hand"], pictures)

@@ -16,6 +16,7 @@ from knuckle.errors import InputError
 from knuckle.geometry import letterbox
 from knuckle.train.hand import data as hand_data
 from knuckle.train.hand.evaluator import HandEvaluator
+from knuckle.train.hand.network import points_of
 from knuckle.train.palm import data as palm_data
 from knuckle.train.palm.evaluator import PalmEvaluator
 from knuckle.train.palm.network import grid_of
@@ -79,7 +80,7 @@ class ExportData:
         inputs = np.stack([_input(shot, side, role, number) for number, shot in enumerate(chosen)])
         evaluate: Callable[[nn.Module], dict[str, float]]
         if role == "hand":
-            evaluate = HandEvaluator(held_out, side, HELD_OUT)
+            evaluate = HandEvaluator(held_out, side, HELD_OUT, points=points_of(config))
         else:
             evaluate = PalmEvaluator(held_out, grid_of(network), HELD_OUT)
         compared = [held_out[index] for index in spread(held_out, HELD_OUT)] if held_out else []

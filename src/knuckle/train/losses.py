@@ -9,7 +9,7 @@ Several processes (torchrun): gradients are averaged over processes, so each pro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -96,15 +96,17 @@ def landmark_l1(predicted: Tensor, true: Tensor, weight: Tensor, unit: Tensor) -
 
 
 def world_l1(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
-    """L = (|dx| + |dy| + |dz|) / 10 cm. predicted, true (n, 21, 3) metres, weight (n,)."""
-    return weighted_mean((predicted - true).abs().sum(-1) / 0.1, weight[:, None])
+    """L = (|dx| + |dy| + |dz|) / 10 cm. predicted, true (n, 21, 3) metres, weight (n, 21)."""
+    return weighted_mean((predicted - true).abs().sum(-1) / 0.1, weight)
 
 
-def bone_length(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
-    """L = | |bone| - |true bone| | / 10 cm over the 21 `HAND_CONNECTIONS`. (n, 21, 3) metres, weight (n,)."""
-    start, end = (torch.tensor(column, device=predicted.device) for column in zip(*HAND_CONNECTIONS, strict=True))
+def bone_length(
+    predicted: Tensor, true: Tensor, weight: Tensor, bones: Sequence[tuple[int, int]] = HAND_CONNECTIONS
+) -> Tensor:
+    """L = | |bone| - |true bone| | / 10 cm over the bones whose ends are known. (n, 21, 3) metres, weight (n, 21)."""
+    start, end = (torch.tensor(column, device=predicted.device) for column in zip(*bones, strict=True))
     lengths = [torch.linalg.vector_norm(p[:, end] - p[:, start] + 1e-9, dim=-1) for p in (predicted, true)]
-    return weighted_mean((lengths[0] - lengths[1]).abs() / 0.1, weight[:, None])
+    return weighted_mean((lengths[0] - lengths[1]).abs() / 0.1, weight[:, start] * weight[:, end])
 
 
 def binary_cross_entropy(logit: Tensor, true: Tensor, weight: Tensor, smoothing: float = 0.0) -> Tensor:

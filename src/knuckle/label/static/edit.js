@@ -1,6 +1,6 @@
 // Changes to the labels of the image that is shown. Each is saved at once, and can be undone until another image is shown.
 import { ask, keep, reason } from "./server.js";
-import { page, say, VISIBLE, HIDDEN, views } from "./state.js";
+import { ABSENT, HIDDEN, page, say, views, VISIBLE } from "./state.js";
 
 let past = [];
 
@@ -43,10 +43,23 @@ export function nudge(dx, dy) {
   change(() => { moved(page.current.hands[page.hand]); target[0] += dx; target[1] += dy; });
 }
 
+const codesOf = (one) => (one.visibility ??= Array(page.about.names.length).fill(null));
+
 export function hide() {
   change(({ hands }) => {
-    const codes = (hands[page.hand].visibility ??= Array(21).fill(null));
+    const codes = codesOf(hands[page.hand]);
     codes[page.point] = codes[page.point] === VISIBLE ? HIDDEN : VISIBLE;
+  });
+}
+
+// A point that the hand does not have, such as the tip of a missing finger; again, and it is at the cross.
+export function toggleMissing() {
+  change(({ hands }) => {
+    const one = hands[page.hand], target = one.landmarks[page.point], isBack = target[0] === null;
+    codesOf(one)[page.point] = isBack ? VISIBLE : ABSENT;
+    moved(one);
+    target.fill(isBack ? 0 : null);
+    if (isBack) target.splice(0, 2, ...page.cross);
   });
 }
 

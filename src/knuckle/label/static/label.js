@@ -1,9 +1,9 @@
 // The labelling page: shows one photo or one frame of a clip, changes its labels, saves every change.
 import * as clip from "./clip.js";
-import { add, canUndo, change, forget, hide, nudge, removeHand, swapSides, undo } from "./edit.js";
+import { add, canUndo, change, forget, hide, nudge, removeHand, swapSides, toggleMissing, undo } from "./edit.js";
 import { ask, reason, settled, unsaved } from "./server.js";
 import { draw, dropped, zoomToHand } from "./stage.js";
-import { $, note, OUTSIDE, page, say, SHOWS, views, VISIBLE } from "./state.js";
+import { $, ABSENT, note, OUTSIDE, page, say, SHOWS, views, VISIBLE } from "./state.js";
 
 const stage = $("stage");
 const trail = []; let at = -1; // the photos and clips in the order in which they were seen
@@ -102,7 +102,7 @@ const onward = () => (clip.isOpen() ? clip.nextToDo() : next());
 function accept() { change((current) => { current.accepted = true; current.doubtful = false; }); return onward(); }
 function acceptNone() { change((current) => { current.hands = []; current.accepted = true; current.doubtful = false; }); return onward(); }
 function nextHand() { page.hand = (page.hand + 1) % page.current.hands.length; if (page.zoom) { page.zoom = null; zoomToHand(); } show(); }
-function nextPoint(by) { page.point = (page.point + 21 + by) % 21; show(); }
+function nextPoint(by) { const { length } = page.about.names; page.point = (page.point + length + by) % length; show(); }
 function compareNext() { page.shown = SHOWS[(SHOWS.indexOf(page.shown) + 1) % 3]; compareOne(page.current.path); show(); }
 
 const withHand = () => page.current?.hands.length > 0, withImage = () => page.current !== null;
@@ -128,6 +128,7 @@ const ACTIONS = [ // label or labels of photo and clip, keys, where it is shown,
   ["Next point", ["."], always, withHand, () => nextPoint(1)],
   ["Previous point", [","], always, withHand, () => nextPoint(-1)],
   ["Point hidden or visible", ["v"], always, withHand, hide],
+  ["Point missing from the hand, or at the cross", ["m"], always, withHand, toggleMissing],
   ["Swap left and right", ["x"], always, withHand, swapSides],
   ["Delete the hand", ["Delete", "Backspace"], always, withHand, removeHand],
   ["Labels, before, after", ["c"], () => page.about?.compares, withImage, compareNext],
@@ -178,7 +179,7 @@ function show() {
   [...$("actions").children].forEach((button, k) => { button.disabled = !ACTIONS[k][3](); });
   const { current, about } = page, one = current?.hands[page.hand];
   $("state").textContent = stateOf(current);
-  const code = one?.visibility?.[page.point], seen = code === VISIBLE ? "visible" : code === OUTSIDE ? "outside" : code == null ? "visibility unknown" : "hidden";
+  const code = one?.visibility?.[page.point], seen = code === VISIBLE ? "visible" : code === OUTSIDE ? "outside" : code === ABSENT ? "missing from this hand" : code == null ? "visibility unknown" : "hidden";
   if (about) showCompared();
   $("selected").textContent = one ? `Hand ${page.hand + 1} of ${current.hands.length}, ${one.handedness ?? "side unknown"}: ${about.names[page.point]}, ${seen}` : current ? "No hand is labelled." : "";
   clip.showTimeline();

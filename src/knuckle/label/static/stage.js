@@ -108,6 +108,7 @@ function drawScene({ scale, x, y }, lens) {
   const on = (p) => [x + (p[0] + 0.5) * scale, y + (p[1] + 0.5) * scale];
   const other = page.shown !== "labels" && page.compared.get(page.current.path)?.[page.shown];
   for (const points of other ? other.hands : []) for (const [a, b, colour] of page.about.bones) {
+    if (points[a]?.[0] == null || points[b]?.[0] == null) continue;
     pen.globalAlpha = 1; pen.lineWidth = lens ? 1.5 : 3; pen.strokeStyle = colour;
     pen.beginPath(); pen.moveTo(...on(points[a])); pen.lineTo(...on(points[b])); pen.stroke();
   }

@@ -1,6 +1,6 @@
 // What the modules of the page share. Coordinates are image pixels.
 export const $ = (id) => document.getElementById(id);
-export const VISIBLE = 0, HIDDEN = 2, OUTSIDE = 3; // the codes of the label files
+export const VISIBLE = 0, HIDDEN = 2, OUTSIDE = 3, ABSENT = 4; // the codes of the label files
 export const SHOWS = ["labels", "before", "after"];
 export const page = {
   about: null, // what the server says about the session

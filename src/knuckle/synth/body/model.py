@@ -10,7 +10,7 @@ import logging
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,13 @@ import numpy.typing as npt
 
 from knuckle.errors import BundleError, InputError, SinkError
 from knuckle.models.cache import cache_folder
+from knuckle.results import HAND_POINTS, PointSet
 from knuckle.synth.body import template
 from knuckle.synth.body.anatomy import clamp, hand_frame, joints_of
+from knuckle.synth.body.further_points import finger_share, further_points, joints_after
 from knuckle.synth.body.hand_poses import HandPose
 from knuckle.synth.body.kinematics import bone_transforms, landmarks_after
+from knuckle.synth.body.missing_fingers import without_fingers
 from knuckle.synth.body.subdivision import ordered, smooth
 from knuckle.synth.body.template_hand import capped, quad_normals
 from knuckle.synth.render.primitives import Mesh
@@ -44,11 +47,17 @@ class PosedHand:
         mesh: camera axes (x right, y down, z away), metres.
         landmarks: (21, 3) metres, in the order of `knuckle.HandLandmark`.
         handedness: "Left" or "Right".
+        points: which points the hand is to have.
+        extra: (k, 3) metres, the extra points of `points`; NaN where they do not follow from the body.
+        missing: fingers that the hand does not have. `landmarks` still says where their joints would be.
     """
 
     mesh: Mesh
     landmarks: Floats
     handedness: str
+    points: PointSet = HAND_POINTS
+    extra: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,32 +180,58 @@ class BodyModel:
         weight, muscle, proportions = around(0.5, 0.22), around(0.5, 0.2), around(0.5, 0.25)
         return self.shape(Phenotype(age, gender, weight, muscle, height, proportions, race), local)
 
-    def posed_hand(self, shape: Shape, pose: HandPose, handedness: str = "Right") -> PosedHand:
+    @cached_property
+    def fine_skin(self) -> Floats:
+        """(n, bones) shares of `anatomy.HAND_BONES` of the vertices of a posed hand."""
+        return smooth(self.stencils, self.arrays["hand_skin"])[self.arrays["hand_seams"]]
+
+    def posed_hand(
+        self,
+        shape: Shape,
+        pose: HandPose,
+        handedness: str = "Right",
+        points: PointSet = HAND_POINTS,
+        missing: tuple[str, ...] = (),
+    ) -> PosedHand:
         """The hand of a person in a pose, with its forearm. Left and right hands are exact mirror images.
 
+        Args:
+            points: the extra points to give besides the 21.
+            missing: fingers that the hand does not have.
+
         Raises:
-            InputError: handedness is neither "Left" nor "Right".
+            InputError: handedness is neither "Left" nor "Right", or a point follows from an unknown joint.
         """
         if handedness not in ("Left", "Right"):
             raise InputError(f"handedness is {handedness!r}; expected 'Left' or 'Right'")
         rest, joints = shape.hand
+        skin, masks = self.arrays["hand_skin"], self.hand_masks
+        if missing:
+            rest, skin = without_fingers(rest, skin, joints, missing)
+            kept = 1 - np.clip(sum(finger_share(self.fine_skin, finger) for finger in missing), 0, 1)
+            masks = masks | {name: masks[name] * kept for name in ("nail", "knuckle")}
         transforms = bone_transforms(joints, clamp(pose.angles))
         flat = transforms.reshape(len(transforms), 12).astype(np.float32)
-        blended = (self.arrays["hand_skin"] @ flat).reshape(-1, 3, 4)
+        blended = (skin @ flat).reshape(-1, 3, 4)
         coarse = np.einsum("nij,nj->ni", blended[:, :, :3], rest) + blended[:, :, 3]
         to_camera = TO_CAMERA if handedness == "Right" else TO_CAMERA * MIRROR
         with_normals = np.concatenate([coarse, quad_normals(coarse, self.arrays["hand_quads"])], axis=1)
         fine = smooth(self.stencils, with_normals)[self.arrays["hand_seams"]]
-        normals = fine[:, 3:] / np.linalg.norm(fine[:, 3:], axis=1, keepdims=True)
+        normals = fine[:, 3:] / np.maximum(np.linalg.norm(fine[:, 3:], axis=1, keepdims=True), 1e-12)
         mesh = Mesh(
             vertices=fine[:, :3] * to_camera,
             normals=normals * to_camera,
             uv=self.arrays["hand_uv"],
             faces=self.hand_faces[handedness],
-            masks=self.hand_masks,
+            masks=masks,
             rest=self.arrays["hand_rest"],
         )
-        return PosedHand(mesh, (landmarks_after(joints, transforms) * to_camera).astype(np.float32), handedness)
+        landmarks = landmarks_after(joints, transforms)
+        posed = PosedHand(mesh, (landmarks * to_camera).astype(np.float32), handedness, points, missing=missing)
+        if not points.extra:
+            return posed
+        found = further_points(points, joints_after(landmarks, joints), fine[:, :3], self.hand_masks, self.fine_skin)
+        return replace(posed, extra=found * to_camera)
 
 
 def body_path() -> Path:

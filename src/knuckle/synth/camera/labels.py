@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand, Visibility, palm_of
+from knuckle.results import ExtraPoints, PointSet
 from knuckle.synth.camera.fisheye import fisheye_radius
 from knuckle.synth.render.primitives import Camera, Floats, Picture
 
@@ -41,7 +43,7 @@ def project(points: npt.ArrayLike, camera: Camera) -> npt.NDArray[np.float64]:
 
 
 def landmark_visibility(
-    points: Floats, camera: Camera, picture: Picture, own_id: int
+    points: Floats, camera: Camera, picture: Picture, own_id: int, flesh_m: Floats | None = None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """(21,) `Visibility` of landmarks from the depth and id pictures, and (21,) whether the hand itself hides them.
 
@@ -52,13 +54,16 @@ def landmark_visibility(
     Args:
         points: (21, 3) camera space, metres.
         own_id: the hand's value in the id picture.
+        flesh_m: (21,) how deep the points lie, metres; None for the 21 landmarks, as `FLESH` says.
     """
+    if flesh_m is None:
+        flesh_m = FLESH * np.float32(np.linalg.norm(points[9] - points[0]))
     pixels = np.rint(project(points, camera)).astype(int)
     height, width = picture.depth.shape
     inside = (pixels >= 0).all(1) & (pixels < [width, height]).all(1) & (points[:, 2] > NEAREST_M)
     x, y = np.clip(pixels, 0, [width - 1, height - 1]).T
     gap = points[:, 2] - picture.depth[y, x]  # -inf where there is no object
-    thickness = OBLIQUE * FLESH * np.float32(np.linalg.norm(points[9] - points[0]))
+    thickness = OBLIQUE * flesh_m
     own = picture.ids[y, x] == own_id
     self_occluded = own & (gap > thickness) & inside
     visibility = np.full(len(points), Visibility.VISIBLE, np.uint8)
@@ -98,6 +103,54 @@ def label_hand(
         mask_id=own_id,
         about=about,
     )
+
+
+def label_extra(
+    points: Floats, depths: Floats, of: LabelledHand, camera: Camera, picture: Picture, names: PointSet
+) -> ExtraPoints:
+    """The labels of a hand's points beyond the 21.
+
+    Args:
+        points: (k, 3) camera space, metres; NaN for those without a label.
+        depths: (k,) how deep below the skin they lie, in lengths of the palm.
+        of: the label of the hand, from `label_hand`.
+        names: the set that they belong to.
+    """
+    assert of.world is not None and of.centre is not None  # `label_hand` sets both
+    wrist_z, palm_m = float(of.world[0, 2] + of.centre[2]), np.float32(np.linalg.norm(of.world[9] - of.world[0]))
+    known = np.asarray(np.isfinite(points).all(axis=1))
+    there = np.where(known[:, None], points, np.float32(NEAREST_M))
+    pixels = np.empty((len(points), 3), np.float32)
+    pixels[:, :2] = project(there, camera)
+    pixels[:, 2] = (there[:, 2] - wrist_z) * camera.fx / max(wrist_z, NEAREST_M)
+    visibility, _ = landmark_visibility(there, camera, picture, of.mask_id, depths * palm_m)
+    return ExtraPoints(
+        names.extra_names,
+        np.where(known[:, None], pixels, np.float32(np.nan)),
+        (points - of.centre).astype(np.float32),
+        np.where(known, visibility, Visibility.UNKNOWN).astype(np.uint8),
+        parents=names.parents,
+    )
+
+
+def without_points(label: LabelledHand, absent: Sequence[int], absent_extra: npt.NDArray[np.bool_]) -> LabelledHand:
+    """The label of a hand that does not have these points: NaN, and `Visibility.ABSENT`."""
+    assert label.landmarks is not None and label.world is not None and label.visibility is not None
+    landmarks, world, visibility = label.landmarks.copy(), label.world.copy(), label.visibility.copy()
+    landmarks[absent], world[absent], visibility[absent] = np.nan, np.nan, Visibility.ABSENT
+    own = None if label.self_occluded is None else label.self_occluded & (visibility != Visibility.ABSENT)
+    extra = label.extra
+    if extra is not None and extra.visibility is not None:
+        gone = absent_extra[:, None]
+        extra = replace(
+            extra,
+            landmarks=np.where(gone, np.float32(np.nan), extra.landmarks),
+            landmarks_raw=np.where(gone, np.float32(np.nan), extra.landmarks_raw),
+            world=np.where(gone, np.float32(np.nan), extra.world),
+            world_raw=np.where(gone, np.float32(np.nan), extra.world_raw),
+            visibility=np.where(absent_extra, Visibility.ABSENT, extra.visibility).astype(np.uint8),
+        )
+    return replace(label, landmarks=landmarks, world=world, visibility=visibility, self_occluded=own, extra=extra)
 
 
 def camera_to_dict(camera: Camera, rotation: npt.ArrayLike, position: npt.ArrayLike) -> dict[str, Any]:

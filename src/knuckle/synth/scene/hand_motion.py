@@ -18,7 +18,7 @@ from knuckle.synth.body.hand_poses import eased
 from knuckle.synth.body.model import BodyModel
 from knuckle.synth.scene import people
 from knuckle.synth.scene.people import Person
-from knuckle.synth.scene.random_hands import random_person
+from knuckle.synth.scene.random_hands import EVERYTHING, SceneMix, random_person
 
 ACTS = ("still", "gesture", "wave", "move", "swipe", "leave", "cross", "occlude")
 ONE_HANDED_ACTS = ACTS[:6]
@@ -94,18 +94,22 @@ class PlannedAct:
 
 
 def random_paths(
-    body: BodyModel, seconds: float, rng: np.random.Generator, acts: Sequence[str] | None = None
+    body: BodyModel,
+    seconds: float,
+    rng: np.random.Generator,
+    acts: Sequence[str] | None = None,
+    mix: SceneMix = EVERYTHING,
 ) -> list[HandPath]:
     """One or two hands of a person and what they do.
 
     With `acts`, both hands do these one after the other, after they have come in one by one.
     """
-    person = random_person(body, rng)
+    person = random_person(body, rng, mix)
     both = acts is not None or rng.random() < 0.7
     sides = ["Left", "Right"] if both else [str(rng.choice(["Left", "Right"]))]
     lanes = (0.7, 0.3) if both else (0.5,)  # a person who faces the camera has the left hand on the picture's right
     plan = random_plan(seconds, both, rng, acts)
-    forearm = people.forearm_axis(body.posed_hand(person.shape, hand_poses.OPEN, "Right"))
+    forearm = people.forearm_axis(person.posed_hand(hand_poses.OPEN, "Right"))
     # People with short arms hold their hands nearer to the camera, so that their elbows stay below the picture.
     arm_scale = float(np.linalg.norm(forearm)) / 0.25
     paths = []

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.results import FloatArray
+from knuckle.results import HAND_POINTS, FloatArray, PointSet
 from knuckle.synth.appearance import random_materials
 from knuckle.synth.appearance.skin import random_skin
+from knuckle.synth.body.hand_poses import HandPose
 from knuckle.synth.body.model import PosedHand, Shape
 from knuckle.synth.render.mesh import inflate, part
 from knuckle.synth.render.primitives import Material, Mesh, SceneObject
@@ -36,6 +37,8 @@ class Person:
         rings: (side, finger, position on the phalanx 0 to 1, width in metres) each. ring: their material.
         watch, bracelet: the side it is worn on, or None. watch_size: metres. band: material of strap and bracelet.
         metadata: for the labels: tone, glove, sleeve, age.
+        points: the points of the hands that get labels.
+        missing: fingers that both hands do not have.
     """
 
     shape: Shape
@@ -52,6 +55,12 @@ class Person:
     bracelet: str | None = None
     band: Material | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    points: PointSet = HAND_POINTS
+    missing: tuple[str, ...] = ()
+
+    def posed_hand(self, pose: HandPose, side: str) -> PosedHand:
+        """A hand of this person, bare."""
+        return self.shape.model.posed_hand(self.shape, pose, side, self.points, self.missing)
 
     @property
     def bare_wrists(self) -> bool:
@@ -114,7 +123,10 @@ def dressed_hand(hand: PosedHand, person: Person, hand_id: int, pose_name: str =
         hand.landmarks,
         hand.handedness,
         hand_id,
-        {**person.metadata, "pose": pose_name},
+        {**person.metadata, "pose": pose_name} | ({"missing": list(hand.missing)} if hand.missing else {}),
+        point_set=hand.points,
+        extra=hand.extra,
+        missing=hand.missing,
     )
 
 
@@ -131,7 +143,7 @@ def _rings(hand: PosedHand, person: Person) -> list[tuple[Mesh, Material]]:
     points = hand.landmarks.astype(np.float64)
     worn = []
     for side, finger, along, width in person.rings:
-        if side != hand.handedness:
+        if side != hand.handedness or finger in hand.missing:
             continue
         start, end = (points[k] for k in PHALANX[finger])
         centre = start + (0.25 + 0.75 * along) * (end - start)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from knuckle.results import FINGERS, HAND_POINTS, PointSet
 from knuckle.synth.body import hand_poses
 from knuckle.synth.body.grasps import Grasp, random_grasp
 from knuckle.synth.body.hand_pairs import random_pair
+from knuckle.synth.body.missing_fingers import ANY
 from knuckle.synth.body.model import BodyModel, Shape
 from knuckle.synth.scene import people, random_objects
 from knuckle.synth.scene.people import Person
@@ -30,6 +32,9 @@ class SceneMix:
         paired: crops of two hands together.
         holding: hands that hold something.
         gloves: people who wear gloves.
+        points: the points that get labels. On the hands of whole people only the 21 do.
+        missing: fingers that hands do not have; "any" is another one for each person. Whole people are not drawn then.
+        missing_share: people who lack these fingers.
     """
 
     poses: Sequence[str] = ()
@@ -38,6 +43,12 @@ class SceneMix:
     paired: float = 0.08
     holding: float = 0.18
     gloves: float = 0.14
+    points: PointSet = HAND_POINTS
+    missing: tuple[str, ...] = ()
+    missing_share: float = 1.0
+
+
+EVERYTHING = SceneMix()
 
 
 def shape_of(body: BodyModel, number: int) -> Shape:
@@ -50,10 +61,14 @@ def shape_of(body: BodyModel, number: int) -> Shape:
 _shapes: dict[int, Shape] = {}
 
 
-def random_person(body: BodyModel, rng: np.random.Generator, gloves: float = SceneMix.gloves) -> Person:
-    """A person with one of `PEOPLE` body shapes and any skin and clothes; `gloves` is the chance of gloves."""
+def random_person(body: BodyModel, rng: np.random.Generator, mix: SceneMix = EVERYTHING) -> Person:
+    """A person with one of `PEOPLE` body shapes and any skin and clothes, and with the points and fingers of a mix."""
     number = int(rng.integers(PEOPLE))
-    return people.random_person(shape_of(body, number), number, rng, gloves)
+    person = people.random_person(shape_of(body, number), number, rng, mix.gloves)
+    missing: tuple[str, ...] = ()
+    if mix.missing and rng.random() < mix.missing_share:
+        missing = tuple(dict.fromkeys(str(rng.choice(list(FINGERS))) if one == ANY else one for one in mix.missing))
+    return replace(person, points=mix.points, missing=missing)
 
 
 def random_hand(
@@ -63,7 +78,7 @@ def random_hand(
     if not mix.poses and rng.random() < mix.holding:
         return holding_hand(body, person, side, hand_id, rng)
     name, pose = hand_poses.random_pose(rng, among=mix.poses)
-    return people.dressed_hand(body.posed_hand(person.shape, pose, side), person, hand_id, name)
+    return people.dressed_hand(person.posed_hand(pose, side), person, hand_id, name)
 
 
 def pair_of_hands(
@@ -73,10 +88,10 @@ def pair_of_hands(
     joints = person.shape.hand[1]
     pair = random_pair(float(np.linalg.norm(joints[9] - joints[0])), rng)
     same_side = pair.handedness[0] == pair.handedness[1]
-    owners = (person, random_person(body, rng, mix.gloves) if same_side else person)
+    owners = (person, random_person(body, rng, mix) if same_side else person)
     hands = []
     for k, (owner, side, pose) in enumerate(zip(owners, pair.handedness, pair.poses, strict=True)):
-        hand = people.dressed_hand(body.posed_hand(owner.shape, pose, side), owner, first_id + k, pair.name)
+        hand = people.dressed_hand(owner.posed_hand(pose, side), owner, first_id + k, pair.name)
         hands.append(hand.moved(pair.rotations[k], pair.offsets[k]))
     return hands[0], hands[1]
 
@@ -85,7 +100,7 @@ def holding_hand(body: BodyModel, person: Person, side: str, hand_id: int, rng: 
     """A hand that holds an object."""
     grasp = grasp_of(person.shape, person.number, int(rng.integers(GRASPS)))
     grasp = grasp if side == "Right" else grasp.mirrored()
-    hand = people.dressed_hand(body.posed_hand(person.shape, grasp.pose, side), person, hand_id, grasp.name)
+    hand = people.dressed_hand(person.posed_hand(grasp.pose, side), person, hand_id, grasp.name)
     parts = random_objects.object_of(grasp.kind, grasp.size, rng)
     held = random_objects.placed(parts, grasp.rotation, grasp.offset, random_objects.FIRST_OBJECT_ID + hand_id)
     return replace(hand, objects=(*hand.objects, *held), metadata={**hand.metadata, "holds": grasp.kind})

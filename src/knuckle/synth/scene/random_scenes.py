@@ -47,12 +47,12 @@ def crop_scene(body: BodyModel, frame: Camera, rng: np.random.Generator, mix: Sc
     room = random_room(rng)
     if rng.random() < mix.no_hand:
         return hand_free_scene(body, frame, room, rng, mix), -1
-    if not mix.poses and rng.random() < mix.people:
+    if not mix.poses and not mix.missing and rng.random() < mix.people:
         stage = people_scene(body, frame, room, rng, mix, 1 + int(rng.random() < 0.2))
         seen = [k for k, hand in enumerate(stage.hands) if placement.share_in_frame(hand.points, frame) > 0.7]
         if seen:
             return stage, int(rng.choice(seen))
-    person = random_person(body, rng, mix.gloves)
+    person = random_person(body, rng, mix)
     side = str(rng.choice(["Left", "Right"]))
     if not mix.poses and rng.random() < mix.paired:
         pair = pair_of_hands(body, person, 1, rng, mix)
@@ -64,7 +64,7 @@ def crop_scene(body: BodyModel, frame: Camera, rng: np.random.Generator, mix: Sc
     first = first.moved(*placement.random_place(first, frame, rng))
     hands = [first]
     if rng.random() < 0.15:
-        other = person if rng.random() < 0.8 else random_person(body, rng, mix.gloves)
+        other = person if rng.random() < 0.8 else random_person(body, rng, mix)
         second = random_hand(body, other, "Left" if side == "Right" else "Right", 2, rng, mix)
         hands.append(second.moved(placement.random_turn(rng), placement.beside(first, rng)))
     objects = random_objects.object_near(first, rng) if rng.random() < 0.08 else []
@@ -91,7 +91,7 @@ def people_scene(
     objects: list[SceneObject] = []
     half_tilt = rotation(0.5 * math.asin(room.tilt[2, 1]), 0, 0.5 * math.asin(room.tilt[1, 0]))
     for number in range(count):
-        figure = clothed_bodies.random_figure(random_person(body, rng, mix.gloves), number, rng)
+        figure = clothed_bodies.random_figure(random_person(body, rng, mix), number, rng)
         figure = clothed_bodies.placed(figure, frame, half_tilt, rng)
         objects += figure.body
         for hand in figure.hands:
@@ -107,7 +107,7 @@ def arms_scene(body: BodyModel, frame: Camera, room: Room, rng: np.random.Genera
     count = 1 + int(rng.choice(6, p=[0.34, 0.4, 0.1, 0.09, 0.04, 0.03]))
     usual = math.exp(rng.uniform(math.log(0.15), math.log(0.85 if count < 3 else 0.4)))
     hands: list[SceneHand] = []
-    person = random_person(body, rng, mix.gloves)
+    person = random_person(body, rng, mix)
     if count > 1 and rng.random() < 0.25:
         pair = pair_of_hands(body, person, count + 1, rng, mix)
         transform = placement.reaching_in(pair[0], frame, usual, [], rng)
@@ -116,7 +116,7 @@ def arms_scene(body: BodyModel, frame: Camera, room: Room, rng: np.random.Genera
             hands, count = moved, count - 2
     for k in range(count):
         if k % 2 == 0 and k:
-            person = random_person(body, rng, mix.gloves)
+            person = random_person(body, rng, mix)
         side = ("Left", "Right")[k % 2] if rng.random() < 0.85 else ("Right", "Left")[k % 2]
         hand = random_hand(body, person, side, k + 1, rng, mix)
         share = float(np.clip(usual * math.exp(rng.normal(0, 0.3)), 0.1, 0.9))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from knuckle.results import FloatArray
+from knuckle.results import HAND_POINTS, FloatArray, PointSet
 from knuckle.synth.render.mesh import place_object
 from knuckle.synth.render.primitives import Floats, SceneObject, Surroundings
 
@@ -24,6 +24,9 @@ class SceneHand:
         id: value in the id picture, unique in the scene.
         metadata: for the labels: pose, skin tone and the like.
         track_id: the same number for the same hand through a clip; None on stills.
+        point_set: the points that get labels.
+        extra: (k, 3) metres, the extra points of `point_set`; NaN for those without a label.
+        missing: fingers that the hand does not have.
     """
 
     objects: tuple[SceneObject, ...]
@@ -32,6 +35,9 @@ class SceneHand:
     id: int
     metadata: Mapping[str, Any]
     track_id: int | None = None
+    point_set: PointSet = HAND_POINTS
+    extra: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    missing: tuple[str, ...] = ()
 
     def moved(self, rotation: FloatArray, offset: Sequence[float] | FloatArray = (0, 0, 0)) -> SceneHand:
         """Turned by a (3, 3) rotation, then moved by (3,) metres."""
@@ -40,6 +46,7 @@ class SceneHand:
             self,
             objects=tuple(place_object(item, rotation, offset) for item in self.objects),
             points=(self.points @ np.asarray(rotation, np.float32).T + offset).astype(np.float32),
+            extra=(self.extra @ np.asarray(rotation, np.float32).T + offset).astype(np.float32),
         )
 
 

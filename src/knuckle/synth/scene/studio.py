@@ -6,15 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from knuckle.datasets.labels import LabelledHand, Visibility
+from knuckle.datasets.parsing import is_in_image
 from knuckle.images import Image
-from knuckle.results import FloatArray, Roi
+from knuckle.results import ExtraPoints, FloatArray, Roi
 from knuckle.synth.appearance import skin_textures
+from knuckle.synth.body.further_points import depths
+from knuckle.synth.body.missing_fingers import absent_extra, absent_points
 from knuckle.synth.body.model import load_body
 from knuckle.synth.camera import effects, fisheye, labels
 from knuckle.synth.camera.effects import CameraEffects
@@ -27,6 +30,7 @@ from knuckle.synth.scene.crops import CropRegion
 from knuckle.synth.scene.random_hands import SceneMix
 from knuckle.synth.scene.stage import Stage
 
+Points = TypeVar("Points", LabelledHand, ExtraPoints)
 FRAMES = ((640, 480), (1280, 720), (720, 1280), (1920, 1080), (480, 640), (960, 960))  # frames that crops are cut from
 FRAME_SHARES = (0.35, 0.3, 0.12, 0.1, 0.05, 0.08)
 
@@ -192,12 +196,26 @@ def labels_of(
     for hand in (stage.hands[k] for k in order):
         metadata = dict(hand.metadata)
         found = labels.label_hand(hand.points, hand.handedness, camera, picture, hand.id, hand.track_id, metadata)
-        assert found.landmarks is not None and found.visibility is not None  # `label_hand` sets both
-        if cut_from:
-            found.visibility[crops.beyond_frame(found.landmarks[:, :2], *cut_from, camera.width)] = Visibility.OUTSIDE
-        if (found.visibility != Visibility.OUTSIDE).any():
+        if hand.point_set.extra:
+            deep = depths(hand.point_set)
+            extra = labels.label_extra(hand.extra, deep, found, camera, picture, hand.point_set)
+            found = replace(found, extra=_in_frame(extra, cut_from, camera.width))
+        found = _in_frame(found, cut_from, camera.width)
+        if hand.missing:
+            gone = absent_extra(hand.point_set, hand.missing)
+            found = labels.without_points(found, absent_points(hand.missing), gone)
+        if is_in_image(found):
             labelled.append(found)
     return tuple(labelled)
+
+
+def _in_frame(found: Points, cut_from: tuple[Camera, Roi] | None, side: int) -> Points:
+    """The same labels, with points outside the frame that a crop is cut from as outside the picture."""
+    assert found.landmarks is not None and found.visibility is not None  # the renderer labels both
+    if cut_from is None:
+        return found
+    beyond = crops.beyond_frame(found.landmarks[:, :2], *cut_from, side)
+    return replace(found, visibility=np.where(beyond, Visibility.OUTSIDE, found.visibility).astype(np.uint8))
 
 
 def illuminant_of(surroundings: Surroundings) -> FloatArray:

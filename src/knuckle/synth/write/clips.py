@@ -22,11 +22,14 @@ from knuckle.datasets.hand_json import hand_to_json
 from knuckle.errors import InputError, SinkError
 from knuckle.extras import cv2
 from knuckle.images import Image
+from knuckle.results import HAND_POINTS, PointSet
+from knuckle.synth.body.missing_fingers import checked
 from knuckle.synth.camera import effects, labels
 from knuckle.synth.render.primitives import Camera, Floats
 from knuckle.synth.scene import background, people, random_scenes
 from knuckle.synth.scene.hand_motion import HandPath, random_paths
 from knuckle.synth.scene.placement import rotation
+from knuckle.synth.scene.random_hands import SceneMix
 from knuckle.synth.scene.stage import SceneHand, Stage
 from knuckle.synth.scene.studio import Studio, effects_for, illuminant_of, labels_of
 
@@ -49,6 +52,8 @@ class ClipRecipe:
         quality: of the camera, 0 poor to 1 good; None draws one per clip.
         acts: what two hands do, in this order, after they have come in one by one: names of `hand_motion.ACTS` or of
             `hand_poses.NAMED`. None draws hands, acts and poses.
+        points: the points that are labelled: the 21, and the extra ones of this set (docs/points.md).
+        missing: fingers that the hands do not have.
     """
 
     count: int = 1
@@ -60,8 +65,11 @@ class ClipRecipe:
     backgrounds: str | None = None
     quality: float | None = None
     acts: tuple[str, ...] | None = None
+    points: PointSet = HAND_POINTS
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        checked(self.missing)
         for name, low in {"count": 1, "seconds": 0.1, "width": 32, "height": 32, "rate": 1, "seed": 0}.items():
             if not getattr(self, name) >= low:
                 raise InputError(f"{name} must be at least {low}, got {getattr(self, name)!r}")
@@ -87,7 +95,8 @@ def clip(
     focal = recipe.width / 2 / math.tan(math.radians(float(rng.uniform(45, 75))) / 2)
     camera = Camera(recipe.width, recipe.height, focal, focal, (recipe.width - 1) / 2, (recipe.height - 1) / 2)
     room = random_scenes.random_room(rng)
-    paths = paths or random_paths(studio.body, recipe.seconds, rng, recipe.acts)
+    mix = SceneMix(points=recipe.points, missing=recipe.missing)
+    paths = paths or random_paths(studio.body, recipe.seconds, rng, recipe.acts, mix)
     stage = Stage((), (), room.surroundings, room.rotation, metadata={"kind": "clip"})
     chosen = effects.random_effects(rng, min(recipe.width, recipe.height), quality=recipe.quality)
     chosen = replace(chosen, motion_px=0.0, defocus_px=min(chosen.defocus_px, 1.5))
@@ -150,7 +159,7 @@ def _exposed(
 def _hand_at(studio: Studio, path: HandPath, number: int, camera: Camera, time_s: float) -> SceneHand:
     """The hand of a path at a time; its `number` is its id and its track id."""
     (x, y, distance, tilt, facing, roll), pose, name = path.at(time_s)
-    posed = studio.body.posed_hand(path.person.shape, pose, path.handedness)
+    posed = path.person.posed_hand(pose, path.handedness)
     hand = people.dressed_hand(posed, path.person, number, name)
     turn = rotation(0, 0, roll) @ rotation(tilt, facing, 0)
     # From the middle of the picture and not from the principal point: a shaking camera moves the hands with the rest.

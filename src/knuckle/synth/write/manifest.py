@@ -14,9 +14,11 @@ from typing import Any
 import knuckle
 from knuckle.errors import InputError, SinkError
 from knuckle.extras import cv2
+from knuckle.results import HAND_POINTS
 from knuckle.synth.write.recipe import DEPTH_UNIT_M, Recipe
 
 FORMAT = "knuckle-synth-1"
+LATER = {"poses": [], "points": HAND_POINTS.to_dict(), "missing": [], "missing_share": 1.0}  # older manifests have none
 PACKAGES = ("numpy", "moderngl", "anny")  # the manifest lists their versions
 
 
@@ -30,9 +32,10 @@ def manifest_of(folder: Path, recipe: Recipe) -> dict[str, Any]:
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
+    described: dict[str, Any] = json.loads(json.dumps(asdict(recipe) | {"points": recipe.points.to_dict()}))
     fresh: dict[str, Any] = {
         "format": FORMAT,
-        "recipe": asdict(recipe),
+        "recipe": described,
         "versions": versions,
         "depth_unit_m": DEPTH_UNIT_M,
         "shards": [],
@@ -44,9 +47,8 @@ def manifest_of(folder: Path, recipe: Recipe) -> dict[str, Any]:
         return fresh
     try:
         found = json.loads(path.read_text())
-        poses = tuple(found["recipe"].get("poses", ()))  # older manifests have none
-        recipe_found = {**found["recipe"], "count": recipe.count, "poses": poses}
-        same = recipe_found == asdict(recipe) and found["format"] == FORMAT
+        recipe_found = LATER | found["recipe"] | {"count": recipe.count}
+        same = recipe_found == described and found["format"] == FORMAT
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is not a manifest of `knuckle synth`: {error!r}") from error
     if not same:

@@ -12,8 +12,9 @@ from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.errors import InputError, SinkError
 from knuckle.extras import cv2
 from knuckle.images import Image
-from knuckle.media.draw_style import DETECTION_COLOUR, OUTLINE
-from knuckle.results import FINGER_COLOURS, FINGERS, PALM_COLOUR, PALM_CONNECTIONS, FloatArray
+from knuckle.media.draw_style import DETECTION_COLOUR, OUTLINE, colour_of_point
+from knuckle.results import BONES, Colour, ExtraPoints, FloatArray
+from knuckle.results.point_set import NAMES
 
 GAP = 2  # pixels between the images of a sheet
 SELF_OCCLUDED_COLOUR, HIDDEN_COLOUR = (235, 87, 87), (40, 40, 46)
@@ -28,33 +29,45 @@ def draw_labels(image: Image, hands: Iterable[LabelledHand], palms: bool = True,
     for hand in hands:
         if hand.landmarks is None:
             continue
-        points = (hand.landmarks[:, :2] + 0.5) * zoom - 0.5
+        pixels = hand.landmarks if hand.extra is None else np.concatenate([hand.landmarks, hand.extra.landmarks])
+        points = (np.nan_to_num(pixels[:, :2]) + 0.5) * zoom - 0.5
+        known = np.asarray(np.isfinite(pixels).all(axis=1))  # hands may lack fingers
         fixed = np.round(np.clip(points, -4000, 60000) * 8).astype(np.int32)
         width = 1 if hand.palm_size * zoom < 120 else 2
-        strokes = [(fixed[list(pair)], PALM_COLOUR) for pair in PALM_CONNECTIONS]
-        strokes += [(fixed[list(FINGERS[name])], colour) for name, colour in FINGER_COLOURS.items()]
-        for line, colour in strokes:
+        for pair, colour in (*BONES, *bones_of(hand.extra)):
+            line = fixed[pair]
+            if not known[pair].all():
+                continue
             cv2.polylines(picture, [line], False, OUTLINE, width + 2, cv2.LINE_AA, 3)
             cv2.polylines(picture, [line], False, colour, width, cv2.LINE_AA, 3)
-        _dots(picture, hand, hand.landmarks[:, 2], fixed, width)
+        _dots(picture, hand, np.where(known, pixels[:, 2], np.nan), fixed, width)
         if palms and hand.palm is not None:
             x0, y0, x1, y1 = np.round(np.clip(hand.palm * zoom, -4000, 60000)).astype(int).tolist()
             cv2.rectangle(picture, (x0, y0), (x1, y1), DETECTION_COLOUR, 1, cv2.LINE_AA)
     return np.asarray(picture, np.uint8)
 
 
+def bones_of(extra: ExtraPoints | None) -> list[tuple[list[int], Colour]]:
+    """The bones to the points beyond the 21, whose rows follow those of the 21."""
+    rows = [*NAMES, *(extra.names if extra else ())]
+    pairs = zip(extra.parents, extra.names, strict=True) if extra else ()
+    return [([rows.index(a), rows.index(b)], colour_of_point(b)) for a, b in pairs if a in rows]
+
+
 def _dots(picture: Any, hand: LabelledHand, depth: FloatArray, fixed: Any, width: int) -> None:
-    colours = {point: FINGER_COLOURS[name] for name, points in FINGERS.items() for point in points}
+    """A dot for each point whose `depth` is known, nearer ones on top."""
+    names = [*NAMES, *(hand.extra.names if hand.extra else ())]
     radius = round((width + 0.6) * 8)
-    rims = np.full((21, 3), OUTLINE)
-    if hand.visibility is not None:
-        rims[hand.visibility == Visibility.HIDDEN] = HIDDEN_COLOUR
+    rims = np.full((len(names), 3), OUTLINE)
+    for first, part in ((0, hand), (len(NAMES), hand.extra)):
+        if part is not None and part.visibility is not None:
+            rims[first + np.flatnonzero(part.visibility == Visibility.HIDDEN)] = HIDDEN_COLOUR
     if hand.self_occluded is not None:
-        rims[hand.self_occluded & (hand.visibility == Visibility.HIDDEN)] = SELF_OCCLUDED_COLOUR
-    for point in np.argsort(-depth):
+        rims[:21][hand.self_occluded & (hand.visibility == Visibility.HIDDEN)] = SELF_OCCLUDED_COLOUR
+    for point in np.argsort(-depth)[: np.isfinite(depth).sum()]:
         x, y = fixed[point].tolist()
         cv2.circle(picture, (x, y), radius + 8, rims[point].tolist(), -1, cv2.LINE_AA, 3)
-        cv2.circle(picture, (x, y), radius, colours.get(int(point), PALM_COLOUR), -1, cv2.LINE_AA, 3)
+        cv2.circle(picture, (x, y), radius, colour_of_point(names[point]), -1, cv2.LINE_AA, 3)
 
 
 def contact_sheet(pictures: Sequence[Image], columns: int = 8) -> Image:

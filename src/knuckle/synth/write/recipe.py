@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from knuckle.errors import InputError
+from knuckle.results import HAND_POINTS, PointSet
 from knuckle.synth.body.hand_poses import FAMILIES, NAMED
+from knuckle.synth.body.missing_fingers import checked
+from knuckle.synth.scene.random_hands import EVERYTHING, SceneMix
 
 PRODUCTS = ("hands", "scenes")
 DEPTH_UNIT_M = 0.0002  # of the depth pictures; 16 bits reach 13 m
@@ -28,6 +31,9 @@ class Recipe:
         per_shard: samples per tar file.
         margin: for "hands": how many times the tracker's region a picture shows, so that training can cut its own.
         poses: for "hands": only these, names of `hand_poses.NAMED` and `hand_poses.FAMILIES`. () is everything.
+        points: the points that are labelled: the 21, and the extra ones of this set (docs/points.md).
+        missing: for "hands": fingers that hands do not have; "any" is another one for each person.
+        missing_share: people who lack them.
     """
 
     product: str
@@ -40,6 +46,9 @@ class Recipe:
     per_shard: int = 1000
     margin: float = 1.0
     poses: tuple[str, ...] = ()
+    points: PointSet = HAND_POINTS
+    missing: tuple[str, ...] = ()
+    missing_share: float = 1.0
 
     def __post_init__(self) -> None:
         if self.product not in PRODUCTS:
@@ -50,8 +59,17 @@ class Recipe:
                 raise InputError(f"{name} must be at least {low}, got {getattr(self, name)!r}")
         if self.poses and self.product != "hands":
             raise InputError(f"poses can be chosen for 'hands' only, got {self.poses} for {self.product!r}")
+        if checked(self.missing) and self.product != "hands":
+            raise InputError(f"fingers can be missing for 'hands' only, got {self.missing} for {self.product!r}")
+        if not 0 < self.missing_share <= 1:
+            raise InputError(f"the share of people with missing fingers must be from 0 to 1, got {self.missing_share}")
         if unknown := [name for name in self.poses if name not in NAMED and name not in FAMILIES]:
             raise InputError(f"there is no pose {unknown[0]!r}; there are {', '.join([*FAMILIES, *NAMED])}")
+
+    def mix(self, mix: SceneMix = EVERYTHING) -> SceneMix:
+        """What images show: a mix with the poses, the points and the missing fingers of this recipe."""
+        missing = {"missing": self.missing, "missing_share": self.missing_share}
+        return replace(mix, poses=self.poses, points=self.points, **missing)  # type: ignore[arg-type]
 
     @property
     def shards(self) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -148,17 +148,17 @@ _worker: _Worker | None = None  # of a worker process
 def _worker_of(recipe: Recipe) -> _Worker:
     os.environ.setdefault("LP_NUM_THREADS", "0")  # llvmpipe draws on this process's own core
     cv2.setNumThreads(1)
-    return _Worker(recipe, Studio(recipe.side, recipe.backgrounds, recipe.margin, recipe.poses))
+    return _Worker(recipe, Studio(recipe.side, recipe.backgrounds, recipe.margin, mix=recipe.mix()))
 
 
 def samples_of(recipe: Recipe, indices: Iterable[int], mix: SceneMix | None = None) -> Iterator[Sample]:
     """Samples of a recipe by their numbers, made in this process.
 
-    `mix` changes what they show and how often; its `poses` are replaced by the recipe's.
+    `mix` changes what they show and how often; its poses, points and missing fingers are replaced by the recipe's.
     """
     worker = _worker_of(recipe)
     if mix is not None:
-        worker.studio.mix = replace(mix, poses=recipe.poses)
+        worker.studio.mix = recipe.mix(mix)
     for index in indices:
         yield worker.sample(index)
 

@@ -27,7 +27,7 @@ from knuckle.pipeline.hand import roi_from_landmarks
 from knuckle.pipeline.networks import Networks, load
 from knuckle.pipeline.options import TrackerOptions
 from knuckle.pipeline.palm import roi_from_palm
-from knuckle.results import FloatArray, Roi
+from knuckle.results import HAND_POINTS, FloatArray, PointSet, Roi
 from knuckle.train import sources
 from knuckle.train.augment import PhotometricAugment, Random, RegionNoise, crop_from_image, motion_blurred, warp
 from knuckle.train.hand.labels import labels_without_hand, scalar
@@ -195,6 +195,7 @@ class CandidateCrops:
         side: side of the crop, pixels.
         options: see `CandidateOptions`.
         look: see `knuckle.train.augment`.
+        points: the points of the network.
     """
 
     hands: Sequence[ProposedRegion]
@@ -202,6 +203,7 @@ class CandidateCrops:
     side: int
     options: CandidateOptions
     look: PhotometricAugment
+    points: PointSet = HAND_POINTS
 
     def sample(self, rng: Random) -> dict[str, Any]:
         """One region, augmented: picture (3, side, side) uint8, and the labels of `labels_in_crop`."""
@@ -213,7 +215,7 @@ class CandidateCrops:
         if region.is_hand and rng.random() < MOTION_BLURRED:
             picture = motion_blurred(picture, rng.uniform(*MOTION_BLUR_PX) * self.side / 224, rng)
         picture = self.look.apply(picture, rng)
-        labels = labels_without_hand()
+        labels = labels_without_hand(self.points)
         labels["presence"], labels["presence_weight"] = scalar(region.is_hand), scalar(self.options.weight)
         return {"picture": np.ascontiguousarray(picture.transpose(2, 0, 1)), **labels}
 

@@ -17,11 +17,11 @@ from knuckle.extras import cv2
 from knuckle.geometry import apply, iou, whole_image
 from knuckle.images import Image
 from knuckle.pipeline.hand import MCP_JOINTS, PIP_JOINTS
-from knuckle.results import FloatArray, Roi
+from knuckle.results import HAND_POINTS, FloatArray, PointSet, Roi
 from knuckle.train import augment, sources
 from knuckle.train.augment import PhotometricAugment, Random, RegionNoise, crop_from_image, warp
 from knuckle.train.hand.candidates import CandidateCrops
-from knuckle.train.hand.labels import is_trainable, labels_in_crop, labels_without_hand, region_of, scalar
+from knuckle.train.hand.labels import for_points, is_trainable, labels_in_crop, labels_without_hand, region_of
 from knuckle.train.pictures import open_cached
 from knuckle.train.sources import Source
 
@@ -88,7 +88,7 @@ def hand_free_region(size: tuple[int, int], hands: Sequence[LabelledHand], rng: 
     return None
 
 
-def plain_sample(shot: Shot, side: int, rng: Random) -> dict[str, Any]:
+def plain_sample(shot: Shot, side: int, rng: Random, points: PointSet = HAND_POINTS) -> dict[str, Any]:
     """A sample without augmentation, to judge a network: the crop that the tracker would cut for the first hand.
 
     An image without a usable hand gives a random hand-free region.
@@ -101,7 +101,8 @@ def plain_sample(shot: Shot, side: int, rng: Random) -> dict[str, Any]:
     else:
         roi = region_of(hand, MCP_JOINTS)
     affine = crop_from_image(roi, side, mirrored=False)
-    labels = labels_without_hand() if hand is None else labels_in_crop(hand, roi, affine, side, mirrored=False)
+    empty = labels_without_hand(points)
+    labels = empty if hand is None else labels_in_crop(hand, roi, affine, side, mirrored=False, points=points)
     return {"picture": _channels_first(warp(image, affine, side, side / roi.size)), **labels}
 
 
@@ -121,6 +122,7 @@ class HandCrops:
         empty: share of crops without a hand, if the image has room for one.
         other_background: share of images with a mask whose hands get another background.
         candidates: regions on which presence is learned, besides these crops.
+        points: the points to learn.
         backgrounds: the hand-free images of all sources.
     """
 
@@ -132,6 +134,7 @@ class HandCrops:
     empty: float = 0.15
     other_background: float = 0.3
     candidates: CandidateCrops | None = None
+    points: PointSet = HAND_POINTS
     backgrounds: Sequence[Shot] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -188,12 +191,16 @@ class HandCrops:
             picture = augment.harder_negative(picture, self._background(rng), rng)
         is_distant = rng.random() < DISTANT * self.look.strength
         picture = augment.distant(picture, self.look, rng) if is_distant else self.look.apply(picture, rng)
-        labels = labels_without_hand() if hand is None else labels_in_crop(hand, roi, affine, self.side, mirrored)
+        labels = labels_without_hand(self.points)
+        if hand is not None:
+            labels = labels_in_crop(hand, roi, affine, self.side, mirrored, self.points)
         if rng.random() < OCCLUDED * self.look.strength:
             picture, hidden = self._occluded(picture, hand, affine, rng)
             labels["visibility"][hidden] = 0
         if not np.array_equal(stretched, np.eye(2)):
-            labels["world_weight"] = scalar(0)  # the shape of a stretched hand in 3D is unknown
+            labels["world_weight"] = np.zeros(
+                len(self.points), np.float32
+            )  # the shape of a stretched hand in 3D is unknown
         return {"picture": _channels_first(picture), **labels}
 
     def _background(self, rng: Random) -> Image:
@@ -214,6 +221,8 @@ class HandCrops:
         picture[rows, columns] = np.clip(rng.uniform(0, 255, 3) + noise, 0, 255).astype(np.uint8)
         if hand is None or hand.landmarks is None:
             return picture, []
-        x, y = apply(affine, hand.landmarks[:, :2].astype(np.float64)).T
+        landmarks = for_points(hand, self.points).landmarks
+        assert landmarks is not None
+        x, y = apply(affine, landmarks[:, :2].astype(np.float64)).T
         hidden = (x >= columns.start) & (x < columns.stop) & (y >= rows.start) & (y < rows.stop)
         return picture, np.flatnonzero(hidden).tolist()

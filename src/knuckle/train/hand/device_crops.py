@@ -59,7 +59,7 @@ class Stored:
         alone: (n,) whether a crop that lost the hand certainly shows no other one.
         weight: (n,) how often each is drawn.
         regions: (n, 2, 4) the tracker's region by PIP and by MCP joints; x, y, size, angle.
-        landmarks, world: (n, 21, 3) pixels of the picture, metres. known: (n, 21); z_known, world_known: (n,).
+        landmarks, world: (n, 21, 3) pixels of the picture, metres. known, z_known, world_known: (n, 21).
         right: (n,) 1 for a right hand, 0 for a left one. side_known: (n,).
         visibility: (n, 21) values of `Visibility`. visibility_known: (n,).
     """
@@ -118,22 +118,22 @@ def _labels(hand: LabelledHand | None) -> dict[str, Values]:
         "regions": np.tile(np.array([STORED_PX / 2, STORED_PX / 2, STORED_PX, 0], np.float32), (2, 1)),
         "landmarks": np.zeros((21, 3), np.float32),
         "world": np.zeros((21, 3), np.float32),
-        "known": np.zeros(21, bool),
+        **{name: np.zeros(21, bool) for name in ("known", "z_known", "world_known")},
         "visibility": np.zeros(21, np.uint8),
     }
-    flags = {"z_known": False, "world_known": False, "right": False, "side_known": False, "visibility_known": False}
+    flags = {"right": False, "side_known": False, "visibility_known": False}
     if hand is not None and hand.landmarks is not None:
         known = labelled_points(hand)
         labels["known"] = known
         labels["landmarks"][:, :2] = np.where(known[:, None], hand.landmarks[:, :2], 0)
-        flags["z_known"] = hand.landmarks.shape[1] == 3 and bool(np.isfinite(hand.landmarks[:, 2]).all())
-        if flags["z_known"]:
-            labels["landmarks"][:, 2] = hand.landmarks[:, 2]
+        if hand.landmarks.shape[1] == 3:
+            labels["z_known"] = known & np.isfinite(hand.landmarks[:, 2])
+            labels["landmarks"][:, 2] = np.where(labels["z_known"], hand.landmarks[:, 2], 0)
         rois = [region_of(hand, joints) for joints in (PIP_JOINTS, MCP_JOINTS)]
         labels["regions"] = np.array([[roi.x, roi.y, roi.size, roi.angle_rad] for roi in rois], np.float32)
-        flags["world_known"] = hand.world is not None and bool(np.isfinite(hand.world).all())
-        if hand.world is not None and flags["world_known"]:
-            labels["world"] = (hand.world - hand.world.mean(axis=0)).astype(np.float32)
+        if hand.world is not None and np.isfinite(hand.world).any():
+            labels["world_known"] = np.asarray(np.isfinite(hand.world).all(axis=1))
+            labels["world"] = np.nan_to_num(hand.world - np.nanmean(hand.world, axis=0)).astype(np.float32)
         flags["right"], flags["side_known"] = hand.handedness == "Right", hand.handedness is not None
         if hand.visibility is not None:
             labels["visibility"], flags["visibility_known"] = hand.visibility.astype(np.uint8), True
@@ -255,12 +255,11 @@ def labels_in_crops(stored: Stored, index: Tensor, roi: Tensor, linear: Tensor, 
     weight = torch.where((shown < SHOWN)[:, None], 0.0, weight)
     mirrored = torch.linalg.det(linear) < 0
     z = points[..., 2] * (side / roi[:, 2])[:, None] * Z_SCALE
-    z_known = stored.z_known[index][:, None]
-    world_known = stored.world_known[index] & (shown >= SHOWN)
+    z_known = stored.z_known[index]
+    world_known = stored.world_known[index] & (shown >= SHOWN)[:, None]
     right = stored.right[index] != mirrored
     as_column = {
         "palm_size": torch.where(is_hand, _error_unit(xy, known, side), 1.0),
-        "world_weight": world_known.float(),
         "presence": present.float(),
         "presence_weight": (sure | ~is_hand).float(),
         "handedness": (right & stored.side_known[index]).float(),
@@ -271,8 +270,9 @@ def labels_in_crops(stored: Stored, index: Tensor, roi: Tensor, linear: Tensor, 
         "landmark_weight": weight,
         "z_weight": torch.where(z_known, weight, 0.0),
         "world": _world_in_crops(stored.world[index], roi[:, 3], mirrored),
+        "world_weight": world_known.float(),
         "visibility": (seen & has_code).float(),
-        "visibility_weight": (has_code & (code != Visibility.UNKNOWN) & known).float(),
+        "visibility_weight": (has_code & (code != Visibility.UNKNOWN) & (known | (code == Visibility.ABSENT))).float(),
         **{name: value[:, None] for name, value in as_column.items()},
     }
 

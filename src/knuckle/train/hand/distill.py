@@ -38,7 +38,7 @@ class AnswersAsLabels:
         answer = self._answer(batch["picture"])
         is_hand = (batch["presence"] > 0.5) & (batch["presence_weight"] > 0)
         sure = is_hand & (answer["presence"] > SURE)  # (n, 1)
-        landmarks, world = (answer[name].reshape(-1, 21, 3) for name in ("landmarks", "world"))
+        landmarks, world = (answer[name].reshape(len(sure), -1, 3) for name in ("landmarks", "world"))
         landmarks = landmarks * (self.side / input_side(self.network))
         weight = torch.ones_like(batch["landmark_weight"])
         weight[:, TIPS] *= TIP_WEIGHT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,7 @@ from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.geometry import apply
 from knuckle.metrics import palm_size
 from knuckle.pipeline.hand import Z_SCALE, roi_from_landmarks
-from knuckle.results import FINGERTIPS, FloatArray, Roi
+from knuckle.results import FINGERTIPS, HAND_POINTS, ExtraPoints, FloatArray, PointSet, Roi
 from knuckle.train.augment import world_in_crop
 
 Flags = npt.NDArray[np.bool_]
@@ -27,8 +29,25 @@ LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smalle
 LEAST_PALM = 0.08  # palm size used as the unit of errors, at least; share of the side
 
 
+def for_points(hand: LabelledHand, points: PointSet) -> LabelledHand:
+    """The labels of a hand in the rows of a set: its arrays have a row for each point of the set instead of 21."""
+    if points.is_usual or hand.landmarks is None:
+        return hand
+    standard, unlabelled = points.standard, np.full((0, 3), np.nan, np.float32)
+    extra = (hand.extra or ExtraPoints((), unlabelled, unlabelled)).chosen(points.extra_names)
+    seen = np.full(len(extra), Visibility.UNKNOWN, np.uint8) if extra.visibility is None else extra.visibility
+    visibility, corrected = hand.visibility, hand.corrected
+    return replace(
+        hand,
+        landmarks=np.concatenate([hand.landmarks[standard], extra.landmarks[:, : hand.landmarks.shape[1]]]),
+        world=None if hand.world is None else np.concatenate([hand.world[standard], extra.world]),
+        visibility=None if visibility is None else np.concatenate([visibility[standard], seen]),
+        corrected=None if corrected is None else np.concatenate([corrected[standard], np.zeros(len(extra), bool)]),
+    )
+
+
 def labelled_points(hand: LabelledHand) -> Flags:
-    """(21,) which landmarks are labelled."""
+    """(K,) which landmarks are labelled: 21, or those of `for_points`."""
     if hand.landmarks is None:
         return np.zeros(21, bool)
     return np.asarray(np.isfinite(hand.landmarks[:, :2]).all(axis=1))
@@ -55,16 +74,16 @@ def region_of(hand: LabelledHand, joints: tuple[int, int, int]) -> Roi:
     return roi_from_landmarks(points, joints)
 
 
-def labels_without_hand() -> dict[str, FloatArray]:
+def labels_without_hand(points: PointSet = HAND_POINTS) -> dict[str, FloatArray]:
     """The labels of a crop without a hand: only its absence is known."""
-    zeros = np.zeros(21, np.float32)
+    zeros = np.zeros(len(points), np.float32)
     return {
-        "landmarks": np.zeros((21, 3), np.float32),
+        "landmarks": np.zeros((len(points), 3), np.float32),
         "landmark_weight": zeros,
         "z_weight": zeros.copy(),
         "palm_size": scalar(1),
-        "world": np.zeros((21, 3), np.float32),
-        "world_weight": scalar(0),
+        "world": np.zeros((len(points), 3), np.float32),
+        "world_weight": zeros.copy(),
         "presence": scalar(0),
         "presence_weight": scalar(1),
         "handedness": scalar(0),
@@ -75,7 +94,7 @@ def labels_without_hand() -> dict[str, FloatArray]:
 
 
 def labels_in_crop(
-    hand: LabelledHand, roi: Roi, affine: FloatArray, side: int, mirrored: bool
+    hand: LabelledHand, roi: Roi, affine: FloatArray, side: int, mirrored: bool, points: PointSet = HAND_POINTS
 ) -> dict[str, FloatArray]:
     """The labels of a hand in a crop: the inverse of `HandLandmarker.decode`.
 
@@ -84,33 +103,40 @@ def labels_in_crop(
         affine: (2, 3) crop from image.
         side: side of the crop, pixels.
         mirrored: whether the affine mirrors.
+        points: the K points to learn.
 
     Returns:
-        landmarks (21, 3): x and y in crop pixels, z in the network's scale. world (21, 3): metres about their mean.
-        presence, handedness (1,): 0 or 1; visibility (21,): 0 or 1. palm_size (1,): crop pixels. Each with a
-        NAME_weight, but z has its own, z_weight, and landmarks have landmark_weight (21,).
+        landmarks (K, 3): x and y in crop pixels, z in the network's scale. world (K, 3): metres about the mean of those
+        of the 21. presence, handedness (1,): 0 or 1; visibility (K,): 0 or 1. palm_size (1,): crop pixels. Each with a
+        NAME_weight: (K,) for world and visibility; z has its own, z_weight, and landmarks have landmark_weight (K,).
     """
     assert hand.landmarks is not None
+    all_known = labelled_points(hand)
+    all_xy = apply(affine, np.where(all_known[:, None], hand.landmarks[:, :2], 0).astype(np.float64))
+    unit = error_unit_px(all_xy, all_known)
+    hand = for_points(hand, points)
+    assert hand.landmarks is not None
     known = labelled_points(hand)
-    out = labels_without_hand()
-    points = np.where(known[:, None], hand.landmarks[:, :2], 0).astype(np.float64)
-    xy = apply(affine, points)
+    out = labels_without_hand(points)
+    xy = apply(affine, np.where(known[:, None], hand.landmarks[:, :2], 0).astype(np.float64))
     out["landmarks"][:, :2] = xy
     inside = ((xy >= 0) & (xy < side)).all(axis=1) & known
     near = ((xy >= -NEAR * side) & (xy < (1 + NEAR) * side)).all(axis=1) & known
     out["landmark_weight"] = near.astype(np.float32)
-    out["landmark_weight"][TIPS] *= TIP_WEIGHT
+    out["landmark_weight"][list(points.tips)] *= TIP_WEIGHT
     if hand.visibility is not None:
         out["landmark_weight"][hand.visibility == Visibility.HIDDEN] *= HIDDEN_WEIGHT
     if hand.corrected is not None:
         out["landmark_weight"][hand.corrected] *= CORRECTED_WEIGHT
-    if hand.landmarks.shape[1] == 3 and np.isfinite(hand.landmarks[:, 2]).all():
-        out["landmarks"][:, 2] = hand.landmarks[:, 2] * (side / roi.size) * Z_SCALE
-        out["z_weight"] = out["landmark_weight"].copy()
-    out["palm_size"] = scalar(max(error_unit_px(xy, known), LEAST_PALM * side))
-    if hand.world is not None and np.isfinite(hand.world).all():
-        out["world"] = world_in_crop(hand.world, roi, mirrored).astype(np.float32)
-        out["world_weight"] = scalar(1)
+    if hand.landmarks.shape[1] == 3:
+        z_known = known & np.isfinite(hand.landmarks[:, 2])
+        out["landmarks"][:, 2] = np.where(z_known, hand.landmarks[:, 2], 0) * (side / roi.size) * Z_SCALE
+        out["z_weight"] = np.where(z_known, out["landmark_weight"], np.float32(0))
+    out["palm_size"] = scalar(max(unit, LEAST_PALM * side))
+    if hand.world is not None and np.isfinite(hand.world).any():
+        world = world_in_crop(hand.world, roi, mirrored, len(points.standard)).astype(np.float32)
+        out["world_weight"] = np.asarray(np.isfinite(world).all(axis=1), np.float32)
+        out["world"] = np.nan_to_num(world)
     share, shown = inside.sum() / max(1, known.sum()), _visible_share(hand, inside)
     is_present = share >= PRESENT and shown >= SHOWN
     out["presence"] = scalar(is_present)
@@ -123,7 +149,8 @@ def labels_in_crop(
         out["handedness_weight"] = scalar(share >= PRESENT)
     if hand.visibility is not None:
         out["visibility"] = ((hand.visibility == Visibility.VISIBLE) & inside).astype(np.float32)
-        out["visibility_weight"] = ((hand.visibility != Visibility.UNKNOWN) & known).astype(np.float32)
+        told = ((hand.visibility != Visibility.UNKNOWN) & known) | (hand.visibility == Visibility.ABSENT)
+        out["visibility_weight"] = told.astype(np.float32)  # a point that the hand does not have is never visible
     return out
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from knuckle.results import HAND_POINTS, PointSet
 from knuckle.train import losses
 from knuckle.train.loop import Batch
 from knuckle.train.nets.hand_net import HandNet
@@ -47,26 +48,31 @@ class HandLossWeights:
 
 
 def hand_losses(
-    network: nn.Module, batch: Batch, weights: HandLossWeights = HandLossWeights(), teacher: Teacher | None = None
+    network: nn.Module,
+    batch: Batch,
+    weights: HandLossWeights = HandLossWeights(),
+    teacher: Teacher | None = None,
+    points: PointSet = HAND_POINTS,
 ) -> dict[str, Tensor]:
     """The weighted terms of the landmark network's loss.
 
     Args:
         network: may be wrapped in `DistributedDataParallel`.
         batch: samples of `HandCrops`, stacked.
+        points: the points of both.
     """
     picture = batch["picture"].to(memory_format=torch.channels_last).float() / 255
     out = network(picture, train_outputs=True)
     distilled = {} if teacher is None else {"teacher": weights.teacher * teacher.loss(picture, out)}
     out = {name: value.float() for name, value in out.items() if not name.startswith("features")}
-    predicted, true = out["landmarks"].reshape(-1, 21, 3), batch["landmarks"]
+    predicted, true = out["landmarks"].reshape(-1, len(points), 3), batch["landmarks"]
     unit, weight = batch["palm_size"][:, 0], batch["landmark_weight"]
-    world, world_weight = out["world"].reshape(-1, 21, 3), batch["world_weight"][:, 0]
+    world, world_weight = out["world"].reshape(-1, len(points), 3), batch["world_weight"]
     terms = {
         "landmarks": weights.landmarks * losses.landmark_l1(predicted[..., :2], true[..., :2], weight, unit),
         "depth": weights.depth * losses.landmark_l1(predicted[..., 2:], true[..., 2:], batch["z_weight"], unit),
         "world": weights.world * losses.world_l1(world, batch["world"], world_weight),
-        "bones": weights.bones * losses.bone_length(world, batch["world"], world_weight),
+        "bones": weights.bones * losses.bone_length(world, batch["world"], world_weight, points.bones),
     }
     for name in ("presence", "handedness", "visibility"):
         if f"{name}_logit" in out:

@@ -12,7 +12,7 @@ from fewer pictures than regression from pooled features.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -22,7 +22,6 @@ from torch.nn import functional as F
 from knuckle.errors import InputError
 from knuckle.train.nets.layers import Conv, ConvNorm, Residual, checked_side
 
-JOINTS = 21
 Head = Literal["bins", "heatmap", "direct"]
 MARGIN = 0.25  # landmarks may lie outside the crop: the bins extend beyond it by this share of its side
 WORLD_SCALE_M = 0.1
@@ -40,6 +39,7 @@ class HandNetShape:
         token: length of the token of a joint.
         head: "bins" (distributions of x and y), "heatmap" (one over the map at 1/8) or "direct" (regression).
         bin_px: width of a bin, input pixels.
+        points: number of points; 21 unless --points says otherwise.
     """
 
     side: int = 128
@@ -49,6 +49,7 @@ class HandNetShape:
     token: int = 192
     head: Head = "bins"
     bin_px: float = 2.0
+    points: int = field(default=21, metadata={"flag": None})
 
     def __post_init__(self) -> None:
         checked_side(self.side)
@@ -63,10 +64,10 @@ class HandNetShape:
 class Mixer(nn.Module):
     """A mixer block: mixes over joints, then over the channels of each token."""
 
-    def __init__(self, token: int) -> None:
+    def __init__(self, token: int, joints: int) -> None:
         super().__init__()
         self.norm_joints, self.norm_token = nn.LayerNorm(token), nn.LayerNorm(token)
-        self.joints = nn.Sequential(nn.Linear(JOINTS, 64), nn.ReLU(), nn.Linear(64, JOINTS))
+        self.joints = nn.Sequential(nn.Linear(joints, 64), nn.ReLU(), nn.Linear(64, joints))
         self.token = nn.Sequential(nn.Linear(token, 2 * token), nn.ReLU(), nn.Linear(2 * token, token))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,7 +80,8 @@ class HandNet(nn.Module):
     """The landmark network.
 
     Input (n, 3, side, side) RGB 0..1. `forward` gives a dict:
-        landmarks (n, 63): x, y, z in pixels of the input, z as x and y times `knuckle.pipeline.hand.Z_SCALE`.
+        landmarks (n, 63), or 3 for each of another number of points: x, y, z in pixels of the input, z as x and y times
+        `knuckle.pipeline.hand.Z_SCALE`.
         world (n, 63): metres. presence (n, 1): 0..1. handedness (n, 1): probability of "Left" in a mirrored image.
         visibility (n, 21): 0..1. log_sigma (n, 21): natural log of the expected error of x and y, pixels.
     With `train_outputs=True` also the inputs of the losses: x_logits and y_logits (n, 21, bins), map_logits
@@ -107,10 +109,10 @@ class HandNet(nn.Module):
         cell = shape.side // 8
         self.lateral = ConvNorm(widths[3], widths[2], 1)  # from 1/32 to 1/16
         self.finer = ConvNorm(widths[2], widths[1], 1)  # from 1/16 to 1/8
-        self.maps = Conv(widths[1], JOINTS, 1)  # one map per joint: 21 × 16 × 16
+        self.maps = Conv(widths[1], shape.points, 1)  # one map per joint: 21 × 16 × 16
         self.own = nn.Linear(cell * cell, shape.token)
-        self.whole = nn.Linear(widths[3], JOINTS * shape.token)
-        self.mixer = Mixer(shape.token)
+        self.whole = nn.Linear(widths[3], shape.points * shape.token)
+        self.mixer = Mixer(shape.token, shape.points)
         self.norm = nn.LayerNorm(shape.token)
         self.x, self.y = (nn.Linear(shape.token, shape.bins if shape.head == "bins" else 1) for _ in range(2))
         self.z, self.world = nn.Linear(shape.token, 1), nn.Linear(shape.token, 3)
@@ -153,7 +155,7 @@ class HandNet(nn.Module):
         seen = F.relu(levels[2] + F.interpolate(self.lateral(x), scale_factor=2.0, mode="nearest"))
         seen = F.relu(levels[1] + F.interpolate(self.finer(seen), scale_factor=2.0, mode="nearest"))
         maps = self.maps(seen)
-        tokens = self.own(maps.flatten(2)) + self.whole(pooled).reshape(-1, JOINTS, self.shape.token)
+        tokens = self.own(maps.flatten(2)) + self.whole(pooled).reshape(-1, self.shape.points, self.shape.token)
         tokens = self.norm(self.mixer(tokens))  # 21 × 192
         x_px, y_px, logits = self._coordinates(tokens, maps)
         z_px = self.z(tokens) * self.side

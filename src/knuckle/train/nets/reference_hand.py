@@ -88,13 +88,15 @@ class ReferenceHandNet(nn.Module):
         hidden: width of the visibility head, which the published files do not have; 0 leaves it out.
         presence_hidden: width of the hidden layer of the presence head; 0: one layer, as in the published files.
         side: side of the input, pixels; a multiple of 32. The published weights are for 224.
+        points: number of those of the 21 points that it gives, and of further ones. Layers of their own give the
+            further ones, so that these can be trained without touching the others.
 
     Input (n, 3, side, side) RGB 0..1. `forward` gives a dict:
-        landmarks (n, 63) crop pixels, presence (n, 1) 0..1, handedness (n, 1) probability of "Left" in a mirrored
-        image, world (n, 63) metres, and with a visibility head visibility (n, 21) 0..1. With `train_outputs=True` also
-        presence_logit, handedness_logit, visibility_logit, features (n, 1152 or 672), which all heads read, and the
-        last map at each stride, here for 224 px: features_8 (n, 40 or 24, 28, 28), features_16 (n, 112 or 64, 14, 14)
-        and features_32 (n, 192 or 112, 7, 7).
+        landmarks (n, 3 K) crop pixels for K points, presence (n, 1) 0..1, handedness (n, 1) probability of "Left" in a
+        mirrored image, world (n, 3 K) metres, and with a visibility head visibility (n, K) 0..1. With
+        `train_outputs=True` also presence_logit, handedness_logit, visibility_logit, features (n, 1152 or 672), which
+        all heads read, and the last map at each stride, here for 224 px: features_8 (n, 40 or 24, 28, 28), features_16
+        (n, 112 or 64, 14, 14) and features_32 (n, 192 or 112, 7, 7).
 
     Raises:
         InputError: side is not a multiple of 32, or below 64.
@@ -106,6 +108,7 @@ class ReferenceHandNet(nn.Module):
         hidden: int = 0,
         side: int = SIDE,
         presence_hidden: int = 0,
+        points: tuple[int, int] = (21, 0),
     ) -> None:
         super().__init__()
         self.side = checked_side(side)
@@ -124,9 +127,11 @@ class ReferenceHandNet(nn.Module):
         self.relu6 = nn.ReLU6()
         self.handedness = nn.Linear(wide, 1)
         self.presence: nn.Module = perceptron(wide, presence_hidden, 1) if presence_hidden else nn.Linear(wide, 1)
-        self.landmarks = nn.Linear(wide, 63)
-        self.world = nn.Linear(wide, 63)
-        self.visibility = perceptron(wide, hidden, 21) if hidden else None
+        own, further = points
+        self.landmarks = nn.Linear(wide, 3 * own)
+        self.world = nn.Linear(wide, 3 * own)
+        self.visibility = perceptron(wide, hidden, own) if hidden else None
+        self.further = FurtherPoints(wide, hidden, further) if further else None
 
     def resized(self, side: int) -> ReferenceHandNet:
         """A copy for an input of another side. Its landmarks are in pixels of that input; the rest stays as it is.
@@ -139,8 +144,9 @@ class ReferenceHandNet(nn.Module):
         """
         other = copy.deepcopy(self)
         with torch.no_grad():
-            for parameter in other.landmarks.parameters():
-                parameter.mul_(side / self.side)
+            for layer in (other.landmarks, *([other.further.landmarks] if other.further else [])):
+                for parameter in layer.parameters():
+                    parameter.mul_(side / self.side)
         other.side = checked_side(side)
         return other
 
@@ -165,9 +171,26 @@ class ReferenceHandNet(nn.Module):
         }
         if self.visibility is not None:
             logits["visibility_logit"] = self.visibility(features)
+        if self.further is not None:
+            out["landmarks"] = torch.cat([out["landmarks"], self.further.landmarks(features)], dim=1)
+            out["world"] = torch.cat([out["world"], self.further.world(features)], dim=1)
+            if self.further.visibility is not None:
+                both = [logits["visibility_logit"], self.further.visibility(features)]
+                logits["visibility_logit"] = torch.cat(both, dim=1)
+        if "visibility_logit" in logits:
             out["visibility"] = torch.sigmoid(logits["visibility_logit"])
         learned = {"features": features, "features_8": maps[0], "features_16": maps[1], "features_32": maps[2]}
         return out | logits | learned if train_outputs else out
+
+
+class FurtherPoints(nn.Module):
+    """The layers of the points beyond the 21, which read the same features."""
+
+    def __init__(self, features: int, hidden: int, count: int) -> None:
+        super().__init__()
+        self.landmarks = nn.Linear(features, 3 * count)
+        self.world = nn.Linear(features, 3 * count)
+        self.visibility = perceptron(features, hidden, count) if hidden else None
 
 
 def perceptron(features: int, hidden: int, outputs: int) -> nn.Sequential:
