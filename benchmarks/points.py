@@ -86,17 +86,23 @@ def samples(source: str, points: PointSet, side: Any) -> list[dict[str, Any]]:
 
 
 def errors(network: torch.nn.Module, crops: list[dict[str, Any]], points: PointSet) -> dict[str, float]:
-    """Medians over the crops: of the 21, of fingertips, of all points beyond the 21, and of each of these."""
+    """Medians over the crops: of the 21, of fingertips, of all points beyond the 21, and of each of these.
+
+    "offset" is the error of the way from a fingertip to its nail, in which errors of the fingertip itself do not count.
+    """
     rows = []
     for sample in crops:
         out = answer(network, sample)
         row = crop_figures(out, sample, points)
         away = np.hypot(*(out["landmarks"].reshape(-1, 3)[:, :2] - sample["landmarks"][:, :2]).T)
         away = np.where(sample["landmark_weight"] > 0, 100 * away / sample["palm_size"], np.nan)
-        rows.append(
-            {name: row[name] for name in ("error", "tips", "extra")} | dict(zip(points.names, away, strict=True))
-        )
-    chosen = ("error", "tips", "extra", *points.extra_names)
+        own, tips = len(points.standard), list(points.tips)
+        seen, true = out["landmarks"].reshape(-1, 3)[:, :2], sample["landmarks"][:, :2]
+        ways = np.hypot(*((seen[own:] - seen[tips]) - (true[own:] - true[tips])).T)
+        both = (sample["landmark_weight"][own:] > 0) & (sample["landmark_weight"][tips] > 0)
+        offset = 100 * float(ways[both].mean() / sample["palm_size"][0]) if both.any() else np.nan
+        rows.append(row | {"offset": offset} | dict(zip(points.names, away, strict=True)))
+    chosen = ("error", "tips", "extra", "offset", *points.extra_names)
     return {name: round(float(np.nanmedian([row[name] for row in rows])), 2) for name in chosen}
 
 
