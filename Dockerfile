@@ -5,11 +5,15 @@ WORKDIR /build/web
 COPY web/package.json web/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY web .
+COPY LICENSE /build/
+COPY docs/web.md /build/docs/
+COPY src/knuckle/models/networks /build/src/knuckle/models/networks
+COPY src/knuckle/gestures /build/src/knuckle/gestures
 RUN mkdir -p ../src/knuckle/serve && npm run build
 
 FROM python:3.12-slim AS packages
 WORKDIR /build
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY src src
 COPY --from=page /build/src/knuckle/serve/page src/knuckle/serve/page
 RUN python -m venv /knuckle && /knuckle/bin/pip install --no-cache-dir '.[serve]'

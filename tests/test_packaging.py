@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,28 @@ def test_the_container_does_not_run_as_root_and_copies_what_exists() -> None:
     for line in lines:
         if line.startswith("COPY ") and "--from" not in line:
             assert all((ROOT / source).exists() for source in line.split()[1:-1]), line
+
+
+@pytest.mark.skipif(not (ROOT / "web" / "node_modules" / "rolldown").is_dir(), reason="needs web/node_modules: make web")
+def test_the_container_has_the_files_that_the_page_is_built_from(tmp_path: Path) -> None:
+    """The first stage of the Dockerfile, without its download of packages."""
+    stage = (ROOT / "Dockerfile").read_text().split("\nFROM")[1]
+    web = tmp_path / "build" / "web"
+    skipped = shutil.ignore_patterns("node_modules", "dist")
+    for line in re.findall(r"^COPY (.+)$", stage, re.M):
+        *sources, target = line.split()
+        place = tmp_path / target[1:] if target.startswith("/") else web / target
+        for source in sources:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, place, dirs_exist_ok=True, ignore=skipped)
+            else:
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / source, place)
+    (web / "node_modules").symlink_to(ROOT / "web" / "node_modules")
+    (tmp_path / "build" / "src" / "knuckle" / "serve").mkdir(parents=True)
+    done = subprocess.run(["npm", "run", "--silent", "build"], cwd=web, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "build" / "src" / "knuckle" / "serve" / "page" / "index.html").is_file()
 
 
 def test_no_workflow_holds_a_password() -> None:

@@ -46,7 +46,7 @@ def proxy_to(port: int, folder: Path) -> Iterator[str]:
     (folder / "nginx.conf").write_text(config)
     process = subprocess.Popen([str(NGINX), "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")])
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", own), timeout=1).close()
@@ -57,7 +57,7 @@ def proxy_to(port: int, folder: Path) -> Iterator[str]:
         yield f"https://localhost:{own}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def test_own_pages_are_answered_and_foreign_ones_refused(tmp_path: Path) -> None:
