@@ -96,7 +96,7 @@ def test_the_container_does_not_run_as_root_and_copies_what_exists() -> None:
             assert all((ROOT / source).exists() for source in line.split()[1:-1]), line
 
 
-@pytest.mark.skipif(not (ROOT / "web" / "node_modules" / "rolldown").is_dir(), reason="needs web/node_modules: make web")
+@pytest.mark.skipif(not (ROOT / "web" / "node_modules").is_dir(), reason="needs web/node_modules: make web")
 def test_the_container_has_the_files_that_the_page_is_built_from(tmp_path: Path) -> None:
     """The first stage of the Dockerfile, without its download of packages."""
     stage = (ROOT / "Dockerfile").read_text().split("\nFROM")[1]

@@ -1,7 +1,7 @@
 """Fresh apps with the packed npm package, built by real bundlers without configuration and opened in Chromium.
 
 Vite and esbuild always run, as they are part of web/node_modules. `KNUCKLE_MATRIX=1` adds the others, which are
-installed from the registry first (`make matrix`), and writes the versions into web/README.md.
+installed from the registry first (`make matrix`), and writes what each row found into the table of web/README.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from chromium import WEB, WITHOUT_WEBGL, open_browser, serve_folders, why_not
 from PIL import Image
+from web_apps import ALWAYS, APPS, HTML, MAIN, TYPED, App
 
 import knuckle
 
@@ -33,111 +34,6 @@ pytestmark = [
     pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
     pytest.mark.skipif(NPM is None, reason="npm is not installed"),
 ]
-
-MAIN = """import { HandTracker } from "knuckle-web";
-window.detect = async (url) => {
-  const tracker = await HandTracker.create();
-  const hands = await tracker.detect(await (await fetch(url)).blob());
-  return hands.length;
-};
-"""
-TYPED = """import { type Hand, HandTracker, landmark } from "knuckle-web";
-import { Camera } from "knuckle-web/camera_utils";
-import { drawConnectors } from "knuckle-web/drawing_utils";
-import { HAND_CONNECTIONS, Hands } from "knuckle-web/hands";
-import { DrawingUtils, FilesetResolver, GestureRecognizer, HandLandmarker } from "knuckle-web/tasks-vision";
-
-export async function run(video: HTMLVideoElement, context: CanvasRenderingContext2D): Promise<Hand[]> {
-  const hands = new Hands({ locateFile: (file) => file });
-  hands.onResults((found) => drawConnectors(context, found.multiHandLandmarks[0], HAND_CONNECTIONS));
-  new Camera(video, { onFrame: async () => { await hands.send({ image: video }); } });
-  const files = await FilesetResolver.forVisionTasks();
-  const task = await HandLandmarker.createFromOptions(files, { numHands: 2 });
-  new DrawingUtils(context).drawLandmarks(task.detect(video).landmarks[0]);
-  const gestures = (await GestureRecognizer.createFromOptions(files, {})).recognize(video).gestures;
-  const tracker = await HandTracker.create({ maxHands: gestures.length });
-  console.log(landmark((await tracker.track(video))[0], "wrist").x);
-  return tracker.detect(video);
-}
-"""
-HTML = '<!doctype html><meta charset="utf-8"><title>app</title><body><script type="module" src="{script}"></script>'
-NEXT_PAGE = """"use client";
-import { useEffect } from "react";
-export default function Page() {
-  useEffect(() => { import("../main.js"); }, []);
-  return <p>app</p>;
-}
-"""
-NEXT_LAYOUT = "export default ({ children }) => <html><body>{children}</body></html>;\n"
-
-
-@dataclass(frozen=True)
-class App:
-    """A bundler: its packages, its files besides main.js, how it builds, and the folder that it writes."""
-
-    packages: tuple[str, ...]
-    files: dict[str, str]
-    build: str
-    out: str
-
-
-# The first example of the README as a page of its own, which the development server of Vite needs no configuration for.
-README = {"readme.js": re.findall(r"```js\n(.*?)```", (WEB / "README.md").read_text(), re.DOTALL)[0]}
-CLASSIC = HTML.replace('type="module"', "defer")
-APPS = {
-    "Vite": App(
-        ("vite",),
-        {"index.html": HTML.format(script="/main.js"), "readme.html": HTML.format(script="/readme.js"), **README},
-        "vite build",
-        "dist",
-    ),
-    "esbuild": App(
-        ("esbuild",),
-        {"out/index.html": CLASSIC.format(script="app.js")},
-        "esbuild main.js --bundle --outfile=out/app.js",
-        "out",
-    ),
-    "esbuild, split": App(
-        ("esbuild",),
-        {"out/index.html": HTML.format(script="main.js")},
-        "esbuild main.js --bundle --format=esm --splitting --outdir=out",
-        "out",
-    ),
-    "webpack": App(
-        ("webpack", "webpack-cli"),
-        {"dist/index.html": CLASSIC.format(script="main.js")},
-        "webpack ./main.js --mode production",
-        "dist",
-    ),
-    "Rollup": App(
-        ("rollup", "@rollup/plugin-node-resolve"),
-        {"out/index.html": HTML.format(script="main.js")},
-        "rollup main.js -d out -p node-resolve",
-        "out",
-    ),
-    "Parcel": App(("parcel",), {"index.html": HTML.format(script="main.js")}, "parcel build index.html", "dist"),
-    "Next.js, Turbopack": App(
-        ("next", "react", "react-dom"),
-        {
-            "app/page.js": NEXT_PAGE,
-            "app/layout.js": NEXT_LAYOUT,
-            "next.config.mjs": "export default { output: 'export' };\n",
-        },
-        "next build --turbopack",
-        "out",
-    ),
-    "Next.js, webpack": App(
-        ("next", "react", "react-dom"),
-        {
-            "app/page.js": NEXT_PAGE,
-            "app/layout.js": NEXT_LAYOUT,
-            "next.config.mjs": "export default { output: 'export' };\n",
-        },
-        "next build --webpack",
-        "out",
-    ),
-}
-ALWAYS = ("Vite", "esbuild", "esbuild, split")
 
 
 @pytest.fixture(scope="module")
@@ -157,11 +53,13 @@ def package(tarball: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with hands.png, which shows two hands, and a camera that shows the same."""
+    """A folder with hands.png, which shows two hands, and a camera that shows them in motion."""
     folder = tmp_path_factory.mktemp("photo")
-    frame = next(frame for frame in knuckle.read(CLIP) if frame.index == 60)
-    Image.fromarray(frame.image).save(folder / "hands.png")
-    Image.fromarray(frame.image).save(folder / "camera.mjpeg", format="JPEG", quality=95)
+    frames = [Image.fromarray(frame.image) for frame in knuckle.read(CLIP) if 60 <= frame.index < 80]
+    frames[0].save(folder / "hands.png")
+    with (folder / "camera.mjpeg").open("wb") as camera:
+        for frame in frames:
+            frame.save(camera, "JPEG", quality=95)
     return folder
 
 
@@ -186,6 +84,8 @@ def make_app(app: App, folder: Path, tarball: Path, package: Path) -> None:
     folder.mkdir()
     (folder / "main.js").write_text(MAIN)
     (folder / "package.json").write_text(json.dumps({"name": "app", "private": True, "version": "1.0.0"}))
+    if app.example:
+        shutil.copyfile(WEB / "examples" / app.example, folder / app.example)
     for name, text in app.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -207,7 +107,7 @@ def opened(browser: Any, address: str) -> Iterator[Any]:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(address)
-    page.wait_for_function("() => !!window.detect")
+    page.wait_for_function("() => !!(window.detect || window.shown)")
     yield page
     page.close()
     local = ("http://127.0.0.1:", "http://localhost:", "data:", "blob:")
@@ -216,6 +116,13 @@ def opened(browser: Any, address: str) -> Iterator[Any]:
 
 def count_hands(page: Any) -> int:
     return int(page.evaluate("() => detect('/photo/hands.png')"))
+
+
+def hands_of_all(page: Any) -> str:
+    """The hands that the library and both drop-ins find in the photo, which has two."""
+    found = [count_hands(page), *page.evaluate("() => dropIns('/photo/hands.png')")]
+    assert found == [2, 2, 2]
+    return ", ".join(map(str, found))
 
 
 @pytest.mark.parametrize("name", APPS)
@@ -231,9 +138,17 @@ def test_a_bundled_app_finds_hands(
         serve_folders({"/photo/": photo, "/": folder / app.out}) as address,
         opened(browser, f"{address}/index.html") as page,
     ):
-        assert count_hands(page) == 2
+        if app.example:
+            page.wait_for_function("() => shown() === 2")
+            found = f"2, from the camera by [{app.example}](examples/{app.example})"
+        else:
+            assert count_hands(page) == 2
+            found = hands_of_all(page) if WHOLE_MATRIX else ""
     if WHOLE_MATRIX:
-        note_version(name, folder / "node_modules" / app.packages[0] / "package.json")
+        manifest = json.loads((folder / "node_modules" / app.packages[0] / "package.json").read_text())
+        size = sum(path.stat().st_size for path in (folder / app.out).rglob("*") if path.suffix != ".map")
+        note(name, manifest["version"], found, f"{size / 1e6:.1f} MB")
+        shutil.rmtree(folder)
 
 
 def test_the_development_server_of_vite_finds_hands(
@@ -277,9 +192,15 @@ def test_a_page_without_a_bundler_finds_hands(
     ):
         place = "/lib/index.js" if origin == "same origin" else f"{library}/index.js"
         (tmp_path / "index.html").write_text(HTML.format(script="main.js"))
-        (tmp_path / "main.js").write_text(MAIN.replace("knuckle-web", place))
+        folder = place.removesuffix("/index.js")
+        main = MAIN.replace('"knuckle-web"', f'"{place}"')
+        for name in ("hands", "tasks-vision"):
+            main = main.replace(f'"knuckle-web/{name}"', f'"{folder}/{name}.js"')
+        (tmp_path / "main.js").write_text(main)
         with opened(browser, f"{address}/index.html") as page:
-            assert count_hands(page) == 2
+            found = hands_of_all(page)
+    if WHOLE_MATRIX:
+        note(f"`<script type=module>`, {origin}", "", found, "")
 
 
 def test_node_finds_the_hands_of_a_photo(package: Path, tmp_path: Path) -> None:
@@ -304,10 +225,15 @@ def test_node_finds_the_hands_of_a_photo(package: Path, tmp_path: Path) -> None:
     assert done.stderr == "" and sides == [hand["handedness"] for hand in found] == [hand.handedness for hand in ours]
     for one, other in zip(ours, found, strict=True):
         assert np.abs(one.landmarks - np.array(other["landmarks"])).max() < 0.5
+    if WHOLE_MATRIX:
+        version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        note("Node, single images", version.removeprefix("v"), str(len(found)), "")
 
 
-@pytest.mark.parametrize("version", ["5.0", "latest"])
-@pytest.mark.parametrize("resolution", ["bundler", "nodenext"])
+# TypeScript 7 has no `moduleResolution: node` any more.
+@pytest.mark.parametrize(
+    ("version", "resolution"), [*product(("5.0", "latest"), ("bundler", "nodenext")), ("5.0", "node")]
+)
 def test_types_are_found(version: str, resolution: str, package: Path, tmp_path: Path) -> None:
     modules = tmp_path / "node_modules"
     if version == "latest":
@@ -319,10 +245,14 @@ def test_types_are_found(version: str, resolution: str, package: Path, tmp_path:
     else:
         pytest.skip("only in the whole matrix: make matrix")
     shutil.copytree(package, modules / "knuckle-web")
-    (tmp_path / "app.mts").write_text(TYPED)
-    module = "esnext" if resolution == "bundler" else resolution
+    name = "app.ts" if resolution == "node" else "app.mts"
+    (tmp_path / name).write_text(TYPED)
+    module = resolution if resolution == "nodenext" else "esnext"
     flags = f"--strict --target es2022 --module {module} --moduleResolution {resolution} --lib es2022,dom,dom.iterable"
-    run(f"{compiler} --noEmit {flags} app.mts", tmp_path)
+    run(f"{compiler} --noEmit {flags} {name}", tmp_path)
+    if WHOLE_MATRIX:
+        found = run(f"{compiler} --version", tmp_path).split()[-1]
+        note(f"TypeScript, `moduleResolution: {resolution}`", found, "types only", "")
 
 
 def test_no_file_of_the_package_names_a_developers_folder(package: Path) -> None:
@@ -334,12 +264,11 @@ def test_no_file_of_the_package_names_a_developers_folder(package: Path) -> None
             assert not home.search((package / name).read_bytes()), name
 
 
-def note_version(name: str, manifest: Path) -> None:
-    """Write the version of a bundler that worked into the table of web/README.md."""
-    version = json.loads(manifest.read_text())["version"]
+def note(name: str, version: str, hands: str, size: str) -> None:
+    """Write what a row of the matrix found into the table of web/README.md, in place of what it found before."""
     readme = WEB / "README.md"
-    row = f"| {name} | {version} |\n"
-    text, count = re.subn(rf"\| {re.escape(name)} \| .* \|\n", row, readme.read_text())
-    if not count:
-        text = text.replace("| bundler | version |\n|---|---|\n", f"| bundler | version |\n|---|---|\n{row}")
-    readme.write_text(text)
+    row = f"| {name} | {version} | {hands} | {size} |\n"
+    before, table, after = re.split(r"(?<=<!-- matrix -->\n)|(?=<!-- /matrix -->)", readme.read_text())
+    same = re.escape(f"| {name} | {version.split('.')[0] if name.startswith('TypeScript') else ''}")
+    table, count = re.subn(f"{same}.*\n", lambda _: row, table)
+    readme.write_text(before + (table if count else table + row) + after)
