@@ -106,7 +106,7 @@ def default_bundle() -> dict[str, Any]:
     """The description of MediaPipe's networks, which also holds for `.task` files."""
     default = catalogue.BUNDLES["mediapipe"]
     unused = ("name", "palm", "hand", "palm_int8", "hand_int8", "licence", "source", "handedness")
-    unused += ("std_per_sigma", "folder")
+    unused += ("std_per_sigma", "folder", "points")
     names = [field.name for field in fields(bundle.Bundle) if field.name not in unused]
     return {camel(name): getattr(default, name) for name in names}
 
