@@ -59,19 +59,19 @@ def main(photos: Path | None, folder: Path, count: int, minutes: float) -> None:
             seconds = round(time.monotonic() - began)
             labelled.write_text(json.dumps({"keys": keyboard.keys, "label_s": seconds}))
         result |= json.loads(labelled.read_text())
-        began = time.monotonic()
+        began, trained = time.monotonic(), folder / "trained.json"
         run, mine = folder / "run", folder / "mine"
         flags = ["--data", str(images / "labels.jsonl"), "--init", "knuckle", "--out", str(run)]
         subprocess.run([*KNUCKLE, "train", "hand", *flags, "--device", "cpu", "--minutes", str(minutes)], check=True)
-        result["train_min"] = round((time.monotonic() - began) / 60, 1)
+        if not trained.exists():
+            trained.write_text(json.dumps({"train_min": round((time.monotonic() - began) / 60, 1)}))
+        result |= json.loads(trained.read_text())
         subprocess.run(
             [*KNUCKLE, "export", str(run / "checkpoint.pt"), "--format", "fp16", "--out", str(mine)], check=True
         )
         with serving(images, free_port(), "--compare", str(mine), "--run", str(run)) as address:
             page.goto(address)
-            held_out, before, after, missed, missed_after = keyboard.compared()
-    result |= {"held_out": held_out, "before": before, "after": after}
-    result |= {"missed_before": missed, "missed_after": missed_after}
+            result |= keyboard.compared()
     results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     results["ti1k" if photos else "drawn"] = result
     RESULT.write_text(json.dumps(results, indent=2) + "\n")

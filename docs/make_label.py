@@ -16,6 +16,7 @@ def tables() -> dict[str, str]:
     """The generated parts by their marks in the page."""
     return {
         "clips": clips(json.loads((RESULTS / "label_clips.json").read_text())),
+        "run": whole_run(json.loads((RESULTS / "label_run.json").read_text())),
         "few": few_labels(json.loads((RESULTS / "few_labels.json").read_text())),
     }
 
@@ -29,6 +30,23 @@ def clips(found: dict[str, Any]) -> str:
         checked = str(one["flagged"]), f"{one['wrong']}, {one['wrong_flagged']}"
         rows.append((f"`{one['clip']}`", str(one["frames"]), *errors, *checked))
     return table(head, rows)
+
+
+def whole_run(found: dict[str, Any]) -> str:
+    """What benchmarks/label_run.py measured, a column for each kind of photos."""
+    lines = {
+        "photos labelled by keyboard": "{photos}",
+        "keys pressed": "{keys}",
+        "seconds that the script took for them": "{label_s}",
+        "photos that the training run held out": "{held_out}",
+        "median error on these before and after, % of the palm": "{before:.2f}, {after:.2f}",
+        "of the points that were moved": "{moved_before:.2f}, {moved_after:.2f}",
+        "hands missed before and after": "{missed_before:.0f}, {missed_after:.0f}",
+        "minutes of training, beside other programs": "{train_min}",
+    }
+    kinds = {name: f"{name} photos" for name in found}
+    rows = [(title, *(line.format(**found[kind]) for kind in kinds)) for title, line in lines.items()]
+    return table(("", *kinds.values()), rows)
 
 
 def few_labels(found: dict[str, Any]) -> str:

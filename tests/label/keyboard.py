@@ -55,13 +55,12 @@ class Keyboard:
             key = keys[by > 0]
             self.press(*[f"Shift+Alt+{key}"] * tens, *[f"Shift+{key}"] * ones)
 
-    def compared(self) -> tuple[int, float, float, int, int]:
-        """What the page says at last: photos that count, median errors before and after, hands missed before, after."""
+    def compared(self) -> dict[str, Any]:
+        """What the page says when it has compared all photos: how many count, errors and misses before and after."""
         self.page.wait_for_selector("#compared[data-done]", timeout=10 * PATIENCE_MS)
         text = self.page.locator("#compared").inner_text()
-        found = re.search(
-            r"on (\d+) held-out.*?: ([\d.]+) %.*?(\d+) missed before; ([\d.]+) %.*?(\d+) missed after", text
-        )
+        each = r"([\d.]+) % of the palm, ([\d.]+) % at the points that were moved, (\d+) missed"
+        found = re.search(rf"on (\d+) held-out images: {each} before; {each} after", text)
         assert found, text
-        count, before, missed, after, missed_after = found.groups()
-        return int(count), float(before), float(after), int(missed), int(missed_after)
+        names = ("before", "moved_before", "missed_before", "after", "moved_after", "missed_after")
+        return {"held_out": int(found[1])} | {name: float(found[k]) for k, name in enumerate(names, 2)}

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import write_clip
-from labelling import Labelling, labelling
+from labelling import labelling
 from scene import blank, draw_hand
 
 from knuckle import HandTracker, load
 from knuckle.datasets import LabelledHand, open_image, read_dataset
 from knuckle.datasets.damage.check import check_datasets
+from knuckle.datasets.image_source import moment_in
 from knuckle.errors import InputError
 from knuckle.evaluate.results import ImagePrediction, Predictions
 from knuckle.evaluate.score import score
@@ -27,6 +28,7 @@ from knuckle.geometry import turn
 from knuckle.images import Image
 from knuckle.label.between import KeyFrame, fill, points_of
 from knuckle.label.clip import FLAGGED, LabelledClip
+from knuckle.label.compare import Comparison
 from knuckle.label.folder import Folder
 from knuckle.label.key_frames import choose_key_frames
 from knuckle.media.clip_frames import ClipFrames
@@ -85,7 +87,7 @@ def truth(networks: Networks) -> dict[int, list[LabelledHand]]:
 
 @pytest.fixture(scope="module")
 def networks() -> Networks:
-    return load("mediapipe")
+    return load("mediapipe-lite")
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +256,10 @@ def test_the_labels_of_a_clip_are_read_measured_checked_and_trained_on(clip: Lab
     assert write_labels(dataset, folder / "again.jsonl") == COUNT
     assert [row["mark"] for row in rows(folder / "again.jsonl").values()] == ["key", *["between"] * (COUNT - 2), "key"]
     assert check_datasets([out])[0] == []
+    held_out = frozenset([Path(moment_in(read.source, read.shots[-1].time_s)).name])  # as a run names it
+    clip.session.comparison = Comparison(clip.session.networks, clip.session.networks, held_out)
+    compared = [clip.compare(number) for number in (0, 20)]
+    assert [one["counts"] for one in compared] == [False, True] and compared[1]["after"]["missed"] == 0
     pytest.importorskip("torch")
     from knuckle.train.hand.data import read_source
 
@@ -263,10 +269,7 @@ def test_the_labels_of_a_clip_are_read_measured_checked_and_trained_on(clip: Lab
         np.testing.assert_array_equal(open_image(shots[number].source), clip.image(number))
 
 
-def test_a_clip_is_served_and_kept_through_a_kill(tmp_path: Path) -> None:
-    def frames_of(session: Labelling) -> str:
-        return str(session.get("/clips/0").json()["frames"])
-
+def test_a_clip_is_served_and_kept_through_a_kill(tmp_path: Path, networks: Networks) -> None:
     with labelling(wave(tmp_path)) as session:
         for number in (2, 6):
             hands = session.get(f"/clips/0/frames/{number}").json()["hands"]
@@ -286,9 +289,11 @@ def test_a_clip_is_served_and_kept_through_a_kill(tmp_path: Path) -> None:
         session.process.kill()
         session.process.wait()
     session.out.unlink()  # the log is the truth
-    with labelling(tmp_path) as again:
-        assert frames_of(again)[2:7] == "KbbbK" and frames_of(again)[9] == "k"
-        assert again.get("/photos").json()["clips"][0]["keys_done"] == 2
+    again = Folder(str(tmp_path), networks)
+    letters = again.clips[0].timeline()["frames"]
+    assert letters[2:7] == "KbbbK" and letters[9] == "k" and again.overview()["clips"][0]["keys_done"] == 2
+    assert list(again.comparable()) == ["/clips/0/frames/2", "/clips/0/frames/6"]
+    again.clips[0].frames.close()
 
 
 def test_a_hand_that_nobody_can_track_is_neither_invented_nor_lost_without_a_word(network: HandLandmarker) -> None:

@@ -115,12 +115,13 @@ def check_that_it_makes_a_better_network(keyboard: Keyboard, photos: Path, folde
     assert exported.returncode == 0, exported.stderr
     with labelling(photos, 0, LITE, f"--compare={folder / 'mine'}", f"--run={folder / 'run'}") as session:
         keyboard.page.goto(session.address)
-        count, before, after, _, missed = keyboard.compared()
+        found = keyboard.compared()
         keyboard.page.locator("#list button").first.click()
         keyboard.ready()
         keyboard.press("c", "c")
         expect(keyboard.page.locator("#compared")).to_contain_text("Shown: after")
-    assert count == PHOTOS // 5 and missed == 0 and after < 0.9 * before
+    assert found["held_out"] == PHOTOS // 5 and found["missed_after"] == 0
+    assert found["after"] < 0.9 * found["before"] and found["moved_after"] < 0.7 * found["moved_before"]
 
 
 def test_points_are_dragged_hands_added_and_deleted_and_all_of_it_undone(page: Any, tmp_path: Path) -> None:

@@ -16,7 +16,11 @@ from PIL import Image as pillow
 
 from knuckle.datasets import read_dataset
 from knuckle.datasets.labels import Visibility
+from knuckle.errors import InputError
+from knuckle.label.compare import Comparison, held_out_in
+from knuckle.label.folder import Folder
 from knuckle.label.journal import Change, Journal
+from knuckle.pipeline.networks import load
 
 
 @pytest.fixture(scope="module")
@@ -147,15 +151,19 @@ def test_two_bundles_are_compared_on_photos_that_were_held_out(tmp_path: Path) -
     run_folder = tmp_path / "run"
     run_folder.mkdir()
     (run_folder / "config.json").write_text(json.dumps({"held_out": ["1.jpg"]}))
-    with labelling(tmp_path, 0, "--compare=mediapipe-lite", f"--run={run_folder}") as session:
-        assert session.get("/photos/1/comparison").status_code == 400  # it is not accepted
-        for number in (0, 1):
-            hands = session.get(f"/photos/{number}").json()["hands"]
-            session.put(number, accepted(hands))
-        seen = [session.get(f"/photos/{number}/comparison").json() for number in (0, 1)]
-        assert [one["counts"] for one in seen] == [False, True]
-        assert seen[1]["before"]["missed"] == 0 and max(seen[1]["before"]["errors"]) < 1  # they are its own
-        assert len(seen[1]["before"]["errors"]) == len(hands) and seen[1]["before"] != seen[1]["after"]
+    opened = Folder(str(tmp_path), load("mediapipe"))
+    photos, held_out = opened.photos, held_out_in(run_folder)
+    opened.session.comparison = Comparison(opened.session.networks, load("mediapipe-lite"), held_out)
+    with pytest.raises(InputError, match="accepted photos are compared"):
+        photos.compare(1)
+    for number in (0, 1):
+        hands = photos.labels(number)["hands"]
+        photos.save(number, accepted(hands))
+    assert list(opened.comparable()) == ["/photos/0", "/photos/1"]
+    seen = [photos.compare(number) for number in (0, 1)]
+    assert [one["counts"] for one in seen] == [False, True]
+    assert seen[1]["before"]["missed"] == 0 and max(seen[1]["before"]["errors"]) < 1  # they are its own
+    assert len(seen[1]["before"]["errors"]) == len(hands) and seen[1]["before"] != seen[1]["after"]
     (run_folder / "config.json").write_text("{}")
     refused = run("label", str(tmp_path), "--compare=mediapipe-lite", f"--run={run_folder}")
     assert refused.returncode == 2 and "held no photos out" in refused.stderr

@@ -17,6 +17,7 @@ from knuckle.metrics import palm_size
 from knuckle.results import PALM_LANDMARKS, ExtraPoints, FloatArray, Palm
 
 LabelledBy = Literal["people", "mediapipe", "renderer", "nobody"]
+CORRECTED_WEIGHT = 4.0  # a point that a person moved says more than one that a network made and nobody touched
 PALM_SCALE = 1.04  # fitted to the reference palm detector on photos, see `palm_of`
 
 

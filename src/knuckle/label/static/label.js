@@ -226,9 +226,10 @@ async function compareOne(path) {
 
 function showCompared() {
   const counted = [...page.compared.values()].filter((one) => one.counts);
+  const median = (values) => (values.length ? values.sort((a, b) => a - b)[values.length >> 1].toFixed(2) : "–");
   const middle = (name) => {
-    const errors = counted.flatMap((one) => one[name].errors).sort((a, b) => a - b), missed = counted.reduce((sum, one) => sum + one[name].missed, 0);
-    return `${errors.length ? errors[errors.length >> 1].toFixed(2) : "–"} % of the palm, ${missed} missed`;
+    const all = (what) => counted.flatMap((one) => one[name][what]), missed = counted.reduce((sum, one) => sum + one[name].missed, 0);
+    return `${median(all("errors"))} % of the palm, ${median(all("moved"))} % at the points that were moved, ${missed} missed`;
   };
   const own = page.current && page.compared.get(page.current.path);
   const here = own ? ` This image${own.counts ? "" : " (trained on)"}: ${own.before.errors.join(", ") || "–"} before, ${own.after.errors.join(", ") || "–"} after.` : "";

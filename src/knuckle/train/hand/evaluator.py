@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from knuckle.datasets.labels import Shot
+from knuckle.datasets.labels import CORRECTED_WEIGHT, Shot
 from knuckle.metrics import auroc
 from knuckle.results import HAND_POINTS, PointSet
 from knuckle.train.hand.data import plain_sample
-from knuckle.train.hand.labels import CORRECTED_WEIGHT
 from knuckle.train.sources import spread
 
 ERRORS = ("error", "tips", "extra")  # figures whose median is reported; the mean of all others

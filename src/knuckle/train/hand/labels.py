@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from knuckle.datasets.labels import LabelledHand, Visibility
+from knuckle.datasets.labels import CORRECTED_WEIGHT, LabelledHand, Visibility
 from knuckle.geometry import apply
 from knuckle.metrics import palm_size
 from knuckle.pipeline.hand import Z_SCALE, roi_from_landmarks
@@ -24,7 +24,6 @@ NEAR = 0.25  # landmarks are learned up to this share of the side outside the cr
 TIPS = list(FINGERTIPS)
 PALM_POINTS = [0, 5, 9, 13, 17]
 TIP_WEIGHT, HIDDEN_WEIGHT = 1.5, 0.5  # users look at fingertips; hidden points can only be guessed
-CORRECTED_WEIGHT = 4.0  # a point that a person moved says more than one that a network made and nobody touched
 LEAST_POINTS, LEAST_PX = 12, 8  # hands with fewer labelled landmarks, or smaller ones, are not trained on
 LEAST_PALM = 0.08  # palm size used as the unit of errors, at least; share of the side
 
