@@ -36,7 +36,7 @@ from knuckle.metrics import palm_size
 from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
 from knuckle.pipeline.networks import Networks
 from knuckle.pipeline.options import TrackerOptions
-from knuckle.results import FloatArray, Hand
+from knuckle.results import ExtraPoints, FloatArray, Hand
 
 CLIP = Path(__file__).parents[2] / "examples" / "hands.mp4"
 BEGIN, END, EVERY = 40, 70, 10  # frames of the clip in which both hands move
@@ -302,3 +302,23 @@ def test_a_hand_that_nobody_can_track_is_neither_invented_nor_lost_without_a_wor
     hand = LabelledHand(landmarks=partial, handedness="Left")
     stretch = fill(lambda number: blank(), KeyFrame(0, [hand]), KeyFrame(3, [hand]), network)
     assert [frame.hands for frame in stretch.frames] == [[], []] and all(frame.doubt >= 1 for frame in stretch.frames)
+
+
+def test_missing_points_stay_missing_and_extra_points_go_along(
+    truth: dict[int, list[LabelledHand]], network: HandLandmarker
+) -> None:
+    frames, ends = ClipFrames(str(CLIP)), []
+    for number in (BEGIN, BEGIN + 6):
+        hand = truth[number][0]
+        assert hand.landmarks is not None
+        landmarks = hand.landmarks.copy()
+        nail, landmarks[20] = landmarks[8:9] - np.array([0, 3, 0]), np.nan
+        extra = ExtraPoints(("index_nail",), nail.astype(np.float32), np.full((1, 3), np.nan, np.float32))
+        ends.append(KeyFrame(number, [replace(hand, landmarks=landmarks, extra=extra)]))
+    stretch = fill(frames.image, *ends, network)
+    frames.close()
+    for frame in stretch.frames:
+        (hand,) = frame.hands
+        assert hand.landmarks is not None and hand.extra is not None
+        assert np.isnan(hand.landmarks[20]).all() and np.isfinite(hand.landmarks[:20]).all()
+        assert np.linalg.norm(hand.extra.landmarks[0, :2] - hand.landmarks[8, :2]) < 0.3 * palm_size(hand.landmarks)

@@ -26,6 +26,7 @@ from knuckle.models.session import Session  # noqa: E402
 from knuckle.train import export as exporting  # noqa: E402
 from knuckle.train.checkpoint import read_checkpoint  # noqa: E402
 from knuckle.train.export import TOLERANCE, compare, export, sample_pictures  # noqa: E402
+from knuckle.train.export_bundle import options_of_start  # noqa: E402
 from knuckle.train.hand.network import start_hand_network  # noqa: E402
 from knuckle.train.hand.task import HandTask  # noqa: E402
 from knuckle.train.loop import LoopOptions, train  # noqa: E402
@@ -183,6 +184,17 @@ def test_thresholds_of_a_bundle_stay_with_its_networks(tmp_path: Path) -> None:
         CliRunner().invoke(export_command, [*command, "--out", str(out)], catch_exceptions=False)
         mixed = catalogue.open_folder(out)
         assert (mixed.min_palm_score, mixed.min_presence) == (0.4, 0.7)
+
+
+def test_a_network_that_was_trained_further_keeps_the_thresholds_it_began_with(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    began = catalogue.find("knuckle")
+    for role, name in (("hand", "second_look"), ("hand", "min_new_confidence"), ("palm", "faint_palms")):
+        assert options_of_start({"init": "knuckle"}, role)[name] == getattr(began, name)
+    assert began.second_look and options_of_start({"init": "new"}, "hand") == {}
+    assert not caplog.records and options_of_start({"init": str(tmp_path / "gone")}, "hand") == {}
+    assert "its thresholds are lost" in caplog.text
 
 
 def test_int8_needs_real_pictures(tmp_path: Path) -> None:

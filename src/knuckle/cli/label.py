@@ -66,7 +66,8 @@ def label(photos: str, models: str, port: int, **choices: Any) -> None:
         opened = Folder(photos, service.networks, choices["out"], person=person, **given)
         if choices["compare"]:
             held_out = held_out_in(choices["run"]) if choices["run"] else None
-            opened.session.comparison = Comparison(service.networks, load(choices["compare"]), held_out)
+            before, after = (load(one, precision="float") for one in (models, choices["compare"]))  # of equal precision
+            opened.session.comparison = Comparison(before, after, held_out)
         background = threading.Thread(target=opened.work, daemon=True)
         server = create_server(service, port, routes=label_routes(opened, service))
         background.start()

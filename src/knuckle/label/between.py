@@ -19,7 +19,7 @@ from knuckle.datasets.labels import LabelledHand, Visibility
 from knuckle.geometry import is_usable, turn
 from knuckle.images import Image
 from knuckle.metrics import palm_size
-from knuckle.pipeline.hand import HandLandmarker, roi_from_landmarks
+from knuckle.pipeline.hand import STEADY, HandLandmarker, roi_from_landmarks
 from knuckle.results import FloatArray
 
 ARRIVES = 1.0  # palm sizes: a track that ends this near to a hand of the other key frame is this hand
@@ -165,12 +165,10 @@ def found_again(
 
 
 def points_of(hand: LabelledHand) -> FloatArray | None:
-    """(21, 3) pixels; None unless x and y of all points are labelled. Without z, it is 0."""
-    if hand.landmarks is None or not np.isfinite(hand.landmarks[:, :2]).all():
-        return None
-    points = np.zeros((21, 3), np.float32)
-    points[:, : hand.landmarks.shape[1]] = np.nan_to_num(hand.landmarks)
-    return points
+    """(21, 3) pixels, NaN for points without a label, z 0 where it has none; None without those that give a region."""
+    points = every_point(hand)
+    points[np.isfinite(points[:, 0]) & ~np.isfinite(points[:, 2]), 2] = 0
+    return points if np.isfinite(points[STEADY]).all() else None
 
 
 def in_hand(offsets: FloatArray, points: FloatArray) -> FloatArray:
@@ -198,7 +196,7 @@ def pair(
             if min(arrived) <= ARRIVES:
                 costs[i, j] = min(arrived) + OTHER_SIDE * are_of_two_sides(one, other)
             elif math.isinf(max(arrived)) and not are_of_two_sides(one, other):
-                direct = apart(points_of(one), points_of(other))
+                direct = apart(every_point(one), every_point(other))
                 costs[i, j] = ARRIVES + direct if direct < NEAR else np.inf
     limit = 2 * (ARRIVES + OTHER_SIDE + NEAR)
     rows, columns = linear_sum_assignment(np.minimum(costs, limit))
@@ -214,8 +212,10 @@ def apart(one: FloatArray | None, other: FloatArray | None) -> float:
     """Mean distance of two hands in palm sizes; infinite if one is not known."""
     if one is None or other is None:
         return math.inf
-    unit = max((float(palm_size(one)) + float(palm_size(other))) / 2, 1.0)
-    return float(np.linalg.norm(one[:, :2] - other[:, :2], axis=1).mean()) / unit
+    unit = (float(palm_size(one)) + float(palm_size(other))) / 2
+    away = np.linalg.norm(one[:, :2] - other[:, :2], axis=1)
+    known = np.isfinite(away)
+    return float(away[known].mean()) / max(unit, 1.0) if known.any() and math.isfinite(unit) else math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,5 +267,17 @@ def labelled(hand: LabelledHand, points: FloatArray | None, track_id: int | None
     visibility = hand.visibility
     if visibility is not None:  # which points are outside is found anew
         visibility = np.where(visibility == Visibility.OUTSIDE, Visibility.VISIBLE, visibility).astype(np.uint8)
-    changes = {"box": None, "world": None, "palm": None, "corrected": None}
+    extra, before = hand.extra, points_of(hand)
+    if extra is not None and before is not None and points is not None and np.isfinite(points[STEADY]).all():
+        places = carried(extra.landmarks, before, points)
+        extra = replace(extra, landmarks=places, landmarks_raw=places)
+    changes = {"box": None, "world": None, "palm": None, "corrected": None, "extra": extra}
     return replace(hand, landmarks=points, visibility=visibility, track_id=track_id, **changes)  # type: ignore[arg-type]
+
+
+def carried(places: FloatArray, before: FloatArray, points: FloatArray) -> FloatArray:
+    """(k, 3) points that lie to a hand at `points` as `places` lie to it at `before`."""
+    old, new = roi_from_landmarks(before), roi_from_landmarks(points)
+    offsets = places - np.array([old.x, old.y, 0], np.float32)
+    moved = turn(offsets, new.angle_rad - old.angle_rad) * (new.size / max(old.size, 1.0))
+    return np.asarray(moved + np.array([new.x, new.y, 0]), np.float32)

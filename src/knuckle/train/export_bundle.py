@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from knuckle.train.nets.reference_palm import load_reference_palm
 from knuckle.train.palm import network as palm_network
 from knuckle.train.teacher import input_side
 
+logger = logging.getLogger("knuckle")
 ROLES = ("palm", "hand")
 HAND_OUTPUTS = ("landmarks", "presence", "handedness", "world", "visibility", "log_sigma")
 PALM_OUTPUTS = ("boxes", "scores")
@@ -47,7 +49,7 @@ class Trained:
     Attributes:
         network: the module.
         config: describes it, see `knuckle.train.checkpoint`.
-        options: the values of `OPTIONS` of the bundle that it comes from; empty for a checkpoint.
+        options: the values of `OPTIONS` of the bundle that it comes from, or with which its training began.
     """
 
     network: nn.Module
@@ -109,6 +111,7 @@ def choose_parts(what: str, palm: str | None, hand: str | None, licence: str) ->
     networks: dict[str, Trained | Bundle]
     if Path(what).suffix == ".pt":
         role, trained = load_trained(Path(what))
+        trained = replace(trained, options=options_of_start(trained.config, role))
         if role in replacements:
             raise InputError(f"--{role} {chosen[role]}: {what} already is the {role} network")
         other = "hand" if role == "palm" else "palm"
@@ -122,6 +125,25 @@ def choose_parts(what: str, palm: str | None, hand: str | None, licence: str) ->
         if isinstance(part, Bundle):
             licences[role] = licence_of(part, role)
     return Parts(networks, licences, what)
+
+
+def options_of_start(config: Mapping[str, Any], role: str) -> dict[str, Any]:
+    """The thresholds and the like of the bundle that a run of fine-tuning began with; none if there is no such bundle.
+
+    The network was taught in small steps, so what was right for the bundle is the best that is known. Without the
+    second look, for example, hands of photos are read from rougher regions.
+    """
+    start = str(config.get("init", "new"))
+    if start == "new":
+        return {}
+    if Path(start).suffix == ".pt":
+        return options_of_start(load_trained(Path(start))[1].config, role) if Path(start).is_file() else {}
+    try:
+        bundle = catalogue.find(start)
+    except Error as error:
+        logger.warning("the run began with %s, which is not here, so its thresholds are lost: %s", start, error)
+        return {}
+    return {name: getattr(bundle, name) for name in OPTIONS[role]}
 
 
 def load_trained(path: Path) -> tuple[str, Trained]:
