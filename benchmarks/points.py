@@ -11,17 +11,14 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-import knuckle
 from knuckle.datasets.labels import Visibility
 from knuckle.metrics import auroc
-from knuckle.models.session import Session
 from knuckle.results import HAND_POINTS, PointSet, point_set_of
 from knuckle.train.hand.data import plain_sample, read_source
 from knuckle.train.hand.evaluator import crop_figures
@@ -31,7 +28,6 @@ from knuckle.train.nets.hand_net import HandNetShape
 RESULT = Path(__file__).resolve().parent / "results" / "points.json"
 RENDER = ("--side", "320", "--margin", "1.4")
 LACKING = ("--missing", "any", "--missing-share", "0.6")
-CALLS = 60  # of each network, in turn, for the ratio of their times
 
 
 def main() -> None:
@@ -43,7 +39,7 @@ def main() -> None:
     torch.set_num_threads(1)
     make(given.folder, given.renders, given.steps)
     found = {"renders": given.renders, "steps": given.steps, "nails": nails(given.folder)}
-    found |= {"missing": missing(given.folder / "missing_check"), "time": times(given.folder / "nails")}
+    found |= {"missing": missing(given.folder / "missing_check"), "parameters": parameters()}
     RESULT.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
 
@@ -132,18 +128,11 @@ def missing(folder: Path) -> dict[str, Any]:
     return medians | {"auroc": round(auroc(scores, real), 3), "hands": lacking, "whole": len(shots) - lacking}
 
 
-def times(bundle: Path) -> dict[str, float]:
-    """How much longer the network with nails takes than `knuckle`, called in turn in one process; fastest calls."""
-    ours = knuckle.models.catalogue.find("knuckle")
-    sessions = [Session(ours.hand_path, 1), Session(knuckle.models.catalogue.open_folder(bundle).hand_path, 1)]
-    picture = np.zeros((1, sessions[0].side, sessions[0].side, 3), np.uint8)
-    spent: list[list[float]] = [[], []]
-    for _ in range(CALLS):
-        for session, own in zip(sessions, spent, strict=True):
-            begin = time.perf_counter()
-            session(picture)
-            own.append(time.perf_counter() - begin)
-    return {"ratio": round(min(spent[1]) / min(spent[0]), 3)}
+def parameters() -> dict[str, int]:
+    """Parameters of `knuckle`, and how many the layers of the nails add."""
+    network, _ = start_hand_network("knuckle", HandNetShape(), points=point_set_of("nails"))
+    further = sum(one.numel() for name, one in network.named_parameters() if name.startswith("further."))
+    return {"usual": sum(one.numel() for one in network.parameters()) - further, "added": further}
 
 
 if __name__ == "__main__":

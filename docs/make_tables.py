@@ -12,6 +12,7 @@ from typing import Any
 
 from make_accuracy import section
 from make_gestures import gesture_tables
+from make_points import points_tables
 from make_scale import scale_tables
 from make_serve import mobile_tables, serve_tables
 
@@ -77,6 +78,7 @@ def pages() -> dict[Path, dict[str, str]]:
         DOCS / "web.md": {"speed": browser(read("web")), "phone": phone(read("phone"))},
         DOCS / "space.md": space_tables(read("space"), read("smooth")),
         DOCS / "scale.md": scale_tables(read("scale")),
+        DOCS / "points.md": points_tables(read("points")),
         DOCS / "model_gestures.md": gesture_tables(read("gestures")),
         DOCS / "serve.md": serve_tables(read_if_there("uploads"), read_if_there("serve")),
         DOCS / "mobile.md": mobile_tables(read_if_there("mobile_task")),
