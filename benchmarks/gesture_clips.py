@@ -11,6 +11,7 @@ import numpy as np
 
 from knuckle.images import Image
 from knuckle.synth.body.hand_poses import NAMED
+from knuckle.synth.body.model import BodyModel
 from knuckle.synth.scene.hand_motion import HandPath, Keyframe
 from knuckle.synth.scene.random_hands import random_person
 from knuckle.synth.scene.studio import Studio
@@ -85,9 +86,9 @@ def pinched(moved: Callable[[float], tuple[float, float]]) -> tuple[tuple[Step, 
     return tuple(hands)
 
 
-def paths_of(act: Act, studio: Studio, rng: np.random.Generator) -> list[HandPath]:
+def paths_of(act: Act, body: BodyModel, rng: np.random.Generator) -> list[HandPath]:
     """The hands of a random person who makes a gesture: nearer or further, faster or slower, turned a little."""
-    person = random_person(studio.body, rng)
+    person = random_person(body, rng)
     both = len(act.steps) == 2
     sides = ["Left", "Right"] if both else [str(rng.choice(["Left", "Right"]))]
     distance, pace = float(rng.uniform(0.5, 0.7)), float(rng.uniform(0.85, 1.2))
@@ -112,7 +113,7 @@ def paths_of(act: Act, studio: Studio, rng: np.random.Generator) -> list[HandPat
 def frames_of(act: Act, studio: Studio, seed: int, size: tuple[int, int]) -> Iterator[tuple[float, Image]]:
     """Time and image of each frame of a gesture, as a camera with 30 frames a second sees it."""
     rng = np.random.default_rng(seed)
-    paths = paths_of(act, studio, rng)
+    paths = paths_of(act, studio.body, rng)
     recipe = ClipRecipe(seconds=max(path.keys[-1].time_s for path in paths), width=size[0], height=size[1])
     for image, line in clip(studio, recipe, rng, paths):
         yield line["time_s"], image

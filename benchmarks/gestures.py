@@ -21,7 +21,7 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ def most(count: int) -> float:
 def counted(frames: Frames) -> dict[str, int]:
     """What triggers in a clip, without and with a lock."""
     locks = {
-        "held, no lock": GestureLock(hold_s=0, refractory_s=0, min_score=0, still=1e9, raised=False),
+        "held, no lock": GestureLock(hold_s=0, refractory_s=0, min_score=0, still=1e9, raised=False, calm_s=0),
         "held, lock": GestureLock(),
         "motion, no lock": MotionGestures(),
         "motion, lock": MotionGestures(HOLD_S),
@@ -226,7 +226,7 @@ def nearest(taught: Any, hands: ExampleHands) -> list[str | None]:
 def sets(chosen: argparse.Namespace) -> dict[str, Any]:
     """Each set on the photos of sources that never train: hands and share right of each gesture."""
     splits = read_splits(ROOT / "recipes" / "splits.json")
-    hands = photo_hands(chosen).of_sources([name for name, part in splits.sources.items() if part == "decide"])
+    hands = photo_hands(chosen).of_sources([name for name, part in splits.sources.items() if part != "train"])
     return {name: judged(load_gestures(name).gestures, hands) for name in set_names()}
 
 
@@ -234,13 +234,15 @@ def judged(gestures: Any, hands: PhotoHands) -> dict[str, Any]:
     """How often a set is right."""
     assert isinstance(gestures, GestureSet)
     found = judge(load_gestures().network, gestures, hands)
-    counts = found.confusion.sum(axis=1).astype(int).tolist()
-    right = found.accuracies()
-    rows: Sequence[tuple[str, int]] = list(zip(found.names, counts, strict=True))
+    right, names = found.accuracies(), found.names
+    rows = {}
+    for k, row in enumerate(found.confusion.astype(int).tolist()):
+        wrong = {names[other]: count for other, count in enumerate(row) if count and other != k}
+        rows[names[k]] = {"hands": sum(row), "right": round(right.get(names[k], 0.0), 3), "taken for": wrong}
     return {
         "macro": round(found.macro_accuracy(), 3),
         "calibration error": round(found.calibration_error, 3),
-        "gestures": {name: {"hands": count, "right": round(right.get(name, 0.0), 3)} for name, count in rows},
+        "gestures": rows,
     }
 
 

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from make_accuracy import section
-from make_gestures import gesture_tables
+from make_gestures import gesture_tables, recogniser_table
 from make_points import points_tables
 from make_scale import scale_tables
 from make_serve import mobile_tables, serve_tables
@@ -80,6 +80,7 @@ def pages() -> dict[Path, dict[str, str]]:
         DOCS / "scale.md": scale_tables(read("scale")),
         DOCS / "points.md": points_tables(read("points")),
         DOCS / "model_gestures.md": gesture_tables(read("gestures")),
+        DOCS / "migrate.md": {"recogniser": recogniser_table(read("recogniser_task"))},
         DOCS / "serve.md": serve_tables(read_if_there("uploads"), read_if_there("serve")),
         DOCS / "mobile.md": mobile_tables(read_if_there("mobile_task")),
         DOCS / "graph.md": {"overhead": overhead(read("graph_overhead"))},

@@ -3,9 +3,9 @@
     python recipes/gestures.py --data DATA --work runs/gestures --out src/knuckle/gestures/network.json
 
 DATA has a folder `photos/SOURCE` for the sources in `gesture_labels.csv`. Those of part "train" in `splits.json` train;
-those of part "decide" judge. The temperature comes from networks that were trained without a fold of the training
-sources and asked about it. Posed hands and detected landmarks are kept in `--work`, so that a network can be trained
-again in two minutes of one core; the first time takes ten more.
+those of parts "choose" and "decide" judge. The temperature comes from networks that were trained without a fold of the
+training sources and asked about it. Posed hands and detected landmarks are kept in `--work`, so that a network can be
+trained again in two minutes of one core; the first time takes ten more.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ def main() -> None:
     options.add_argument("--out", type=Path, help="the network; without it an existing one is only judged")
     options.add_argument("--without", nargs="+", default=[], help="sources that are left out of training and judged")
     options.add_argument("--models", default="knuckle", help="the bundle that reads the landmarks")
-    options.add_argument("--poses", type=int, default=18_000)
-    options.add_argument("--steps", type=int, default=8_000)
+    options.add_argument("--poses", type=int, default=10_000)
+    options.add_argument("--steps", type=int, default=6_000)
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
     photos, splits = photo_hands(chosen), read_splits(HERE / "splits.json")
-    parts = {part: [name for name, its in splits.sources.items() if its == part] for part in ("train", "decide")}
+    learned = [name for name, part in splits.sources.items() if part == "train"]
     if chosen.without:
-        network = fitted(chosen, photos.of_sources([name for name in parts["train"] if name not in chosen.without]))
+        network = fitted(chosen, photos.of_sources([name for name in learned if name not in chosen.without]))
         return report(network, photos.of_sources(chosen.without))
     if chosen.out:
-        network = train(chosen, photos.of_sources(parts["train"]))
+        network = train(chosen, photos.of_sources(learned))
         chosen.out.write_text(json.dumps(as_json(network)) + "\n")
         print(f"{chosen.out}: {chosen.out.stat().st_size} bytes, temperature {network.temperature}")
     else:
         network = load_gestures().network
-    report(network, photos.of_sources(parts["decide"]))
+    report(network, photos.of_sources([name for name in splits.sources if name not in learned]))
 
 
 def photo_hands(chosen: argparse.Namespace) -> PhotoHands:
@@ -100,7 +100,8 @@ def fitted(chosen: argparse.Namespace, hands: PhotoHands, what: str = "part") ->
             print(f"{what}: step {step}, loss {loss:.3f}", flush=True)
 
     steps = chosen.steps if what == "all" else chosen.steps // 2
-    return fit(posed_hands(chosen), hands.examples(), steps, chosen.seed, after_step)
+    learned = hands.with_copies(np.random.default_rng(chosen.seed)).examples()
+    return fit(posed_hands(chosen), learned, steps, chosen.seed, after_step)
 
 
 def report(network: ShapeNetwork, hands: PhotoHands) -> None:

@@ -262,6 +262,24 @@ def test_unsure_moving_and_hanging_hands_trigger_nothing() -> None:
     assert triggers(GestureLock(hold_s=0.5, raised=False), held("Victory", 3, roll_deg=180)) == ["Victory"]
 
 
+def test_hands_that_talk_trigger_nothing_until_they_are_calm() -> None:
+    still = posed_hand("open")
+
+    def named(name: str, track_id: int) -> Hand:
+        return replace(still, track_id=track_id, gesture=Gesture(name, 0.95))
+
+    def signing(t: float) -> list[Hand]:
+        """One hand makes three gestures a second for two seconds, the other one keeps still."""
+        return [named(("Victory", "OK", "Call")[int(3 * min(t, 2)) % 3], 1), named("Open_Palm", 2)]
+
+    frames = [signing(k / FPS) for k in range(8 * FPS)]
+    assert triggers(GestureLock(), frames[: 4 * FPS]) == []
+    assert set(triggers(GestureLock(), frames)) == {"Victory", "Open_Palm"}  # held until well after the talk
+    assert triggers(GestureLock(calm_s=0), frames[: 4 * FPS])
+    alone = [[named("Thumb_Up" if k > FPS else "Open_Palm", 1)] for k in range(3 * FPS)]
+    assert triggers(GestureLock(hold_s=0.5), alone) == ["Open_Palm", "Thumb_Up"]  # two gestures are no talk
+
+
 def test_a_lock_refuses_values_out_of_range() -> None:
     with pytest.raises(InputError, match="min_score must be a number from 0 to 1, got 3"):
         GestureLock(min_score=3)

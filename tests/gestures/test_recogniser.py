@@ -77,6 +77,7 @@ def test_an_index_finger_points_up_only_where_it_does() -> None:
         ("ok", 0, "F", "F"),
         ("asl_K", 0, "K", "K"),
         ("asl_K", 180, "P", "P"),
+        ("asl_K", 90, "P", "P"),  # to the side
         ("point", 0, "D", "D"),
         ("point", 80, "D", "G"),  # to the side
         ("open", 0, None, "SCH"),
@@ -85,6 +86,22 @@ def test_an_index_finger_points_up_only_where_it_does() -> None:
 def test_alphabets_share_shapes_and_differ_where_they_do(pose: str, roll_deg: int, asl: str | None, dgs: str) -> None:
     hand = posed_hand(pose, turned_deg=(0, 0, roll_deg))
     assert (name_of(hand, "asl"), name_of(hand, "dgs")) == (asl, dgs)
+
+
+@pytest.mark.parametrize(
+    ("pose", "roll_deg", "letters"),
+    [
+        ("ok", 0, {"lsf": "F", "libras": "F", "lse": "F", "irish": "F"}),
+        ("shaka", 0, {"lsf": "Y", "libras": "Y", "lse": None, "irish": "Y"}),  # Y of the LSE moves
+        ("asl_L", 0, {"lsf": "L", "libras": "L", "lse": "L", "irish": None}),  # the Irish L is another shape
+        ("two", 0, {"lsf": "V", "libras": "V", "lse": None, "irish": "V"}),
+        ("three", 180, {"lsf": "M", "libras": "M", "lse": "M", "irish": "M"}),
+        ("point", 80, {"lsf": "G", "libras": "D", "lse": None, "irish": None}),  # to the side
+    ],
+)
+def test_each_alphabet_has_its_own_letters(pose: str, roll_deg: int, letters: dict[str, str | None]) -> None:
+    hand = posed_hand(pose, turned_deg=(0, 0, roll_deg))
+    assert {name: name_of(hand, name) for name in letters} == letters
 
 
 def test_probabilities_add_up_to_one() -> None:

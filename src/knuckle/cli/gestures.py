@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import click
 
 from knuckle.cli.app import remark
-from knuckle.errors import SinkError
-from knuckle.gestures.examples import new_take, read_examples
+from knuckle.errors import InputError, SinkError
+from knuckle.extras import required
+from knuckle.gestures.examples import new_take, read_examples, write_csv
 from knuckle.gestures.recogniser import load_gestures, set_names
 from knuckle.gestures.taught import (
     NONE,
@@ -56,15 +58,7 @@ def train_gestures(folder: Path, out: Path, models: str, directed: bool | None) 
     knuckle gestures train my_gestures/ --out gestures.json
     knuckle track 0 --show --gestures gestures.json
     """
-    tracker = HandTracker(models, max_hands=1)
-
-    def find_hands(path: Path) -> Iterable[Sequence[Hand]]:
-        for _, hands in tracker.track(path):
-            yield hands
-
-    examples, empty = read_examples(folder, find_hands)
-    for path in empty:
-        remark(f"no hand was found in {path}")
+    examples = examples_in(folder, models)
     taught = examples.chosen(examples.names != NONE)
     chosen = directed_or_not(taught) if directed is None else directed
     learned = fit_gestures(taught, chosen)
@@ -74,6 +68,20 @@ def train_gestures(folder: Path, out: Path, models: str, directed: bool | None) 
         raise SinkError(f"cannot write {out}: {error.strerror}") from error
     report(examples, chosen)
     click.echo(f"{out}: {len(learned.names)} gestures, {out.stat().st_size} bytes")
+
+
+def examples_in(folder: Path, models: str) -> ExampleHands:
+    """The examples of a folder; files without a hand are named."""
+    tracker = HandTracker(models, max_hands=1)
+
+    def find_hands(path: Path) -> Iterable[Sequence[Hand]]:
+        for _, hands in tracker.track(path):
+            yield hands
+
+    examples, empty = read_examples(folder, find_hands)
+    for path in empty:
+        remark(f"no hand was found in {path}")
+    return examples
 
 
 def report(examples: ExampleHands, directed: bool) -> None:
@@ -125,3 +133,41 @@ def record(name: str, source: str, folder: Path, count: int, every: float, model
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     click.echo(f"{path}: {len(rows)} hands of {name}")
+
+
+@gestures.command("export")
+@click.argument("what", metavar="SET|FILE.json|FOLDER")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.task or FILE.csv to write.")
+@click.option("--models", default=catalogue.DEFAULT, show_default=True, help="Bundle that finds the hands.")
+@click.option(
+    "--landmarker",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A hand landmarker's .task to put into FILE.task.  [default: made of --models]",
+)
+def export_gestures(what: str, out: Path, models: str, landmarker: Path | None) -> None:
+    """Write gestures for other programs.
+
+    FILE.task is for MediaPipe's GestureRecognizer, on phones and in the web too: a SET or a FILE.json that `train`
+    wrote, as custom gestures, beside MediaPipe's seven. FILE.csv has the landmarks of a FOLDER of examples.
+
+    \b
+    knuckle gestures export gestures.json --out gesture_recognizer.task
+    knuckle gestures export asl --out letters.task
+    knuckle gestures export my_gestures/ --out examples.csv
+    """
+    if out.suffix == ".csv":
+        examples = examples_in(Path(what), models)
+        write_csv(out, examples)
+        click.echo(f"{out}: {len(examples.names)} hands of {len(set(examples.names.tolist()))} gestures")
+        return
+    if out.suffix != ".task":
+        raise InputError(f"--out {out} must be a FILE.task or a FILE.csv")
+    chosen = load_gestures(what)
+    with tempfile.TemporaryDirectory() as folder:
+        if landmarker is None:
+            landmarker = Path(folder) / "landmarker.task"
+            exporter = required("knuckle.train.export_bundle", "train", "`.task` files")
+            exporter.write_task_file(landmarker, exporter.choose_parts(models, None, None, ""))
+        writer = required("knuckle.train.gestures.task_file", "train", "`.task` files")
+        writer.write_gesture_task(out, chosen, landmarker.read_bytes())
+    click.echo(f"{out}: {len(chosen.names)} gestures and MediaPipe's seven, {out.stat().st_size / 1e6:.1f} MB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from knuckle.errors import DAMAGE, InputError, reason_of
+from knuckle.errors import DAMAGE, InputError, SinkError, reason_of
 from knuckle.gestures.taught import NONE, ExampleHands
 from knuckle.results import Hand
 
@@ -80,6 +81,28 @@ def recorded(path: Path) -> list[list[Hand]]:
         except DAMAGE as error:
             raise InputError(f"{path}, line {number}: not a line of hands ({reason_of(error)})") from error
     return frames
+
+
+def write_csv(path: Path, hands: ExampleHands) -> None:
+    """Write examples as a table for other programs that learn gestures: a row per hand.
+
+    The columns are `gesture`, `group` (its person or take), `handedness`, the 21 landmarks as `x0`, `y0`, `z0`, … in
+    image pixels, and the world landmarks as `world_x0`, … in metres.
+
+    Raises:
+        SinkError: the file cannot be written.
+    """
+    places = [f"{axis}{k}" for k in range(21) for axis in "xyz"]
+    rows = zip(hands.names.tolist(), hands.groups.tolist(), hands.left.tolist(), strict=True)
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["gesture", "group", "handedness", *places, *(f"world_{place}" for place in places)])
+            for k, (name, group, left) in enumerate(rows):
+                points = hands.landmarks[k].ravel().round(2).tolist() + hands.world[k].ravel().round(5).tolist()
+                writer.writerow([name, group, "Left" if left else "Right", *(f"{value:g}" for value in points)])
+    except OSError as error:
+        raise SinkError(f"cannot write {path}: {error.strerror}") from error
 
 
 def new_take(folder: Path, name: str) -> Path:

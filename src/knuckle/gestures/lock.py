@@ -13,6 +13,9 @@ from knuckle.errors import InputError
 from knuckle.gestures.events import GestureEvent
 from knuckle.results import Hand
 
+TALKING = 2
+"""Hands that begin more gestures than these within a few seconds talk."""
+
 
 @dataclass
 class _Held:
@@ -38,12 +41,16 @@ class GestureLock:
     while the hand stays within `still` palm lengths of where it was and is raised: the wrist is not above the
     knuckles. It must be let go before it triggers again, and no hand triggers anything for `refractory_s` after one.
 
+    Hands that talk or sign make one gesture after the other, often while the other hand keeps still. So nothing
+    triggers while the hands of the picture have begun more than `TALKING` other gestures in the last `calm_s`.
+
     Args:
         hold_s: how long a gesture must be held.
         refractory_s: pause after a trigger.
         min_score: least score.
         still: how far the palm may move while the gesture is held, palm lengths.
         raised: whether hands must be raised.
+        calm_s: how long the hands must have been calm, up to the trigger; 0: they need not.
 
     Raises:
         InputError: a value is out of range.
@@ -56,23 +63,27 @@ class GestureLock:
         min_score: float = 0.8,
         still: float = 0.5,
         raised: bool = True,
+        calm_s: float = 3.0,
     ) -> None:
         for name, value, high in (
             ("hold_s", hold_s, 60),
             ("refractory_s", refractory_s, 60),
             ("min_score", min_score, 1),
             ("still", still, math.inf),
+            ("calm_s", calm_s, 60),
         ):
             if not 0 <= value <= high:
                 raise InputError(f"{name} must be a number from 0 to {high}, got {value!r}")
         self.hold_s, self.refractory_s, self.min_score = hold_s, refractory_s, min_score
-        self.still, self.raised = still, raised
+        self.still, self.raised, self.calm_s = still, raised, calm_s
         self.reset()
 
     def reset(self) -> None:
         """Forget everything, before another video."""
         self._held: dict[int, _Held] = {}
         self._quiet_until_s = -math.inf
+        self._names: dict[int, str] = {}  # what each hand made in the last frame
+        self._begun: list[tuple[float, int]] = []  # times at which gestures began, and the hands
 
     def __call__(self, hands: Sequence[Hand], time_s: float) -> list[GestureEvent]:
         """The gestures that trigger in this frame.
@@ -83,6 +94,7 @@ class GestureLock:
         """
         events = []
         held: dict[int, _Held] = {}
+        self.notice(hands, time_s)
         for hand in hands:
             if hand.track_id is None or hand.gesture is None or hand.gesture.score < self.min_score:
                 continue
@@ -93,12 +105,24 @@ class GestureLock:
                 before = _Held(hand.gesture.name, time_s, palm)
             held[hand.track_id] = before
             ready = not before.fired and time_s - before.since_s >= self.hold_s and time_s >= self._quiet_until_s
-            if ready and (not self.raised or is_raised(hand)):
+            if ready and self.is_calm(before, hand.track_id) and (not self.raised or is_raised(hand)):
                 before.fired = True
                 self._quiet_until_s = time_s + self.refractory_s
                 events.append(GestureEvent(before.name, "once", (hand.track_id,), before.since_s, time_s))
         self._held = held
         return events
+
+    def notice(self, hands: Sequence[Hand], time_s: float) -> None:
+        """Remember which gestures begin."""
+        names = {hand.track_id: hand.gesture.name for hand in hands if hand.track_id is not None and hand.gesture}
+        began = [(time_s, track_id) for track_id, name in names.items() if self._names.get(track_id) != name]
+        self._names = names
+        self._begun = [(at_s, one) for at_s, one in self._begun if 0 <= time_s - at_s <= self.calm_s] + began
+
+    def is_calm(self, held: _Held, track_id: int) -> bool:
+        """Whether few gestures began besides the held one."""
+        others = [at_s for at_s, one in self._begun if one != track_id or at_s < held.since_s]
+        return not self.calm_s or len(others) <= TALKING
 
     def stays(self, hand: Hand, palm: npt.NDArray[np.float64], before: _Held) -> bool:
         return math.dist(palm, before.place) <= self.still * max(hand.palm_size, 1e-3)

@@ -104,8 +104,7 @@ def _sets() -> dict[str, dict[str, list[str]]]:
 
 
 def load_gestures(which: str | os.PathLike[str] = "canned") -> GestureRecogniser:
-    """The recogniser of a set by name ("canned", "mediapipe", "numbers", "fingers", "asl", "dgs"), or of a taught
-    file.
+    """The recogniser of a set by name (one of `set_names()`, such as "canned" or "asl"), or of a taught file.
 
     Raises:
         InputError: there is no such set and no such file, or the file is damaged.

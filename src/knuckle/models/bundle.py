@@ -22,6 +22,13 @@ from knuckle.results import PointSet
 DESCRIPTION = "bundle.json"
 # A `.task` file is a zip with these two networks, by role.
 TASK_MEMBERS = {"palm": "hand_detector.tflite", "hand": "hand_landmarks_detector.tflite"}
+# A gesture recognizer's `.task` is a zip with such a file and one with these networks.
+LANDMARKER, RECOGNIZER = "hand_landmarker.task", "hand_gesture_recognizer.task"
+EMBEDDER, CANNED, CUSTOM = (
+    "gesture_embedder.tflite",
+    "canned_gesture_classifier.tflite",
+    "custom_gesture_classifier.tflite",
+)
 # Standard deviation of x for an expected |dx| + |dy| of 1, if errors follow a Laplace distribution, as the loss of
 # training (`knuckle.train.losses.landmark_nll`) supposes.
 STD_PER_SIGMA = 0.5**0.5

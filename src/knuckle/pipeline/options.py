@@ -39,7 +39,7 @@ class TrackerOptions:
         faint_palms: when searching, also try palms that score at least `faint_palms * min_palm_score`, 0..1, and keep
             those that the landmark network confirms. 1 tries no others. None: what the bundle says.
         gestures: recognise gestures (`Hand.gesture`): a set by name ("canned", "mediapipe", "numbers", "fingers",
-            "asl", "dgs"), or a file that `knuckle gestures train` wrote. None: do not.
+            "asl", "dgs", "lsf", "libras", "lse", "irish"), or a file that `knuckle gestures train` wrote. None: do not.
     """
 
     max_hands: int = 2

@@ -122,18 +122,18 @@ def compare(network: nn.Module, path: Path, pictures: npt.NDArray[np.uint8]) -> 
 def _write_float(network: nn.Module, path: Path) -> None:
     """Convert a network to a tflite file in float32."""
     try:
-        with _quiet():
+        with quiet():
             import litert_torch
     except ImportError as error:
         raise MissingExtraError(f"export to tflite needs: pip install 'knuckle[train]' ({error})") from error
     side = int(network.side)  # type: ignore[arg-type]
-    with _quiet():
+    with quiet():
         litert_torch.convert(_Nhwc(network).eval(), (torch.zeros(1, side, side, 3),)).export(str(path))
 
 
 def _write_tflite(network: nn.Module, whole: Path, path: Path, form: Format, pictures: npt.NDArray[np.uint8]) -> None:
     """Write the float file `whole` in another format."""
-    with _quiet():
+    with quiet():
         if form == "fp32":
             shutil.copy(whole, path)
         elif form == "fp16":
@@ -208,7 +208,7 @@ def _write_onnx(network: nn.Module, path: Path, pictures: npt.NDArray[np.uint8])
     example = torch.from_numpy(pictures[:1]).float() / 255
     with torch.no_grad():
         names = list(network(example.permute(0, 3, 1, 2)))
-    with _quiet():
+    with quiet():
         torch.onnx.export(
             _Tuple(network).eval(),
             (example,),
@@ -226,7 +226,7 @@ class _Tuple(_Nhwc):
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Hide the output of the converters; their errors still get through."""
     level = logging.root.manager.disable
     logging.disable(logging.ERROR)

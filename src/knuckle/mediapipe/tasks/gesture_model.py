@@ -15,18 +15,13 @@ import numpy as np
 
 from knuckle.errors import BundleError, reason_of
 from knuckle.geometry import turn
+from knuckle.models.bundle import CANNED, CUSTOM, EMBEDDER, LANDMARKER, RECOGNIZER
 from knuckle.models.cache import ZIP_DAMAGE, copy_up_to
 from knuckle.models.foreign import MOST_BYTES, check_network
 from knuckle.models.session import quiet_stderr
 from knuckle.models.tflite import litert
 from knuckle.results import FloatArray, Hand
 
-LANDMARKER, RECOGNIZER = "hand_landmarker.task", "hand_gesture_recognizer.task"
-EMBEDDER, CANNED, CUSTOM = (
-    "gesture_embedder.tflite",
-    "canned_gesture_classifier.tflite",
-    "custom_gesture_classifier.tflite",
-)
 CANNED_LABELS = ("None", "Closed_Fist", "Open_Palm", "Pointing_Up", "Thumb_Down", "Thumb_Up", "Victory", "ILoveYou")
 MEMBERS = (LANDMARKER, RECOGNIZER, EMBEDDER, CANNED, CUSTOM)
 MOST_LABELS = 1 << 16  # bytes of the names of all gestures

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from knuckle.errors import InputError
 from knuckle.gestures.features import Flags, features_of
+from knuckle.gestures.taught import ExampleHands, augmented
 from knuckle.results import FloatArray, Hand
 from knuckle.train.gestures.fit import Examples
 
@@ -45,6 +46,13 @@ class PhotoHands:
     def examples(self) -> Examples:
         """The rows as a network takes them."""
         return Examples.of(features_of(self.landmarks, self.world, self.left), self.labels.tolist())
+
+    def with_copies(self, rng: np.random.Generator) -> PhotoHands:
+        """The hands, and copies of each: seen from slightly other sides, with errors as the network makes them."""
+        copies = augmented(ExampleHands(self.labels, self.sources, self.landmarks, self.world, self.left), rng)
+        added = (copies.groups, copies.landmarks, copies.world, copies.left, copies.names)
+        arrays = (self.sources, self.landmarks, self.world, self.left, self.labels)
+        return PhotoHands(*(np.concatenate(pair) for pair in zip(arrays, added, strict=True)))
 
     def save(self, path: Path) -> None:
         """Write an .npz file."""

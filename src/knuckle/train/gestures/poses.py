@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from knuckle.gestures.network import OTHER
 from knuckle.results import FINGERS, FloatArray
-from knuckle.synth.body.anatomy import ANGLES, INDEX, Doubles, clamp
+from knuckle.synth.body.anatomy import ANGLES, AVERAGE_JOINTS, INDEX, Doubles, clamp
 from knuckle.synth.body.hand_poses import NAMED, HandPose, free_angles, random_pose
 from knuckle.synth.body.kinematics import bone_transforms, landmarks_after
 from knuckle.synth.body.model import TO_CAMERA, load_body
@@ -61,17 +62,57 @@ POSES: Mapping[str, tuple[str, ...]] = {
 }
 # Poses that are no gesture by themselves.
 OTHERS: tuple[str, ...] = ("relaxed", "claw", "cupped", "pinch_open", "hook", "ring_only", "finger_heart", "snap")
-OTHERS += ("tabletop", "piano", "mouse", "free", "mixed", "each", "between")
+OTHERS += ("tabletop", "piano", "mouse", "free", "mixed", "each", "between", "pinching", "pinching")
 SHARE_OF_OTHERS = 0.22
 # Random poses whose fingers bend by nearly the same angles as those of a named pose (root mean square) are left out,
 # wherever their thumbs are: people would call many of them by that name.
 NEAR_RAD = 0.35
-# Shapes whose fingers people hold anywhere up to those of another pose.
-NEIGHBOURS = {"thumb": "loose_fist", "open": "flat", "flat": "open", "asl_A": "loose_fist"}
-# A thumb that is stretched out: the first five of `ANGLES`, lowest and highest, degrees.
-THUMBS_OUT_DEG = ((22, -8, -12, -8, -20), (65, 38, 12, 16, 16))
+# Shapes whose fingers people hold anywhere up to a share of the way to those of another pose.
+NEIGHBOURS = {
+    "thumb": ("loose_fist", 0.7),
+    "open": ("flat", 0.35),
+    "flat": ("open", 0.35),
+    "asl_A": ("loose_fist", 0.7),
+}
+NEIGHBOURS |= {"asl_C": ("cupped", 0.8)}
+# Joints that people hold anywhere between two angles, degrees: a thumb that is stretched out; an index finger that
+# points forward or down from a level hand, the thumb over the other fingers or beside them; a C, wide or narrow.
+RANGES_DEG: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "thumb": {
+        "thumb_radial": (22, 65),
+        "thumb_palmar": (-8, 38),
+        "thumb_pronation": (-12, 12),
+        "thumb_mcp": (-8, 16),
+        "thumb_ip": (-20, 16),
+    },
+    "one": {
+        "index_mcp": (-5, 60),
+        "index_pip": (0, 22),
+        "thumb_radial": (3, 26),
+        "thumb_palmar": (15, 45),
+        "thumb_mcp": (8, 58),
+        "thumb_ip": (8, 68),
+    },
+    "asl_C": {"thumb_radial": (10, 55), "thumb_palmar": (30, 60)},
+    "ok": {"middle_mcp": (0, 28), "ring_mcp": (0, 20), "pinky_mcp": (0, 15)},
+}
+# Shapes in which the tips of thumb and index finger meet, in a ring that may be wide, narrow, round or long.
+RINGS = ("ok", "pinch")
+RING_DEG: Mapping[str, tuple[float, float]] = {
+    "thumb_radial": (-5, 60),
+    "thumb_palmar": (10, 55),
+    "thumb_pronation": (-12, 14),
+    "thumb_mcp": (-5, 45),
+    "thumb_ip": (-5, 55),
+    "index_mcp": (10, 72),
+    "index_pip": (25, 95),
+    "index_dip": (0, 55),
+}
+RING_COUNT, DRAWS_PER_RING, MEET_M = 80, 60, 0.022
+PARTED_M = (0.03, 0.07)  # tips of thumb and index finger that are about to pinch
 PEOPLE = 96
 LOOSE = 0.12  # standard deviation of how far people hold a pose towards a relaxed hand
+WAVERING = 0.06  # share of hands that are read as a mean of two interpretations
 SPREAD_DEG = 4.0  # standard deviation of each joint between people
 # The thumb under the folded fingers.
 _THUMB_IN = NAMED["fist"].replacing(
@@ -135,13 +176,34 @@ def _pose_of(shape: str, rng: np.random.Generator) -> HandPose | None:
     if found != name:
         return None
     if shape in NEIGHBOURS:
-        pose = pose.mix(with_fingers_of(pose, NEIGHBOURS[shape]), float(rng.uniform(0, 0.7)))
-    if shape == "thumb":
-        low, high = THUMBS_OUT_DEG
-        degrees = dict(zip(ANGLES[:5], rng.uniform(low, high).tolist(), strict=True))
-        return HandPose(clamp(pose.replacing(**degrees).angles + np.radians(rng.normal(0, SPREAD_DEG, len(ANGLES)))))
-    loose = pose.mix(NAMED["relaxed"], min(abs(float(rng.normal(0, LOOSE))), 0.35))
-    return HandPose(clamp(loose.angles + np.radians(rng.normal(0, SPREAD_DEG, len(ANGLES)))))
+        neighbour, most = NEIGHBOURS[shape]
+        pose = pose.mix(with_fingers_of(pose, neighbour), float(rng.uniform(0, most)))
+    if shape in RINGS:
+        ring = _rings()[rng.integers(RING_COUNT)]
+        pose = pose.replacing(**ring)
+    if shape in RANGES_DEG:
+        pose = pose.replacing(**{name: float(rng.uniform(*span)) for name, span in RANGES_DEG[shape].items()})
+    else:
+        pose = pose.mix(NAMED["relaxed"], min(abs(float(rng.normal(0, LOOSE))), 0.35))
+    return HandPose(clamp(pose.angles + np.radians(rng.normal(0, SPREAD_DEG, len(ANGLES)))))
+
+
+@cache
+def _rings() -> list[dict[str, float]]:
+    """Angles in degrees of thumbs and index fingers whose tips meet: the nearest of several draws each."""
+    rng, found = np.random.default_rng(11), list[dict[str, float]]()
+    while len(found) < RING_COUNT:
+        draws = [{name: float(rng.uniform(*span)) for name, span in RING_DEG.items()} for _ in range(DRAWS_PER_RING)]
+        gaps = [gap_of(NAMED["ok"].replacing(**draw)) for draw in draws]
+        if min(gaps) < MEET_M:
+            found.append(draws[int(np.argmin(gaps))])
+    return found
+
+
+def gap_of(pose: HandPose) -> float:
+    """Distance of the tips of thumb and index finger of an average hand, metres."""
+    points = landmarks_after(AVERAGE_JOINTS, bone_transforms(AVERAGE_JOINTS, pose.angles))
+    return float(np.linalg.norm(points[4] - points[8]))
 
 
 def with_fingers_of(pose: HandPose, name: str) -> HandPose:
@@ -155,6 +217,9 @@ def with_fingers_of(pose: HandPose, name: str) -> HandPose:
 def _other_pose(rng: np.random.Generator) -> HandPose | None:
     """A pose that is none of the named ones; None if the draw came close to one."""
     kind = str(rng.choice(OTHERS))
+    if kind == "pinching":
+        pose = random_pose(rng, wrist=False, among=(kind,))[1]
+        return pose if PARTED_M[0] < gap_of(pose) < PARTED_M[1] else None
     if kind not in ("mixed", "each", "free", "between"):
         return random_pose(rng, wrist=False, among=(kind,))[1]
     pose = HandPose(free_angles(rng)) if kind == "free" else random_pose(rng, wrist=False)[1]
@@ -178,6 +243,7 @@ def as_read(points: Doubles, rng: np.random.Generator) -> tuple[FloatArray, Floa
     """
     count = len(points)
     turned = np.einsum("nij,nkj->nki", _views(count, rng), points - points[:, [9]])
+    turned = _between_sides(turned, rng)
     span = np.linalg.norm(turned[:, 0] - turned[:, 9], axis=1)[:, None, None]
     near = turned + _error(count, rng, across=0.035, depth=0.06) * span
     distance = rng.uniform(3, 14, (count, 1)) * span[:, :, 0]
@@ -186,6 +252,22 @@ def as_read(points: Doubles, rng: np.random.Generator) -> tuple[FloatArray, Floa
     world = turned + _error(count, rng, across=0.04, depth=0.10) * span
     world[:, :, 2] *= rng.uniform(0.45, 1.15, (count, 1))  # networks draw depth towards the middle
     return landmarks.astype(np.float32), world.astype(np.float32)
+
+
+def _between_sides(points: Doubles, rng: np.random.Generator) -> Doubles:
+    """The hands, some as they are read while the network wavers between the palm of one and the back of the other hand.
+
+    Seen upright from the front both look alike; what it then gives is a mean of both: narrow, and flat in depth.
+    """
+    wavers = rng.random(len(points)) < WAVERING
+    kept = np.where(wavers, rng.uniform(-0.6, 0.9, len(points)), 1.0)[:, None]
+    upright = points[:, 9] - points[:, 0]
+    angle = np.arctan2(upright[:, 0], -upright[:, 1])  # by which the hand leans to the right in the image
+    right = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    across = np.einsum("nki,ni->nk", points[:, :, :2], right)
+    middle = (across.max(axis=1) + across.min(axis=1))[:, None] / 2
+    moved = ((kept - 1) * (across - middle))[:, :, None] * right[:, None]
+    return np.concatenate([points[:, :, :2] + moved, points[:, :, 2:] * kept[:, :, None]], axis=2)
 
 
 def _views(count: int, rng: np.random.Generator) -> Doubles:
@@ -199,8 +281,9 @@ def _views(count: int, rng: np.random.Generator) -> Doubles:
 
 def _error(count: int, rng: np.random.Generator, across: float, depth: float) -> Doubles:
     """(count, 21, 3) errors in palm lengths: of single landmarks, and of fingers, growing towards their tips."""
-    scale = np.array([across, across, depth])
     quality = rng.gamma(2, 0.5, (count, 1, 1))  # some hands are small, blurred or hidden
+    # Depth is guessed from the picture alone: mostly well, sometimes so badly that tips that meet come apart.
+    scale = np.concatenate([np.full((count, 1, 2), across), depth * rng.gamma(1, 1.4, (count, 1, 1))], axis=2)
     error = rng.normal(0, 0.5, (count, 21, 3))
     for numbers in FINGERS.values():
         error[:, list(numbers)] += rng.normal(0, 1, (count, 1, 3)) * np.array([0.2, 0.5, 0.8, 1.0])[:, None]
