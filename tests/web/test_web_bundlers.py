@@ -125,6 +125,14 @@ def hands_of_all(page: Any) -> str:
     return ", ".join(map(str, found))
 
 
+def run_readme(browser: Any, address: str) -> None:
+    """Open a page with the first example of the README, and wait until it says a hand of the camera."""
+    page = browser.new_page()
+    with page.expect_console_message(lambda said: re.search(r"\d (Left|Right) ", said.text), timeout=120_000):
+        page.goto(address)
+    page.close()
+
+
 @pytest.mark.parametrize("name", APPS)
 def test_a_bundled_app_finds_hands(
     name: str, browser: Any, tarball: Path, package: Path, photo: Path, tmp_path: Path
@@ -144,6 +152,8 @@ def test_a_bundled_app_finds_hands(
         else:
             assert count_hands(page) == 2
             found = hands_of_all(page) if WHOLE_MATRIX else ""
+        if (folder / app.out / "readme.html").exists():
+            run_readme(browser, f"{address}/readme.html")
     if WHOLE_MATRIX:
         manifest = json.loads((folder / "node_modules" / app.packages[0] / "package.json").read_text())
         size = sum(path.stat().st_size for path in (folder / app.out).rglob("*") if path.suffix != ".map")
@@ -163,10 +173,7 @@ def test_the_development_server_of_vite_finds_hands(
             address = address_in(server)
             with opened(browser, address) as page:
                 assert count_hands(page) == 2
-            page = browser.new_page()
-            with page.expect_console_message(lambda said: re.search(r"\d (Left|Right) ", said.text), timeout=120_000):
-                page.goto(f"{address}readme.html")
-            page.close()
+            run_readme(browser, f"{address}readme.html")
         finally:
             server.terminate()
 

@@ -48,11 +48,11 @@ export async function run(video: HTMLVideoElement, context: CanvasRenderingConte
 """
 HTML = '<!doctype html><meta charset="utf-8"><title>app</title><body><script type="module" src="{script}"></script>'
 NEXT_PAGE = """"use client";
-import { useEffect } from "react";
-export default function Page() {
-  useEffect(() => { import("../main.js"); }, []);
+import {{ useEffect }} from "react";
+export default function Page() {{
+  useEffect(() => {{ import("{script}"); }}, []);
   return <p>app</p>;
-}
+}}
 """
 NEXT_LAYOUT = "export default ({ children }) => <html><body>{children}</body></html>;\n"
 
@@ -102,6 +102,13 @@ class App:
 # The first example of the README as a page of its own, which the development server of Vite needs no configuration for.
 README = {"readme.js": re.findall(r"```js\n(.*?)```", (WEB / "README.md").read_text(), re.DOTALL)[0]}
 CLASSIC = HTML.replace('type="module"', "defer")
+NEXT = {
+    "app/page.js": NEXT_PAGE.format(script="../main.js"),
+    "app/readme/page.js": NEXT_PAGE.format(script="../../readme.js"),
+    "app/layout.js": NEXT_LAYOUT,
+    "next.config.mjs": "export default { output: 'export' };\n",
+    **README,
+}
 APPS = {
     "Vite": App(
         ("vite",),
@@ -136,21 +143,13 @@ APPS = {
     "Parcel": App(("parcel",), {"index.html": HTML.format(script="main.js")}, "parcel build index.html", "dist"),
     "Next.js, Turbopack": App(
         ("next", "react", "react-dom"),
-        {
-            "app/page.js": NEXT_PAGE,
-            "app/layout.js": NEXT_LAYOUT,
-            "next.config.mjs": "export default { output: 'export' };\n",
-        },
+        NEXT,
         "next build --turbopack",
         "out",
     ),
     "Next.js, webpack": App(
         ("next", "react", "react-dom"),
-        {
-            "app/page.js": NEXT_PAGE,
-            "app/layout.js": NEXT_LAYOUT,
-            "next.config.mjs": "export default { output: 'export' };\n",
-        },
+        NEXT,
         "next build --webpack",
         "out",
     ),
