@@ -5,7 +5,7 @@ WORKDIR /build/web
 COPY web/package.json web/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY web .
-COPY LICENSE /build/
+COPY LICENSE NOTICE /build/
 COPY docs/web.md /build/docs/
 COPY src/knuckle/models/networks /build/src/knuckle/models/networks
 COPY src/knuckle/gestures /build/src/knuckle/gestures

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from browser_tab import PATIENCE_S, BrowserTab
 
 from knuckle.images import Image
 
@@ -27,6 +28,8 @@ ISOLATION = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 WITHOUT_WEBGL = ("--disable-gpu", "--disable-software-rasterizer")
+# Cameras that Chromium draws itself, and no questions.
+TWO_CAMERAS = ("--use-fake-device-for-media-stream=device-count=2", "--use-fake-ui-for-media-stream")
 LOCAL_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1"
 
 
@@ -109,3 +112,49 @@ def open_browser(*flags: str, beside: Any = None) -> Iterator[Any]:
             yield browser
         finally:
             browser.close()
+
+
+class Tab(BrowserTab):
+    """A tab with cookies, cache and storage of its own."""
+
+    def __init__(self, browser: Any, **options: Any) -> None:
+        self.context = browser.new_context(**options)
+        self.context.set_default_timeout(1000 * PATIENCE_S)
+        self._errors: list[str] = []
+        self._asked: set[str] = set()
+        self.context.on("request", lambda request: self._asked.add(request.url))
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self._errors.append(str(error)))
+
+    def goto(self, url: str) -> None:
+        self.page.goto(url)
+
+    def preload(self, script: str) -> None:
+        self.context.add_init_script(script)
+
+    def evaluate(self, expression: str) -> Any:
+        return self.page.evaluate(f"() => ({expression})")
+
+    def click(self, selector: str) -> None:
+        self.page.click(selector)
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+
+    def choose_files(self, selector: str, *paths: Path) -> None:
+        self.page.set_input_files(selector, paths)
+
+    def resize(self, width: int, height: int) -> None:
+        self.page.set_viewport_size({"width": width, "height": height})
+
+    def screenshot(self) -> bytes:
+        return bytes(self.page.screenshot())
+
+    def problems(self) -> list[str]:
+        return self._errors
+
+    def requests(self) -> set[str]:
+        return self._asked
+
+    def close(self) -> None:
+        self.context.close()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -84,6 +84,22 @@ def strict() -> Iterator[Any]:
     }
     with servers.running(limits=servers.Limits(**small)) as running:
         yield running
+
+
+@pytest.fixture(scope="module", params=["chromium", "firefox"])
+def new_tab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Any]]:
+    """Opens fresh tabs (`browser_tab.BrowserTab`): the tests that use it run in Chromium and in Firefox."""
+    browser = pytest.importorskip(request.param)
+    if request.param == "chromium":
+        if not browser.CHROMIUM:
+            pytest.skip("no Chromium is installed")
+        with browser.open_browser(*browser.WITHOUT_WEBGL, *browser.TWO_CAMERAS) as chromium:
+            yield lambda: browser.Tab(chromium, ignore_https_errors=True)
+    else:
+        if not browser.FIREFOX:
+            pytest.skip("no Firefox is installed")
+        with browser.open_firefox(tmp_path_factory.mktemp("firefox") / "profile") as session:
+            yield lambda: browser.Tab(session)
 
 
 @pytest.fixture(scope="session")

@@ -31,10 +31,12 @@ export class Busy {
   }
 }
 
-/** "Loading the model … 3.4 of 12.9 MB". */
+/** "Loading the model … 3.4 of 12.9 MB". The total is that of the large files, so a little more may arrive. */
 export function loadingText(bytes: number, total: number | null): string {
-  const of = total !== null && total >= bytes ? ` of ${megabytes(total)}` : "";
-  return `Loading the model … ${bytes ? `${megabytes(bytes)}${of} MB` : ""}`.trimEnd();
+  const loading = "Loading the model …";
+  if (!bytes) return loading;
+  if (total === null) return `${loading} ${megabytes(bytes)} MB`;
+  return `${loading} ${megabytes(Math.min(bytes, total))} of ${megabytes(total)} MB`;
 }
 
 function megabytes(bytes: number): string {

@@ -1,5 +1,5 @@
 /** Reads every frame of a video file: with the browser's decoder if it has one for the file, else by seeking. */
-import { ALL_FORMATS, BlobSource, CanvasSink, Input } from "mediabunny";
+import { ALL_FORMATS, BlobSource, CanvasSink, EncodedPacketSink, Input } from "mediabunny";
 
 /** One frame. The image is valid until the next frame is asked for. */
 export interface VideoFrameOfFile {
@@ -13,8 +13,7 @@ export interface Frames {
   readonly width: number;
   readonly height: number;
   readonly durationS: number;
-  /** The number of frames; null if it is only known at the end. */
-  readonly count: number | null;
+  readonly count: number;
   read(): AsyncGenerator<VideoFrameOfFile, void>;
   close(): void;
 }
@@ -62,8 +61,9 @@ async function decode(file: Blob): Promise<Frames | null> {
   };
 }
 
-/** Steps through the file in a hidden video element. The frame rate is measured on its first frames. */
+/** Steps through the file in a hidden video element, which shows one frame after the other. */
 async function seek(file: Blob, label: string): Promise<Frames> {
+  const times = await frameTimes(file).catch(() => []);
   const video = Object.assign(document.createElement("video"), { muted: true, preload: "auto", playsInline: true });
   const address = URL.createObjectURL(file);
   const close = () => {
@@ -77,6 +77,7 @@ async function seek(file: Blob, label: string): Promise<Frames> {
       video.addEventListener("error", reject);
       video.src = address;
     });
+    if (!times.length) throw new Error("the times of its frames are not known");
   } catch {
     close();
     throw new DOMException(label, "EncodingError");
@@ -88,14 +89,13 @@ async function seek(file: Blob, label: string): Promise<Frames> {
     width,
     height,
     durationS,
-    count: null,
+    count: times.length,
     async *read() {
-      const stepS = await frameInterval(video);
-      let before = -1;
-      for (let at = stepS / 2; at < durationS; at += stepS) {
-        const timeS = await shownAt(video, at);
-        if (timeS <= before) continue;
-        before = timeS;
+      for (const [i, timeS] of times.entries()) {
+        const stepS = Math.max(0.001, (times[i + 1] ?? durationS) - timeS);
+        const seeked = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
+        video.currentTime = timeS + stepS / 2; // browsers round times, so aim at the middle of the frame
+        await seeked;
         ctx?.drawImage(video, 0, 0);
         yield { image, timeS, durationS: stepS };
       }
@@ -104,31 +104,17 @@ async function seek(file: Blob, label: string): Promise<Frames> {
   };
 }
 
-/** The shortest step between the first frames of a video, seconds. */
-async function frameInterval(video: HTMLVideoElement): Promise<number> {
-  let [shortest, before] = [1 / 30, Number.NaN];
-  if (!("requestVideoFrameCallback" in video)) return shortest;
-  const steps: number[] = [];
-  for (let at = 0; at < Math.min(0.4, video.duration); at += 1 / 130) {
-    const now = await shownAt(video, at);
-    if (now > before) steps.push(now - before);
-    before = now;
+/** When each frame of a file is shown, seconds: its container says so, also where the browser has no decoder to lend. */
+async function frameTimes(file: Blob): Promise<number[]> {
+  const input = new Input({ source: new BlobSource(file), formats: ALL_FORMATS });
+  try {
+    const track = await input.getPrimaryVideoTrack();
+    if (!track) return [];
+    const times: number[] = [];
+    const packets = new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: true });
+    for await (const { timestamp } of packets) times.push(timestamp);
+    return times.filter((timeS) => timeS >= 0).sort((a, b) => a - b);
+  } finally {
+    input.dispose();
   }
-  if (steps.length) shortest = Math.min(...steps);
-  return Math.max(shortest, 1 / 240);
-}
-
-/** Seek, and give the time of the frame that is shown then. */
-async function shownAt(video: HTMLVideoElement, timeS: number): Promise<number> {
-  const seeked = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
-  const presented =
-    "requestVideoFrameCallback" in video
-      ? new Promise<number>((resolve) => video.requestVideoFrameCallback((_, { mediaTime }) => resolve(mediaTime)))
-      : null;
-  video.currentTime = timeS;
-  await seeked;
-  // A frame that is shown already is not presented again.
-  const late = new Promise<number>((resolve) => setTimeout(() => resolve(Number.NaN), 60));
-  const mediaTime = presented ? await Promise.race([presented, late]) : timeS;
-  return Number.isNaN(mediaTime) ? -1 : mediaTime;
 }

@@ -12,6 +12,7 @@ export class Loop {
   /** The shortest step between two frames of the video so far: its frame interval. */
   frameS = FRAME_S;
   private busy = false;
+  private working: Promise<void> = Promise.resolve();
   private waiting = false;
   private stopped = false;
   private timeS = -1;
@@ -32,10 +33,12 @@ export class Loop {
     this.schedule();
   }
 
-  stop(): void {
+  /** Stop, and wait for the frame that is being processed: a tracker that is reset must not see it afterwards. */
+  async stop(): Promise<void> {
     this.stopped = true;
     if (hasFrameCallback(this.video)) this.video.cancelVideoFrameCallback(this.handle);
     else cancelAnimationFrame(this.handle);
+    await this.working;
   }
 
   /** Process the frame that is shown once more, `steps` times, as if time went on. For videos that are paused. */
@@ -43,7 +46,8 @@ export class Loop {
     for (let step = 0; step < steps && !this.stopped; step++) {
       while (this.busy) await new Promise((resolve) => setTimeout(resolve, 5));
       this.waiting = true;
-      await this.work();
+      this.working = this.work();
+      await this.working;
     }
   }
 
@@ -69,7 +73,7 @@ export class Loop {
     // A little earlier than the rate asks, since frames arrive at their own pace.
     if (this.rate !== null && !this.video.paused && now - this.startedMs < 1000 / this.rate - 8) return;
     this.waiting = true;
-    if (!this.busy) void this.work();
+    if (!this.busy) this.working = this.work();
   }
 
   private async work(): Promise<void> {

@@ -20,7 +20,7 @@ import {
   useThresholds,
   watchSettings,
 } from "./settings.js";
-import { openPhoto, openVideo, type Source } from "./sources.js";
+import { openPhoto, openSample, openVideo, type Source } from "./sources.js";
 import { placeHands, Space, startSpace } from "./space.js";
 import { Speed } from "./speed.js";
 import { type Found, type Listed, listModels, type Models, Tracking } from "./tracking.js";
@@ -90,6 +90,7 @@ function show(found: Found): void {
   showHands(found);
   space.show(placeHands(found.hands ?? [], picture.flip));
   announcer.say(describe(found));
+  if (!player.plays) showSpeed(speed, performance.now());
 }
 
 // ---------------------------------------------------------------- tracker
@@ -252,7 +253,7 @@ const ACTIONS: Record<string, () => unknown> = {
   camera: () => void started?.then(() => cameras.use({ deviceId: "", facing: "user" })),
   switch: () => (element("switch").hidden ? false : void cameras.switch()),
   file: () => element<HTMLInputElement>("file").click(),
-  sample: () => void player.open("the sample", () => openVideo("sample.mp4", "sample.mp4")),
+  sample: () => void player.open("the sample", openSample),
   flip: () => setFlip(!picture.flip),
   full: () => (element("full").hidden ? false : void toggleFullScreen()),
   pause: togglePause,

@@ -122,8 +122,7 @@ export class Player {
     const { picture, tracking } = this.stage;
     const [source, turn] = [this.source, this.turn];
     picture.video.pause();
-    this.loop?.stop();
-    this.loop = null;
+    await this.stopLoop();
     await during();
     if (turn !== this.turn || this.source !== source) return;
     await tracking.reset().catch(() => {});
@@ -147,13 +146,20 @@ export class Player {
 
   private async stop(): Promise<void> {
     const { picture, leaving, found, speed } = this.stage;
+    const { source } = picture;
     await leaving();
-    this.loop?.stop();
-    this.loop = null;
-    picture.source?.close();
+    await this.stopLoop();
+    if (picture.source !== source) return;
+    source?.close();
     picture.open(null);
     speed.reset();
     found(NOTHING);
+  }
+
+  private async stopLoop(): Promise<void> {
+    const { loop } = this;
+    this.loop = null;
+    await loop?.stop();
   }
 
   private async trackFrame(from: HTMLVideoElement, timeS: number): Promise<void> {

@@ -17,7 +17,7 @@ import type { Found } from "./tracking.js";
 /** How far the work is. */
 export interface Progress {
   readonly frames: number;
-  readonly count: number | null;
+  readonly count: number;
   readonly timeS: number;
   readonly durationS: number;
   /** Seconds of video per second of work. */
@@ -111,9 +111,9 @@ function sizeOf({ width, height }: HTMLCanvasElement): { width: number; height: 
 }
 
 /** Show how far the work is. */
-export function showProgress({ frames, count, timeS, durationS, pace }: Progress): void {
+export function showProgress({ frames, count, pace }: Progress): void {
   const bar = element<HTMLProgressElement>("work-bar");
-  bar.value = count ? frames / count : timeS / durationS;
-  const of = count ? ` of ${Math.max(count, frames)}` : "";
-  element("work-text").textContent = `Frame ${frames}${of}, ${pace.toFixed(pace < 10 ? 1 : 0)}× real time`;
+  bar.value = frames / count;
+  element("work-text").textContent =
+    `Frame ${frames} of ${Math.max(count, frames)}, ${pace.toFixed(pace < 10 ? 1 : 0)}× real time`;
 }

@@ -97,6 +97,13 @@ export async function openVideo(file: Blob | string, label: string): Promise<Sou
   };
 }
 
+/** Open the sample video, in a format that the browser can decode. */
+export function openSample(): Promise<Source> {
+  const hasH264 = document.createElement("video").canPlayType('video/mp4; codecs="avc1.42E01E"') !== "";
+  const name = hasH264 ? "sample.mp4" : "sample.webm";
+  return openVideo(name, name);
+}
+
 /** Wait until the browser has decoded the first frame of a video. */
 async function canPlay(address: string): Promise<void> {
   const probe = document.createElement("video");

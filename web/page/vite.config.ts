@@ -5,12 +5,14 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
+import { zipSync } from "fflate";
 import { marked } from "marked";
 import { rolldown } from "rolldown";
 import { defineConfig, type Plugin } from "vite";
 import { notices } from "../scripts/notices.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
+const web = fileURLToPath(new URL("../", import.meta.url));
 const library = fileURLToPath(new URL("../dist/", import.meta.url));
 const cache = fileURLToPath(new URL("../node_modules/.cache/knuckle/", import.meta.url));
 const out = fileURLToPath(new URL("../../src/knuckle/serve/page/", import.meta.url));
@@ -20,12 +22,19 @@ const engine = `assets/engine-${hashOf(engineFiles.map((name) => readFileSync(li
 const runtimeBytes = statSync(`${library}wasm/litert_wasm_threaded_internal.wasm`).size;
 const { version } = JSON.parse(readFileSync(fileURLToPath(new URL("../package.json", import.meta.url)), "utf8"));
 // A browser needs only one build of the runtime; the others are loaded on request and not cached for offline use.
-const RARE = /litert_wasm_compat|\.map$|\.txt$/;
+const RARE = /litert_wasm_compat|\.map$|\.txt$|\.zip$/;
 const PACKED = /\.(js|css|html|json|svg|wasm|webmanifest)$/;
 
 const PACKAGES = ["@litertjs/core", "@litertjs/wasm-utils", "three", "mediabunny"];
-const ABOUT = `Knuckle ${version} is licensed under the Apache License 2.0. Its source is the folders src/ and web/ of the source distribution
-of the Python package; the npm package knuckle-web contains the library that this page uses.
+// What the page is built from, for its source.zip.
+const SOURCES = [
+  ...["src", "page", "scripts", "tests", "examples"].map((folder) => `web/${folder}`),
+  ...readdirSync(web, { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? `web/${entry.name}` : [])),
+  ...["gestures/network.json", "gestures/sets.json"].map((name) => `src/knuckle/${name}`),
+  ...["LICENSE", "NOTICE", "docs/web.md"],
+];
+const ABOUT = `Knuckle ${version} is licensed under the Apache License 2.0. The source of this page is source.zip beside it; its networks are
+in the Python package.
 
 This page contains the following code of others. It contains no fonts: it uses those of your system.`;
 
@@ -57,6 +66,7 @@ function engineAndServiceWorker(): Plugin {
         else cpSync(library + name, out + engine + name);
       }
       writeFileSync(`${out}licences.txt`, notices(ABOUT, PACKAGES));
+      writeFileSync(`${out}source.zip`, sourceArchive());
       writeFileSync(`${out}help.html`, helpPage());
       await buildServiceWorker();
       mkdirSync(cache, { recursive: true });
@@ -92,6 +102,14 @@ async function pack(path: string): Promise<void> {
     writeFileSync(`${kept}.gz`, await promisify(gzip)(data, { level: 9 }));
   }
   for (const suffix of [".br", ".gz"]) cpSync(kept + suffix, path + suffix);
+}
+
+/** The same bytes for the same files, whenever it is built. */
+function sourceArchive(): Uint8Array {
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const paths = SOURCES.flatMap((name) => (statSync(root + name).isFile() ? [root + name] : filesIn(root + name)));
+  const contents = paths.map((path) => [relative(root, path).replaceAll("\\", "/"), readFileSync(path)]);
+  return zipSync(Object.fromEntries(contents), { level: 9, mtime: new Date(1980, 0, 1) });
 }
 
 function filesIn(folder: string): string[] {
