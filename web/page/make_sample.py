@@ -34,8 +34,8 @@ def frames() -> Iterator[Image]:
         turn = 2 * pi * k / (RATE * SECONDS)
         image = blank(WIDTH, HEIGHT)
         draw_hand(image, 185 + 30 * sin(turn), 205 + 14 * cos(2 * turn), 205, 0.12 + 0.2 * sin(2 * turn))
-        size = 205 + 22 * sin(turn)
-        yield draw_hand(image, 455 - 30 * sin(turn), 205 - 14 * sin(2 * turn), size, -0.1 + 0.22 * cos(turn), right=True)
+        x, y, size = 455 - 30 * sin(turn), 205 - 14 * sin(2 * turn), 205 + 22 * sin(turn)
+        yield draw_hand(image, x, y, size, -0.1 + 0.22 * cos(turn), right=True)
 
 
 def main() -> None:
