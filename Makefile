@@ -23,7 +23,7 @@ check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python .ci/audit.py --offline
+	$(BIN)/python .ci/audit.py --sbom build/knuckle.cdx.json
 
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
@@ -76,11 +76,10 @@ fuzz: $(VENV)/dev
 	$(INSTALL) "atheris>=3.0; sys_platform == 'linux'" || echo "Atheris cannot be installed here; fuzzing goes on without it"
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --record $(TARGETS)
 
-# What the package depends on: licences, known weaknesses, actions of the workflows. Says "not checked" where a service
-# cannot be reached.
+# What the package depends on, as in `make check`: licences, known weaknesses, actions of the workflows, list of parts. Says
+# "not checked" where a service cannot be reached.
 audit: $(VENV)/dev
-	$(INSTALL) pip-audit || echo "pip-audit cannot be installed here"
-	$(BIN)/python .ci/audit.py
+	$(BIN)/python .ci/audit.py --sbom build/knuckle.cdx.json
 
 # The packages of a release, checked, and what they consist of (SBOM, CycloneDX): Python with the server, and the browser.
 dist: web $(VENV)/dev

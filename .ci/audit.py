@@ -1,7 +1,8 @@
-"""What Knuckle depends on, checked: licences, known weaknesses, pinned actions. `make audit`, and in part `make check`.
+"""What Knuckle depends on: licences, known weaknesses, pinned actions, list of parts (SBOM). `make check` runs it.
 
     python .ci/audit.py             everything; what needs a service that cannot be reached is reported as "not checked"
-    python .ci/audit.py --offline   licences and actions only
+    python .ci/audit.py --offline   without the known weaknesses
+    python .ci/audit.py --sbom FILE also write what an installation with all extras consists of (CycloneDX, JSON)
 
 It ends with 1 if something is wrong, and never because a service is out of reach.
 """
@@ -96,6 +97,35 @@ def action_problems() -> Iterator[str]:
     print(f"actions: {steps} steps of workflows checked")
 
 
+def sbom_problems(file: Path) -> Iterator[str]:
+    """Write the list of parts (SBOM) of an installation with all extras; a part without its version is a problem."""
+    if importlib.util.find_spec("cyclonedx_py") is None:
+        print("parts: NOT WRITTEN, cyclonedx-bom is not installed")
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "cyclonedx_py", "environment", "--pyproject", str(ROOT / "pyproject.toml")]
+    done = subprocess.run([*command, "--output-file", str(file)], capture_output=True, text=True)
+    if done.returncode:
+        yield f"parts: cyclonedx-py ended with {done.returncode}: {done.stderr.strip()[-300:]}"
+        return
+    whole = importlib.metadata.metadata("knuckle").get_all("Provides-Extra") or []
+    needed = {name for name in required("knuckle", frozenset(whole)) if installed(name)} - {"knuckle"}
+    listed = json.loads(file.read_text())
+    # The environment has tools of developers too, which are no part of Knuckle.
+    listed["components"] = [one for one in listed["components"] if normal(one["name"]) in map(normal, needed)]
+    file.write_text(json.dumps(listed, indent=1) + "\n")
+    print(f"parts: {len(listed['components'])} packages listed in {file}")
+    versions = {normal(one["name"]): one.get("version") for one in listed["components"]}
+    for name in sorted(needed):
+        if not versions.get(normal(name)):
+            yield f"parts: {name} has no version in {file}"
+
+
+def normal(name: str) -> str:
+    """The name of a package as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def known_weaknesses() -> Iterator[str]:
     """What the Python Packaging Advisory Database says about the installed packages that Knuckle needs."""
     if importlib.util.find_spec("pip_audit") is None:
@@ -124,8 +154,12 @@ def known_weaknesses() -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--offline", action="store_true", help="ask no service")
+    parser.add_argument("--sbom", type=Path, metavar="FILE", help="write the list of parts, and check it")
+    options = parser.parse_args()
     problems = [*licence_problems(), *action_problems()]
-    if not parser.parse_args().offline:
+    if options.sbom:
+        problems += sbom_problems(options.sbom)
+    if not options.offline:
         problems += known_weaknesses()
     print(*problems, sep="\n", end="\n" if problems else "")
     sys.exit(1 if problems else 0)

@@ -1,6 +1,7 @@
 """Where the time of a frame goes, and how steady it is: `python benchmarks/frame_time.py`.
 
-    python benchmarks/frame_time.py                        # 100,000 frames with one hand: for a quiet core
+    python benchmarks/frame_time.py --models knuckle       # 100,000 frames with one hand: 10 minutes of a quiet core
+    python benchmarks/frame_time.py --minutes 3            # no longer than this for each bundle and number of hands
     python benchmarks/frame_time.py --frames 2000 --no-save
 
 Tracks a looped clip with one hand held, which is where no palm is searched, and with two. The networks run on one
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import math
+import sys
 import time
 import tracemalloc
 from collections import defaultdict
@@ -88,12 +91,20 @@ def frames(images: Sequence[np.ndarray], count: int) -> Iterator[tuple[int, np.n
     return enumerate(islice(cycle([*images, *images[-2:0:-1]]), count))
 
 
-def measure(networks: Networks, images: Sequence[np.ndarray], count: int, max_hands: int) -> Measured:
-    """Track `count` frames, and keep those in which as many hands are tracked and no palm is searched."""
+def measure(
+    networks: Networks, images: Sequence[np.ndarray], count: int, max_hands: int, seconds: float = math.inf
+) -> Measured:
+    """Track `count` frames, and keep those in which as many hands are tracked and no palm is searched.
+
+    It stops early, with fewer frames, when the time is over.
+    """
+    end = time.perf_counter() + seconds
     timed = [Timed(networks.palm), Timed(networks.hand)]
     tracker = knuckle.HandTracker(replace(networks, palm=timed[0], hand=timed[1]), max_hands=max_hands)
     found = Measured()
     for number, image in frames(images, count + 60):
+        if time.perf_counter() > end:
+            break
         before = [network.spent_s for network in timed]
         real, own = time.perf_counter(), time.thread_time()
         hands = tracker(image, number / 30)
@@ -204,13 +215,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=100_000, help="frames with one hand; a tenth of it with two")
     parser.add_argument("--models", nargs="+", default=["knuckle", "knuckle-fast"])
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end a run after this time, with fewer frames")
     parser.add_argument("--no-save", action="store_true")
     options = parser.parse_args()
     images, lines, results = [frame.image for frame in knuckle.read(CLIP)], list[Row](), {}
     for name in options.models:
         networks = knuckle.load(name, threads=1)
-        one = measure(networks, images, options.frames, 1)
-        two = measure(networks, images, max(100, options.frames // 10), 2)
+        one = measure(networks, images, options.frames, 1, 60 * options.minutes)
+        two = measure(networks, images, max(100, options.frames // 10), 2, 60 * options.minutes)
         lines += rows(name, one, 1) + rows(name, two, 2)
         results[name] = {"parts": parts(networks, images, 300), "floors": floors(networks, images[60])}
         results[name] |= {"frames": len(one.real_s), "overhead_ms": [one.overhead_ms, two.overhead_ms]}
@@ -221,7 +233,7 @@ def main() -> None:
     print(*lines, sep="\n")
     print(json.dumps(results, indent=2))
     if not options.no_save:
-        save("frame_time", "time", "python benchmarks/frame_time.py", lines)
+        save("frame_time", "time", " ".join(["python benchmarks/frame_time.py", *sys.argv[1:]]), lines)
         RESULT.write_text(json.dumps(results, indent=2) + "\n")
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
+import signal
 import socket
 import struct
 import sys
+import threading
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 LOCAL_NAMES = {"", "localhost", "localhost.localdomain", socket.gethostname()}
+PATIENCE_S = 120  # for an answer of a server
 UP, GET_FLAGS, SET_FLAGS = 1, 0x8913, 0x8914  # of Linux' network interfaces
 
 
@@ -75,8 +81,22 @@ def loopback_up() -> None:
         fcntl.ioctl(control, SET_FLAGS, struct.pack("16sH14s", b"lo", flags | UP, b""))
 
 
+def stop_when_it_answers(port: int) -> None:
+    """Ask a server of this process for its page, and then end it as Ctrl-C does."""
+    while True:
+        with suppress(OSError):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE_S) as page:
+                page.read()
+            break
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def main() -> None:
-    """Run commands of `knuckle`, a JSON list of lists of arguments; print how each ended and whom it asked for."""
+    """Run commands of `knuckle`, a JSON list of lists of arguments; print how each ended and whom it asked for.
+
+    Commands with `--port` serve until their page was asked for.
+    """
     from knuckle.cli import main as knuckle
 
     if sys.argv[2:] == ["--namespace"]:
@@ -84,6 +104,9 @@ def main() -> None:
     ends = []
     for arguments in json.loads(sys.argv[1]):
         with this_computer_only() as asked:
+            if "--port" in arguments:
+                port = int(arguments[arguments.index("--port") + 1])
+                threading.Thread(target=stop_when_it_answers, args=(port,), daemon=True).start()
             try:
                 knuckle(arguments)
             except SystemExit as end:

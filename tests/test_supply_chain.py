@@ -87,8 +87,9 @@ def test_the_search_for_dangerous_calls_finds_them(tmp_path: Path) -> None:
     assert [name for name, _ in calls(tmp_path / "a.py") if DANGEROUS.fullmatch(name)] == ["pickle.loads", "eval"]
 
 
-def audit(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(folder / ".ci/audit.py"), "--offline"], capture_output=True, text=True)
+def audit(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(folder / ".ci/audit.py"), "--offline", *options]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_licences_are_permitted_and_actions_are_pinned() -> None:
@@ -97,6 +98,16 @@ def test_licences_are_permitted_and_actions_are_pinned() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"licences: [1-9]\d* packages checked", done.stdout)
     assert re.search(r"actions: [1-9]\d* steps", done.stdout)
+
+
+def test_every_part_is_listed_with_its_version(tmp_path: Path) -> None:
+    pytest.importorskip("cyclonedx_py")
+    done = audit(ROOT, "--sbom", str(tmp_path / "parts" / "knuckle.cdx.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    listed = json.loads((tmp_path / "parts" / "knuckle.cdx.json").read_text())
+    versions = {part["name"].lower(): part["version"] for part in listed["components"]}
+    assert listed["bomFormat"] == "CycloneDX" and {"numpy", "click", "starlette"} <= set(versions)
+    assert "pytest" not in versions  # a tool of ours, and no part of what users install
 
 
 def test_an_action_that_can_be_moved_is_found(tmp_path: Path) -> None:

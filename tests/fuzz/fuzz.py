@@ -9,6 +9,7 @@ It runs on Linux and macOS.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import multiprocessing
 import os
@@ -52,7 +53,8 @@ def main() -> None:
         limits = Limits(chosen.seconds / len(names), chosen.inputs, chosen.seed)
         stats = supervise(TARGETS[name], limits, atheris)
         broken += len(stats["finds"])
-        told = f"{stats['inputs']:>9} inputs {stats['seconds']:>7.0f} s  finds: {len(stats['finds'])}"
+        times = f"{stats['seconds']:>7.0f} s, {stats['processor_s']:.0f} s of the processor"
+        told = f"{stats['inputs']:>9} inputs {times}  finds: {len(stats['finds'])}"
         print(f"{name:32} {told}", *(f"    {find}" for find in stats["finds"]), sep="\n", flush=True)
         if chosen.record:
             record(name, stats)
@@ -78,14 +80,15 @@ class Limits:
 
 def supervise(target: Any, limits: Limits, atheris: Any) -> dict[str, Any]:
     """Run a target in child processes until its time is over; a child that dies is a find."""
-    end, stats = time.monotonic() + limits.seconds, {"inputs": 0, "seconds": 0.0, "finds": list[str]()}
+    end = time.monotonic() + limits.seconds
+    stats = {"inputs": 0, "seconds": 0.0, "processor_s": 0.0, "finds": list[str]()}
     folder = WORK / target.name
     folder.mkdir(parents=True, exist_ok=True)
     fork = multiprocessing.get_context("fork")
     while (left := end - time.monotonic()) > 1 or not stats["inputs"]:
         told = folder / "stats.json"
         told.unlink(missing_ok=True)
-        start = time.monotonic()
+        start, used_s = time.monotonic(), processor_s()
         now = Limits(max(left, 1), limits.inputs, limits.seed)
         child = fork.Process(target=run_target, args=(target, now, atheris))
         child.start()
@@ -93,6 +96,7 @@ def supervise(target: Any, limits: Limits, atheris: Any) -> dict[str, Any]:
         found = json.loads(told.read_text()) if told.exists() else {"inputs": 0, "finds": []}
         stats["inputs"] += found["inputs"]
         stats["seconds"] += time.monotonic() - start
+        stats["processor_s"] += processor_s() - used_s
         stats["finds"] += [find for find in found["finds"] if find not in stats["finds"]]
         if child.exitcode:
             input_file = folder / f"died-{time.time_ns()}.input"
@@ -106,13 +110,27 @@ def supervise(target: Any, limits: Limits, atheris: Any) -> dict[str, Any]:
     return stats
 
 
+def processor_s() -> float:
+    """Processor time of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def record(name: str, stats: dict[str, Any]) -> None:
-    """Add the inputs and seconds of a run to `results.json`, from which docs/make_fuzz.py makes its rows."""
-    whole = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    row = whole.setdefault(name, {"inputs": 0, "seconds": 0})
-    row["inputs"] += stats["inputs"]
-    row["seconds"] = round(row["seconds"] + stats["seconds"])
-    RESULTS.write_text(json.dumps(dict(sorted(whole.items())), indent=1) + "\n")
+    """Add the inputs and times of a run to `results.json`, from which benchmarks/proof.py makes its rows.
+
+    Several runs may do so at the same time.
+    """
+    with RESULTS.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        whole = json.load(file)
+        row = {"inputs": 0, "seconds": 0, "processor_s": 0} | whole.get(name, {})
+        row["inputs"] += stats["inputs"]
+        for time_of in ("seconds", "processor_s"):
+            row[time_of] = round(row[time_of] + stats[time_of])
+        file.seek(0)
+        file.write(json.dumps(dict(sorted({**whole, name: row}.items())), indent=1) + "\n")
+        file.truncate()
 
 
 def run_target(target: Any, limits: Limits, atheris: Any) -> None:

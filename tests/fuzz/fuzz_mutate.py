@@ -6,6 +6,7 @@ import io
 import json
 import random
 import re
+import warnings
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -107,20 +108,24 @@ def change_zip(body: bytes, rng: Random) -> bytes:
             lambda: (name, _changed(data, rng)),
             lambda: (rng.choice(("../x", "/x", "a/../../x", "", name.upper(), name + "/")), data),
             lambda: (name, data[: rng.randrange(len(data) + 1)]),
-            lambda: (name, bytes(rng.choice((0, 1 << 16, 1 << 22)))),
+            lambda: (name, bytes(rng.choice((0, 1 << 10, 1 << 16)))),
         ]
     )()
     if rng.random() < 0.1:
         members.append(rng.choice(members))
     if rng.random() < 0.1:
         members.pop(rng.randrange(len(members)))
-    out = io.BytesIO()
-    kind = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-    with zipfile.ZipFile(out, "w", kind) as archive:
+    if rng.random() < 0.01:
+        members[at] = (name, bytes(1 << 24))  # slow to make, so it is rare
+    out, kind = io.BytesIO(), rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+    if max(len(data) for _, data in members) > 1 << 16:
+        kind = zipfile.ZIP_DEFLATED  # a stored one would be cut off
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w", kind, compresslevel=1) as archive:
+        warnings.simplefilter("ignore")  # names that occur twice are wanted
         for name, data in members:
             info = zipfile.ZipInfo(name or "x")
             info.compress_type = kind
-            archive.writestr(info, data)
+            archive.writestr(info, data, compresslevel=1)
     return out.getvalue()
 
 

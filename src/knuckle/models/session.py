@@ -137,7 +137,8 @@ class LiteRt:
 
     def __init__(self, model: Path, threads: int) -> None:
         self.model, self.threads = model, threads
-        self.all_threads = _Interpreter(model, threads)
+        self.network = _read(model)  # once, for all interpreters
+        self.all_threads = _Interpreter(model, self.network, threads)
         self.side = self.all_threads.side
         # With one thread the first of them is the same engine, so that the weights are held once.
         self.single_threaded = [self.all_threads] if threads == 1 else []
@@ -148,7 +149,7 @@ class LiteRt:
             return self.all_threads.run(pictures[0])
         side_by_side = min(self.threads, len(pictures))
         while len(self.single_threaded) < side_by_side:
-            self.single_threaded.append(_Interpreter(self.model, 1))
+            self.single_threaded.append(_Interpreter(self.model, self.network, 1))
         waiting, rows = deque(range(len(pictures))), dict[int, Outputs]()
 
         def work(interpreter: _Interpreter) -> None:
@@ -172,14 +173,26 @@ class LiteRt:
         return _joined([rows[number] for number in range(len(pictures))])
 
 
-class _Interpreter:
-    """One LiteRT interpreter for one picture at a time."""
+def _read(model: Path) -> bytes:
+    try:
+        return model.read_bytes()
+    except OSError as error:
+        raise EngineError(f"{model} cannot be read: {error.strerror}") from error
 
-    def __init__(self, model: Path, threads: int) -> None:
+
+class _Interpreter:
+    """One LiteRT interpreter for one picture at a time.
+
+    Args:
+        model: the file, for errors.
+        network: its bytes.
+    """
+
+    def __init__(self, model: Path, network: bytes, threads: int) -> None:
         interpreter_type = litert("interpreter").Interpreter
         with quiet_stderr("INFO: Created TensorFlow Lite XNNPACK delegate"):
             try:
-                self.interpreter = interpreter_type(model_path=str(model), num_threads=threads)
+                self.interpreter = interpreter_type(model_content=network, num_threads=threads)
                 self.interpreter.allocate_tensors()
             except (ValueError, RuntimeError, UnicodeDecodeError) as error:
                 raise EngineError(f"{model} is not a network that LiteRT can run: {reason_of(error)}") from error

@@ -233,7 +233,7 @@ def require_token(host: str, token: str | None) -> None:
 
 def same_token(given: str, token: str) -> bool:
     """Compare in constant time, so that response times reveal nothing about the token."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), token.encode())
 
 
 def host_of(value: str) -> str:

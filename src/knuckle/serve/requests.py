@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from knuckle.errors import InputError
+from knuckle.errors import InputError, reason_of
 from knuckle.serve.limits import Refused
 from knuckle.serve.service import Service, error_response
 
@@ -82,8 +82,8 @@ async def json_body(request: Request) -> dict[str, Any]:
     await within(limits.receive_s, read(), "the body did not arrive")
     try:
         found = json.loads(bytes(body) or b"{}")
-    except ValueError as error:
-        raise Refused(400, f"the body is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, f"the body is not JSON: {reason_of(error)}") from error
     if not isinstance(found, dict):
         raise Refused(400, f"the body must be a JSON object, got a {type(found).__name__}")
     return found
