@@ -71,6 +71,28 @@ def test_a_hand_s_region_moves_turns_and_grows_with_it(angle: float, scale: floa
     assert math.isclose(math.cos(after.angle_rad - before.angle_rad - angle), 1, abs_tol=1e-6)
 
 
+def test_a_hand_s_region_is_twice_its_steady_box_and_a_tenth_of_that_further_up() -> None:
+    points = make_hand(100, 100, 80).landmarks.copy()
+    points[[4, 7, 8, 11, 12, 15, 16, 19, 20]] = 1e4  # the tips do not count, nor what lies next to them
+    points[9, 0] = points[[5, 13], 0].mean()  # the fingers point straight up
+    points[[0, 9], 0] = points[9, 0]
+    steady = np.delete(points, [4, 7, 8, 11, 12, 15, 16, 19, 20], axis=0)[:, :2]
+    low, high = steady.min(axis=0), steady.max(axis=0)
+    roi = roi_from_landmarks(points)
+    assert np.allclose([roi.size, roi.angle_rad], [2 * (high - low).max(), 0], atol=1e-4)
+    middle = (low + high) / 2
+    assert np.allclose([roi.x, roi.y], [middle[0], middle[1] - 0.1 * (high[1] - low[1])], atol=1e-3)
+
+
+def test_a_region_points_to_the_mean_of_three_joints_of_which_the_middle_counts_twice() -> None:
+    for joints in ((5, 9, 13), (6, 10, 14)):
+        points = make_hand().landmarks.copy()
+        for joint, place in zip(joints, ([30, -70], [10, -90], [-18, -66]), strict=True):
+            points[joint, :2] = points[0, :2] + place
+        x, y = np.average([[30, -70], [10, -90], [-18, -66]], axis=0, weights=[1, 2, 1])
+        assert math.isclose(roi_from_landmarks(points, joints).angle_rad, math.atan2(x, -y), abs_tol=1e-6)
+
+
 def test_landmarks_have_names() -> None:
     hand = make_hand()
     for point in HandLandmark:

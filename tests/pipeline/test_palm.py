@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knuckle.pipeline.palm import PalmDetector, PalmModel, anchors, roi_from_palm, suppress
+from knuckle.pipeline.palm import PalmDetector, PalmModel, anchors, decode_palms, roi_from_palm, suppress
 from knuckle.results import Palm
 from knuckle.testing import FakeNetwork
 
@@ -85,3 +85,25 @@ def test_the_tasks_api_s_angle_is_26_degrees_off() -> None:
     palm = palm_at(200, 150, 60)
     turned = roi_from_palm(palm, upright_rad=90.0).angle_rad - roi_from_palm(palm).angle_rad
     assert math.isclose(turned, 0.464609, abs_tol=1e-6)
+
+
+def test_palms_that_overlap_by_more_than_three_tenths_are_one() -> None:
+    for shared, count in ((0.29, 2), (0.31, 1)):
+        apart = 100 * (1 - 2 * shared / (1 + shared))  # two squares of 100 px overlap by `shared` of their union
+        assert len(suppress([palm_at(200, 200, 100), palm_at(200 + apart, 200, 100, 0.8)])) == count
+
+
+def test_a_score_at_the_threshold_is_enough_whatever_the_threshold() -> None:
+    value = np.array([0, 0, 30, 30, *[0] * 14], np.float32)
+    raw = {"Identity": np.tile(value, (1, 2016, 1)), "Identity_1": np.full((1, 2016, 1), 1.0, np.float32)}
+    raw["Identity_1"][0, 100:] = -1.0
+    score = 1 / (1 + math.exp(-1))
+    for threshold, count in ((0.0, 2016), (0.2, 2016), (score - 1e-3, 100), (score + 1e-3, 0), (1.0, 0)):
+        assert len(decode_palms(raw, (640, 480), 192, PalmModel(), threshold)) == count
+
+
+def test_a_region_has_2_6_times_the_longer_side_and_moves_by_half_the_height() -> None:
+    for width, height in ((40, 80), (80, 40)):
+        box = np.array([100 - width / 2, 100 - height / 2, 100 + width / 2, 100 + height / 2])
+        roi = roi_from_palm(Palm(box, palm_at(100, 100, 60).keypoints, 0.9))
+        assert np.allclose([roi.size, roi.x, roi.y], [2.6 * 80, 100, 100 - height / 2])

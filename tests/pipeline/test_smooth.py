@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from conftest import make_hand
 
 from knuckle.metrics.video import jitter, lag_ms
-from knuckle.pipeline.smooth import REACH_S, OfflineSmoother, SmoothedHand, smooth_hand, two_sided
+from knuckle.pipeline.smooth import REACH_S, OfflineSmoother, SmoothedHand, one_euro, smooth_hand, two_sided
 from knuckle.results import Frame, Hand
 
 RNG = np.random.default_rng(0)
@@ -51,6 +53,37 @@ def test_a_time_that_does_not_increase_returns_the_points() -> None:
     memory = smooth_hand(None, points, 1.0, 1)
     assert np.allclose(smooth_hand(memory, points + 1, 1.0, 1).value, points + 1)
     assert np.allclose(smooth_hand(memory, points + 1, 0.5, 1).value, points + 1)
+
+
+def test_a_slow_step_is_followed_as_by_a_first_order_filter_of_one_hertz() -> None:
+    state, start, end = None, np.zeros((1, 3)), np.ones((1, 3))
+    for k in range(201):
+        state = one_euro(state, end if k else start, k / 1000, unit=1.0, beta=0.0)
+        if k in (50, 100, 200):
+            assert state.value == pytest.approx(1 - math.exp(-2 * math.pi * k / 1000), abs=0.01)
+
+
+@pytest.mark.parametrize("speed_per_s", [0.2, 1.0, 5.0])
+def test_a_hand_in_steady_motion_lags_by_the_time_constant_of_its_cutoff(speed_per_s: float) -> None:
+    """1 / (2 pi f), where the cutoff f rises by `beta` for each size of the hand per second."""
+    state, before, step_s, unit, beta = None, None, 1 / 30, 100.0, 12.0
+    for k in range(600):
+        point, before = np.array([[unit * speed_per_s * k * step_s, 0.0, 0.0]]), state
+        state = one_euro(before, point, k * step_s, unit, beta)
+    assert state is not None and before is not None
+    assert state.speed == pytest.approx((point - before.value) / step_s, rel=1e-3)
+    lag_s = float((point - state.value)[0, 0]) / (unit * speed_per_s)
+    cutoff_hz = 1 + beta * float(state.speed[0, 0]) / unit
+    assert lag_s * 2 * math.pi * cutoff_hz == pytest.approx(1, rel=1e-3)
+
+
+def test_the_middle_of_a_hand_is_followed_faster_than_its_shape() -> None:
+    whole = np.arange(60)[:, None, None] * np.ones((60, 21, 3)) * 2.0
+    bent = whole - whole.mean(axis=1, keepdims=True) + whole * np.linspace(-1, 1, 21)[None, :, None]
+    lag = [
+        float(np.abs(filtered(path)[-1] - path[-1]).max() / np.abs(path[-1] - path[-2]).max()) for path in (whole, bent)
+    ]
+    assert lag[0] < 0.7 * lag[1]
 
 
 BLANK = np.zeros((4, 4, 3), np.uint8)

@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import make_hand
 from scene import blank, draw_hand
 from test_together import Counted
 
 import knuckle
 from knuckle.graph import finish
 from knuckle.images import Image
-from knuckle.pipeline.stride import MAX_GAP_S, MAX_MOTION, follow, motion_between, strides_for
+from knuckle.pipeline.stride import MAX_GAP_S, MAX_MOTION, follow, hand_between, motion_between, strides_for
 from knuckle.pipeline.tracks import baseline
-from knuckle.results import Frame, Hand
+from knuckle.results import Frame, Hand, Roi
 
 
 def frames_of(images: list[Image], rate: float = 30) -> list[Frame]:
@@ -73,6 +74,17 @@ def test_a_fast_hand_is_looked_at_in_every_frame() -> None:
 def test_a_stride_is_bounded_in_time() -> None:
     frames = frames_of([blank()] * 12, rate=1.5 / MAX_GAP_S)
     assert found_in(frames, 4)[1] == 12
+
+
+def test_a_hand_between_two_frames_is_on_the_straight_way_between_them() -> None:
+    old, new = (replace(make_hand(x), roi=Roi(x, 2 * x, x, turn)) for x, turn in ((100.0, 3.0), (140.0, -3.0)))
+    for share in (0.0, 0.25, 1.0):
+        found, x = hand_between(replace(old, presence=0.6), replace(new, presence=1.0), share), 100 + 40 * share
+        assert np.allclose(found.landmarks, make_hand(x).landmarks, atol=1e-4) and found.visibility is None
+        assert np.allclose(found.landmarks_raw, found.landmarks) and found.presence == pytest.approx(0.6 + 0.4 * share)
+        assert (found.roi.x, found.roi.y, found.roi.size) == pytest.approx((x, 2 * x, x))
+        turned = 3.0 + share * (2 * np.pi - 6)  # the short way, over half a turn
+        assert np.cos(found.roi.angle_rad - turned) == pytest.approx(1)
 
 
 def test_strides_follow_the_motion() -> None:

@@ -162,3 +162,90 @@ def test_a_video_that_changes_its_size_keeps_its_tracks() -> None:
     assert at_size(memory, large) is memory
     other = at_size(memory, np.zeros((640, 480, 3), np.uint8))
     assert other.tracks == memory.tracks and other.size == (480, 640)
+
+
+UNIT = baseline(make_hand())
+
+
+def after(gap_s: float, moved: float, remember_s: float = 1.0, **hand: str | float) -> list[int]:
+    """The ids of a hand that stood still, and is next seen after a time, so many baselines away."""
+    memory = Memory()
+    for k in range(3):
+        memory = update_tracks(memory, [make_hand()], True, k / FPS, remember_s)
+    memory = update_tracks(memory, [make_hand(100 + moved * UNIT, **hand)], True, 2 / FPS + gap_s, remember_s)  # type: ignore[arg-type]
+    return [track.track_id for track in memory.held]
+
+
+def test_a_hand_is_expected_within_2_baselines_and_30_more_for_each_second_unseen() -> None:
+    for gap_s in (0.01, 0.1, 0.25):
+        reach = 2 + 30 * gap_s
+        assert after(gap_s, 0.97 * reach) == [1] and after(gap_s, 1.03 * reach) == [2]
+
+
+def test_a_hand_of_the_other_side_is_the_same_one_only_nearby() -> None:
+    assert after(0.25, 1.9, side="Right", score=0.9) == [1]
+    assert after(0.25, 8, side="Right", score=0.9) == [2] and after(0.25, 8, score=0.9) == [1]
+
+
+def test_a_hand_of_the_frame_before_is_remembered_for_a_second_at_least() -> None:
+    assert after(0.9, 0, remember_s=0.1) == [1] and after(1.1, 0, remember_s=0.1) == [2]
+    assert after(1.9, 0, remember_s=2.0) == [1] and after(2.1, 0, remember_s=2.0) == [2]
+
+
+def test_of_two_places_a_hand_of_the_same_side_takes_the_one_a_bit_further_away() -> None:
+    memory = update_tracks(Memory(), [make_hand(100), make_hand(100 + 2 * UNIT, side="Right")], True, 0.0, 1.0)
+    for x, expected in ((0.6, 1), (1.4, 1), (1.9, 2)):  # the other side counts as 1.5 baselines further
+        found = update_tracks(memory, [make_hand(100 + x * UNIT)], True, 1 / FPS, 1.0)
+        assert [track.track_id for track in found.held] == [expected], x
+
+
+def test_a_lost_hand_is_expected_to_move_on_for_a_tenth_of_a_second() -> None:
+    memory = Memory()
+    for k in range(2):
+        memory = update_tracks(memory, [make_hand(100 + 30 * k)], True, k / FPS, 1.0)
+    places = [tracked_candidates(memory, 1 / FPS + gap_s, True)[0].roi.x for gap_s in (0.0, 0.05, 0.1, 0.2, 0.9)]
+    assert np.allclose(np.diff(places[:3]), (places[2] - places[0]) / 2, atol=1e-3)
+    assert places[2] > places[0] + 50 and np.allclose(places[2:], places[2], atol=1e-3)
+
+
+def test_a_track_that_began_on_the_wrong_side_recovers_within_30_frames() -> None:
+    wrong, right = [[make_hand(side="Right", score=1.0)]] * 100, [[make_hand(score=1.0)]] * 40
+    shown = [hands[0].handedness for hands in play(wrong + right)]
+    turned = shown.index("Left") - 100
+    assert 15 <= turned < 30 and set(shown[100 + turned :]) == {"Left"}
+    early = [hands[0].handedness for hands in play(wrong[:2] + right)]
+    assert early.index("Left") <= 5  # few votes are outvoted by few
+
+
+def test_the_score_of_a_side_is_that_of_the_track() -> None:
+    (hand,) = play([[make_hand(score=0.9)], [make_hand(score=0.7)]])[-1]
+    assert hand.handedness == "Left" and np.isclose(hand.handedness_score, 0.8)
+    (hand,) = play([[make_hand(side="Right", score=0.9)], [make_hand(side="Right", score=0.7)]])[-1]
+    assert hand.handedness == "Right" and np.isclose(hand.handedness_score, 0.8)
+
+
+def test_a_palm_lies_on_a_hand_within_half_a_baseline() -> None:
+    points = make_hand().landmarks[PALM_LANDMARKS, :2]
+    for far, expected in ((0.45, True), (0.55, False)):
+        for way in ((1, 0), (0, -1)):
+            palm = Palm(np.zeros(4), points + far * UNIT * np.array(way), 0.9)
+            assert is_palm_of(palm, make_hand()) == expected
+
+
+def test_a_duplicate_shares_10_of_21_landmarks() -> None:
+    hand = make_hand()
+    for shared, kept in ((9, 2), (10, 1)):
+        points = hand.landmarks_raw.copy()
+        points[:-shared, 0] += 0.4 * UNIT  # the box still overlaps
+        points[-shared:, 0] += 0.15 * UNIT
+        other = replace(hand, landmarks=points, landmarks_raw=points)
+        assert len(without_duplicates([hand, other])) == kept
+
+
+def test_the_memory_says_when_palms_were_searched_and_when_hands_came_or_went() -> None:
+    memory, seen = Memory(), []
+    for k, (hands, searched) in enumerate([([], True), ([make_hand()], True), ([make_hand()], False), ([], False)]):
+        memory = update_tracks(memory, hands, searched, float(k), 0.5)
+        seen.append((memory.since_search, memory.searched_s, memory.changed_s, memory.time_s))
+    assert [row[0] for row in seen] == [1, 1, 2, 3] and [row[1] for row in seen] == [0, 1, 1, 1]
+    assert [row[2] for row in seen] == [-np.inf, 1, 1, 3] and [row[3] for row in seen] == [0, 1, 2, 3]
