@@ -75,8 +75,14 @@ def mutants_of(file: str) -> list[Mutant]:
 
 
 def changes(tree: ast.AST) -> Iterator[tuple[int, str, Any]]:
-    """Every change that can be made, with a function that makes it. Texts, types and docstrings stay."""
+    """Every change that can be made, with a function that makes it. Texts, types and docstrings stay.
+
+    `strict=True` of `zip` stays too: it is an assertion, and does nothing in a program that is right.
+    """
+    asserted = {id(word.value) for word in ast.walk(tree) if isinstance(word, ast.keyword) and word.arg == "strict"}
     for node in ast.walk(tree):
+        if id(node) in asserted:
+            continue
         if isinstance(node, ast.Compare) and (kind := COMPARISONS.get(type(node.ops[0]))):
             yield node.lineno, f"{type(node.ops[0]).__name__} -> {kind.__name__}", set_first(node.ops, kind())
         elif isinstance(node, ast.BinOp | ast.BoolOp) and (kind := OPERATORS.get(type(node.op))):
