@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +106,17 @@ def names_of(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
             yield from names_of(part, *path, name)
 
 
+def quiet_port() -> str:
+    """A free port below those that systems give to other programs, so that none of them takes it meanwhile."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return str(port)
+    raise AssertionError("100 ports are taken")
+
+
 def check(commands: list[list[str]], place: Path) -> None:
     """All of the commands succeed, and ask for nobody."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    filled = [[port if word == "PORT" else word for word in command] for command in commands]
+    filled = [[quiet_port() if word == "PORT" else word for word in command] for command in commands]
     ends = run(filled, place, KNUCKLE_CACHE=str(place / "cache"))
     expected = {command[0]: STOPPED if "PORT" in command else 0 for command in commands}
     assert [[command[0], expected[command[0]], []] for command in commands] == ends
