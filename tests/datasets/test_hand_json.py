@@ -60,6 +60,8 @@ def test_codes_of_files_are_translated() -> None:
     assert found["visibility"][:4] == [None, 3, 1, 0]  # unknown, outside, hidden by the hand itself, visible
     by_something = hand_to_json(LabelledHand(visibility=np.full(21, Visibility.HIDDEN, np.uint8)))
     assert set(by_something["visibility"]) == {2}
-    for broken in ([4] * 21, [0] * 20, ["a"] * 21, [0.5] * 21):
-        with pytest.raises(ValueError, match=r"21|0 to 3"):
+    missing = hand_to_json(LabelledHand(visibility=np.full(21, Visibility.ABSENT, np.uint8)))
+    assert set(missing["visibility"]) == {4}
+    for broken in ([5] * 21, [0] * 20, ["a"] * 21, [0.5] * 21):
+        with pytest.raises(ValueError, match=r"21|0 to 4"):
             hand_from_json({"visibility": broken})

@@ -37,8 +37,11 @@ def test_images_of_any_size_and_hands_anywhere_can_be_drawn(shape: tuple[int, in
 
 def test_the_renderer_draws_in_steps_and_skips_invalid_hands() -> None:
     image, whole = blank(320, 240), make_hand(80, 180)
-    broken = replace(whole, landmarks=np.where(np.arange(21)[:, None] == 3, np.nan, whole.landmarks))
-    assert (knuckle.draw_hands(image, [broken]) == image).all()
+    for point, value in ((3, np.inf), (0, np.nan)):
+        broken = replace(whole, landmarks=np.where(np.arange(21)[:, None] == point, value, whole.landmarks))
+        assert (knuckle.draw_hands(image, [broken]) == image).all()
+    lacking = replace(whole, landmarks=np.where(np.arange(21)[:, None] == 3, np.nan, whole.landmarks))
+    assert not (knuckle.draw_hands(image, [lacking]) == image).all()
     hands = [make_hand(80, 180), make_hand(220, 180, side="Right")]
     steps: dict[str, Any] = {}
     hand_renderer(DrawStyle(boxes=True)).run(

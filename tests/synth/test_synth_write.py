@@ -23,7 +23,7 @@ from knuckle.synth.write.shards import read_shard, write_shards
 class PlainStudio:
     """Makes images of one random colour: these tests are about the files."""
 
-    def __init__(self, side: int, backgrounds: str | None, margin: float, poses: tuple[str, ...]) -> None:
+    def __init__(self, side: int, backgrounds: str | None, margin: float, mix: object) -> None:
         self.side = side
         self.renderer = SimpleNamespace(name="plain")
 

@@ -58,7 +58,7 @@ def test_answers_replace_labels_where_the_teacher_sees_a_hand() -> None:
     for row in (0, 3):  # a labelled hand and one of which only presence is known
         torch.testing.assert_close(after["landmarks"][row], torch.from_numpy(points).float() * SIDE / TEACHER_SIDE)
         torch.testing.assert_close(after["world"][row], torch.zeros(21, 3))
-        assert after["world_weight"][row] == 1 and after["landmark_weight"][row].tolist()[3:5] == [1.0, 1.5]
+        assert (after["world_weight"][row] == 1).all() and after["landmark_weight"][row].tolist()[3:5] == [1.0, 1.5]
         unit = error_unit_px(points[:, :2] * SIDE / TEACHER_SIDE, np.ones(21, bool))
         assert after["palm_size"][row].item() == pytest.approx(max(unit, 0.08 * SIDE), rel=1e-4)
     for row in (1, 2):  # a hand that the teacher misses keeps its labels, and a crop without a hand its none
