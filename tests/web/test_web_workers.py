@@ -98,19 +98,6 @@ def drawn() -> dict[str, Any]:
     return raw(draw_hand(draw_hand(blank(640, 480), 180, 240, 200, 0.2), 460, 250, 170, -0.3, right=True))
 
 
-def test_a_module_worker_tracks_in_its_own_thread(page: Any) -> None:
-    for threads in (1, 2):
-        found = page.evaluate(
-            """([threads, raw]) => new Promise((resolve) => {
-              const worker = new Worker("/module.js", { type: "module" });
-              worker.onmessage = ({ data }) => { worker.terminate(); resolve(data); };
-              worker.postMessage({ threads, picture: image(raw) });
-            })""",
-            [threads, drawn()],
-        )
-        assert found == [threads, found[1]] and sorted(found[1]) == ["Left", "Right"]
-
-
 def test_threads_that_do_not_start_are_left_out(page: Any) -> None:
     _LosesThreads.lost = True
     try:

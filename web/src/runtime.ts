@@ -149,10 +149,10 @@ function watchStart(compiled: Promise<unknown>): () => void {
 declare let importScripts: ((...urls: string[]) => void) | undefined;
 const imported = new Map<string, Factory>();
 
-/** Module workers have `importScripts`, but it throws there. */
+/** Module workers have `importScripts`, but it throws there; in Firefox only if it is given a script. */
 function isModuleWorker(): boolean {
   try {
-    importScripts?.();
+    importScripts?.("data:text/javascript,");
     return false;
   } catch (error) {
     return error instanceof TypeError; // a page throws a ReferenceError
