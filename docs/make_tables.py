@@ -243,7 +243,8 @@ def hand_card(networks: dict[str, Any], datasets: list[dict[str, Any]], names: l
     """The card of a landmark network: a row per figure, a column per network."""
 
     def rendered(key: str, part: str = "all") -> dict[str, float]:
-        return {name: networks["renders"][part][HAND_OF.get(name, name)][key] for name in names}
+        measured = networks["renders"][part]
+        return {name: measured[name][key] for name in names if name in measured}
 
     rows = {
         "time of a crop, 2 threads, ms ↓": {n: networks["time"][HAND_OF.get(n, n)]["2 threads"]["ms"] for n in names},
@@ -263,7 +264,7 @@ def hand_card(networks: dict[str, Any], datasets: list[dict[str, Any]], names: l
         "renders: error in space, mm ↓": rendered("world_mm"),
         "renders: left or right correct, % ↑": rendered("side"),
         "renders with gloves: error, % of the palm ↓": rendered("error", "glove"),
-        "hand-free crops taken for hands, % ↓": {name: networks["free"][HAND_OF.get(name, name)][0] for name in names},
+        "hand-free crops taken for hands, % ↓": {n: networks["free"][n][0] for n in names if n in networks["free"]},
     }
     return card(rows, names)
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from knuckle.graph import Graph, Node
 from knuckle.models import catalogue
+from knuckle.models.bundle import Bundle
 from knuckle.pipeline.clock import Clock, tick, tracker_time
 from knuckle.pipeline.hand import Candidate
 from knuckle.pipeline.options import CompleteOptions
@@ -90,6 +91,7 @@ class Scene:
     reads: list[dict[str, Any]] = field(default_factory=list)
     palms: list[Palm] = field(default_factory=list)
     searched: bool = False
+    bundle: Bundle = field(default_factory=lambda: catalogue.find("knuckle"))
 
     def begin(self, time_s: float, scale: float) -> None:
         """The next frame; the palms that can be found in it are made at once."""

@@ -26,6 +26,7 @@ from knuckle.pipeline.tracks import Memory, at_size, current_hands, update_track
 from knuckle.results import Hand, Palm, Roi
 
 HERE = Path(__file__).parent
+NOWHERE = Roi(0, 0, 1)
 SOURCES = {"kotlin": ("*.kt", HERE / "kotlin" / "Replay.kt"), "swift": ("*.swift", HERE / "swift" / "main.swift")}
 
 
@@ -34,6 +35,7 @@ class Recorded:
 
     def __init__(self, options: CompleteOptions) -> None:
         self.options, self.frame, self.asked, self.searched = options, dict[str, Any](), list[Any](), False
+        self.bundle = catalogue.find("knuckle")
 
     def completed(self, options: CompleteOptions) -> CompleteOptions:
         return self.options
@@ -54,7 +56,7 @@ class Recorded:
         def read(image: Any, candidates: Any) -> list[Hand]:
             rows = self.frame["reads"][len(self.asked)]["hands"]
             self.asked.append([one.roi for one in candidates])
-            hands = [made(row, one.palm_score) for row, one in zip(rows, candidates, strict=True)]
+            hands = [made(row, one.palm_score, one.roi) for row, one in zip(rows, candidates, strict=True)]
             return [hand for hand in hands if hand.presence > least]
 
         node = Node(read, ("image", "candidates"), "hands")
@@ -70,10 +72,10 @@ class Recorded:
             return self.found
 
 
-def made(row: dict[str, Any], palm_score: float | None = None) -> Hand:
+def made(row: dict[str, Any], palm_score: float | None = None, roi: Roi = NOWHERE) -> Hand:
     points, world = (np.float32(row[name]).reshape(21, 3) for name in ("landmarks", "world"))
     side = "Left" if row["left"] else "Right"
-    return Hand(points, world, side, row["score"], row["presence"], Roi(0, 0, 1), palm_score)  # type: ignore[arg-type]
+    return Hand(points, world, side, row["score"], row["presence"], roi, palm_score)  # type: ignore[arg-type]
 
 
 def played(replay: dict[str, Any]) -> list[float]:

@@ -123,10 +123,11 @@ def decode_palms(
     square = whole_image(*size)
     scale = np.float32(square.size / side)
     corner = np.array([square.x - square.size / 2, square.y - square.size / 2], np.float32)
-    centre = (values[:, :1] + centres) * scale + corner
-    half = values[:, 1:2] * scale / 2
-    boxes = np.concatenate([centre - half, centre + half], axis=1).reshape(-1, 4)
-    keypoints = (values[:, 2:] + centres) * scale + corner
+    with np.errstate(over="ignore", invalid="ignore"):  # damaged networks; their palms are left out below
+        centre = (values[:, :1] + centres) * scale + corner
+        half = values[:, 1:2] * scale / 2
+        boxes = np.concatenate([centre - half, centre + half], axis=1).reshape(-1, 4)
+        keypoints = (values[:, 2:] + centres) * scale + corner
     scores = 1 / (1 + np.exp(-np.clip(logits[kept], -80, 80)))
     # Damaged networks give boxes that are empty, without end, or no numbers.
     reach = np.maximum(np.abs(boxes).max(axis=1), np.abs(keypoints).max(axis=(1, 2)))

@@ -339,10 +339,13 @@ def accept(found_hands: Sequence[Hand], read_again: Sequence[Hand], options: Com
     """The hands as they were read last, without those that are not certain enough.
 
     Args:
-        read_again: the same hands in the second look, whatever their presence; () without `second_look`.
+        read_again: the same hands in the second look, whatever their presence; () without `second_look`. A hand is
+            missing if its region or its numbers are unusable, as damaged networks give them.
     """
-    hands = read_again if options.second_look else found_hands
-    return [last for first, last in zip(found_hands, hands, strict=True) if is_certain(first, last, options)]
+    if not options.second_look:
+        return [hand for hand in found_hands if is_certain(hand, hand, options)]
+    first_looks = {roi_from_landmarks(hand.landmarks_raw): hand for hand in found_hands}
+    return [hand for hand in read_again if is_certain(first_looks[hand.roi], hand, options)]
 
 
 def is_certain(first: Hand, last: Hand, options: CompleteOptions) -> bool:
