@@ -37,7 +37,7 @@ from visits import (
 if not PAGE_IS_BUILT:
     pytest.skip("the page is not built: make web", allow_module_level=True)
 
-TRACK = "document.getElementById('video').srcObject.getVideoTracks()[0]"
+TRACK = "document.getElementById('video').srcObject?.getVideoTracks()[0]"
 VIDEO_WIDTH = "document.getElementById('video').videoWidth"
 PRESSED = "document.getElementById('flip').getAttribute('aria-pressed')"
 MARK = (20, 160, 60)
@@ -275,10 +275,11 @@ def check_list_of_cameras(tab: BrowserTab) -> None:
     """The running camera follows the settings; another one is a tap away; the list says which one runs."""
     tab.fill("#cameraSize", "640x480")
     tab.wait_for(f"{VIDEO_WIDTH} === 640")
+    tab.wait_for(f"{TRACK}?.readyState === 'live'")  # there is none for a moment when the camera is opened again
     first = tab.evaluate(f"{TRACK}.getSettings().deviceId")
     tab.click("#switch")
-    tab.wait_for(f"{TRACK}?.getSettings().deviceId !== {json.dumps(first)}")
-    tab.wait_for(f"document.getElementById('camera').value === {TRACK}.getSettings().deviceId")
+    tab.wait_for(f"{TRACK} && {TRACK}.getSettings().deviceId !== {json.dumps(first)}")
+    tab.wait_for(f"document.getElementById('camera').value === {TRACK}?.getSettings().deviceId")
     tab.wait_for(f"{VIDEO_WIDTH} === 640")
 
 
