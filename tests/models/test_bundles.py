@@ -286,6 +286,13 @@ def test_thresholds_are_numbers_from_0_to_1(tmp_path: Path, networks: Networks, 
         catalogue.open_folder(tmp_path)
 
 
+def test_a_bundle_of_another_version_says_what_it_has_that_is_unknown(tmp_path: Path, networks: Networks) -> None:
+    fields = json.loads(networks.bundle.to_json())
+    (tmp_path / "bundle.json").write_text(json.dumps({**fields, "min_new_presence": 0.8}))
+    with pytest.raises(BundleError, match="does not know min_new_presence; update it, or export the bundle again"):
+        catalogue.open_folder(tmp_path)
+
+
 def test_a_damaged_bundle_of_the_user_s_own_is_named(tmp_path: Path, networks: Networks) -> None:
     folder = tmp_path / "own"
     shutil.copytree(networks.bundle.folder, folder)

@@ -173,6 +173,9 @@ def open_description(path: Path) -> Bundle:
 
 def _parsed(fields: dict[str, Any], folder: Path) -> Bundle:
     """The bundle that a description states; anything wrong with it is one of `DAMAGE`."""
+    if unknown := fields.keys() - Bundle.__dataclass_fields__.keys():
+        names = ", ".join(sorted(unknown))[:80]
+        raise ValueError(f"this version of Knuckle does not know {names}; update it, or export the bundle again")
     for role in ("palm", "hand", "palm_int8", "hand_int8"):
         if role in ("palm", "hand") or fields.get(role) is not None:
             found = fields[role] = NetworkFile(**fields[role])
