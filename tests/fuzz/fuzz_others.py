@@ -103,7 +103,7 @@ def journal_seeds(folder: Path) -> Sequence[bytes]:
 
 
 def read_journal(data: bytes, folder: Path) -> object:
-    from knuckle.label.journal import Journal
+    from knuckle.label.journal import Change, Journal
 
     files = folder / "labels.jsonl", folder / "labels.jsonl.log" / "1.jsonl"
     for path in (*files, *files[1].parent.glob("*")):
@@ -111,7 +111,7 @@ def read_journal(data: bytes, folder: Path) -> object:
     files[1].parent.mkdir(exist_ok=True)
     files[data[:1] == b"\x01"].write_bytes(data[1:])
     journal = Journal(files[0])
-    journal.save("b.jpg", {"hands": []}, accepted=True, doubtful=False)
+    journal.save({"b.jpg": Change({"hands": []}, accepted=True)})
     return Journal(files[0])
 
 
