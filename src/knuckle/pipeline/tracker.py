@@ -339,8 +339,7 @@ def accept(found_hands: Sequence[Hand], read_again: Sequence[Hand], options: Com
     """The hands as they were read last, without those that are not certain enough.
 
     Args:
-        read_again: the same hands in the second look, whatever their presence; () without `second_look`. A hand is
-            missing if its region or its numbers are unusable, as damaged networks give them.
+        read_again: the same hands in the second look, less those with unusable numbers; () without `second_look`.
     """
     if not options.second_look:
         return [hand for hand in found_hands if is_certain(hand, hand, options)]
