@@ -26,7 +26,7 @@ def find(*args, **kwargs):
     print("in work", flush=True)
     time.sleep(600)
 
-detect.find_in_image = find
+detect.rows = find
 from knuckle.cli import main
 main(["serve", "--port=0", "--limit", "shutdown_s=0.5"])
 """
