@@ -74,6 +74,7 @@ COMMANDS = [
     ["gestures", "record", "Open", "--source", "clip.mp4", "--count", "2"],
     ["gestures", "record", "Fist", "--source", "clip.mp4", "--count", "2"],
     ["gestures", "train", "gestures"],
+    ["gestures", "export", "gestures.json", "--out", "gestures.task"],
     ["models", "list"],
     ["models", "info", "knuckle"],
     ["models", "import", "tiny.task", "--name", "tiny"],

@@ -116,7 +116,7 @@ def test_photos_teach_gestures_that_python_and_the_next_visit_know(
 
 def test_sets_name_the_hands_of_a_photo(page: Any, photos: dict[str, list[Path]]) -> None:
     page.select_option("#gesture-set", "canned")
-    show(page, photos["Victory"][0])
+    show(page, photos["Victory"][2])
     expect(page.locator("#hands tbody")).to_contain_text("Victory")
     page.select_option("#gesture-set", "fingers")
     expect(page.locator("#hands tbody")).to_contain_text("2")

@@ -121,8 +121,8 @@ SCHEMAS: dict[str, Any] = {
     },
     "Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]},
 }
-for name in ("Hand", "Palm"):
-    SCHEMAS[name]["required"] = list(SCHEMAS[name]["properties"])
+for name in ("Hand", "Palm"):  # only networks with points beyond the 21 give `extra`
+    SCHEMAS[name]["required"] = [key for key in SCHEMAS[name]["properties"] if key != "extra"]
 SCHEMAS["FoundInOne"] = {
     "type": "object",
     "properties": {name: schema for name, schema in SCHEMAS["Found"]["properties"].items() if name != "ms"},

@@ -170,7 +170,7 @@ def test_a_bundle_of_a_new_network_tracks_with_its_points(tmp_path: Path) -> Non
     pytest.importorskip("litert_torch")
     torch.set_num_threads(1)
     labels = photos(tmp_path)
-    shape = HandNetShape(side=64, stem=8, widths=(8, 8, 8, 8), depths=(0, 0, 0, 0), token=16, points=len(NAILS))
+    shape = HandNetShape(side=64, stem=8, widths=(8, 8, 8, 8), depths=(0, 0, 0, 0), token=16, point_count=len(NAILS))
     config = {"task": "hand", "network": "knuckle", "shape": vars(shape), "points": NAILS.to_dict()}
     write_weights(HandNet(shape), config, tmp_path / "tiny.pt")
     run = ["hand", "--data", str(labels), "--init", str(tmp_path / "tiny.pt"), "--hold-out", "0", *SHORT]

@@ -47,7 +47,7 @@ def decode(data: bytes, message: Any) -> None:
         if wire_type in (_VARINT, _LENGTH):
             value, at = _read_varint(data, at)
         size = value if wire_type == _LENGTH else _SIZES.get(wire_type, len(data))
-        if not number or at + size > len(data):
+        if not number or key > 0xFFFFFFFF or at + size > len(data):  # keys have 32 bits
             raise DecodeError(f"Error parsing message with type '{message.DESCRIPTOR.full_name}'")
         field = fields.get(number)
         if field and _WIRE_TYPES[field.type] == wire_type:

@@ -39,7 +39,7 @@ class HandNetShape:
         token: length of the token of a joint.
         head: "bins" (distributions of x and y), "heatmap" (one over the map at 1/8) or "direct" (regression).
         bin_px: width of a bin, input pixels.
-        points: number of points; 21 unless --points says otherwise.
+        point_count: number of points; 21 unless --points says otherwise.
     """
 
     side: int = 128
@@ -49,7 +49,7 @@ class HandNetShape:
     token: int = 192
     head: Head = "bins"
     bin_px: float = 2.0
-    points: int = field(default=21, metadata={"flag": None})
+    point_count: int = field(default=21, metadata={"flag": None})
 
     def __post_init__(self) -> None:
         checked_side(self.side)
@@ -109,10 +109,10 @@ class HandNet(nn.Module):
         cell = shape.side // 8
         self.lateral = ConvNorm(widths[3], widths[2], 1)  # from 1/32 to 1/16
         self.finer = ConvNorm(widths[2], widths[1], 1)  # from 1/16 to 1/8
-        self.maps = Conv(widths[1], shape.points, 1)  # one map per joint: 21 × 16 × 16
+        self.maps = Conv(widths[1], shape.point_count, 1)  # one map per joint: 21 × 16 × 16
         self.own = nn.Linear(cell * cell, shape.token)
-        self.whole = nn.Linear(widths[3], shape.points * shape.token)
-        self.mixer = Mixer(shape.token, shape.points)
+        self.whole = nn.Linear(widths[3], shape.point_count * shape.token)
+        self.mixer = Mixer(shape.token, shape.point_count)
         self.norm = nn.LayerNorm(shape.token)
         self.x, self.y = (nn.Linear(shape.token, shape.bins if shape.head == "bins" else 1) for _ in range(2))
         self.z, self.world = nn.Linear(shape.token, 1), nn.Linear(shape.token, 3)
@@ -155,7 +155,7 @@ class HandNet(nn.Module):
         seen = F.relu(levels[2] + F.interpolate(self.lateral(x), scale_factor=2.0, mode="nearest"))
         seen = F.relu(levels[1] + F.interpolate(self.finer(seen), scale_factor=2.0, mode="nearest"))
         maps = self.maps(seen)
-        tokens = self.own(maps.flatten(2)) + self.whole(pooled).reshape(-1, self.shape.points, self.shape.token)
+        tokens = self.own(maps.flatten(2)) + self.whole(pooled).reshape(-1, self.shape.point_count, self.shape.token)
         tokens = self.norm(self.mixer(tokens))  # 21 × 192
         x_px, y_px, logits = self._coordinates(tokens, maps)
         z_px = self.z(tokens) * self.side

@@ -77,7 +77,7 @@ def _rows(sources: Sequence[int], each: int) -> Tensor:
 
 def _hand_net(network: HandNet, sources: Sequence[int], known: Sequence[bool]) -> HandNet:
     """The copy of our network. New tokens do not change the others until they are trained."""
-    made = HandNet(replace(network.shape, points=len(sources)))
+    made = HandNet(replace(network.shape, point_count=len(sources)))
     state = network.state_dict()
     rows = torch.tensor(sources)
     for name in ("maps.weight", "maps.bias", "mixer.joints.2.weight", "mixer.joints.2.bias"):
