@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from make_stream import table
+from make_stream import table, with_parts
 
 PAGE = Path(__file__).resolve().with_name("label.md")
 RESULTS = PAGE.parents[1] / "benchmarks" / "results"
@@ -65,10 +65,7 @@ def few_labels(found: dict[str, Any]) -> str:
 
 def page(text: str) -> str:
     """The page with its generated parts written anew."""
-    for mark, content in tables().items():
-        start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
-        text = f"{text[: text.index(start)]}{start}\n{content}\n\n{text[text.index(end) :]}"
-    return text
+    return with_parts(text, tables())
 
 
 if __name__ == "__main__":

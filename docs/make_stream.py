@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().with_name("stream.md")
@@ -63,12 +63,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def page(text: str) -> str:
-    """The page with its tables written anew."""
-    for mark, content in tables().items():
+def with_parts(text: str, parts: Mapping[str, str]) -> str:
+    """A page with the contents of its marked parts replaced, by mark."""
+    for mark, content in parts.items():
         start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
         text = f"{text[: text.index(start)]}{start}\n{content}\n\n{text[text.index(end) :]}"
     return text
+
+
+def page(text: str) -> str:
+    """The page with its tables written anew."""
+    return with_parts(text, tables())
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def processor_s() -> float:
 
 
 def record(name: str, stats: dict[str, Any]) -> None:
-    """Add the inputs and times of a run to `results.json`, from which benchmarks/proof.py makes its rows.
+    """Add the inputs and times of a run to `results.json`. benchmarks/proof.py reads that file.
 
     Several runs may do so at the same time.
     """

@@ -80,8 +80,7 @@ def changes(clip: Path, smooth: bool) -> tuple[int, list[str | None]]:
 def test_real_hands_keep_their_gestures() -> None:
     steady, said = changes(EXAMPLE, smooth=True)
     each_frame, _ = changes(EXAMPLE, smooth=False)
-    # The landmarks of one hand are those of its mirror image for a third of a second, which no average can hide.
-    assert len(said) > 30 and said.count("Victory") >= 0.65 * len(said) and set(said) <= {"Victory", "Three", None}
+    assert len(said) > 30 and said.count("Victory") >= 0.7 * len(said) and set(said) <= {"Victory", None}
     assert 6 <= steady <= each_frame / 2  # two hands change their gestures four times
 
 

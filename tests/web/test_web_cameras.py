@@ -275,7 +275,7 @@ def check_list_of_cameras(tab: BrowserTab) -> None:
     """The running camera follows the settings; another one is a tap away; the list says which one runs."""
     tab.fill("#cameraSize", "640x480")
     tab.wait_for(f"{VIDEO_WIDTH} === 640")
-    tab.wait_for(f"{TRACK}?.readyState === 'live'")  # there is none for a moment when the camera is opened again
+    tab.wait_for(f"{TRACK}?.readyState === 'live'")  # the page opens the camera again
     first = tab.evaluate(f"{TRACK}.getSettings().deviceId")
     tab.click("#switch")
     tab.wait_for(f"{TRACK} && {TRACK}.getSettings().deviceId !== {json.dumps(first)}")

@@ -114,7 +114,7 @@ class LabelledClip:
         ]
 
     def fill_next(self) -> bool:
-        """Fill a stretch that waits for it; False if there is none."""
+        """Fill the next stretch that is not filled yet; False if all are."""
         marks = self.marks()
         waiting = self.unfilled(marks)
         if not waiting or self.watched.problem:

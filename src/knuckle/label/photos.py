@@ -39,7 +39,7 @@ class Photos:
         return len(self.paths)
 
     def propose_next(self) -> bool:
-        """Look at a photo that nobody has labelled and that was not looked at; False if there is none."""
+        """Find the hands of the next unlabelled photo; False if that was done for all of them."""
         entries = self.session.entries()
         for number, name in enumerate(self.names):
             if name not in entries and number not in self.proposals and number not in self.problems:

@@ -88,7 +88,7 @@ class ExtraPoints:
         return replace(self, names=tuple(names), parents=parents, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, ready for JSON; arrays that nobody knows are left out."""
+        """Plain lists, ready for JSON; unknown arrays are left out."""
         row: dict[str, Any] = {"names": list(self.names)}
         for name, digits in DIGITS.items():
             values = getattr(self, name)

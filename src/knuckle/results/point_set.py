@@ -92,7 +92,9 @@ class PointSet:
 
     def __post_init__(self) -> None:
         if unknown := [name for name in (*self.without, *self.stand_in) if name not in NAMES]:
-            raise InputError(f"the set {self.name!r} names {unknown[0]!r}, which is none of {', '.join(NAMES)}")
+            raise InputError(
+                f"the set {self.name!r} names the unknown point {unknown[0]!r}; the points are {', '.join(NAMES)}"
+            )
         names = self.names
         if len(set(names)) < len(names) or any(one.name in NAMES for one in self.extra):
             raise InputError(f"the set {self.name!r} names a point twice: {', '.join(names)}")

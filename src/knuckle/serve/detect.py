@@ -138,7 +138,7 @@ def found_in(row: dict[str, Any]) -> int:
     return len(row.get("hands", row.get("palms", ())))
 
 
-# The hands of one image; of each image of a form, for which the networks are called once; of one image with gestures.
+# One image; all images of a form, with one call of the networks; one image with gestures.
 post_detect = finding(read_image, find_in_image)
 post_batch = finding(read_images, find_in_images)
 post_gestures = finding(read_image, partial(find_in_image, path="/v1/gestures"), gestures=GESTURES)
