@@ -49,8 +49,9 @@ def test_a_photo_gives_the_same_hands_as_here(name: str, tmp_path: Path) -> None
         call = "([raw, form]) => detect(raw, form)"
         floats, ints, *others = (page.evaluate(call, [raw(image), form]) for form in forms)
     assert all(hands == ints for hands in others)  # int8 is the default, and closed networks can be used again
-    # int8 turns small differences of regions into whole steps.
-    for form, found, most in (("float", floats, 0.003), ("int8", ints, 0.03)):
+    # int8 turns small differences of regions into whole steps. How many depends on the processor's instructions:
+    # up to 3.2 % of the palm was seen between two machines.
+    for form, found, most in (("float", floats, 0.003), ("int8", ints, 0.06)):
         ours = knuckle.detect(image, knuckle.load(name, precision=form))
         assert [hand.handedness for hand in ours] == [hand["handedness"] for hand in found] and len(ours) == 2
         for one, other in zip(ours, found, strict=True):

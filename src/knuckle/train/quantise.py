@@ -5,8 +5,10 @@ Measured on MediaPipe's landmark networks:
   which looks like jitter.
 - Ranges are measured on pictures that show a hand. Hand-free ones widen the ranges, and with a fifth of them the
   difference to float was 1.7 times as large.
-- Layers at half of the input's side or more stay in float if some of them are depthwise. The full network's error then
-  grows by 1 % and not by 8 %, and a picture takes 4.2 ms and not 6.2 ms.
+- In networks with depthwise convolutions, layers at an eighth of the input's side or more stay in float, and so do the
+  layers after the last residual sum. Mean difference to float, % of the palm, over 607 hands of eleven sources: 1.62 with
+  all layers in 8 bits, 0.89 with float at half of the side, 0.52 so; tips 1.99, 1.09, 0.67; a picture takes 3.3, 3.3 and
+  3.1 ms, because changing between the two kinds of numbers costs more than large 8-bit depthwise layers save.
 - Rounding shifts some outputs by the same amount in every picture; the world landmarks of the full network moved by
   2 to 3 cm. The median shift is added to the biases of the dense layers.
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +50,7 @@ def write_int8(whole: Path, path: Path, pictures: Pictures) -> None:
     job.load_quantization_recipe(recipe.static_wi8_ai8())
     for kind in (kinds.INPUT, kinds.OUTPUT, kinds.MEAN, kinds.FULLY_CONNECTED, kinds.LOGISTIC):
         job.update_quantization_recipe(regex=".*", operation_name=kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    for name in _fine_layers(whole):
+    for name in _float_layers(whole):
         job.update_quantization_recipe(
             regex=re.escape(name), operation_name=kinds.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
         )
@@ -55,19 +58,25 @@ def write_int8(whole: Path, path: Path, pictures: Pictures) -> None:
     job.quantize(job.calibrate({"serving_default": examples})).export_model(str(path))
 
 
-def _fine_layers(whole: Path) -> list[str]:
-    """The output names of convolutions that work at half of the input's side or more, if one of them is depthwise."""
+def _float_layers(whole: Path) -> list[str]:
+    """The output names of the layers that stay in float; none if no convolution is depthwise."""
     schema, model = opened(whole.read_bytes())
     graph, kinds, builtin = model.subgraphs[0], kinds_of(model), schema.BuiltinOperator
+    layers = [(kinds[operator.opcodeIndex], operator) for operator in graph.operators]
+    if all(kind != builtin.DEPTHWISE_CONV_2D for kind, _ in layers):
+        return []
     side = int(graph.tensors[int(graph.inputs[0])].shape[1])
-    convolutions = (builtin.CONV_2D, builtin.DEPTHWISE_CONV_2D)
-    fine = [
-        operator
-        for operator in graph.operators
-        if kinds[operator.opcodeIndex] in convolutions and graph.tensors[int(operator.inputs[0])].shape[1] >= side // 2
+    last_sum = max((number for number, (kind, _) in enumerate(layers) if kind == builtin.ADD), default=len(layers))
+
+    def is_fine(operator: Any) -> bool:
+        shape = graph.tensors[int(operator.inputs[0])].shape
+        return len(shape) == 4 and int(shape[1]) >= side // 8
+
+    return [
+        graph.tensors[int(operator.outputs[0])].name.decode()
+        for number, (_, operator) in enumerate(layers)
+        if number > last_sum or is_fine(operator)
     ]
-    depthwise = any(kinds[operator.opcodeIndex] == builtin.DEPTHWISE_CONV_2D for operator in fine)
-    return [graph.tensors[int(operator.outputs[0])].name.decode() for operator in fine] if depthwise else []
 
 
 def correct_biases(path: Path, network: nn.Module, pictures: Pictures) -> dict[str, FloatArray]:
