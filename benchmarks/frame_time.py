@@ -151,10 +151,9 @@ def floors(networks: Networks, image: np.ndarray) -> dict[str, float]:
     ticks = np.arange(side, dtype=np.float32)
     affine = image_from_crop(roi, side).astype(np.float32)
     x, y = (np.add.outer(row[1] * ticks + row[2], row[0] * ticks) for row in affine)
-    whole, fractions = cv2.convertMaps(x, y, cv2.CV_16SC2)
     letterbox(image, networks.palm.side)  # keeps its maps
     found = {
-        "crop": best_ms(lambda: cv2.remap(image, whole, fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)),
+        "crop": best_ms(lambda: cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)),
         "letterbox": best_ms(lambda: letterbox(image, networks.palm.side)),
     }
     for name, network in (("palm network", networks.palm), ("landmark network", networks.hand)):

@@ -33,7 +33,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE, MAP = ROOT / "src" / "knuckle" / "pipeline", ROOT / "build" / "mutation" / "survey.json"
 FILES = [path.stem for path in sorted(PIPELINE.glob("*.py")) if path.stem != "__init__"]
-POOL = ["tests/pipeline", "tests/laws/test_finite.py", "tests/laws/test_trackers.py"]
+POOL = [
+    "tests/pipeline",
+    "tests/laws/test_finite.py",
+    "tests/laws/test_trackers.py",
+    "tests/points/test_points_pipeline.py",
+]
 LIMIT_S = 120  # of the processor; a mutant that never ends is killed
 TESTS_S = 8.0  # of the processor, for the tests of one mutant
 GOAL = 80  # per cent

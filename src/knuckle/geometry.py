@@ -82,7 +82,7 @@ def crop(image: Image, roi: Roi, side: int) -> Image:
 
     Bilinear in steps of 1/32 pixel, as the reference samples. `cv2.warpAffine` of OpenCV 5 rounds differently, by up to
     3 grey levels, which moves landmarks by up to 0.4 pixels. The part of the image around the square is copied first,
-    so that memory is read in rows: for 224 px from a frame that is not in the CPU cache 0.35 instead of 0.51 ms. A part
+    so that memory is read in rows: for 224 px from a frame that is not in the CPU cache 0.23 instead of 0.38 ms. A part
     that is too large for that is sampled where it is.
     """
     affine = image_from_crop(roi, side)
@@ -98,8 +98,7 @@ def crop(image: Image, roi: Roi, side: int) -> Image:
         near = near.copy()
     ticks = np.arange(side, dtype=np.float32)
     x, y = (np.add.outer(row[1] * ticks + row[2], row[0] * ticks) for row in affine.astype(np.float32))
-    whole, fractions = cv2.convertMaps(x, y, cv2.CV_16SC2)
-    return cast(Image, cv2.remap(near, whole, fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return cast(Image, cv2.remap(near, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _within(low: float, high: float, length: int) -> tuple[int, int]:

@@ -51,6 +51,28 @@ def test_a_raw_row_becomes_a_palm_in_image_pixels() -> None:
     assert math.isclose(palm.score, 1 / (1 + math.exp(-2)), rel_tol=1e-6)
 
 
+def test_several_images_give_what_each_gives_alone() -> None:
+    rng = np.random.default_rng(3)
+    images = [rng.integers(0, 255, (48 + 20 * k, 64, 3)).astype(np.uint8) for k in range(3)]
+    boxes = np.stack([np.tile(np.array([k, 0, 30, 30, *[0] * 14], np.float32), (2016, 1)) for k in range(3)])
+    scores = np.full((3, 2016, 1), -20, np.float32)
+    for k in range(3):
+        scores[k, [5, 900 + 40 * k]] = 2.0
+    together = PalmDetector(lambda_network(boxes, scores)).in_images(images)
+    alone = [
+        PalmDetector(lambda_network(boxes[k : k + 1], scores[k : k + 1])).in_images([image])[0]
+        for k, image in enumerate(images)
+    ]
+    assert [[palm.to_dict() for palm in palms] for palms in together] == [
+        [palm.to_dict() for palm in palms] for palms in alone
+    ]
+    assert [len(palms) for palms in together] == [2, 2, 2]
+
+
+def lambda_network(boxes: np.ndarray, scores: np.ndarray) -> FakeNetwork:
+    return FakeNetwork(192, {"Identity": list(boxes), "Identity_1": list(scores)})
+
+
 def test_weak_and_inverted_boxes_are_dropped() -> None:
     good, inverted = np.array([0, 0, 30, 30, *[0] * 14], np.float32), np.array([0, 0, -30, 30, *[0] * 14], np.float32)
     detector = fake({5: -0.01, 900: 3.0, 1500: 3.0}, {5: good, 900: inverted, 1500: good})
