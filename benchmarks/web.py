@@ -61,7 +61,9 @@ class System:
 
 def systems() -> dict[str, System]:
     """The systems by the names that the page has for them."""
-    int8, plain = ((DIST / "models" / "palm.tflite", DIST / "models" / f"hand{kind}.tflite") for kind in ("_int8", ""))
+    int8, plain = (
+        tuple(DIST / "models" / f"{role}{kind}.tflite" for role in ("palm", "hand")) for kind in ("_int8", "")
+    )
     task = (SCRATCH / TASK,)
     return {
         "knuckle": System(DIST, LIBRARY, int8),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from servers import PATIENCE_S, Running, requests
 
+from knuckle.models import catalogue
 from knuckle.serve import files
 
 httpx = pytest.importorskip("httpx")
@@ -73,7 +74,9 @@ def test_models_are_served_unchanged(server: Running, encoding: str) -> None:
     bundle = next(row for row in listed["bundles"] if row["name"] == "knuckle")
     folder = server.url(f"/models/{bundle['name']}")
     assert requests.get(f"{folder}/bundle.json").json()["palm"] == bundle["palm"]
-    for role in ("palm", "hand", "hand_int8"):
+    loaded = [catalogue.find("knuckle").folder / bundle[role]["file"] for role in ("palm_int8", "hand_int8")]
+    assert bundle["bytes"] == sum(path.stat().st_size for path in loaded)  # what the page loads on the CPU
+    for role in ("palm", "hand", "palm_int8", "hand_int8"):
         address, headers = f"{folder}/{bundle[role]['file']}", {"Accept-Encoding": encoding}
         with httpx.stream("GET", address, headers=headers, timeout=PATIENCE_S) as answer:
             assert answer.headers.get("content-encoding", "identity") == encoding

@@ -24,6 +24,7 @@ from PIL import Image
 from web_apps import ALWAYS, APPS, HTML, MAIN, TYPED, App
 
 import knuckle
+from knuckle.models import catalogue
 
 CLIP = WEB.parent / "examples" / "hands.mp4"
 NPM = shutil.which("npm")
@@ -131,6 +132,19 @@ def run_readme(browser: Any, address: str) -> None:
     with page.expect_console_message(lambda said: re.search(r"\d (Left|Right) ", said.text), timeout=120_000):
         page.goto(address)
     page.close()
+
+
+def test_the_package_has_both_forms_of_the_networks(package: Path) -> None:
+    bundle, models = catalogue.find("knuckle"), package / "dist" / "models"
+    assert bundle.palm_int8 and bundle.hand_int8
+    assert {path.name for path in models.iterdir()} == {"bundle.json", *(network.file for network in bundle.files())}
+    for network in bundle.files():
+        assert (models / network.file).read_bytes() == (bundle.folder / network.file).read_bytes()
+    # What esbuild and Rollup get on the CPU, and what the README says of it.
+    names = [f"models_{network.file}" for network in (bundle.palm_int8, bundle.hand_int8)]
+    names += ["worker", "wasm_litert_wasm_internal", "wasm_litert_wasm_internal.wasm"]
+    scripts = sum((package / "dist" / "embedded" / f"{name}.js").stat().st_size for name in names)
+    assert f"scripts of about {scripts / 1e6:.0f} MB in all" in (package / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", APPS)

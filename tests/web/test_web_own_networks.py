@@ -43,11 +43,18 @@ def test_a_photo_gives_the_same_hands_as_here(name: str, tmp_path: Path) -> None
         open_browser(*WITHOUT_WEBGL) as browser,
     ):
         page = browser.new_page()
+        loaded: list[str] = []
+        page.context.on("request", lambda request: loaded.append(request.url.rpartition("/own/")[2]))
         page.goto(f"{address}/index.html")
         page.wait_for_function("() => !!window.detect")
         forms = ({"precision": "float"}, {"precision": "int8"}, {"threads": 64}, {"worker": False}, {"worker": False})
         call = "([raw, form]) => detect(raw, form)"
         floats, ints, *others = (page.evaluate(call, [raw(image), form]) for form in forms)
+    # Each tracker loads one form of each network: int8 by default where the bundle has it.
+    plain = [bundle.palm.file, bundle.hand.file]
+    small = [(bundle.palm_int8 or bundle.palm).file, (bundle.hand_int8 or bundle.hand).file]
+    networks = [name for name in loaded if name.endswith(".tflite")]
+    assert [sorted(networks[k : k + 2]) for k in range(0, len(networks), 2)] == [sorted(plain)] + 4 * [sorted(small)]
     assert all(hands == ints for hands in others)  # int8 is the default, and closed networks can be used again
     # int8 turns small differences of regions into whole steps. How many depends on the processor's instructions:
     # up to 3.2 % of the palm was seen between two machines.

@@ -31,16 +31,24 @@ NOTE_LOADING = """(() => {
     });
 })()"""
 
+KEPT_MODELS = """caches.open("knuckle-models").then((cache) => cache.keys())
+    .then((kept) => kept.map(({url}) => url.split("/models/")[1]))"""
+
 
 def test_the_first_visit_works_and_later_ones_need_no_network(
     new_tab: Callable[[], Any], photo: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "hands.jpg").write_bytes(photo)
-    with running(limits=Limits(requests_per_s=1000)) as server, visit(new_tab, server, NOTE_LOADING) as tab:
+    with (
+        running(models="knuckle", limits=Limits(requests_per_s=1000)) as server,
+        visit(new_tab, server, NOTE_LOADING) as tab,
+    ):
         check_progress(tab.evaluate("said"))
         tab.wait_for_text("#offline", "Works offline.")
         tab.wait_for("navigator.serviceWorker.controller?.state === 'activated'")
         assert tab.evaluate("fetch('models/').then((answer) => answer.ok)") is True
+        kept = tab.evaluate(KEPT_MODELS)  # exactly what the tracker loads on the CPU
+        assert sorted(kept) == ["", "knuckle/bundle.json", "knuckle/hand_int8.tflite", "knuckle/palm_int8.tflite"]
         tab.choose_files("#file", tmp_path / "hands.jpg")
         wait_for_hands(tab, 2)
 

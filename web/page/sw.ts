@@ -103,19 +103,23 @@ async function partOf(whole: Response, start: number, last: string): Promise<Res
   return new Response(blob.slice(start, end), { status: 206, headers });
 }
 
+/** A file that bundle.json names. */
+interface Named {
+  readonly file: string;
+}
+
 async function keepDefaultModels(): Promise<void> {
   const cache = await caches.open(MODELS);
   await cache.add("models/");
   const list = (await (await cache.match("models/"))?.json()) as {
     default: string;
-    bundles: (Record<"palm" | "hand", { file: string }> & { name: string; hand_int8: { file: string } | null })[];
+    bundles: ({ name: string } & Record<"palm" | "hand", Named> & Record<"palm_int8" | "hand_int8", Named | null>)[];
   };
   const first = list.bundles.find(({ name }) => name === list.default);
   if (!first) return;
   const folder = `models/${first.name}`;
   await cache.add(`${folder}/bundle.json`);
-  // The form that the page's tracker takes on the CPU; the other one is cached when it is requested.
-  const hand = first.hand_int8 ?? first.hand;
-  for (const { file } of [first.palm, hand])
+  // The form that the page's tracker takes on the CPU; the others are cached when they are requested.
+  for (const { file } of [first.palm_int8 ?? first.palm, first.hand_int8 ?? first.hand])
     if (!(await cache.match(`${folder}/${file}`))) await cache.add(`${folder}/${file}`);
 }

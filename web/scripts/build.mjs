@@ -26,8 +26,8 @@ const BUILDS = ["litert_wasm_internal", "litert_wasm_threaded_internal", "litert
 const EMBEDDED = "knuckle-embedded:";
 
 const bundle = readFileSync(`${python}models/networks/knuckle.json`, "utf8");
-const { palm, hand, hand_int8 } = JSON.parse(bundle);
-const networks = [palm, hand, hand_int8].map(({ file }) => file);
+const { palm, hand, palm_int8, hand_int8 } = JSON.parse(bundle);
+const networks = [palm, hand, palm_int8, hand_int8].map(({ file }) => file);
 const files = Object.fromEntries([
   ["worker.js", `${unfinished}worker.js`],
   ...BUILDS.flatMap((build) =>

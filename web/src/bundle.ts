@@ -44,27 +44,33 @@ export interface LoadedBundle {
 /** An address, or the bytes of the file. */
 export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
+/** The two networks of a bundle, and the same with 8-bit arithmetic, where there are such. */
+export interface Forms<File> {
+  readonly palm: File;
+  readonly hand: File;
+  readonly palmInt8?: File | null;
+  readonly handInt8?: File | null;
+}
+
+/** The two networks to run: the int8 form if it is wanted, where there is one. */
+export function inForm<File>(files: Forms<File>, int8: boolean): Forms<File> {
+  if (!int8) return { palm: files.palm, hand: files.hand };
+  return { palm: files.palmInt8 ?? files.palm, hand: files.handInt8 ?? files.hand };
+}
+
 /** A `.task` file, the address of a folder with a `bundle.json`, or two tflite networks. */
-export type Models =
-  | FileSource
-  | {
-      readonly palm: FileSource;
-      readonly hand: FileSource;
-      /** The landmark network with 8-bit arithmetic, if there is one. */
-      readonly handInt8?: FileSource | null;
-      readonly bundle?: Partial<Bundle>;
-    };
+export type Models = FileSource | (Forms<FileSource> & { readonly bundle?: Partial<Bundle> });
 
 /**
  * Load a bundle.
  *
- * @param int8 load the int8 form of the landmark network; a bundle without one gives its only form.
+ * @param int8 load the int8 form of each network; one without such a form is loaded in its only form.
  * @throws BundleError if it is damaged or cannot be fetched.
  */
 export async function loadBundle(models: Models, int8 = false): Promise<LoadedBundle> {
   if (isPair(models)) {
-    const wanted = (int8 && models.handInt8) || models.hand;
-    const [palm, hand] = await Promise.all([bytesOf(models.palm), bytesOf(wanted)]);
+    const wanted = inForm(models, int8);
+    const [palm, hand] = await Promise.all([bytesOf(wanted.palm), bytesOf(wanted.hand)]);
     return {
       bundle: { ...DEFAULT_BUNDLE, ...models.bundle },
       palm: network(palm, "palm"),
@@ -91,9 +97,10 @@ function isAddress(source: unknown): source is string | URL {
 async function loadFolder(address: URL, int8: boolean): Promise<LoadedBundle> {
   const json = new URL("bundle.json", address);
   const text = new TextDecoder().decode(await bytesOf(json));
-  const { bundle, handInt8, ...files } = parseBundle(text, String(json));
+  const { bundle, ...files } = parseBundle(text, String(json));
+  const wanted = inForm(files, int8);
   const [palm, hand] = await Promise.all(
-    [files.palm, (int8 && handInt8) || files.hand].map(async ({ file, sha256 }) =>
+    [wanted.palm, wanted.hand].map(async ({ file, sha256 }) =>
       verified(network(await bytesOf(new URL(file, json)), file), sha256, file),
     ),
   );
@@ -107,11 +114,8 @@ export interface BundleFile {
 }
 
 /** A `bundle.json` in this library's spelling. */
-export interface Description {
+export interface Description extends Forms<BundleFile> {
   readonly bundle: Bundle;
-  readonly palm: BundleFile;
-  readonly hand: BundleFile;
-  readonly handInt8: BundleFile | null;
 }
 
 /** Read a `bundle.json`. @throws BundleError if it is damaged. */
@@ -122,9 +126,10 @@ export function parseBundle(text: string, name: string): Description {
   } catch (error) {
     throw new BundleError(`${name} cannot be read: ${(error as Error).message}`);
   }
-  const { palm, hand, hand_int8: handInt8 = null } = fields as Record<string, BundleFile>;
-  for (const [role, entry] of Object.entries({ palm, hand, ...(handInt8 && { hand_int8: handInt8 }) }))
-    if (typeof entry?.file !== "string") throw new BundleError(`${name} does not name a ${role} network`);
+  const { palm, hand, palm_int8: palmInt8 = null, hand_int8: handInt8 = null } = fields as Record<string, BundleFile>;
+  for (const [role, entry] of Object.entries({ palm, hand, palm_int8: palmInt8, hand_int8: handInt8 }))
+    if (typeof entry?.file !== "string" && !(entry === null && role.endsWith("_int8")))
+      throw new BundleError(`${name} does not name a ${role} network`);
   const points = fields.points as { name?: string } | undefined;
   if (points)
     throw new BundleError(
@@ -138,7 +143,7 @@ export function parseBundle(text: string, name: string): Description {
     if (typeof value !== "number" || !(value >= 0 && value <= 1))
       throw new BundleError(`${snakeCase(key)} of ${name} must be a number from 0 to 1`);
   }
-  return { bundle: bundle as unknown as Bundle, palm, hand, handInt8 };
+  return { bundle: bundle as unknown as Bundle, palm, hand, palmInt8, handInt8 };
 }
 
 function snakeCase(name: string): string {

@@ -1,5 +1,5 @@
 /** Where files are: in this package, wherever a bundler put them, or at addresses that a caller gives. */
-import { type BundleFile, type Models, parseBundle } from "./bundle.js";
+import { type BundleFile, inForm, type Models, parseBundle } from "./bundle.js";
 import { hasRelaxedSimd } from "./devices.js";
 import { EngineError } from "./errors.js";
 import { IS_NODE, workingFolder } from "./node.js";
@@ -31,12 +31,13 @@ export async function packagedRuntime(): Promise<RuntimeFiles> {
  * @param int8 which form that is.
  */
 export async function packagedModels(int8: boolean): Promise<Models> {
-  const { bundle, palm, hand, handInt8 } = parseBundle(BUNDLE, "bundle.json");
+  const { bundle, ...files } = parseBundle(BUNDLE, "bundle.json");
+  const { palm, hand, palmInt8, handInt8 } = isLeftBehind() ? inForm(files, int8) : files;
   const address = ({ file }: BundleFile) => packagedFile(`models/${file}`);
-  if (isLeftBehind()) return { palm: await address(palm), hand: await address((int8 && handInt8) || hand), bundle };
   return {
     palm: await address(palm),
     hand: await address(hand),
+    palmInt8: palmInt8 && (await address(palmInt8)),
     handInt8: handInt8 && (await address(handInt8)),
     bundle,
   };
@@ -75,7 +76,9 @@ function areFilesMoved(): boolean {
 export function absolute<T>(source: T): T {
   if (typeof source === "string" || source instanceof URL) return new URL(source, base()).href as T;
   if (typeof source === "object" && source !== null && "palm" in source && "hand" in source)
-    return { ...source, palm: absolute(source.palm), hand: absolute(source.hand) };
+    return Object.fromEntries(
+      Object.entries(source).map(([key, value]) => [key, key === "bundle" ? value : absolute(value)]),
+    ) as T;
   return source;
 }
 

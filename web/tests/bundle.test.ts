@@ -59,11 +59,16 @@ describe("a .task file", () => {
 
 describe("two networks", () => {
   it("give the int8 form where it is wanted and there", async () => {
-    const int8 = Uint8Array.from([...TFLITE, 8]);
-    const models = { palm: TFLITE, hand: TFLITE, handInt8: int8 };
-    expect((await loadBundle(models)).hand).toBe(TFLITE);
-    expect((await loadBundle(models, true)).hand).toBe(int8);
-    expect((await loadBundle({ ...models, handInt8: null }, true)).hand).toBe(TFLITE);
+    const [palmInt8, handInt8] = [6, 8].map((last) => Uint8Array.from([...TFLITE, last]));
+    const models = { palm: TFLITE, hand: TFLITE, palmInt8, handInt8 };
+    const networks = async (...given: Parameters<typeof loadBundle>) => {
+      const { palm, hand } = await loadBundle(...given);
+      return [palm, hand];
+    };
+    expect(await networks(models)).toEqual([TFLITE, TFLITE]);
+    expect(await networks(models, true)).toEqual([palmInt8, handInt8]);
+    expect(await networks({ ...models, palmInt8: null }, true)).toEqual([TFLITE, handInt8]);
+    expect(await networks({ palm: TFLITE, hand: TFLITE, palmInt8 }, true)).toEqual([palmInt8, TFLITE]);
   });
 });
 
@@ -72,22 +77,26 @@ describe("a bundle.json", () => {
     const text = JSON.stringify({
       palm: { file: "p.tflite", sha256: "00" },
       hand: { file: "h.tflite", sha256: "11" },
+      palm_int8: { file: "q.tflite", sha256: "33" },
       hand_int8: { file: "i.tflite", sha256: "22" },
       palm_side: 256,
       hand_outputs: { ...DEFAULT_BUNDLE.handOutputs, visibility: "visibility" },
     });
-    const { bundle, palm, hand, handInt8 } = parseBundle(text, "bundle.json");
+    const { bundle, palm, hand, palmInt8, handInt8 } = parseBundle(text, "bundle.json");
     expect(bundle.palmSide).toBe(256);
     expect(bundle.handSide).toBe(DEFAULT_BUNDLE.handSide);
     expect(bundle.handOutputs.visibility).toBe("visibility");
-    expect([palm.file, hand.file, handInt8?.file]).toEqual(["p.tflite", "h.tflite", "i.tflite"]);
+    const names = [palm, hand, palmInt8, handInt8].map((network) => network?.file);
+    expect(names).toEqual(["p.tflite", "h.tflite", "q.tflite", "i.tflite"]);
   });
 
   it("is refused if it is not JSON or names no network", () => {
     expect(() => parseBundle("<!doctype html>", "bundle.json")).toThrow("cannot be read");
     expect(() => parseBundle('{"palm": {"file": "p"}}', "bundle.json")).toThrow("does not name a hand network");
-    const texts = '{"palm": {"file": "p"}, "hand": {"file": "h"}, "hand_int8": {}}';
-    expect(() => parseBundle(texts, "bundle.json")).toThrow("does not name a hand_int8 network");
+    for (const role of ["palm_int8", "hand_int8"]) {
+      const text = `{"palm": {"file": "p"}, "hand": {"file": "h"}, "${role}": {}}`;
+      expect(() => parseBundle(text, "bundle.json")).toThrow(`does not name a ${role} network`);
+    }
     const nails = { palm: { file: "p" }, hand: { file: "h" }, points: { name: "nails" } };
     expect(() => parseBundle(JSON.stringify(nails), "bundle.json")).toThrow('the points of "nails"');
   });

@@ -83,8 +83,8 @@ async def get_bundles(request: Request) -> Response:
     service: Service = request.app.state.service
     rows = []
     for bundle in public_bundles(service).values():
-        hand = bundle.hand_int8 or bundle.hand  # the page prefers it
-        size = bundle.palm_path.stat().st_size + (bundle.folder / hand.file).stat().st_size
+        loaded = (bundle.palm_int8 or bundle.palm, bundle.hand_int8 or bundle.hand)  # by the page, on the CPU
+        size = sum((bundle.folder / network.file).stat().st_size for network in loaded)
         rows.append({**json.loads(bundle.to_json()), "bytes": size})
     return JSONResponse(
         {"default": service.networks.bundle.name, "bundles": rows}, headers={"Cache-Control": REVALIDATE}
