@@ -7,8 +7,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 from knuckle.errors import InputError
 from knuckle.geometry import turn
@@ -22,13 +20,10 @@ from knuckle.mediapipe.tasks.containers import (
     NormalizedLandmark,
 )
 from knuckle.mediapipe.tasks.gesture_model import GestureModel, Scores, is_gesture_task, landmarker_of
-from knuckle.mediapipe.tasks.hand_landmarker import (
-    HandLandmarker,
-    HandLandmarkerOptions,
-    HandLandmarkerResult,
-    RunningMode,
-)
+from knuckle.mediapipe.tasks.hand_landmarker import networks_of
 from knuckle.mediapipe.tasks.image import Image
+from knuckle.mediapipe.tasks.task import HandTask, HandTaskOptions, RunningMode, check_options, lists_of
+from knuckle.pipeline.tracker import Networks
 from knuckle.results import Hand
 
 NO_INDEX = -1  # indices of several classifiers mean nothing together
@@ -72,7 +67,7 @@ Callback = Callable[[GestureRecognizerResult, Image, int], None]
 
 
 @dataclass(init=False)
-class GestureRecognizerOptions:
+class GestureRecognizerOptions(HandTaskOptions):
     """Options of a GestureRecognizer.
 
     Attributes:
@@ -86,12 +81,6 @@ class GestureRecognizerOptions:
             `custom_gesture_classifier_options`.
     """
 
-    base_options: BaseOptions
-    running_mode: RunningMode = RunningMode.IMAGE
-    num_hands: int = 1
-    min_hand_detection_confidence: float = 0.5
-    min_hand_presence_confidence: float = 0.5
-    min_tracking_confidence: float = 0.5
     canned_gestures_classifier_options: ClassifierOptions = field(default_factory=ClassifierOptions)
     custom_gestures_classifier_options: ClassifierOptions = field(default_factory=ClassifierOptions)
     result_callback: Callback | None = None
@@ -119,10 +108,14 @@ class GestureRecognizerOptions:
                     f"Specify either `{kind}_gestures_classifier_options` or deprecated `{name}`, not both."
                 )
             given[kind] = value if given[kind] is None else given[kind]
-        self.base_options, self.running_mode, self.num_hands = base_options, running_mode, num_hands
-        self.min_hand_detection_confidence = min_hand_detection_confidence
-        self.min_hand_presence_confidence = min_hand_presence_confidence
-        self.min_tracking_confidence = min_tracking_confidence
+        super().__init__(
+            base_options,
+            running_mode,
+            num_hands,
+            min_hand_detection_confidence,
+            min_hand_presence_confidence,
+            min_tracking_confidence,
+        )
         self.canned_gestures_classifier_options = given["canned"] or ClassifierOptions()
         self.custom_gestures_classifier_options = given["custom"] or ClassifierOptions()
         self.result_callback = result_callback
@@ -146,14 +139,19 @@ class GestureRecognizerOptions:
         self.custom_gestures_classifier_options = value
 
 
-class GestureRecognizer:
+class GestureRecognizer(HandTask[GestureRecognizerResult]):
     """Recognizes gestures in images, or through a video or a live stream; see `create_from_options`.
 
     After `close` all results are empty.
     """
 
-    def __init__(self, landmarker: _NamingLandmarker) -> None:
-        self._landmarker = landmarker
+    def __init__(
+        self, networks: Networks, options: GestureRecognizerOptions, model: GestureModel | None = None
+    ) -> None:
+        super().__init__(networks, options, options.result_callback)
+        self._model = model
+        self._canned = options.canned_gestures_classifier_options
+        self._custom = options.custom_gestures_classifier_options
 
     @classmethod
     def create_from_model_path(cls, model_path: str) -> GestureRecognizer:
@@ -169,79 +167,47 @@ class GestureRecognizer:
             FileNotFoundError: the model file is missing or contains no networks that can be used.
             RefusedError: `num_hands` is below 1 (a RuntimeError).
         """
-        chosen = (options.canned_gestures_classifier_options, options.custom_gestures_classifier_options)
-        for one in chosen:
-            check_options(one)
+        for one in (options.canned_gestures_classifier_options, options.custom_gestures_classifier_options):
+            check_classifier_options(one)
         base, task = options.base_options, task_bytes(options.base_options)
         model = None
         if task is not None and is_gesture_task(task):
             model = GestureModel(task)
             base = BaseOptions(model_asset_buffer=landmarker_of(task), delegate=base.delegate)
-        given = HandLandmarkerOptions(
-            base,
-            options.running_mode,
-            options.num_hands,
-            options.min_hand_detection_confidence,
-            options.min_hand_presence_confidence,
-            options.min_tracking_confidence,
-            options.result_callback,  # type: ignore[arg-type]  # it receives what `_NamingLandmarker` makes
-        )
-        landmarker = _NamingLandmarker.create_from_options(given)
-        assert isinstance(landmarker, _NamingLandmarker)
-        landmarker.model, landmarker.canned, landmarker.custom = model, *chosen
-        return cls(landmarker)
+        check_options(options, options.result_callback)
+        return cls(networks_of(base), options, model)
 
     def recognize(
         self, image: Image, image_processing_options: ImageProcessingOptions | None = None
     ) -> GestureRecognizerResult:
         """Find the hands of one image and name their gestures. It raises what `HandLandmarker.detect` raises."""
-        return _result(self._landmarker.detect(image, image_processing_options))
+        return self._detect(image, image_processing_options)
 
     def recognize_for_video(
         self, image: Image, timestamp_ms: int, image_processing_options: ImageProcessingOptions | None = None
     ) -> GestureRecognizerResult:
         """The same for the next frame of a video. It raises what `HandLandmarker.detect_for_video` raises."""
-        return _result(self._landmarker.detect_for_video(image, timestamp_ms, image_processing_options))
+        return self._detect_for_video(image, timestamp_ms, image_processing_options)
 
     def recognize_async(
         self, image: Image, timestamp_ms: int, image_processing_options: ImageProcessingOptions | None = None
     ) -> None:
         """Submit the next frame of a live stream; the callback receives its result."""
-        self._landmarker.detect_async(image, timestamp_ms, image_processing_options)
+        self._detect_async(image, timestamp_ms, image_processing_options)
 
-    def close(self) -> None:
-        """Process the waiting frame, then stop. A second call does nothing."""
-        self._landmarker.close()
-
-    def __enter__(self) -> GestureRecognizer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class _NamingLandmarker(HandLandmarker):
-    """A hand landmarker whose results are those of a gesture recognizer."""
-
-    model: GestureModel | None = None
-    canned = ClassifierOptions()
-    custom = ClassifierOptions()
-
-    def result_of(self, hands: list[Hand], width: int, height: int, quarter_turns: int) -> HandLandmarkerResult:
-        found = super().result_of(hands, width, height, quarter_turns)
+    def result_of(self, hands: list[Hand], width: int, height: int, quarter_turns: int) -> GestureRecognizerResult:
         gestures = [self._gesture_of(hand, (width, height), quarter_turns) for hand in hands]
-        parts = (found.handedness, found.hand_landmarks, found.hand_world_landmarks)
-        return GestureRecognizerResult(gestures, *parts)  # type: ignore[return-value]
+        return GestureRecognizerResult(gestures, *lists_of(hands, width, height))
 
     def _gesture_of(self, hand: Hand, size: tuple[int, int], quarter_turns: int) -> list[Category]:
         """The best custom gesture; if there is none, the best canned one."""
-        if self.model:
-            custom, canned = self.model.scores(hand, size, quarter_turns * math.pi / 2)
+        if self._model:
+            custom, canned = self._model.scores(hand, size, quarter_turns * math.pi / 2)
         else:
             custom, canned = [], own_scores(hand, quarter_turns)
-        best = [_best(scores, options) for scores, options in ((custom, self.custom), (canned, self.canned)) if scores]
+        best = [
+            _best(scores, options) for scores, options in ((custom, self._custom), (canned, self._canned)) if scores
+        ]
         named = [one for one in best if one and one[0] != NONE] or [one for one in best if one]
         return [Category(NO_INDEX, score, "", label) for label, score in named[:1]]
 
@@ -272,7 +238,7 @@ def _best(scores: Scores, options: ClassifierOptions) -> tuple[str, float] | Non
     return max(kept, key=lambda one: one[1], default=None)
 
 
-def check_options(options: ClassifierOptions) -> None:
+def check_classifier_options(options: ClassifierOptions) -> None:
     if options.category_allowlist and options.category_denylist:
         raise InputError("`category_allowlist` and `category_denylist` are mutually exclusive options.")
     if options.max_results == 0:
@@ -285,8 +251,3 @@ def task_bytes(options: BaseOptions) -> bytes | None:
         path = Path(os.fspath(options.model_asset_path))
         return path.read_bytes() if path.is_file() else None
     return options.model_asset_buffer
-
-
-def _result(found: Any) -> GestureRecognizerResult:
-    """What a `_NamingLandmarker` returned; after `close` that is a result without hands."""
-    return found if isinstance(found, GestureRecognizerResult) else GestureRecognizerResult([], [], [], [])

@@ -16,9 +16,9 @@ from knuckle.mediapipe.tasks.hand_landmarker import (
     HandLandmarksConnections,
     ImageProcessingOptions,
     ModelFileError,
-    RunningMode,
     VisionTaskRunningMode,
 )
+from knuckle.mediapipe.tasks.task import RunningMode
 
 __all__ = [
     "ClassifierOptions",
