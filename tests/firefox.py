@@ -50,12 +50,6 @@ class Tab(BrowserTab):
     def evaluate(self, expression: str) -> Any:
         return self.session.evaluate(expression, {"context": self.context})
 
-    def evaluate_in_worker(self, script: str, expression: str) -> None:
-        """Evaluate an expression in the worker of the script whose address ends like that; nothing is returned."""
-        realms = self.session.ask("script.getRealms", type="dedicated-worker")["realms"]
-        (realm,) = (each["realm"] for each in realms if each["origin"] == self.evaluate("origin"))
-        self.session.ask("script.evaluate", expression=expression, target={"realm": realm}, awaitPromise=False)
-
     def click(self, selector: str) -> None:
         element = self._element(selector)
         self.evaluate(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'nearest'}})")

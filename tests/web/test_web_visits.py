@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("uvicorn")
 
-from servers import running
+from servers import Running, running
 from visits import PAGE_IS_BUILT, visit, wait_for_hands, wait_until_ready
 
 from knuckle.serve import files
@@ -78,6 +78,20 @@ def test_the_first_visit_works_and_later_ones_need_no_network(
         tab.wait_for_text("#message", "The default model is used instead")
         tab.choose_files("#file", tmp_path / "hands.jpg")
         wait_for_hands(tab, 2)
+
+
+def test_a_worker_that_ends_is_replaced(new_tab: Callable[[], Any], server: Running) -> None:
+    keep_workers = """window.made = [];
+        window.Worker = class extends Worker { constructor(...given) { super(...given); made.push(this); } };"""
+    with visit(new_tab, server, keep_workers) as tab:
+        tab.click("#controls [data-do=sample]")
+        wait_for_hands(tab, 2)
+        assert tab.evaluate("made.length") == 1
+        tab.evaluate("void made[0].terminate()")  # it ends without a word, as when memory runs out
+        tab.wait_for_text("#message", "The tracker crashed and was restarted.")
+        tab.evaluate("void (document.getElementById('stage').dataset.hands = 'before')")
+        wait_for_hands(tab, 2)
+        assert tab.evaluate("made.length") == 2
 
 
 def check_progress(said: list[str]) -> None:
