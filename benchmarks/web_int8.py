@@ -1,9 +1,9 @@
-"""Compare the float and the int8 landmark network of bundle `knuckle` in LiteRT.js, in Chromium and in Firefox.
+"""Compare the float and the int8 networks of bundle `knuckle` in LiteRT.js, in Chromium and in Firefox.
 
     python benchmarks/web_int8.py
 
 It needs `web/dist` (`make web`) and one of the browsers. A landmark call takes a fixed region of one image, so that its
-time is that of the crop and the network. Both networks alternate; the ratio is taken within each round. It writes
+time is that of the crop and the network. Both forms alternate; the ratio is taken within each round. It writes
 benchmarks/results/web_int8.json after each browser.
 """
 
