@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -35,3 +37,12 @@ def posed_hand(
         presence=0.99,
         roi=Roi(*centre, 4 * palm_px, 0.0),
     )
+
+
+def misread(hand: Hand, palms: float) -> Hand:
+    """The hand with its index finger read further away, by palm lengths at its tip, and its thumb as much nearer."""
+    world = hand.world.copy()
+    away = palms * np.linalg.norm(world[9] - world[0]) * np.array([0.2, 0.5, 0.8, 1])
+    world[5:9, 2] += away
+    world[1:5, 2] -= away
+    return replace(hand, world=world)

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from posed import posed_hand
+from posed import misread, posed_hand
 
 from knuckle.errors import InputError
 from knuckle.gestures.events import GestureEvent
 from knuckle.gestures.lock import GestureLock
 from knuckle.gestures.motion import MotionGestures
+from knuckle.gestures.strokes import PARTED, PINCHED, gap
 from knuckle.results import Gesture, Hand
 from knuckle.synth.body.hand_poses import NAMED, eased
 
@@ -125,6 +126,18 @@ def test_a_dip_of_the_index_finger_is_a_tap() -> None:
 
     assert [event.name for event in events_of(moving(pose))] == ["tap"]
     assert not events_of(moving(lambda t: ("point", "asl_X", eased((t - 0.5) / 0.1))))
+
+    def unsteady(t: float) -> tuple[str, str, float]:
+        return "point", "asl_X", max(pose(t)[2], 0.4 * (round(t * FPS) % 2))
+
+    assert [event.name for event in events_of(moving(unsteady))] == ["tap"]  # the dip stands out
+
+
+@pytest.mark.parametrize("palms", [-0.25, 0.25])
+def test_tips_that_touch_in_the_picture_pinch_wherever_depth_puts_them(palms: float) -> None:
+    pinching, parted = (misread(posed_hand(pose), palms) for pose in ("pinch", "pinch_open"))
+    assert pinching.distance("thumb_tip", "index_tip") > 0.4  # half a palm, give or take how the tips lie
+    assert gap(pinching) < PINCHED < PARTED < gap(parted)
 
 
 def test_a_raised_hand_that_turns_from_side_to_side_waves() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from posed import posed_hand
+from posed import misread, posed_hand
 
 import knuckle
 from knuckle.errors import InputError
@@ -54,6 +54,15 @@ def test_features_do_not_depend_on_side_size_place_and_roll(pose: str) -> None:
 def test_named_poses_have_their_names(pose: str, side: str) -> None:
     for turned in ((0, 0, 0), (0, 20, 15), (-15, 0, -15), (0, 180, 0)):
         assert name_of(posed_hand(pose, side, turned)) == CANNED[pose], turned
+
+
+@pytest.mark.parametrize("side", ["Left", "Right"])
+@pytest.mark.parametrize("palms", [-0.3, -0.15, 0.15])
+def test_a_ring_and_an_open_hand_are_told_apart_where_depth_is_misread(palms: float, side: str) -> None:
+    for turned in ((0, 0, 0), (0, 20, 15), (-15, 0, -15)):
+        for pose in ("ok", "open"):
+            hand = misread(posed_hand(pose, side, turned), palms)
+            assert name_of(hand) == CANNED[pose], (pose, turned)
 
 
 def test_thumbs_point_up_or_down_and_nothing_in_between() -> None:

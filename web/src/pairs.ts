@@ -2,7 +2,7 @@
 import { FINGERS } from "./constants.js";
 import type { GestureEvent } from "./motion.js";
 import type { Hand } from "./results.js";
-import { around, PARTED, PINCHED } from "./strokes.js";
+import { around, gap, PARTED, PINCHED } from "./strokes.js";
 
 const HELD_S = 0.15;
 const [ZOOMED, TURNED_RAD] = [1.1, (10 * Math.PI) / 180];
@@ -88,11 +88,6 @@ export class PairGestures {
 
 function apart(hand: Hand, a: number, b: number): number {
   return Math.hypot(...[0, 1, 2].map((axis) => hand.world[3 * a + axis] - hand.world[3 * b + axis]));
-}
-
-/** Distance of the tips of thumb and index finger, palm lengths. */
-function gap(hand: Hand): number {
-  return apart(hand, 4, 8) / Math.max(apart(hand, 0, 9), 1e-6);
 }
 
 /** Whether the index finger is stretched out, and the other three are not. */

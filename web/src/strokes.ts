@@ -3,6 +3,8 @@ import { FINGERS } from "./constants.js";
 import type { Hand } from "./results.js";
 
 const PALM = [0, 5, 9, 13, 17];
+// The landmark network guesses depth: tips that touch are often read side by side across, and half a palm apart in depth.
+const TRUST = [1, 1, 0.4];
 const [REST_SPEED, REST_S] = [2, 0.1];
 const [SWIPE_LENGTH, SWIPE_S, SWIPE_SPEED, STRAIGHTNESS, SAME_SHAPE] = [1.5, 0.6, 4, 0.85, 0.35];
 export const [PINCHED, PARTED] = [0.3, 0.5];
@@ -27,7 +29,7 @@ export interface Sample {
   readonly tip: readonly number[];
   /** Palm length, image pixels. */
   readonly size: number;
-  /** Distance of the tips of thumb and index finger. */
+  /** See `gap`. */
   readonly pinch: number;
   /** How far the four fingers are stretched, 0 to 1, and the same without the index finger. */
   readonly openness: number;
@@ -57,7 +59,8 @@ export function sampleOf(hand: Hand, timeS: number): Sample {
   const image = (k: number) => Array.from(hand.landmarks.subarray(3 * k, 3 * k + 2));
   const world = (k: number) => Array.from(hand.world.subarray(3 * k, 3 * k + 3));
   const apart = (a: number, b: number) => distance(world(a), world(b));
-  const length = Math.max(apart(0, 9), CLOSE);
+  const seen = (k: number) => world(k).map((value, axis) => value * TRUST[axis]);
+  const reach = (k: number) => distance(seen(k), seen(0)) / Math.max(apart(0, 9), CLOSE);
   const [wrist, index, pinky] = [0, 5, 17].map(image);
   const size = Math.max(distance(wrist, index), distance(index, pinky), distance(pinky, wrist), 1e-3);
   const fingers = [FINGERS.index, FINGERS.middle, FINGERS.ring, FINGERS.pinky];
@@ -70,14 +73,21 @@ export function sampleOf(hand: Hand, timeS: number): Sample {
     palm: [0, 1].map((axis) => mean(PALM.map((k) => image(k)[axis]))),
     tip: image(8),
     size,
-    pinch: apart(4, 8) / length,
+    pinch: gap(hand),
     openness: stretched(spans, bones),
     others: stretched(spans.slice(1), bones.slice(1)),
-    reach: (apart(8, 0) - apart(12, 0)) / length,
+    reach: reach(8) - reach(12),
     normal: out.map((value) => value / norm),
     raised: image(9)[1] < wrist[1] - 0.5 * size,
     wristBelow: image(9)[1] < wrist[1] + size / 3,
   };
+}
+
+/** Distance of the tips of thumb and index finger, palm lengths; its part in depth counts less, see `TRUST`. */
+export function gap({ world }: Hand): number {
+  const between = (a: number, b: number) => [0, 1, 2].map((axis) => world[3 * a + axis] - world[3 * b + axis]);
+  const tips = between(4, 8).map((value, axis) => value * TRUST[axis]);
+  return Math.hypot(...tips) / Math.max(Math.hypot(...between(0, 9)), CLOSE);
 }
 
 /** The palm moved fast along one axis of the image, from rest to rest, while the hand kept its shape. */
@@ -145,7 +155,7 @@ export function tapIn(samples: Samples): Stroke | null {
   if (depth < TAP_DEPTH || lowest === 0 || lowest === reach.length - 1) return null;
   const startS = recent[reach.indexOf(highest)].timeS;
   const before = samples.filter(({ timeS }) => startS >= timeS && startS - timeS <= REST_S + CLOSE);
-  return range(before.map((one) => one.reach)) > TAP_DEPTH / 2 ? null : { name: "tap", startS };
+  return range(before.map((one) => one.reach)) > depth / 2 ? null : { name: "tap", startS };
 }
 
 /** An open hand became a fist ("grab"), or a fist an open hand ("release"), and did not travel. */

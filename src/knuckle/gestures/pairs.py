@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from knuckle.gestures.events import GestureEvent, Phase
+from knuckle.gestures.strokes import PARTED, PINCHED, gap
 from knuckle.results import Hand
 
-PINCHED, PARTED = 0.3, 0.5  # distance of thumb and index finger, palm lengths, at which a pinch begins and ends
 HELD_S = 0.15
 ZOOMED, TURNED_RAD = 1.1, math.radians(10)  # a zoom or a rotation begins with a change as large as this
 
@@ -101,8 +101,3 @@ class PairGestures:
         return GestureEvent(
             name, phase, self.track_ids, self.start_s, time_s, direction=direction, amount=amount, box=box
         )
-
-
-def gap(hand: Hand) -> float:
-    """Distance of the tips of thumb and index finger, palm lengths."""
-    return hand.distance("thumb_tip", "index_tip")

@@ -16,6 +16,8 @@ import numpy.typing as npt
 from knuckle.results import FINGERS, Hand
 
 PALM = [0, 5, 9, 13, 17]
+# The landmark network guesses depth: tips that touch are often read side by side across, and half a palm apart in depth.
+TRUST = np.array([1.0, 1.0, 0.4])
 REST_SPEED, REST_S = 2.0, 0.1  # a palm that was slower than this for so long is at rest
 SWIPE_LENGTH, SWIPE_S, SWIPE_SPEED = 1.5, 0.6, 4.0
 STRAIGHTNESS = 0.85  # length of a swipe along its axis, as a share of its path
@@ -40,10 +42,11 @@ class Sample:
         palm: (2,) middle of the palm, image pixels.
         size: palm length, image pixels.
         tip: (2,) tip of the index finger, image pixels.
-        pinch: distance of the tips of thumb and index finger, palm lengths.
+        pinch: see `gap`.
         openness: how far the four fingers are stretched, 0 (a fist) to 1.
         others: the same without the index finger.
-        reach: distance of the tip of the index finger from the wrist, minus that of the middle finger, palm lengths.
+        reach: distance of the tip of the index finger from the wrist, minus that of the middle finger, palm lengths;
+            depth counts as in `gap`.
         normal: (3,) unit vector out of the palm or the back of the hand.
         raised: whether the fingers point up.
         wrist_below: whether the wrist is not above the knuckles, as in arms that hang down.
@@ -65,7 +68,7 @@ class Sample:
     def of(cls, hand: Hand, time_s: float) -> Sample:
         """The sample of a hand."""
         points, world = hand.landmarks[:, :2].astype(np.float64), hand.world.astype(np.float64)
-        length = max(float(np.linalg.norm(world[9] - world[0])), 1e-6)
+        length, seen = max(float(np.linalg.norm(world[9] - world[0])), 1e-6), world * TRUST
         # The longest side of the palm in the image stays large when the fingers point at the camera.
         wrist, index, pinky = points[[0, 5, 17]]
         size = max(math.dist(wrist, index), math.dist(index, pinky), math.dist(pinky, wrist), 1e-3)
@@ -78,10 +81,10 @@ class Sample:
             palm=points[PALM].mean(axis=0),
             size=size,
             tip=points[8],
-            pinch=float(np.linalg.norm(world[4] - world[8])) / length,
+            pinch=gap(hand),
             openness=stretched(spans, bones),
             others=stretched(spans[1:], bones[1:]),
-            reach=(math.dist(world[8], world[0]) - math.dist(world[12], world[0])) / length,
+            reach=(math.dist(seen[8], seen[0]) - math.dist(seen[12], seen[0])) / length,
             normal=normal / max(float(np.linalg.norm(normal)), 1e-9),
             raised=bool(points[9, 1] < points[0, 1] - 0.5 * size),
             wrist_below=bool(points[9, 1] < points[0, 1] + size / 3),
@@ -97,6 +100,12 @@ class Stroke:
     direction: str | None = None
     speed: float = 0.0
     amount: float = 1.0
+
+
+def gap(hand: Hand) -> float:
+    """Distance of the tips of thumb and index finger, palm lengths; its part in depth counts less, see `TRUST`."""
+    world = hand.world.astype(np.float64)
+    return float(np.linalg.norm((world[4] - world[8]) * TRUST) / max(np.linalg.norm(world[9] - world[0]), 1e-6))
 
 
 def stretched(spans: npt.NDArray[np.float64], bones: npt.NDArray[np.float64]) -> float:
@@ -173,7 +182,7 @@ def tap_in(samples: Sequence[Sample]) -> Stroke | None:
         return None
     start_s = recent[int(reach[: lowest + 1].argmax())].time_s
     before = [one.reach for one in samples if 0 <= start_s - one.time_s <= REST_S + 1e-6]
-    if max(before) - min(before) > TAP_DEPTH / 2:  # a finger that moves all the time
+    if max(before) - min(before) > depth / 2:  # a finger that moves all the time
         return None
     return Stroke("tap", start_s)
 

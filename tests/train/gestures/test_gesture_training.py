@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+from posed import posed_hand
+
 from knuckle.errors import InputError
 from knuckle.gestures.network import OTHER, as_json, network_from
 from knuckle.gestures.recogniser import GestureSet, load_gestures
@@ -17,7 +19,7 @@ from knuckle.results import Hand, Roi
 from knuckle.train.gestures.fit import Examples, calibrated, fit
 from knuckle.train.gestures.judge import judge
 from knuckle.train.gestures.photos import PhotoHands, hands_of_photos, read_labels
-from knuckle.train.gestures.poses import POSES, random_rows
+from knuckle.train.gestures.poses import POSES, as_read, random_rows
 from knuckle.train.gestures.shapes import SHAPES
 
 
@@ -37,6 +39,15 @@ def test_the_released_network_recognises_posed_hands(hands: PhotoHands) -> None:
     network, examples = load_gestures().network, hands.examples()
     best = network(examples.features)[1].argmax(axis=1)
     assert (best == examples.allowed.argmax(axis=1)).mean() > 0.8
+
+
+def test_some_rings_touch_in_the_picture_and_part_in_depth() -> None:
+    ring = np.repeat(posed_hand("ok").world[None].astype(np.float64), 400, axis=0)
+    landmarks, world = as_read(ring, np.random.default_rng(2))
+    pixels = landmarks[:, :, :2]
+    touch = np.linalg.norm(pixels[:, 4] - pixels[:, 8], axis=1) < 30  # of 100 pixels of a palm
+    parted = np.linalg.norm(world[:, 4] - world[:, 8], axis=1) > 0.5 * np.linalg.norm(world[:, 9] - world[:, 0], axis=1)
+    assert 0.03 < (touch & parted).mean() < 0.4  # as photos of large rings are read
 
 
 def test_rows_are_those_of_a_seed() -> None:

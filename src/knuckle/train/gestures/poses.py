@@ -113,6 +113,9 @@ PARTED_M = (0.03, 0.07)  # tips of thumb and index finger that are about to pinc
 PEOPLE = 96
 LOOSE = 0.12  # standard deviation of how far people hold a pose towards a relaxed hand
 WAVERING = 0.06  # share of hands that are read as a mean of two interpretations
+# Of some hands the depth of the thumb and of the index finger is read quite wrongly, while the picture of them is read
+# well: photos of large rings have tips that touch in the picture and are half a palm apart in depth.
+MISREAD, MISREAD_PALMS = 0.35, 0.3
 SPREAD_DEG = 4.0  # standard deviation of each joint between people
 # The thumb under the folded fingers.
 _THUMB_IN = NAMED["fist"].replacing(
@@ -125,6 +128,7 @@ _THUMB_IN = NAMED["fist"].replacing(
     middle_mcp=76,
     ring_mcp=82,
 )
+GROWTH = np.array([0.2, 0.5, 0.8, 1.0])  # of errors from the first joint of a finger to its tip
 _FLEXION = [INDEX[f"{finger}_{joint}"] for finger in FINGERS if finger != "thumb" for joint in ("mcp", "pip")]
 
 
@@ -251,7 +255,17 @@ def as_read(points: Doubles, rng: np.random.Generator) -> tuple[FloatArray, Floa
     landmarks[:, :, :2] = near[:, :, :2] / (1 + near[:, :, 2:] / distance[:, :, None]) / span * 100
     world = turned + _error(count, rng, across=0.04, depth=0.10) * span
     world[:, :, 2] *= rng.uniform(0.45, 1.15, (count, 1))  # networks draw depth towards the middle
+    world[:, :, 2] += _misread_depth(count, rng) * span[:, :, 0]
     return landmarks.astype(np.float32), world.astype(np.float32)
+
+
+def _misread_depth(count: int, rng: np.random.Generator) -> Doubles:
+    """(count, 21) errors in depth of whole thumbs and index fingers, palm lengths, growing towards their tips."""
+    errors = np.zeros((count, 21))
+    misread = rng.random((count, 1)) < MISREAD
+    for finger in ("thumb", "index"):
+        errors[:, list(FINGERS[finger])] = misread * rng.normal(0, MISREAD_PALMS, (count, 1)) * GROWTH
+    return errors
 
 
 def _between_sides(points: Doubles, rng: np.random.Generator) -> Doubles:
@@ -286,5 +300,5 @@ def _error(count: int, rng: np.random.Generator, across: float, depth: float) ->
     scale = np.concatenate([np.full((count, 1, 2), across), depth * rng.gamma(1, 1.4, (count, 1, 1))], axis=2)
     error = rng.normal(0, 0.5, (count, 21, 3))
     for numbers in FINGERS.values():
-        error[:, list(numbers)] += rng.normal(0, 1, (count, 1, 3)) * np.array([0.2, 0.5, 0.8, 1.0])[:, None]
+        error[:, list(numbers)] += rng.normal(0, 1, (count, 1, 3)) * GROWTH[:, None]
     return np.asarray(error * scale * quality)
