@@ -3,7 +3,7 @@ import { FINGERS } from "./constants.js";
 import type { Hand } from "./results.js";
 
 const PALM = [0, 5, 9, 13, 17];
-// The landmark network guesses depth: tips that touch are often read side by side across, and half a palm apart in depth.
+// The landmark network guesses depth: tips that touch are often read as near across, and half a palm apart in depth.
 const TRUST = [1, 1, 0.4];
 const [REST_SPEED, REST_S] = [2, 0.1];
 const [SWIPE_LENGTH, SWIPE_S, SWIPE_SPEED, STRAIGHTNESS, SAME_SHAPE] = [1.5, 0.6, 4, 0.85, 0.35];

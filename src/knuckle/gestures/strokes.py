@@ -16,7 +16,7 @@ import numpy.typing as npt
 from knuckle.results import FINGERS, Hand
 
 PALM = [0, 5, 9, 13, 17]
-# The landmark network guesses depth: tips that touch are often read side by side across, and half a palm apart in depth.
+# The landmark network guesses depth: tips that touch are often read as near across, and half a palm apart in depth.
 TRUST = np.array([1.0, 1.0, 0.4])
 REST_SPEED, REST_S = 2.0, 0.1  # a palm that was slower than this for so long is at rest
 SWIPE_LENGTH, SWIPE_S, SWIPE_SPEED = 1.5, 0.6, 4.0
