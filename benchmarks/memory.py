@@ -28,9 +28,9 @@ FRAMES = 120
 MAX_SHARE = 0.5  # of the reference's peak
 NOTE = (
     "Engines share the bytes of a network file, but not its packed weights: LiteRT's Python package has an option"
-    " for a file of packed weights for compiled models only, not for the interpreter that runs here. With several"
-    " threads there is an engine for single hands, and one per thread for several hands, each with 12 MB of "
-    "weights and buffers of its own; with one thread there is one engine. A third of the figure is code of "
+    " for a file of packed weights for compiled models only, not for the interpreter that runs here. With three"
+    " threads or more there is an engine for single hands, and one per thread for several hands, each with 12 MB of "
+    "weights and buffers of its own; with one or two threads there is one engine. A third of the figure is code of "
     "OpenCV, NumPy and LiteRT that the system can share between processes; how much of it counts depends on what "
     "the file cache holds, by up to 20 MB."
 )

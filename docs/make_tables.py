@@ -75,7 +75,11 @@ def pages() -> dict[Path, dict[str, str]]:
             "accuracy": accuracy(fast),
         },
         DOCS / "training_log.md": training | {"shapes": shapes(read("shapes"))},
-        DOCS / "web.md": {"speed": browser(read("web")), "phone": phone(read("phone"))},
+        DOCS / "web.md": {
+            "speed": browser(read("web")),
+            "int8": browser_int8(read("web_int8")),
+            "phone": phone(read("phone")),
+        },
         DOCS / "space.md": space_tables(read("space"), read("smooth")),
         DOCS / "scale.md": scale_tables(read("scale")),
         DOCS / "points.md": points_tables(read("points")),
@@ -421,6 +425,18 @@ def browser(report: dict[str, Any]) -> str:
         lines.append(f"| {row['name']} | {' | '.join(cells)} |")
     sizes = (f"{report['download_mb'][system]} MB" for system in systems)
     return "\n".join([*lines, f"| download (Brotli) | {' | '.join(sizes)} |"])
+
+
+def browser_int8(report: dict[str, Any]) -> str:
+    """A row per browser and number of threads: times of both forms, and how much faster int8 is."""
+    lines = ["| one hand tracked | float, ms | int8, ms | int8 is faster by |", "|---|---|---|---|"]
+    for found in report.values():
+        for row in found["rows"]:
+            ratios = sorted(row["int8_is_faster"])
+            place = f"{found['version'].replace('/', ' ')}, {row['threads']} thread{'s' * (row['threads'] > 1)}"
+            times = f"{row['ms']['float']:.1f} | {row['ms']['int8']:.1f}"
+            lines.append(f"| {place} | {times} | **{median(ratios):.2f}×** ({ratios[0]:.2f}–{ratios[-1]:.2f}) |")
+    return "\n".join(lines)
 
 
 def phone(report: dict[str, Any]) -> str:

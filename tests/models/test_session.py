@@ -107,9 +107,16 @@ with multiprocessing.get_context("fork").Pool(1) as pool:
     assert done.stdout.strip() == "[1]", done.stderr
 
 
+@pytest.mark.parametrize(("threads", "engines"), [(1, 1), (2, 1), (3, 4)])
+def test_weights_are_held_as_often_as_threads_need_them(hand_file: Path, threads: int, engines: int) -> None:
+    session = Session(hand_file, threads)
+    session(PICTURES[:3])
+    assert 1 + len(session._engine.single_threaded) == engines  # type: ignore[union-attr]
+
+
 def test_an_error_leaves_no_work_running(hand_file: Path) -> None:
     """The next call uses the same interpreters, so those of the call that failed must have finished."""
-    session = Session(hand_file, 2)
+    session = Session(hand_file, 3)
     session(PICTURES[:2])
     running = []
 

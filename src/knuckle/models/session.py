@@ -131,6 +131,9 @@ def _open_engine(model: Path, threads: int, device: str) -> LiteRt | LiteRtAccel
 class LiteRt:
     """LiteRT with XNNPACK on the CPU: one picture uses all threads, several pictures run side by side on one each.
 
+    With two threads, several pictures run one after the other on both: two crops of hands take 3.95 ms, side by side
+    4.01 ms, and each engine more would hold the weights once more.
+
     Resizing the input to a batch is no alternative: our networks and MediaPipe's palm network hold shapes of one
     picture. `python benchmarks/engines.py` and `python benchmarks/batches.py` compare the ways that work.
     """
@@ -140,13 +143,14 @@ class LiteRt:
         self.network = _read(model)  # once, for all interpreters
         self.all_threads = _Interpreter(model, self.network, threads)
         self.side = self.all_threads.side
-        # With one thread the first of them is the same engine, so that the weights are held once.
-        self.single_threaded = [self.all_threads] if threads == 1 else []
+        self.single_threaded: list[_Interpreter] = []
         self.workers = ThreadPoolExecutor(threads, thread_name_prefix="knuckle-engine")
 
     def run(self, pictures: Pictures) -> Outputs:
         if len(pictures) == 1:
             return self.all_threads.run(pictures[0])
+        if self.threads <= 2:
+            return _joined([self.all_threads.run(picture) for picture in pictures])
         side_by_side = min(self.threads, len(pictures))
         while len(self.single_threaded) < side_by_side:
             self.single_threaded.append(_Interpreter(self.model, self.network, 1))
