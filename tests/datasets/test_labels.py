@@ -27,7 +27,7 @@ def test_palm_square_follows_a_hand_that_moves_grows_or_turns_by_a_quarter() -> 
 def test_palm_squares_are_those_of_the_reference_detector(shared: Path) -> None:
     scales, shifts = [], []
     for path in sorted((shared / "data/photos/gestures40").iterdir()):
-        for palm in knuckle.detect_palms(load_image(path)):
+        for palm in knuckle.detect_palms(load_image(path), "mediapipe"):
             points = np.zeros((21, 2), np.float32)
             points[list(PALM_LANDMARKS)] = palm.keypoints
             ours = palm_of(points).box
