@@ -21,7 +21,7 @@ from knuckle.train.palm.task import PalmTask
 from knuckle.train.splits import capture_of, read_splits
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes" / "splits.json"
-DATA = Path("/work/shared/data/index.jsonl")
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "index.jsonl"
 SMALL = HandNetShape(side=64, stem=8, widths=(8, 8, 16, 16), depths=(1, 0, 0, 1), token=16, bin_px=4)
 RULES = {
     "sources": {"mine": "train", "many": "train", "tuning": "choose", "rps_homes": "decide"},
