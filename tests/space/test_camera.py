@@ -235,3 +235,11 @@ def test_users_choose_a_camera_by_a_word(tmp_path: Path) -> None:
     for wrong in (str(path), f"{path}#cam_7", "fov:wide", "fov:400", 5):
         with pytest.raises(InputError):
             CameraChoice(wrong)  # type: ignore[arg-type]
+
+
+def test_yaml_on_which_opencv_never_returns_is_refused(tmp_path: Path) -> None:
+    """Found by fuzzing: lines without a key made OpenCV's reader run for ever."""
+    path = tmp_path / "cameras.yaml"
+    path.write_text("   cols: 3\nM !-<\nM !-<\n   cols: 3\n   data: [ 500., 0. ]\ndth: null\n")
+    with pytest.raises(SourceError, match=r"line \d+ has no key: 'M !-<'"):
+        read_cameras(path)

@@ -106,11 +106,23 @@ def _file_storage(text: str, suffix: str) -> Any:
     """YAML or XML by OpenCV's own reader, which wants a first line that files of other programs lack."""
     if suffix != ".xml" and not text.lstrip().startswith("%YAML"):
         text = "%YAML:1.0\n---\n" + text.replace("\n---\n", "\n").removeprefix("---\n")
+    if suffix != ".xml":
+        _require_keys(text)
     storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
     try:
         return _plain(storage.root())
     finally:
         storage.release()
+
+
+def _require_keys(text: str) -> None:
+    """Refuse YAML with a line that is no key, no item and not inside of brackets: OpenCV's reader may never return."""
+    depth = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        content = re.sub(r'"[^"]*"|(^|\s)#.*', "", line).strip()
+        if content and depth <= 0 and ":" not in content and not content.startswith(("-", "%", ".", "]", "}")):
+            raise ValueError(f"line {number} has no key: {content[:40]!r}")
+        depth += sum(content.count(bracket) for bracket in "[{") - sum(content.count(bracket) for bracket in "]}")
 
 
 def _plain(node: Any) -> Any:
