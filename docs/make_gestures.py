@@ -83,7 +83,11 @@ def confusion(found: dict[str, Any]) -> str:
 def simulated_signing(found: dict[str, Any]) -> str:
     """What triggered while simulated people signed."""
     lines = ["| | hours | triggered | an hour | at most an hour (95 %) |", "|---|---|---|---|---|"]
-    for name, text in {**WHAT, "held, calm_s=0": "held gestures, `GestureLock(calm_s=0)`"}.items():
+    more = {
+        "motion, 1 s": "gestures in motion, `hold_s=1.0`",
+        "held, calm_s=0": "held gestures, `GestureLock(calm_s=0)`",
+    }
+    for name, text in {**WHAT, **more}.items():
         if name in found["counts"]:
             figures = (
                 found["hours"][name],

@@ -293,6 +293,35 @@ def test_hands_that_talk_trigger_nothing_until_they_are_calm() -> None:
     assert triggers(GestureLock(hold_s=0.5), alone) == ["Open_Palm", "Thumb_Up"]  # two gestures are no talk
 
 
+def test_a_hand_triggers_nothing_while_another_one_moves() -> None:
+    still = replace(posed_hand("open"), track_id=2, gesture=Gesture("Open_Palm", 0.95))
+
+    def frame(t: float) -> list[Hand]:
+        """The first hand makes no gesture; it goes to and fro for two seconds, and then rests."""
+        shift = np.array([3 * still.palm_size * math.sin(math.pi * min(t, 2)), 0, 0], np.float32)
+        return [replace(still, track_id=1, gesture=None, landmarks=still.landmarks + shift), still]
+
+    frames = [frame(k / FPS) for k in range(6 * FPS)]
+    assert triggers(GestureLock(), frames[: 4 * FPS]) == []
+    assert triggers(GestureLock(), frames) == ["Open_Palm"]
+    assert triggers(GestureLock(calm_s=0), frames[: 4 * FPS]) == ["Open_Palm"]
+
+
+def test_a_hand_that_was_lowered_triggers_nothing_until_it_has_rested() -> None:
+    still = replace(posed_hand("open"), track_id=1, gesture=Gesture("Open_Palm", 0.95))
+
+    def frame(t: float, down: float) -> list[Hand]:
+        """The hand comes down, or up, by three palm lengths in half a second."""
+        shift = np.array([0, down * 3 * still.palm_size * min(2 * t, 1), 0], np.float32)
+        return [replace(still, landmarks=still.landmarks + shift)]
+
+    lowered, raised = ([frame(k / FPS, down) for k in range(8 * FPS)] for down in (1, -1))
+    assert triggers(GestureLock(), raised[: 3 * FPS]) == ["Open_Palm"]
+    assert triggers(GestureLock(), lowered[: 4 * FPS]) == []
+    assert triggers(GestureLock(), lowered) == ["Open_Palm"]
+    assert triggers(GestureLock(raised=False), lowered[: 4 * FPS]) == ["Open_Palm"]
+
+
 def test_a_lock_refuses_values_out_of_range() -> None:
     with pytest.raises(InputError, match="min_score must be a number from 0 to 1, got 3"):
         GestureLock(min_score=3)

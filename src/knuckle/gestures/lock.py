@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from knuckle.errors import InputError
+from knuckle.gestures.calm import CALM_S, Lately, middle_of_palm
 from knuckle.gestures.events import GestureEvent
 from knuckle.results import Hand
-
-TALKING = 2
-"""Hands that begin more gestures than these within a few seconds talk."""
 
 
 @dataclass
@@ -38,11 +36,14 @@ class GestureLock:
     """Turns the gestures of each frame into triggers that people mean.
 
     A gesture triggers once when a hand holds it for `hold_s`, with a score of at least `min_score` in every frame,
-    while the hand stays within `still` palm lengths of where it was and is raised: the wrist is not above the
-    knuckles. It must be let go before it triggers again, and no hand triggers anything for `refractory_s` after one.
+    while the hand stays within `still` palm lengths of where it was and is raised: the wrist is not above the knuckles,
+    and the hand was not lowered a few seconds ago. It must be let go before it triggers again, and no hand triggers
+    anything for `refractory_s` after one.
 
-    Hands that talk or sign make one gesture after the other, often while the other hand keeps still. So nothing
-    triggers while the hands of the picture have begun more than `TALKING` other gestures in the last `calm_s`.
+    People who talk or sign make one gesture after the other, often while one of their hands keeps still. So nothing
+    triggers while the hands of the picture have begun more than two other gestures in the last `calm_s`, or while
+    another hand has moved by more than 1.5 palm lengths in that time (`knuckle.gestures.calm`). `python
+    benchmarks/signing.py signing` measures what these rules prevent.
 
     Args:
         hold_s: how long a gesture must be held.
@@ -63,7 +64,7 @@ class GestureLock:
         min_score: float = 0.8,
         still: float = 0.5,
         raised: bool = True,
-        calm_s: float = 3.0,
+        calm_s: float = CALM_S,
     ) -> None:
         for name, value, high in (
             ("hold_s", hold_s, 60),
@@ -82,8 +83,7 @@ class GestureLock:
         """Forget everything, before another video."""
         self._held: dict[int, _Held] = {}
         self._quiet_until_s = -math.inf
-        self._names: dict[int, str] = {}  # what each hand made in the last frame
-        self._begun: list[tuple[float, int]] = []  # times at which gestures began, and the hands
+        self._lately = Lately(self.calm_s)
 
     def __call__(self, hands: Sequence[Hand], time_s: float) -> list[GestureEvent]:
         """The gestures that trigger in this frame.
@@ -94,35 +94,24 @@ class GestureLock:
         """
         events = []
         held: dict[int, _Held] = {}
-        self.notice(hands, time_s)
+        self._lately.notice(hands, time_s)
         for hand in hands:
             if hand.track_id is None or hand.gesture is None or hand.gesture.score < self.min_score:
                 continue
-            palm = hand.landmarks[[0, 5, 9, 13, 17], :2].mean(axis=0).astype(np.float64)
+            palm = middle_of_palm(hand)
             before = self._held.get(hand.track_id)
             same = before is not None and before.name == hand.gesture.name
             if before is None or not same or (not before.fired and not self.stays(hand, palm, before)):
                 before = _Held(hand.gesture.name, time_s, palm)
             held[hand.track_id] = before
             ready = not before.fired and time_s - before.since_s >= self.hold_s and time_s >= self._quiet_until_s
-            if ready and self.is_calm(before, hand.track_id) and (not self.raised or is_raised(hand)):
+            raised = not self.raised or (is_raised(hand) and not self._lately.was_lowered(hand.track_id, time_s))
+            if ready and raised and self._lately.was_calm((hand.track_id,), before.since_s, time_s):
                 before.fired = True
                 self._quiet_until_s = time_s + self.refractory_s
                 events.append(GestureEvent(before.name, "once", (hand.track_id,), before.since_s, time_s))
         self._held = held
         return events
-
-    def notice(self, hands: Sequence[Hand], time_s: float) -> None:
-        """Remember which gestures begin."""
-        names = {hand.track_id: hand.gesture.name for hand in hands if hand.track_id is not None and hand.gesture}
-        began = [(time_s, track_id) for track_id, name in names.items() if self._names.get(track_id) != name]
-        self._names = names
-        self._begun = [(at_s, one) for at_s, one in self._begun if 0 <= time_s - at_s <= self.calm_s] + began
-
-    def is_calm(self, held: _Held, track_id: int) -> bool:
-        """Whether few gestures began besides the held one."""
-        others = [at_s for at_s, one in self._begun if one != track_id or at_s < held.since_s]
-        return not self.calm_s or len(others) <= TALKING
 
     def stays(self, hand: Hand, palm: npt.NDArray[np.float64], before: _Held) -> bool:
         return math.dist(palm, before.place) <= self.still * max(hand.palm_size, 1e-3)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from knuckle.errors import InputError
+from knuckle.gestures.calm import CALM_S, Lately
 from knuckle.gestures.events import GestureEvent
 from knuckle.gestures.pairs import HELD_S, PairGestures
 from knuckle.gestures.strokes import (
@@ -40,25 +41,27 @@ class MotionGestures:
 
     Args:
         hold_s: lock: a hand must be raised and at rest for so long right before its gesture, and two hands must pinch
-            or make an L for so long. 0: no lock.
+            or make an L for so long. 0: no lock, whatever `calm_s` says.
         quiet_s: after a gesture a hand makes no other for so long, as hands come back from a swipe.
+        calm_s: lock: how long the hands must have been calm before, as for `GestureLock`; 0: they need not.
 
     Raises:
         InputError: a value is out of range.
     """
 
-    def __init__(self, hold_s: float = 0.0, quiet_s: float = 0.5) -> None:
-        for name, value in (("hold_s", hold_s), ("quiet_s", quiet_s)):
+    def __init__(self, hold_s: float = 0.0, quiet_s: float = 0.5, calm_s: float = CALM_S) -> None:
+        for name, value in (("hold_s", hold_s), ("quiet_s", quiet_s), ("calm_s", calm_s)):
             if not 0 <= value <= MOST_S:
                 raise InputError(f"{name} must be a number from 0 to {MOST_S}, got {value!r}")
-        self.hold_s, self.quiet_s = hold_s, quiet_s
+        self.hold_s, self.quiet_s, self.calm_s = hold_s, quiet_s, calm_s
         self.reset()
 
     def reset(self) -> None:
         """Forget all hands, before another video."""
         self._tracks: dict[int, deque[Sample]] = {}
         self._quiet_until_s: dict[int, float] = {}
-        self._pair = PairGestures(max(HELD_S, self.hold_s))
+        self._pair = PairGestures(max(HELD_S, self.hold_s), self._may_begin)
+        self._lately = Lately(self.calm_s, MEMORY_S + self.hold_s)
 
     def __call__(self, hands: Sequence[Hand], time_s: float) -> list[GestureEvent]:
         """The gestures that end in this frame, and those of two hands that begin, change or end.
@@ -68,6 +71,8 @@ class MotionGestures:
             time_s: time of the frame in seconds.
         """
         tracked = [hand for hand in hands if hand.track_id is not None and np.isfinite(hand.landmarks).all()]
+        if self.hold_s:
+            self._lately.notice(tracked, time_s)
         for hand in tracked:
             self._remember(hand, time_s)
         for track_id, samples in list(self._tracks.items()):
@@ -97,16 +102,24 @@ class MotionGestures:
             return []
         for find in ORDER:
             stroke = find(list(samples))
-            if stroke and self._is_meant(stroke, samples):
+            if stroke and self._is_meant(track_id, stroke, samples):
                 self._quiet_until_s[track_id] = time_s + self.quiet_s
                 how = {"direction": stroke.direction, "speed": stroke.speed, "amount": stroke.amount}
                 return [GestureEvent(stroke.name, "once", (track_id,), stroke.start_s, time_s, **how)]  # type: ignore[arg-type]
         return []
 
-    def _is_meant(self, stroke: Stroke, samples: Sequence[Sample]) -> bool:
-        """Whether the hand was raised and at rest for `hold_s` before the stroke."""
+    def _is_meant(self, track_id: int, stroke: Stroke, samples: Sequence[Sample]) -> bool:
+        """Whether the hand was raised and at rest for `hold_s` before the stroke, and people did little else."""
         before = [one for one in samples if stroke.start_s - self.hold_s - FRAME_S < one.time_s <= stroke.start_s]
         if not self.hold_s:
             return True
         held = bool(before) and before[-1].time_s - before[0].time_s >= self.hold_s - FRAME_S
-        return held and travel_of(before) <= HOLD_TRAVEL and all(one.wrist_below for one in before)
+        at_rest = held and travel_of(before) <= HOLD_TRAVEL and all(one.wrist_below for one in before)
+        return at_rest and self._may_begin((track_id,), stroke.start_s)
+
+    def _may_begin(self, track_ids: tuple[int, ...], start_s: float) -> bool:
+        """Whether the lock lets a gesture of these hands through that began at this time."""
+        if not self.hold_s:
+            return True
+        lowered = any(self._lately.was_lowered(track_id, start_s) for track_id in track_ids)
+        return not lowered and self._lately.was_calm(track_ids, start_s, start_s)

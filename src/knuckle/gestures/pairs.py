@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ class PairGestures:
 
     Attributes:
         held_s: both hands must pinch, or make an L, for so long.
+        may_begin: whether a gesture of these two hands counts that began at this time.
         pose: what both hands do: "pinch", "frame" or nothing.
         track_ids: the two hands.
         start_s, first_span, angle_rad, turned_rad: when that began, their distance then, direction now and turn since.
@@ -33,6 +34,7 @@ class PairGestures:
     """
 
     held_s: float = HELD_S
+    may_begin: Callable[[tuple[int, ...], float], bool] = lambda track_ids, start_s: True
     pose: str = ""
     track_ids: tuple[int, ...] = ()
     start_s: float = 0.0
@@ -64,6 +66,8 @@ class PairGestures:
         self.turned_rad += math.remainder(angle - self.angle_rad, 2 * math.pi)
         self.angle_rad = angle
         if time_s - self.start_s < self.held_s - 1e-6:
+            return events
+        if not self.last and not self.may_begin(ids, self.start_s):
             return events
         for name in self._names(span):
             phase: Phase = "change" if name in self.last else "begin"

@@ -40,7 +40,7 @@ class TrainingTask(ABC):
         loop: how long and how fast.
     """
 
-    init: str = "mediapipe"
+    init: str = "knuckle"
     data: tuple[str, ...] = field(metadata={"metavar": f"{DATASET}[:WEIGHT]"})
     check: str | None = field(default=None, metadata={"metavar": DATASET})
     hold_out: float = field(default=0.0, metadata={"metavar": "SHARE"})

@@ -103,5 +103,5 @@ def load_arrays(path: Path) -> Any:
     """
     try:
         return _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except (*DAMAGE, pickle.UnpicklingError, EOFError, MemoryError) as error:
+    except (*DAMAGE, pickle.UnpicklingError, EOFError, MemoryError, SystemError) as error:  # numpy raises the last one
         raise InputError(f"{path} is not a pickle of numpy arrays: {reason_of(error)}") from error
