@@ -13,7 +13,7 @@ from knuckle.models import catalogue
 from knuckle.results import HAND_POINTS, PointSet
 from knuckle.train import checkpoint
 from knuckle.train.nets.hand_net import HandNet, HandNetShape
-from knuckle.train.nets.reference_hand import FULL, LITE, SIDE, ReferenceHandNet, load_reference_hand
+from knuckle.train.nets.reference_hand import FULL, LITE, SIDE, ReferenceHandNet, inner_of, load_reference_hand
 from knuckle.train.nets.widen import with_points
 
 REFERENCES = {"mediapipe": FULL, "mediapipe-lite": LITE}
@@ -37,6 +37,7 @@ def new_hand_network(config: dict[str, Any]) -> nn.Module:
             config.get("side", SIDE),
             config.get("presence_hidden", 0),
             (len(points.standard), len(points.extra)),
+            tuple(config["inner"]) if "inner" in config else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"this is not a landmark network of knuckle train: {name!r} ({error})") from error
@@ -105,6 +106,8 @@ def describe(network: HandNet | ReferenceHandNet) -> dict[str, Any]:
     described |= {} if head is None else {"hidden": head[0].out_features}
     if isinstance(network.presence, nn.Sequential):
         described["presence_hidden"] = network.presence[0].out_features
+    if network.inner != inner_of(REFERENCES[name]):
+        described["inner"] = list(network.inner)
     return described | ({} if network.side == SIDE else {"side": network.side})
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +81,11 @@ LITE = (
 )
 
 
+def inner_of(blocks: Sequence[tuple[int, int, int, int, int]]) -> tuple[int, ...]:
+    """Channels of the stem, then those inside each block, as published."""
+    return (24, *(inner for _, inner, *_ in blocks))
+
+
 class ReferenceHandNet(nn.Module):
     """The reference landmark network.
 
@@ -90,6 +96,8 @@ class ReferenceHandNet(nn.Module):
         side: side of the input, pixels; a multiple of 32. The published weights are for 224.
         points: number of those of the 21 points that it gives, and of further ones. Layers of their own give the
             further ones, so that these can be trained without touching the others.
+        inner: channels of the stem, then those inside each block; None: those of the published files. Fewer of them
+            make the network faster (`knuckle.train.hand.prune`).
 
     Input (n, 3, side, side) RGB 0..1. `forward` gives a dict:
         landmarks (n, 3 K) crop pixels for K points, presence (n, 1) 0..1, handedness (n, 1) probability of "Left" in a
@@ -109,16 +117,19 @@ class ReferenceHandNet(nn.Module):
         side: int = SIDE,
         presence_hidden: int = 0,
         points: tuple[int, int] = (21, 0),
+        inner: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
         self.side = checked_side(side)
-        self.stem = Conv(3, 24, 3, 2)  # 24 × 112 × 112
-        self.stem_filter = depthwise(24, 3)
-        self.stem_project = Conv(24, 16, 1)  # 16 × 112 × 112
+        self.inner = inner or inner_of(blocks)
+        first, *others = self.inner
+        self.stem = Conv(3, first, 3, 2)  # 24 × 112 × 112
+        self.stem_filter = depthwise(first, 3)
+        self.stem_project = Conv(first, 16, 1)  # 16 × 112 × 112
         self.blocks = nn.Sequential(
             *(
-                InvertedResidual(*block, pooled_shortcut=blocks is LITE and place == 0)
-                for place, block in enumerate(blocks)
+                InvertedResidual(i, channels, o, kernel, stride, pooled_shortcut=blocks is LITE and place == 0)
+                for place, (channels, (i, _, o, kernel, stride)) in enumerate(zip(others, blocks, strict=True))
             )
         )  # 192 (112) × 7 × 7
         narrow, wide = blocks[-1][2], blocks[-1][1]
