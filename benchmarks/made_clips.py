@@ -20,6 +20,7 @@ from knuckle.images import Image
 from knuckle.media.sources import load_image
 
 RATE, FRAMES = 30, 60
+LABELLER = "mediapipe"
 LONGEST_SIDE = 640
 READ_NOISE, SHOT_NOISE = 2.0, 0.1  # grey levels; variance per grey level: about 4 levels at mid grey, a webcam indoors
 SWAY_PALMS, SWAY_HZ = (0.9, 0.45), (1.0, 2.0)  # a horizontal figure of eight, at most 8 palms a second
@@ -27,11 +28,12 @@ COVERED = range(20, 35)
 
 
 def made_datasets(photos: Iterable[Path], folder: Path) -> tuple[Dataset, ...]:
-    """Three clips of each photo that shows one hand. The labels are what was detected on the photo."""
+    """Three clips of each photo that shows one hand. The labels are what `LABELLER` detects on the photo."""
     kinds: dict[str, list[Clip]] = {"still": [], "moving": [], "covered": []}
+    networks = knuckle.load(LABELLER)
     for photo in photos:
         image = shrink(load_image(photo))
-        hands = knuckle.detect(image)
+        hands = knuckle.detect(image, networks)
         if len(hands) != 1:
             continue
         truth = LabelledHand(box=hands[0].box, landmarks=hands[0].landmarks[:, :2].astype(np.float64))
@@ -40,14 +42,14 @@ def made_datasets(photos: Iterable[Path], folder: Path) -> tuple[Dataset, ...]:
         kinds["covered"].append(make(folder / f"covered_{photo.stem}.mkv", covering(image, truth)))
     what = "of photos of one hand, each frame with its own sensor noise"
     notes = {
-        "still": f"clips in which nothing moves, made {what}; the labels are the default bundle's on the photo itself",
+        "still": f"clips in which nothing moves, made {what}; the labels are those of `{LABELLER}` on the photo itself",
         "moving": f"clips that sway along a known path, up to 8 palms a second, made {what}; only the path is truth",
         "covered": f"clips in which the hand is covered for half a second, made {what}",
     }
     still = [replace(clip, still=True) for clip in kinds.pop("still")]
     datasets = []
     for kind, clips in (("still", still), *kinds.items()):
-        datasets.append(Dataset(f"{kind}_hand", clips=tuple(clips), labelled_by="mediapipe", note=notes[kind]))
+        datasets.append(Dataset(f"{kind}_hand", clips=tuple(clips), labelled_by=LABELLER, note=notes[kind]))
     return tuple(datasets)
 
 

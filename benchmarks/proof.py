@@ -30,7 +30,7 @@ def fuzzing() -> None:
         Row("time by the clock, all targets together", f"{hours:.1f} h"),
         Row("time of the processor", f"{own:.1f} h", f"{HOURS} h", own >= HOURS),
         Row("inputs", f"{sum(row['inputs'] for row in counts.values()):,} for {len(counts)} targets"),
-        Row("inputs that broke the law once, mended and now tests", str(kept["finds"])),
+        Row("inputs that failed once; each is fixed and kept as a test", str(kept["finds"])),
         Row("further inputs that are kept because they reach new code", str(kept["corpus"])),
     ]
     for name, row in sorted(counts.items()):
@@ -39,16 +39,15 @@ def fuzzing() -> None:
             Row(f"`{name}`", f"{row['inputs']:,} inputs, {row['seconds'] / 60:.0f} min, {own_min:.1f} of the processor")
         )
     note = (
-        "The law: a result or a `knuckle.Error` of one line, 10 s of processor time and 2 GB of memory at most. All "
-        "runs add up. The first hour was counted by the clock only, and had about a tenth of a core, since many "
-        "programs shared the computer. An input takes 1 to 5 ms of the processor. Every run of the tests adds a dozen "
-        "inputs per target."
+        "The rule: each input gives a result or a `knuckle.Error` of one line, within 10 s of processor time and "
+        "2 GB of memory. All runs add up; most of the first hour the processor did other work. Every run of the tests "
+        "adds a dozen inputs per target."
     )
     save("fuzz", "inputs", "make fuzz SECONDS=3600", rows, note)
 
 
 def tested(name: str, section: str, test: str, note: str) -> None:
-    """Run a file of tests; each law that it states becomes a row."""
+    """Run a file of tests; each test becomes a row."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", test]

@@ -42,7 +42,7 @@ def whole_run(found: dict[str, Any]) -> str:
         "median error on these before and after, % of the palm": "{before:.2f}, {after:.2f}",
         "of the points that were moved": "{moved_before:.2f}, {moved_after:.2f}",
         "hands missed before and after": "{missed_before:.0f}, {missed_after:.0f}",
-        "minutes of training, beside other programs": "{train_min}",
+        "minutes of training": "{train_min}",
     }
     kinds = {name: f"{name} photos" for name in found}
     rows = [(title, *(line.format(**found[kind]) for kind in kinds)) for title, line in lines.items()]
@@ -57,7 +57,7 @@ def few_labels(found: dict[str, Any]) -> str:
         rows.append((title, f"{before:.2f}", f"{after:.2f}", f"{100 * (after / before - 1):+.0f} %".replace("-", "−")))
     text = (
         f"{found['better']} of {found['tips']} tips are nearer than before. The run promised {found['promised']}, took "
-        f"{found['minutes']:.0f} minutes beside other programs, ended itself after step {found['steps']}, and kept the "
+        f"{found['minutes']:.0f} minutes, ended itself after step {found['steps']}, and kept the "
         f"weights of step {found['best_step']}."
     )
     return table(("", "before", "after", "change"), rows) + f"\n\n{text}"

@@ -11,10 +11,9 @@ DOCS = Path(__file__).resolve().parent
 RESULTS = DOCS.parent / "benchmarks" / "results" / "reliability"
 HEAD = """# Reliability
 
-What was tried to break Knuckle, and how it held. `python docs/make_reliability.py` writes this page from the files in
-`benchmarks/results/reliability`. Each row names the command that measures it again; a row is only as good as its last
-run, so the table says on how many cores, beside how many other programs (load) and with which Python that was. "no" in
-the last column is a goal that was missed.
+Stress tests of Knuckle and their results. `python docs/make_reliability.py` writes this page from the files in
+`benchmarks/results/reliability`. The command above each table measures it again. Behind the command are the number of
+cores, the load of the system before the run, and the version of Python. "no" in the last column is a missed goal.
 """
 # Every section that benchmarks/reliability.py knows, in the order of the page: its title and what stands below it.
 SECTIONS = {
@@ -33,8 +32,8 @@ SECTIONS = {
         "An error or Ctrl-C is raised at every step at which a file is written. Afterwards the file must be readable, "
         "with the frames until then, or must not exist.",
     ),
-    "inputs": ("Hostile inputs", "Files and requests that were made to do harm. They may raise only `knuckle.Error`."),
-    "laws": ("Laws", "What must hold for every image, tried with images that hypothesis makes."),
+    "inputs": ("Hostile inputs", "Damaged and hostile files and requests. They may raise only `knuckle.Error`."),
+    "laws": ("Invariants", "What must hold for every image, tested with images that hypothesis generates."),
     "supply": ("Supply chain", "What the package consists of, and where it comes from."),
     "connections": ("Connections", "What leaves the computer while each command runs."),
     "tests": ("Tests of the tests", "Whether the tests notice a broken program."),
