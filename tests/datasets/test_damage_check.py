@@ -154,6 +154,16 @@ def test_duplicates_within_and_between_datasets(labels: tuple[Path, Rows]) -> No
     assert kinds(write(path, [*rows, rows[1]])) == [("image twice", "1.jpg", None)]
 
 
+def test_lines_that_are_no_json_are_findings(labels: tuple[Path, Rows]) -> None:
+    path, rows = labels
+    long_bone(rows[2])
+    write(path, rows)
+    path.write_text("{bad\n" + path.read_text() + '{"image": "2.jpg", "han')
+    found = kinds(path)
+    assert [kind for kind, name, _ in found if name == "labels.jsonl"] == ["unreadable row", "unreadable row"]
+    assert any(kind != "unreadable row" and name == "2.jpg" for kind, name, _ in found)
+
+
 def test_damaged_rows_and_images_do_not_hide_the_others(labels: tuple[Path, Rows]) -> None:
     path, rows = labels
     long_bone(rows[2])

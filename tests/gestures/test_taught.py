@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from commands import run as knuckle_command
 from posed import posed_hand
 
-from knuckle.errors import InputError
+from knuckle.cli.app import cli
+from knuckle.errors import InputError, SourceError
 from knuckle.gestures.examples import examples_of, new_take, read_examples
 from knuckle.gestures.network import shape_network
 from knuckle.gestures.recogniser import load_gestures
@@ -121,9 +124,48 @@ def test_photos_without_a_hand_are_named_and_clips_give_several_examples(tmp_pat
     def find(path: Path) -> list[list[Hand]]:
         return [[]] if path.suffix == ".jpg" else [[seen(path.parts[-3])] for _ in range(40)]
 
-    found, empty = read_examples(tmp_path, find)
-    assert [path.name for path in empty] == ["empty.jpg", "empty.jpg"]
+    found, notes = read_examples(tmp_path, find)
+    assert [Path(note).name for note in notes] == ["empty.jpg", "empty.jpg"]
     assert len(found.names) == 24 and set(found.groups.tolist()) == {"anna"}
+
+
+def test_strange_and_damaged_files_are_passed_over_and_gestures_without_a_hand_are_named(tmp_path: Path) -> None:
+    for name in ("two", "fist"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").touch()
+    folder = tmp_path / "two"
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "notes.txt", "damaged.png", "take-1.jsonl"):
+        (folder / name).write_text("no hand")
+
+    def find(path: Path) -> list[list[Hand]]:
+        if path.name == "damaged.png":
+            raise SourceError("it is damaged")
+        return [[seen("two")] if path.parent.name == "two" else []]
+
+    found, notes = read_examples(tmp_path, find)
+    assert found.names.tolist() == ["two"]
+    assert [note.split(":")[0] for note in notes] == [
+        f"no hand was found in {tmp_path / 'fist' / '1.jpg'}",
+        "fist has no example with a hand, so it is not learned",
+        f"passed over {folder / 'damaged.png'}",
+        f"passed over {folder / 'notes.txt'}",
+        f"passed over {folder / 'take-1.jsonl'}",
+    ]
+    with pytest.raises(InputError, match="two holds photos or clips itself"):
+        read_examples(folder, find)
+
+
+def test_a_recording_that_is_stopped_keeps_what_it_has(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(text: str) -> None:
+        if text.startswith("3 of"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("knuckle.cli.gestures.remark", stop)
+    given = ["gestures", "record", "Open", "--source", str(clip), "--every", "0", "--folder", str(tmp_path)]
+    assert isinstance(CliRunner().invoke(cli, given, standalone_mode=False).exception, click.Abort | KeyboardInterrupt)
+    assert len((tmp_path / "Open" / "take-1.jsonl").read_text().splitlines()) == 3
 
 
 def test_folders_of_model_maker_are_read_as_they_are(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from knuckle.datasets import read_dataset
 from knuckle.datasets.labels import Visibility
 from knuckle.errors import InputError
 from knuckle.label.compare import Comparison, held_out_in
-from knuckle.label.folder import Folder
+from knuckle.label.folder import Folder, rows_to_begin_with
 from knuckle.label.journal import Change, Journal
 from knuckle.pipeline.networks import load
 
@@ -110,10 +110,44 @@ def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
     assert len(out.read_text().splitlines()) == 2
 
 
+def test_a_label_file_that_is_gone_or_behind_is_written_again_from_the_logs(tmp_path: Path) -> None:
+    out = tmp_path / "labels.jsonl"
+    Journal(out).save({name: Change({"hands": []}, accepted=True) for name in ("a.jpg", "b.jpg")})
+    whole = out.read_text()
+    out.unlink()
+    Journal(out)
+    assert out.read_text() == whole
+    out.write_text(whole.splitlines()[0] + "\n")
+    Journal(out)
+    assert out.read_text() == whole
+
+
+def test_a_damaged_label_file_is_named_with_its_line_and_its_log(tmp_path: Path) -> None:
+    out = tmp_path / "labels.jsonl"
+    Journal(out).save({name: Change({"hands": []}, accepted=True) for name in ("a.jpg", "b.jpg")})
+    whole = out.read_text()
+    out.write_text(whole[:-9])
+    with pytest.raises(InputError, match=r"line 2 is not a row .*; move the file away .* labels.jsonl.log has what"):
+        Journal(out)
+    out.rename(tmp_path / "damaged.jsonl")
+    Journal(out)
+    assert out.read_text() == whole
+
+
+def test_all_splits_of_a_dataset_are_opened(tmp_path: Path) -> None:
+    for k, split in enumerate(("train", "val")):
+        (tmp_path / "yolo" / "images" / split).mkdir(parents=True)
+        pillow.fromarray(two_hands(k / 2)).save(tmp_path / "yolo" / "images" / split / f"{k}.jpg")
+    text = "train: images/train\nval: images/val\nkpt_shape: [21, 3]\nnames:\n  0: left hand\n  1: right hand\n"
+    (tmp_path / "yolo" / "data.yaml").write_text(text)
+    rows = rows_to_begin_with(tmp_path / "yolo", tmp_path, tmp_path / "labels.jsonl")
+    assert sorted(rows or {}) == ["yolo/images/train/0.jpg", "yolo/images/val/1.jpg"]
+
+
 def test_other_files_are_not_replaced(tmp_path: Path) -> None:
     pillow.fromarray(two_hands(0)).save(tmp_path / "a.jpg")
     (tmp_path / "notes.txt").write_text("mine")
-    assert "not a label file" in run("label", str(tmp_path), "--out", str(tmp_path / "notes.txt")).stderr
+    assert "is not a row of labels" in run("label", str(tmp_path), "--out", str(tmp_path / "notes.txt")).stderr
     assert (tmp_path / "notes.txt").read_text() == "mine"
     (tmp_path / "empty").mkdir()
     assert "no photos" in run("label", str(tmp_path / "empty")).stderr

@@ -174,6 +174,7 @@ def test_a_port_that_is_in_use_is_refused_in_one_line() -> None:
     second = Outlet(type(first.destination)(first.destination.address))  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="cannot listen there"):
         second.start(frame_of())
+    second.close()
     first.close()
 
 

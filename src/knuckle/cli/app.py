@@ -108,7 +108,7 @@ for command in (
     LazyCommand("evaluate", "evaluate", "Score trackers on labelled photos or clips."),
     LazyCommand("serve", "serve", "Serve the browser page and an HTTP API."),
     LazyCommand("label", "serve", "Correct the landmarks of photos in the browser."),
-    LazyCommand("datasets", "", "Check labelled photos for damage."),
+    LazyCommand("datasets", "", "Check labelled photos for damage, and convert labels."),
     LazyCommand("synth", "train", "Render synthetic hands with exact labels."),
     LazyCommand("train", "train", "Train or fine-tune networks on labelled photos."),
     LazyCommand("export", "train", "Export trained networks as a model bundle."),

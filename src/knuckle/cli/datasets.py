@@ -16,6 +16,7 @@ from knuckle.datasets.contact_sheet import write_sheet
 from knuckle.datasets.damage import Finding, check_datasets
 from knuckle.datasets.labels import Shot
 from knuckle.exports.label_files import write_labels
+from knuckle.media.names import counted
 from knuckle.models import catalogue
 from knuckle.pipeline.networks import load
 
@@ -89,7 +90,7 @@ def convert(labels: Path, out: Path, split: str | None) -> None:
     knuckle datasets convert export/annotations.xml export/labels.jsonl
     """
     count = write_labels(read_dataset(labels, split=split), out)
-    click.echo(f"{count} images written to {out}")
+    click.echo(f"{counted(count, 'image')} written to {out}")
 
 
 def as_object(finding: Finding) -> dict[str, object]:
@@ -103,4 +104,4 @@ def summary(findings: Sequence[Finding], shots: Sequence[Shot]) -> str:
     """One line: how many images, and how many findings of each kind."""
     hands = sum(len(shot.hands or ()) for shot in shots)
     kinds = ", ".join(f"{count} × {kind}" for kind, count in Counter(one.kind for one in findings).most_common())
-    return f"{len(shots)} images with {hands} hands: {kinds or 'nothing found'}"
+    return f"{counted(len(shots), 'image')} with {counted(hands, 'hand')}: {kinds or 'nothing found'}"

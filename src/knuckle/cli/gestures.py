@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from knuckle.gestures.taught import (
     fit_gestures,
     held_out,
 )
+from knuckle.media.names import counted
 from knuckle.media.sources import read
 from knuckle.models import catalogue
 from knuckle.pipeline.tracker import HandTracker
@@ -67,20 +68,20 @@ def train_gestures(folder: Path, out: Path, models: str, directed: bool | None) 
     except OSError as error:
         raise SinkError(f"cannot write {out}: {error.strerror}") from error
     report(examples, chosen)
-    click.echo(f"{out}: {len(learned.names)} gestures, {out.stat().st_size} bytes")
+    click.echo(f"{out}: {counted(len(learned.names), 'gesture')}, {out.stat().st_size} bytes")
 
 
 def examples_in(folder: Path, models: str) -> ExampleHands:
-    """The examples of a folder; files without a hand are named."""
+    """The examples of a folder; what was passed over is named."""
     tracker = HandTracker(models, max_hands=1)
 
     def find_hands(path: Path) -> Iterable[Sequence[Hand]]:
         for _, hands in tracker.track(path):
             yield hands
 
-    examples, empty = read_examples(folder, find_hands)
-    for path in empty:
-        remark(f"no hand was found in {path}")
+    examples, notes = read_examples(folder, find_hands)
+    for note in notes:
+        remark(note)
     return examples
 
 
@@ -97,7 +98,7 @@ def report(examples: ExampleHands, directed: bool) -> None:
         wrong = ", ".join(f"{count} {other}" for other, count in sorted(row.items()) if other != name)
         click.echo(f"  {name}: {row.get(name, 0)} of {sum(row.values())}" + (f", taken for: {wrong}" if wrong else ""))
         if sum(row.values()) < FEW and name != NONE:
-            remark(f"{name} has {sum(row.values())} examples; {FEW} or more are better")
+            remark(f"{name} has {counted(sum(row.values()), 'example')}; {FEW} or more are better")
     if groups < 2:
         remark("all examples are of one take; record another one, or another person, to know how well this works")
     click.echo(f"where a hand points {'counts' if directed else 'does not count'}")
@@ -120,19 +121,31 @@ def record(name: str, source: str, folder: Path, count: int, every: float, model
     rows: list[dict[str, Any]] = []
     last_s = -every
     path = new_take(folder, name)
-    with HandTracker(models, max_hands=1) as tracker, read(int(source) if source.isdigit() else source) as reader:
-        for frame, hands in tracker.track(reader):
-            if hands and frame.time_s - last_s >= every:
-                last_s = frame.time_s
-                rows.append({"frame": frame.index, "time_s": frame.time_s, "hands": [hand.to_dict() for hand in hands]})
-                remark(f"{len(rows)} of {count}")
-            if len(rows) == count:
-                break
+    try:
+        with HandTracker(models, max_hands=1) as tracker, read(int(source) if source.isdigit() else source) as reader:
+            for frame, hands in tracker.track(reader):
+                if hands and frame.time_s - last_s >= every:
+                    last_s = frame.time_s
+                    found = [hand.to_dict() for hand in hands]
+                    rows.append({"frame": frame.index, "time_s": frame.time_s, "hands": found})
+                    remark(f"{len(rows)} of {count}")
+                if len(rows) == count:
+                    break
+    finally:  # what was recorded before Ctrl-C, or before a camera broke off, is kept
+        if rows:
+            keep(path, name, rows)
     if not rows:
         raise SinkError(f"no hand was seen in {source}; nothing was recorded")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    click.echo(f"{path}: {len(rows)} hands of {name}")
+
+
+def keep(path: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a recording."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    except OSError as error:
+        raise SinkError(f"cannot write {path}: {error.strerror}") from error
+    click.echo(f"{path}: {counted(len(rows), 'hand')} of {name}")
 
 
 @gestures.command("export")
@@ -158,7 +171,8 @@ def export_gestures(what: str, out: Path, models: str, landmarker: Path | None) 
     if out.suffix == ".csv":
         examples = examples_in(Path(what), models)
         write_csv(out, examples)
-        click.echo(f"{out}: {len(examples.names)} hands of {len(set(examples.names.tolist()))} gestures")
+        gestures_of = counted(len(set(examples.names.tolist())), "gesture")
+        click.echo(f"{out}: {counted(len(examples.names), 'hand')} of {gestures_of}")
         return
     if out.suffix != ".task":
         raise InputError(f"--out {out} must be a FILE.task or a FILE.csv")

@@ -268,11 +268,20 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
-                with row_of(path, number):
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise ValueError(f"expected a JSON object, got {line.strip()[:40]}")
-                yield number, row
+                yield number, json_object(path, number, line)
+
+
+def json_object(path: Path, number: int, line: str) -> dict[str, Any]:
+    """The object of a line.
+
+    Raises:
+        InputError: the line is not a JSON object.
+    """
+    with row_of(path, number):
+        row = json.loads(line)
+        if not isinstance(row, dict):
+            raise ValueError(f"expected a JSON object, got {line.strip()[:40]}")
+    return row
 
 
 def text_rows(path: Path, separator: str | None = None) -> Iterator[tuple[int, list[str]]]:

@@ -65,6 +65,8 @@ def find_format(path: Path, kind: str | None) -> tuple[str, Splits]:
         splits = KINDS[name].find(path)
         if splits:
             return name, splits
+    if path.is_file() and path.suffix.lower() in (".zip", ".tar", ".gz", ".7z", ".rar"):
+        raise InputError(f"{path} is an archive; unpack it and name the folder")
     wanted = "; ".join(f"{name}: {KINDS[name].looks_for}" for name in kinds)
     raise InputError(f"{path} has no labels in a known format. Looked for {wanted}")
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from knuckle.errors import DAMAGE, InputError, SinkError, reason_of
+from knuckle.errors import DAMAGE, Error, InputError, SinkError, reason_of
 from knuckle.gestures.taught import NONE, ExampleHands
+from knuckle.media.kinds import is_hidden, kind_of
 from knuckle.results import Hand
 
 PER_CLIP = 12  # hands of a clip or a recording that count, evenly spread
@@ -19,8 +20,8 @@ RECORDING = ".jsonl"
 FindHands = Callable[[Path], Iterable[Sequence[Hand]]]
 
 
-def read_examples(folder: Path, find_hands: FindHands) -> tuple[ExampleHands, list[Path]]:
-    """The hands of a folder of examples, and the files in which no hand was found.
+def read_examples(folder: Path, find_hands: FindHands) -> tuple[ExampleHands, list[str]]:
+    """The hands of a folder of examples, and a line about each file and each gesture that gave none.
 
     A gesture's folder holds photos, clips and recordings; of each photo or frame the largest hand counts, of each clip
     or recording up to `PER_CLIP` hands. Folders below it name people: `Victory/anna/1.jpg`. Where there are none, each
@@ -31,30 +32,56 @@ def read_examples(folder: Path, find_hands: FindHands) -> tuple[ExampleHands, li
         find_hands: gives the hands of each frame of a photo or clip.
 
     Raises:
-        InputError: the folder does not exist or holds no folder with a hand in it; a recording is damaged.
+        InputError: the folder does not exist or holds no folder with a hand in it.
     """
     if not folder.is_dir():
         raise InputError(
             f"{folder} is no folder; examples lie in one folder per gesture, such as {folder}/Victory/1.jpg"
         )
     rows: list[tuple[str, str, Hand]] = []
-    empty: list[Path] = []
-    for gesture in sorted(path for path in folder.iterdir() if path.is_dir()):
-        for path in sorted(path for path in gesture.rglob("*") if path.is_file() and not path.name.startswith(".")):
-            frames = recorded(path) if path.suffix == RECORDING else list(find_hands(path))
-            hands = [max(found, key=lambda hand: hand.palm_size) for found in frames if found]
+    notes: list[str] = []
+    gestures = sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+    if not gestures and any(kind_of(path) != "other" for path in folder.iterdir() if path.is_file()):
+        raise InputError(f"{folder} holds photos or clips itself; put them into one folder per gesture inside of it")
+    for gesture in gestures:
+        before = len(rows)
+        for path in sorted(path for path in gesture.rglob("*") if path.is_file() and not is_hidden(path.name)):
+            try:
+                hands = hands_in(path, find_hands)
+            except Error as error:
+                notes.append(f"passed over {path}: {error}")
+                continue
             if not hands:
-                empty.append(path)
+                notes.append(f"no hand was found in {path}")
             kept = np.linspace(0, len(hands) - 1, min(PER_CLIP, len(hands))).round().astype(int)
             inner = path.parent.relative_to(gesture).as_posix()
             group = path.relative_to(folder).as_posix() if inner == "." else inner
             name = NONE if gesture.name.lower() == NONE.lower() else gesture.name  # Model Maker calls it "none"
             rows += [(name, group, hands[k]) for k in kept]
+        if len(rows) == before:
+            notes.append(f"{gesture.name} has no example with a hand, so it is not learned")
     if not rows:
+        first = f" ({notes[0]})" if notes else ""
         raise InputError(
-            f"no hand was found in {folder}; it needs one folder per gesture with photos or clips of a hand"
+            f"no hand was found in {folder}; it needs one folder per gesture with photos or clips of a hand{first}"
         )
-    return examples_of(rows), empty
+    return examples_of(rows), notes
+
+
+def hands_in(path: Path, find_hands: FindHands) -> list[Hand]:
+    """The largest hand of each frame of a photo, a clip or a recording.
+
+    Raises:
+        InputError: it is none of these, or damaged.
+        SourceError: it cannot be opened.
+    """
+    if path.suffix == RECORDING:
+        frames = recorded(path)
+    elif kind_of(path) == "other":
+        raise InputError("neither photo, clip nor recording")
+    else:
+        frames = [list(found) for found in find_hands(path)]
+    return [max(found, key=lambda hand: hand.palm_size) for found in frames if found]
 
 
 def examples_of(rows: Sequence[tuple[str, str, Hand]]) -> ExampleHands:

@@ -9,6 +9,7 @@ from typing import Any
 from knuckle.inspect.diagram import Box, Diagram, milliseconds
 from knuckle.inspect.layout import PAD, PITCH, Layout, Piece, Row, layout, port_label
 from knuckle.inspect.profile import Cost
+from knuckle.media.names import counted
 
 GAP, INSET = 10, 14  # pixels below a row, and around a subgraph in the SVG file
 TEXT_WIDTH, COST_WIDTH = 470, 120  # pixels of a row of the SVG file
@@ -76,11 +77,6 @@ def about(box: Box) -> str:
     if box.about or not box.inside:
         return box.about or ", ".join(f"{name} {setting_text(value)}" for name, value in box.settings)
     return counted(len(box.inside.boxes), "node") + " inside"
-
-
-def counted(count: int, what: str) -> str:
-    """'1 node', '2 nodes'."""
-    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def setting_text(value: object) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from knuckle.datasets import read_dataset
 from knuckle.datasets.formats.knuckle_rows import row_of_shot
+from knuckle.datasets.labels import Dataset
 from knuckle.datasets.read import find_format
 from knuckle.errors import InputError, SourceError
 from knuckle.exports.label_files import LABEL_FORMATS, write_labels
@@ -133,7 +134,7 @@ def rows_to_begin_with(labels: Path | None, root: Path, out: Path) -> dict[str, 
 
     Raises:
         SourceError: `labels` does not exist.
-        InputError: it cannot be read, or holds several splits.
+        InputError: it cannot be read.
     """
     if labels is None:
         try:
@@ -142,8 +143,19 @@ def rows_to_begin_with(labels: Path | None, root: Path, out: Path) -> dict[str, 
             return None
     if labels is None:
         return None
-    dataset = read_dataset(labels, allow_missing=True)
-    rows = [row_of_shot(shot, dataset, out.parent) for shot in dataset.shots if shot.hands is not None]
-    frames = (shot for clip in dataset.clips for shot in clip.shots if shot.hands is not None)
-    rows += [row_of_shot(shot, dataset, out.parent, of_clip=True) for shot in frames]
+    rows = []
+    for dataset in all_splits(labels):
+        rows += [row_of_shot(shot, dataset, out.parent) for shot in dataset.shots if shot.hands is not None]
+        frames = (shot for clip in dataset.clips for shot in clip.shots if shot.hands is not None)
+        rows += [row_of_shot(shot, dataset, out.parent, of_clip=True) for shot in frames]
     return {key_of(row): row for row in rows}
+
+
+def all_splits(labels: Path) -> list[Dataset]:
+    """A dataset as a whole, or split by split where it cannot be read as a whole."""
+    if not labels.exists():
+        raise SourceError(f"there is no file or folder {labels}")
+    _, splits = find_format(labels, None)
+    if "" in splits:
+        return [read_dataset(labels, allow_missing=True)]
+    return [read_dataset(labels, split=name, allow_missing=True) for name in splits]

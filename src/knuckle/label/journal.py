@@ -54,7 +54,8 @@ class Journal:
     def __init__(self, out: Path, start: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.out, self.folder = out, out.with_name(f"{out.name}.log")
         self.lock = threading.Lock()
-        self.rows = read_rows(out) if start is None or out.exists() else {name: dict(start[name]) for name in start}
+        given = None if out.exists() else start
+        self.rows = read_rows(out, self.folder) if given is None else {name: dict(given[name]) for name in given}
         self.entries: dict[str, dict[str, Any]] = {
             name: {"time": 0.0, "image": name, "accepted": row.get("hands") is not None, "doubtful": False, "row": row}
             for name, row in self.rows.items()
@@ -67,6 +68,7 @@ class Journal:
             raise SourceError(f"{self.folder} cannot be written: {error.strerror}; choose another --out") from error
         self.own = self.folder / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.jsonl"
         self.refresh()
+        self._restore()
 
     def refresh(self) -> None:
         """Read what all sessions have added to their logs. The unfinished last line of a killed session is left out."""
@@ -83,6 +85,17 @@ class Journal:
                 except DAMAGE as error:
                     reason = f"line {number} after byte {start} is no change that knuckle label wrote"
                     raise InputError(f"{file}: {reason} ({reason_of(error)}); repair it, or move it away") from error
+
+    def _restore(self) -> None:
+        """Write the label file again if it lacks changes of the logs: it was deleted, or a session was killed."""
+        if any(entry["time"] > 0 for entry in self.entries.values()):
+            there = self.out.read_text() if self.out.exists() else ""
+            if there != "".join(self._lines()):
+                try:
+                    self._write_out()
+                except OSError as error:
+                    problem = f"{self.out} cannot be written: {error.strerror}"
+                    raise SourceError(f"{problem}; choose another --out") from error
 
     def take(self, entry: dict[str, Any]) -> None:
         """Remember a change, unless a later one to its photo is known."""
@@ -119,15 +132,18 @@ class Journal:
 
     def _write_out(self) -> None:
         """Replace the label file in one step, so that a reader never sees half of it."""
+        beside = self.folder / f"{self.own.stem}.new"
+        beside.write_text("".join(self._lines()))
+        os.replace(beside, self.out)
+
+    def _lines(self) -> list[str]:
+        """The lines of the label file: rows that it had, and what was accepted."""
         entries = sorted(self.entries.values(), key=lambda entry: in_order(entry["row"]))
         kept = [entry for entry in entries if entry["time"] == 0.0 or (entry["accepted"] and not entry["doubtful"])]
         for entry in kept:
             if "line" not in entry:  # once for each change, since a clip has thousands of rows
                 entry["line"] = json.dumps(entry["row"]) + "\n"
-        lines = [entry["line"] for entry in kept]
-        beside = self.folder / f"{self.own.stem}.new"
-        beside.write_text("".join(lines))
-        os.replace(beside, self.out)
+        return [entry["line"] for entry in kept]
 
 
 def key_of(row: Mapping[str, Any]) -> str:
@@ -145,18 +161,28 @@ def in_order(row: Mapping[str, Any]) -> tuple[str, int]:
     return str(row.get("image") or row.get("clip")), int(row.get("frame", 0))
 
 
-def read_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """The rows of a label file by `key_of`; none if there is no such file.
+def read_rows(path: Path, log: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a label file by `key_of`; none if there is no such file. `log` is the folder of its logs.
 
     Raises:
         InputError: it is no label file.
         SourceError: it cannot be read.
     """
+    rows: dict[str, dict[str, Any]] = {}
     try:
-        lines = path.read_text().splitlines() if path.exists() else []
-        rows = [json.loads(line) for line in lines if line.strip()]
-        return {key_of(row): dict(row) for row in rows}
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
-    except DAMAGE as error:
-        raise InputError(f"{path} is not a label file, so it is not replaced; choose another --out") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                row = json.loads(line)
+                rows[key_of(row)] = dict(row)
+        except DAMAGE as error:
+            damage = f"{path}, line {number} is not a row of labels ({reason_of(error)})"
+            if any(log.glob("*.jsonl")):
+                advice = f"; move the file away and start again: {log.name} has what was labelled here"
+            else:
+                advice = ", so the file is not replaced; repair it, or choose another --out"
+            raise InputError(damage + advice) from error
+    return rows

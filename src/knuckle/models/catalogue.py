@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -62,6 +63,10 @@ BUNDLES = {
 }
 
 
+BY_CONTENT = re.compile("-[0-9a-f]{12}$")
+"""The end of the names of `.task` files in the cache, which nobody gave them."""
+
+
 def find(models: str | os.PathLike[str]) -> Bundle:
     """The bundle for a name, a folder or a `.task` file.
 
@@ -86,7 +91,8 @@ def find(models: str | os.PathLike[str]) -> Bundle:
             return import_task(path, by_content)
     if not is_name and path.name == name and (bundle := _named(name)):
         return bundle
-    names = ", ".join(sorted({*BUNDLES, *PACKAGED, *cache.cached_names()}))
+    kept = [one for one in cache.cached_names() if not BY_CONTENT.search(one)]
+    names = ", ".join(sorted({*BUNDLES, *PACKAGED, *kept}))
     raise BundleError(f"no bundle, folder or .task file called {name!r}; known bundles: {names}")
 
 

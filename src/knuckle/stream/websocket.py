@@ -62,7 +62,7 @@ class WebSocketServer:
         self._loop.call_soon_threadsafe(self.publish, frame_json(values))
 
     def close(self) -> None:
-        if self._thread and self._loop and self._stop:
+        if self._thread and self._loop and self._stop and not self._problem:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(2)
         self._thread = None

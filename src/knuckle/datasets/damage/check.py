@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from knuckle.datasets.damage.finding import Finding
 from knuckle.datasets.damage.geometry import findings_of, wrong_order
@@ -13,7 +14,7 @@ from knuckle.datasets.damage.seen import findings_seen
 from knuckle.datasets.formats import jsonl
 from knuckle.datasets.image_source import open_image
 from knuckle.datasets.labels import Dataset, Shot
-from knuckle.datasets.parsing import json_lines
+from knuckle.datasets.parsing import json_object
 from knuckle.datasets.read import choose_split, find_format
 from knuckle.errors import Error, InputError, SourceError
 from knuckle.pipeline.networks import Networks
@@ -77,12 +78,15 @@ def read_rows(path: Path, split: str | None, findings: list[Finding]) -> Dataset
     try:
         return choose_split(path, None, split)()
     except InputError as error:
-        kind, problem = find_kind(path), error
-    if kind is None or "say which split" in str(problem) or "there is no split" in str(problem):
-        raise problem
-    whole = Dataset(path.name)
+        problem = error
     file = path if path.is_file() else path / "index.jsonl"
-    rows = list(json_lines(file)) if kind == "jsonl" else []
+    rows, broken = own_rows(file) if file.suffix == ".jsonl" and file.is_file() else ([], [])
+    if not rows and find_kind(path) is None:
+        raise problem
+    if "say which split" in str(problem) or "there is no split" in str(problem):
+        raise problem
+    findings += broken
+    whole = Dataset(path.name)
     if not rows:
         findings.append(Finding("unreadable row", str(problem), str(path)))
     for row in rows:
@@ -92,6 +96,24 @@ def read_rows(path: Path, split: str | None, findings: list[Finding]) -> Dataset
         except Error as error:
             findings.append(Finding("unreadable row", str(error), str(file)))
     return whole
+
+
+def own_rows(file: Path) -> tuple[list[tuple[int, dict[str, Any]]], list[Finding]]:
+    """The rows of our JSON lines that can be read, by their numbers, and the lines that cannot.
+
+    Of a file of another kind there are no rows.
+    """
+    rows, broken = [], []
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                rows.append((number, json_object(file, number, line)))
+            except InputError as error:
+                broken.append(Finding("unreadable row", str(error), str(file)))
+    ours = any({"image", "clip"} & set(row) for _, row in rows)
+    return (rows, broken) if ours else ([], [])
 
 
 def find_kind(path: Path) -> str | None:

@@ -31,14 +31,18 @@ from knuckle.media.sources import IMAGE_SUFFIXES
 
 
 def find(path: Path) -> dict[str, Callable[[], Dataset]]:
-    """A .yaml with `kpt_shape: [21, 2]` or `[21, 3]`; its splits are train, val and test."""
+    """A .yaml with `kpt_shape: [21, 2]` or `[21, 3]`; its splits are train, val and test.
+
+    Of splits that name the same images, as the folders that Knuckle writes have them, the first one counts.
+    """
     for file in files_of(path, "*.yaml", "*.yml"):
         text = file.read_text(encoding="utf-8", errors="replace")
         if not re.search(r"^kpt_shape:", text, re.MULTILINE):
             continue
         about = _load_yaml(file, text)
         by: LabelledBy = "mediapipe" if "hand-keypoints" in text else "people"
-        present = [split for split in ("train", "val", "test") if about.get(split)]
+        splits = {str(about[split]): split for split in ("test", "val", "train") if about.get(split)}
+        present = [split for split in ("train", "val", "test") if split in splits.values()]
         return {split: functools.partial(_read, file, about, split, by) for split in present}
     return {}
 
