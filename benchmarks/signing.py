@@ -86,10 +86,10 @@ def locks(with_motion: bool) -> dict[str, GestureLock | MotionGestures]:
         "held, no lock": GestureLock(hold_s=0, refractory_s=0, min_score=0, still=1e9, raised=False, calm_s=0),
         "held, calm_s=0": GestureLock(calm_s=0),
         "held, lock": GestureLock(),
+        "motion, 1.5 s": MotionGestures(hold_s=1.5),
     }
     if with_motion:
         found |= {"motion, no lock": MotionGestures(), "motion, lock": MotionGestures(HOLD_S)}
-        found["motion, 1 s"] = MotionGestures(hold_s=1.0)
     return found
 
 

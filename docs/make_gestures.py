@@ -84,7 +84,7 @@ def simulated_signing(found: dict[str, Any]) -> str:
     """What triggered while simulated people signed."""
     lines = ["| | hours | triggered | an hour | at most an hour (95 %) |", "|---|---|---|---|---|"]
     more = {
-        "motion, 1 s": "gestures in motion, `hold_s=1.0`",
+        "motion, 1.5 s": "gestures in motion, `hold_s=1.5`",
         "held, calm_s=0": "held gestures, `GestureLock(calm_s=0)`",
     }
     for name, text in {**WHAT, **more}.items():

@@ -325,6 +325,8 @@ def test_a_hand_that_was_lowered_triggers_nothing_until_it_has_rested() -> None:
 def test_a_lock_refuses_values_out_of_range() -> None:
     with pytest.raises(InputError, match="min_score must be a number from 0 to 1, got 3"):
         GestureLock(min_score=3)
+    with pytest.raises(InputError, match="hold_s must be a number from 0 to 60, got 'long'"):
+        GestureLock(hold_s="long")  # type: ignore[arg-type]
 
 
 def test_the_vectors_that_the_browser_is_held_to_are_current() -> None:

@@ -238,8 +238,21 @@ def test_users_choose_a_camera_by_a_word(tmp_path: Path) -> None:
 
 
 def test_yaml_on_which_opencv_never_returns_is_refused(tmp_path: Path) -> None:
-    """Found by fuzzing: lines without a key made OpenCV's reader run for ever."""
+    """Found by fuzzing."""
     path = tmp_path / "cameras.yaml"
     path.write_text("   cols: 3\nM !-<\nM !-<\n   cols: 3\n   data: [ 500., 0. ]\ndth: null\n")
-    with pytest.raises(SourceError, match=r"line \d+ has no key: 'M !-<'"):
+    with pytest.raises(SourceError, match="holds no camera"):
+        read_cameras(path)
+    path.write_text("   da4a: < 500,., 0., 320., 0., -, < 00: !mm:0 ]\n-11- !!atrix\n   da4a: < 500,., 0., 32")
+    with pytest.raises(SourceError, match="is damaged or not YAML"):
+        read_cameras(path)
+
+
+def test_references_in_yaml_are_refused_and_short_floats_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.yaml"
+    path.write_text("fx: 5e2\nfy: 500.\ncx: 320\ncy: 240\nsize: [640, 480]\ndist: [1e-05, 0, 0, 0]\n")
+    (camera,) = read_cameras(path).values()
+    assert camera.matrix[0, 0] == 500 and camera.distortion[0] == 1e-5
+    path.write_text("a: &a [1, 2]\nb: &b [*a, *a]\nc: [*b, *b]\n")
+    with pytest.raises(SourceError, match=r"references \(\*name\) are not read"):
         read_cameras(path)

@@ -41,7 +41,7 @@ def test_the_four_commands_fine_tune_on_photos(tmp_path: Path, clip: Path, monke
     with (run / "evaluate.csv").open() as file:
         errors = [float(row["error"]) for row in csv.DictReader(file)]
     assert errors[-1] < 0.9 * errors[0]  # on hands that it did not see
-    assert json.loads((run / "config.json").read_text())["init"] == "mediapipe"
+    assert json.loads((run / "config.json").read_text())["init"] == "knuckle"
 
     exported = runner.invoke(cli.cli, export, catch_exceptions=False)
     assert exported.exit_code == 0 and (mine / "bundle.json").is_file()

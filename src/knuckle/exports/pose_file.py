@@ -115,6 +115,8 @@ def read_pose(path: Path) -> Iterator[Tracked]:
     if not starts:
         names = ", ".join(component.name for component in pose.header.components)
         raise InputError(f"{path} has no {' or '.join(COMPONENTS)} of 21 points; it has {names or 'nothing'}")
+    if not pose.body.fps > 0:
+        raise InputError(f"{path} has {pose.body.fps} frames per second")
     size = pose.header.dimensions
     values, confidence = np.ma.getdata(pose.body.data), np.ma.getdata(pose.body.confidence)
     for index in range(len(values)):

@@ -65,8 +65,13 @@ class Lately:
             return True
         first_s = until_s - self.calm_s
         begun = [one for at_s, one in self._begun if at_s >= first_s and (one not in track_ids or at_s < since_s)]
-        others = {one.track_id for one in self._seen} - set(track_ids)
-        return len(begun) <= TALKING and not any(self._is_busy(other, first_s) for other in others)
+        if len(begun) > TALKING:
+            return False
+        for other in {one.track_id for one in self._seen} - set(track_ids):
+            places, size = self._places(other, first_s)
+            if len(places) and np.ptp(places, axis=0).max() > BUSY * size:
+                return False
+        return True
 
     def was_lowered(self, track_id: int, until_s: float) -> bool:
         """Whether a hand had come down, and was at the low end of where it was in the `LOWERED_S` up to this time."""
@@ -75,10 +80,6 @@ class Lately:
         if not len(height) or np.ptp(height) <= BUSY * size:
             return False
         return bool(height[-1] > height.max() - LOWERED_PART * np.ptp(height))
-
-    def _is_busy(self, track_id: int, first_s: float) -> bool:
-        places, size = self._places(track_id, first_s)
-        return len(places) > 0 and bool(np.ptp(places, axis=0).max() > BUSY * size)
 
     def _places(self, track_id: int, first_s: float, last_s: float = math.inf) -> tuple[npt.NDArray[np.float64], float]:
         """(n, 2) places of a hand between two times, and its palm length, image pixels."""

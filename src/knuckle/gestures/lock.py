@@ -73,7 +73,7 @@ class GestureLock:
             ("still", still, math.inf),
             ("calm_s", calm_s, 60),
         ):
-            if not 0 <= value <= high:
+            if not (isinstance(value, int | float) and 0 <= value <= high):
                 raise InputError(f"{name} must be a number from 0 to {high}, got {value!r}")
         self.hold_s, self.refractory_s, self.min_score = hold_s, refractory_s, min_score
         self.still, self.raised, self.calm_s = still, raised, calm_s

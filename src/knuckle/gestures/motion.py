@@ -51,7 +51,7 @@ class MotionGestures:
 
     def __init__(self, hold_s: float = 0.0, quiet_s: float = 0.5, calm_s: float = CALM_S) -> None:
         for name, value in (("hold_s", hold_s), ("quiet_s", quiet_s), ("calm_s", calm_s)):
-            if not 0 <= value <= MOST_S:
+            if not (isinstance(value, int | float) and 0 <= value <= MOST_S):
                 raise InputError(f"{name} must be a number from 0 to {MOST_S}, got {value!r}")
         self.hold_s, self.quiet_s, self.calm_s = hold_s, quiet_s, calm_s
         self.reset()

@@ -19,6 +19,7 @@ import numpy as np
 from knuckle.errors import DAMAGE, Error, InputError, SourceError, reason_of
 from knuckle.extras import cv2, required
 from knuckle.space.camera import Camera, Floats
+from knuckle.space.yaml_files import read_yaml
 
 # The names that files use, in lower case and without "_".
 NAMES = {
@@ -93,36 +94,17 @@ def read_tree(file: Path) -> Mapping[str, Any]:
             tree = required(name, "space", "camera files in TOML").loads(text)
         elif suffix == ".json":
             tree = json.loads(text)
+        elif suffix == ".xml":
+            storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+            tree = _plain(storage.root())
+            storage.release()
         else:
-            tree = _file_storage(text, suffix)
+            tree = read_yaml(text)
     except (*DAMAGE, SystemError, cv2.error) as error:  # SystemError: text in OpenCV's reader that is no UTF-8
         raise SourceError(f"{file} is damaged or not {suffix[1:].upper()}: {reason_of(error)}") from error
     if isinstance(tree, list):
         tree = {str(k): item for k, item in enumerate(tree)}
     return tree if isinstance(tree, Mapping) else {}
-
-
-def _file_storage(text: str, suffix: str) -> Any:
-    """YAML or XML by OpenCV's own reader, which wants a first line that files of other programs lack."""
-    if suffix != ".xml" and not text.lstrip().startswith("%YAML"):
-        text = "%YAML:1.0\n---\n" + text.replace("\n---\n", "\n").removeprefix("---\n")
-    if suffix != ".xml":
-        _require_keys(text)
-    storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
-    try:
-        return _plain(storage.root())
-    finally:
-        storage.release()
-
-
-def _require_keys(text: str) -> None:
-    """Refuse YAML with a line that is no key, no item and not inside of brackets: OpenCV's reader may never return."""
-    depth = 0
-    for number, line in enumerate(text.splitlines(), 1):
-        content = re.sub(r'"[^"]*"|(^|\s)#.*', "", line).strip()
-        if content and depth <= 0 and ":" not in content and not content.startswith(("-", "%", ".", "]", "}")):
-            raise ValueError(f"line {number} has no key: {content[:40]!r}")
-        depth += sum(content.count(bracket) for bracket in "[{") - sum(content.count(bracket) for bracket in "]}")
 
 
 def _plain(node: Any) -> Any:

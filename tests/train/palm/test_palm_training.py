@@ -296,7 +296,7 @@ def test_the_command_trains_and_reports_wrong_flags(scenes: str, tmp_path: Path)
     config = json.loads((run / "config.json").read_text())
     assert config["score_loss"] == "cross-entropy" and config["shape"]["decoder"] is False
     assert not hasattr(new_palm_network(config), "up")
-    wrong = CliRunner().invoke(cli.cli, ["train", "palm", "--data", scenes, "--side", "320"])
+    wrong = CliRunner().invoke(cli.cli, ["train", "palm", "--init", "mediapipe", "--data", scenes, "--side", "320"])
     assert isinstance(wrong.exception, InputError) and "takes 192 px" in str(wrong.exception)
     wrong = CliRunner().invoke(cli.cli, ["train", "palm", "--data", scenes, "--stem", "8"])
     assert isinstance(wrong.exception, InputError) and "shapes a new network" in str(wrong.exception)
@@ -315,7 +315,7 @@ def test_a_resized_network_gives_the_same_output_for_the_same_pixels(trained: Pa
 def test_fine_tuning_the_reference_starts_from_a_small_loss(scenes: str) -> None:
     """Its anchors' spans are the ones that the targets use: new heads would begin far worse."""
     options = LoopOptions(steps=1, batch=4, precision="float32", device="cpu")
-    task = PalmTask(data=(scenes,), loop=options, look=NO_LOOK).job()
+    task = PalmTask(init="mediapipe", data=(scenes,), loop=options, look=NO_LOOK).job()
     assert task.config["network"] == "mediapipe"
     batch = {
         name: torch.from_numpy(np.stack(values))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +25,7 @@ from knuckle.datasets.parsing import (
     visibility_by_flag,
     with_flags_as_labels,
 )
-from knuckle.errors import DAMAGE, InputError, MissingExtraError, reason_of
+from knuckle.errors import DAMAGE, InputError, reason_of
 from knuckle.media.sources import IMAGE_SUFFIXES
 
 
@@ -48,10 +47,8 @@ def find(path: Path) -> dict[str, Callable[[], Dataset]]:
 
 
 def _load_yaml(file: Path, text: str) -> Mapping[str, Any]:
-    try:
-        yaml = importlib.import_module("yaml")
-    except ImportError as error:
-        raise MissingExtraError(f"{file} is YAML, and reading it needs PyYAML: pip install pyyaml") from error
+    import yaml
+
     try:
         about = yaml.safe_load(text)
     except (*DAMAGE, yaml.YAMLError) as error:
