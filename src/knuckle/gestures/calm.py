@@ -1,4 +1,4 @@
-"""`Lately`: what the hands of a video did in the last seconds, from which locks tell meaning from talk."""
+"""`Lately` remembers what the hands of a video did in the last seconds. The locks of gestures ask it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from knuckle.gestures.strokes import PALM
 from knuckle.results import Hand
 
 CALM_S = 3.0
@@ -58,8 +59,9 @@ class Lately:
     def was_calm(self, track_ids: Collection[int], since_s: float, until_s: float) -> bool:
         """Whether people did little else before a gesture of these hands.
 
-        At most `TALKING` other gestures began in the `calm_s` up to `until_s`, and no other hand moved by more than
-        `BUSY` from then until now. What began at or after `since_s`, with these hands, is the gesture itself.
+        The time asked about starts `calm_s` before `until_s` and ends now. In it at most `TALKING` other gestures
+        began, and no other hand moved by more than `BUSY`. A gesture of these hands that began at `since_s` or later is
+        the gesture itself and does not count.
         """
         if not self.calm_s:
             return True
@@ -90,4 +92,4 @@ class Lately:
 
 def middle_of_palm(hand: Hand) -> npt.NDArray[np.float64]:
     """(2,) the mean of the wrist and the knuckles, image pixels."""
-    return np.asarray(hand.landmarks[[0, 5, 9, 13, 17], :2].mean(axis=0), np.float64)
+    return np.asarray(hand.landmarks[PALM, :2].mean(axis=0), np.float64)

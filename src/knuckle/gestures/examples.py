@@ -72,7 +72,7 @@ def hands_in(path: Path, find_hands: FindHands) -> list[Hand]:
     """The largest hand of each frame of a photo, a clip or a recording.
 
     Raises:
-        InputError: it is none of these, or damaged.
+        InputError: the file is of another kind, or a recording is damaged.
         SourceError: it cannot be opened.
     """
     if path.suffix == RECORDING:

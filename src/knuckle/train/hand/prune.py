@@ -29,7 +29,7 @@ def pruned(network: ReferenceHandNet, inner: Sequence[int], pictures: Tensor) ->
     Args:
         network: the network.
         inner: channels of the stem, then those inside each block from the first on; further blocks stay as they are.
-        pictures: (n, 3, side, side) crops, RGB 0..1, on which the channels that stay are fitted; 48 are enough.
+        pictures: (n, 3, side, side) crops, RGB 0..1. The remaining channels are fitted on them; 48 are enough.
 
     Raises:
         InputError: there are more numbers than blocks, or one is not from 1 to the present number of channels.
