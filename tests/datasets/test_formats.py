@@ -77,6 +77,18 @@ def test_who_labelled_is_told_and_can_be_corrected(tmp_path: Path) -> None:
     assert read_dataset(tmp_path).labelled_by == "people"
 
 
+def test_folders_above_the_dataset_are_not_searched_for_images(tmp_path: Path) -> None:
+    folder = tmp_path / "sets" / "hands"
+    folder.mkdir(parents=True)
+    write_yolo(folder)
+    for outside in ("/", str(tmp_path), "../.."):
+        write(folder / "data.yaml", f"val: {outside}\nkpt_shape: [21, 3]\n")
+        with pytest.raises(InputError, match="a folder above the dataset"):
+            read_dataset(folder)
+    write(folder / "data.yaml", "val: ../hands/images/val\nkpt_shape: [21, 3]\n")
+    assert len(read_dataset(folder).shots) == 1
+
+
 def test_images_are_never_decoded(tmp_path: Path) -> None:
     write_yolo(tmp_path)
     path = tmp_path / "images/val/a.jpg"

@@ -59,4 +59,4 @@ def test_saved_inputs_are_small_named_by_their_content_and_have_a_target(folder:
     assert {path.name for path in places} <= set(TARGETS) and places
     for path in (path for place in places for path in saved_inputs(place)):
         data = path.read_bytes()
-        assert path.name == name_of(data) and len(data) < 40_000, path
+        assert path.name == name_of(data) and len(data) < 50_000, path

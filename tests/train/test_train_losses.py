@@ -32,6 +32,17 @@ def test_landmark_l1_is_the_distance_in_palms() -> None:
     assert losses.landmark_l1(seen, true, weight, torch.tensor([40.0, 1.0])).item() == pytest.approx(0.1)
 
 
+def test_unsteadiness_is_how_far_the_error_moves_between_a_crop_and_its_repetition() -> None:
+    error = torch.zeros(3, 21, 2)
+    error[0], error[1], error[2] = 3.0, 3.0, torch.tensor([3.0, 7.0])
+    unit, weight, repeats = torch.full((3,), 10.0), torch.ones(3, 21), torch.tensor([[0.0], [1.0], [1.0]])
+    assert losses.unsteadiness(error, weight, repeats, unit).item() == pytest.approx((0 + 0.4) / 2, abs=1e-5)
+    assert losses.unsteadiness(error + 5, weight, repeats, unit).item() == pytest.approx(0.2, abs=1e-5)
+    assert losses.unsteadiness(error, weight, torch.zeros(3, 1), unit).item() == 0
+    weight[2, :] = 0
+    assert losses.unsteadiness(error, weight, repeats, unit).item() == pytest.approx(0, abs=1e-5)
+
+
 def test_landmark_nll_is_least_where_sigma_is_the_mean_error() -> None:
     true, unit, weight = torch.zeros(1, 21, 2), torch.tensor([40.0]), torch.ones(1, 21)
     seen = torch.zeros(1, 21, 2)

@@ -68,13 +68,12 @@ def read_parquet(path: Path) -> Iterator[Tracked]:
     parquet = required("pyarrow.parquet", "parquet", "Parquet files")
     with explained(path):
         try:
-            file = parquet.ParquetFile(path)
-        except required("pyarrow", "parquet", "Parquet files").ArrowInvalid as error:
-            raise SourceError(f"{path} is no Parquet file: {error}") from error
-        with file:
-            check_columns(path, file.schema_arrow.names)
-            rows = (row for batch in file.iter_batches(ROWS_PER_BATCH) for row in batch.to_pylist())
-            yield from frames_of_rows(path, rows)
+            with parquet.ParquetFile(path) as file:
+                check_columns(path, file.schema_arrow.names)
+                rows = (row for batch in file.iter_batches(ROWS_PER_BATCH) for row in batch.to_pylist())
+                yield from frames_of_rows(path, rows)
+        except required("pyarrow", "parquet", "Parquet files").ArrowException as error:
+            raise SourceError(f"{path} is no Parquet file that can be read: {error}") from error
 
 
 def read_csv(path: Path) -> Iterator[Tracked]:

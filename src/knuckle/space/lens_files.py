@@ -19,7 +19,7 @@ import numpy as np
 from knuckle.errors import DAMAGE, Error, InputError, SourceError, reason_of
 from knuckle.extras import cv2, required
 from knuckle.space.camera import Camera, Floats
-from knuckle.space.yaml_files import read_yaml
+from knuckle.yaml_files import read_yaml
 
 # The names that files use, in lower case and without "_".
 NAMES = {

@@ -14,7 +14,7 @@ from knuckle.errors import InputError, SinkError
 
 MAY_CHANGE = ("minutes", "workers", "device", "save_every", "log_every", "evaluate_every")  # when a run is resumed
 # The part of a configuration that describes the network.
-DESCRIPTION = ("task", "network", "shape", "hidden", "presence_hidden", "side", "points")
+DESCRIPTION = ("task", "network", "shape", "hidden", "presence_hidden", "inner", "side", "points")
 OLD_TASKS = {"landmarks": "hand"}  # names of version 0.1
 
 

@@ -95,6 +95,20 @@ def landmark_l1(predicted: Tensor, true: Tensor, weight: Tensor, unit: Tensor) -
     return weighted_mean((predicted - true).abs().sum(-1) / unit[:, None], weight)
 
 
+def unsteadiness(error: Tensor, weight: Tensor, repeats: Tensor, unit: Tensor) -> Tensor:
+    """L = |e - e'| / unit over the crops that repeat the one before them: how much the error changes when a crop moves.
+
+    Args:
+        error: (n, 21, 2) px, of crops in the order of their samples.
+        weight: (n, 21) of the landmarks.
+        repeats: (n, 1) 1 if a crop repeats the one before it.
+        unit: (n,) palm size in px.
+    """
+    relative = error / unit[:, None, None]
+    change = torch.linalg.vector_norm(relative[1:] - relative[:-1] + 1e-9, dim=-1)
+    return weighted_mean(change, weight[1:] * weight[:-1] * repeats[1:])
+
+
 def world_l1(predicted: Tensor, true: Tensor, weight: Tensor) -> Tensor:
     """L = (|dx| + |dy| + |dz|) / 10 cm. predicted, true (n, 21, 3) metres, weight (n, 21)."""
     return weighted_mean((predicted - true).abs().sum(-1) / 0.1, weight)

@@ -87,6 +87,32 @@ def test_regions_on_boxes_are_hands_and_nothing_is_said_beside_them(photo: str) 
     assert len(list(proposed_regions(FakeNetworks([on_box] * 5), shot))) == candidates.MOST_PER_BOX
 
 
+def test_regions_away_from_all_boxes_hold_none_where_every_hand_has_a_box(photo: str) -> None:
+    on_box, near, away = palm_at(100, 100, score=0.9), palm_at(155, 100, score=0.8), palm_at(260, 200, score=0.7)
+    region = roi_from_palm(on_box)
+    box = np.array([region.x - 50, region.y - 50, region.x + 50, region.y + 50], np.float32)
+    shot = Shot(photo, hands=(LabelledHand(box),), complete=False)
+    found = list(proposed_regions(FakeNetworks([on_box, near, away], presence=0.01), shot, beside=True))
+    assert [(r.roi, r.is_hand, r.presence) for r in found] == [
+        (region, True, 0.01),
+        (roi_from_palm(away), False, 0.01),
+    ]
+
+
+def test_regions_that_look_like_hands_are_drawn_most(photo: str) -> None:
+    """Of two regions without a hand the one with presence 0.9 is drawn ten times as often as the one with 0."""
+    hand = ProposedRegion(photo, Roi(40, 40, 30), True)
+    dark, bright = ProposedRegion(photo, Roi(80, 120, 60), False), ProposedRegion(photo, Roi(240, 120, 60), False, 0.9)
+    image = np.zeros((240, 320, 3), np.uint8)
+    image[:, 160:] = 255
+    pillow.fromarray(image).save(photo)
+    crops = CandidateCrops([hand], [dark, bright], 64, CandidateOptions(), PhotometricAugment(0))
+    rng = np.random.default_rng(0)
+    others = [sample for sample in (crops.sample(rng) for _ in range(600)) if not sample["presence"][0]]
+    share = np.mean([sample["picture"].mean() > 128 for sample in others])
+    assert share == pytest.approx(10 / 11, abs=0.05)
+
+
 def test_regions_of_photos_without_hands_are_none_and_both_looks_count(photo: str) -> None:
     shot = Shot(photo, hands=(), complete=True)
     networks = FakeNetworks([palm_at(100, 100, score=0.3), palm_at(200, 100)], presence=0.5)

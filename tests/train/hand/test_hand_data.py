@@ -374,3 +374,20 @@ def test_the_memory_limit_of_a_container_counts(
         (tmp_path / name).write_text(text)
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert available_memory(tmp_path) == (machine if expected is None else expected)
+
+
+def test_samples_in_pairs_show_one_hand_moved_a_little(tmp_path: Path) -> None:
+    source = read_source(f"{write_yolo(tmp_path / 'labels', 3)}@train")
+    alone, paired = HandCrops([source], 64), HandCrops([source], 64, pairs=1.0)
+    assert "repeats" not in alone(0)
+    moves = []
+    for number in range(0, 40, 2):
+        first, second = paired(number), paired(number + 1)
+        assert np.array_equal(first["picture"], alone(number)["picture"])
+        assert (float(first["repeats"][0]), float(second["repeats"][0])) == (0, 1)
+        if first["presence"][0] and second["presence"][0]:
+            gap = second["landmarks"][:, :2] - first["landmarks"][:, :2]
+            moves.append(np.median(np.hypot(*gap.T)) / first["palm_size"][0])
+    assert len(moves) > 5 and 0 < np.median(moves) < 0.1 and max(moves) < 0.3
+    half = HandCrops([source], 64, pairs=0.5)
+    assert 0.3 < np.mean([half(number)["repeats"][0] for number in range(1, 200, 2)]) < 0.7

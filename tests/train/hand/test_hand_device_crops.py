@@ -170,3 +170,15 @@ def test_what_cannot_be_made_on_the_device_is_refused(tmp_path: Path) -> None:
     pillow.fromarray(blank(64, 64)).save(wall)
     with pytest.raises(InputError, match="at least one picture with a hand"):
         DeviceCrops(store([Source("walls", [Shot(str(wall), hands=())])], CPU), SIDE)
+
+
+def test_samples_in_pairs_show_one_hand_moved_a_little(kept: tuple[Stored, list[LabelledHand]]) -> None:
+    batch = DeviceCrops(kept[0], SIDE, pairs=1.0, empty=0.0)(0, 40)
+    repeats = batch["repeats"][:, 0] > 0
+    assert repeats.tolist() == [False, True] * 20
+    there = (batch["landmark_weight"][::2] > 0) & (batch["landmark_weight"][1::2] > 0)
+    gap = torch.linalg.vector_norm(batch["landmarks"][1::2, :, :2] - batch["landmarks"][::2, :, :2], dim=-1)
+    relative = (gap / batch["palm_size"][::2])[there]
+    assert 0 < relative.median() < 0.1 and relative.max() < 0.4
+    assert torch.equal(batch["handedness"][::2], batch["handedness"][1::2])  # mirrored alike
+    assert "repeats" not in DeviceCrops(kept[0], SIDE)(0, 4)

@@ -27,6 +27,7 @@ from knuckle.datasets.parsing import (
 )
 from knuckle.errors import DAMAGE, InputError, reason_of
 from knuckle.media.sources import IMAGE_SUFFIXES
+from knuckle.yaml_files import read_yaml
 
 
 def find(path: Path) -> dict[str, Callable[[], Dataset]]:
@@ -47,11 +48,9 @@ def find(path: Path) -> dict[str, Callable[[], Dataset]]:
 
 
 def _load_yaml(file: Path, text: str) -> Mapping[str, Any]:
-    import yaml
-
     try:
-        about = yaml.safe_load(text)
-    except (*DAMAGE, yaml.YAMLError) as error:
+        about = read_yaml(text)
+    except DAMAGE as error:
         raise InputError(f"{file} is not YAML: {reason_of(error)}") from error
     if not isinstance(about, dict):
         raise InputError(f"{file}: expected names and values, got {about!r:.60}")
@@ -101,6 +100,9 @@ def _images(file: Path, about: Mapping[str, Any], split: str) -> Iterator[Path]:
         if found is None:
             raise InputError(f"{file}: {split} names {entry}, which is not below {tried[0]}")
         if found.is_dir():
+            # All folders below it are searched: of "/" that would be the whole computer.
+            if found.resolve() in file.parent.resolve().parent.parents:
+                raise InputError(f"{file}: {split} names {entry}, a folder above the dataset")
             yield from sorted(p for p in found.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         else:
             yield from (found.parent / line.strip() for line in found.read_text().splitlines() if line.strip())

@@ -4,8 +4,9 @@ Crops around labels and random hand-free crops are easier than these. A palm net
 presence must reject the few things that do: faces, gloves that nobody wears, knots in wood.
 
 Labels are cheap: a region on a box that a person drew holds a hand, and a region of a photo without hands holds none.
-Nothing is said about regions beside the boxes, since labels of boxes are rarely complete. In photos that nobody
-labelled a teacher's landmark network decides, where it is sure of the region and of its mirror image.
+Where people drew a box around every hand, a region away from all boxes holds none either: arms, feet and faces. In
+photos that nobody labelled a teacher's landmark network decides, where it is sure of the region and of its mirror
+image. Regions without a hand that the proposing bundle takes for one are drawn most often.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ SECOND_LOOK = (
 # A teacher's presence, in both mirror images: below the first a region holds no hand, above the second it holds one.
 NO_HAND, HAND = 0.05, 0.6
 SAME_PLACE = 0.6  # of a hand's region: others whose centre is nearer to it may show the same hand
+# A region is away from a box if the palm in it, a square with this share of the region's side, keeps off the box grown
+# by this share of its own sides.
+PALM_PART, BOX_MARGIN = 0.44, 0.1
+EASY = 0.1  # regions without a hand are drawn in proportion to this plus their presence
 # A tracker must hold hands that move, and few photos show any: without these, hands of signing people were lost.
 MOTION_BLURRED, MOTION_BLUR_PX = 0.4, (5, 26)  # share of the regions with a hand; length in a crop of 224 pixels
 NOISE = RegionNoise(shift=0.03, scale=0.06, angle_rad=math.radians(6), any_angle=0.0, lost=0.0, tracked=0.0)
@@ -61,6 +65,8 @@ class CandidateOptions:
         unlabelled: photos that nobody labelled, where the teacher decides what holds a hand.
         teacher: the bundle whose landmark network is the teacher.
         models: the bundle that proposes them.
+        beside: regions away from all boxes of a photo of --candidate-data hold no hand; only for photos in which people
+            drew a box around every hand.
         share: share of the samples that are such regions, half of them hands.
         weight: weight of these samples in the loss of presence.
     """
@@ -69,6 +75,7 @@ class CandidateOptions:
     unlabelled: tuple[str, ...] = field(default=(), metadata={"metavar": "PATH[@SPLIT]"})
     teacher: str = "mediapipe"
     models: str = "knuckle"
+    beside: bool = False
     share: float = 0.14
     weight: float = 2.0
 
@@ -82,11 +89,19 @@ class CandidateOptions:
 
 @dataclass(frozen=True)
 class ProposedRegion:
-    """A region of a photo that the tracker would read: `source` as in `Shot`, and whether it holds a hand."""
+    """A region of a photo that the tracker would read.
+
+    Attributes:
+        source: as in `Shot`.
+        roi: the region.
+        is_hand: whether it holds a hand.
+        presence: what the proposing bundle says about that, for the palm that the region comes from.
+    """
 
     source: str
     roi: Roi
     is_hand: bool
+    presence: float = 0.0
 
 
 def read_source(text: str) -> Source:
@@ -117,7 +132,9 @@ def decided_regions(networks: Networks, teacher: Networks, shot: Shot) -> Iterat
         teacher: its landmark network decides.
     """
     image = open_image(shot.source)
-    looks = usable(chain.from_iterable(_looks(networks, image)), image)
+    proposed = _looks(networks, image)
+    presence = {look: score for looks, score in proposed for look in looks}
+    looks = usable(presence, image)
     width = image.shape[1]
     mirrored = [Roi(width - look.x, look.y, look.size, -look.angle_rad) for look in looks]
     judge = teacher.hand_landmarker(TrackerOptions())
@@ -126,44 +143,59 @@ def decided_regions(networks: Networks, teacher: Networks, shot: Shot) -> Iterat
     hands = [look for look, (low, _) in zip(looks, scores, strict=True) if low > HAND]
     for look, (_, high) in zip(looks, scores, strict=True):
         if look in hands:
-            yield ProposedRegion(shot.source, look, is_hand=True)
-        elif high < NO_HAND and not any(is_beside(look, hand) for hand in hands):
-            yield ProposedRegion(shot.source, look, is_hand=False)
+            yield ProposedRegion(shot.source, look, True, presence[look])
+        elif high < NO_HAND and not any(may_be_same(look, hand) for hand in hands):
+            yield ProposedRegion(shot.source, look, False, presence[look])
 
 
-def is_beside(look: Roi, hand: Roi) -> bool:
+def may_be_same(look: Roi, hand: Roi) -> bool:
     """Whether a region may show the same hand as another."""
     return math.hypot(look.x - hand.x, look.y - hand.y) < SAME_PLACE * hand.size
 
 
-def proposed_regions(networks: Networks, shot: Shot) -> Iterator[ProposedRegion]:
+def proposed_regions(networks: Networks, shot: Shot, beside: bool = False) -> Iterator[ProposedRegion]:
     """The regions of a photo that the tracker would read, in both looks, if it is known whether they hold a hand.
 
     Args:
         shot: a photo that `read_source` keeps.
+        beside: see `CandidateOptions`.
     """
     image = open_image(shot.source)
     boxes = [hand.extent for hand in shot.without_ignored().hands or () if hand.extent is not None]
     used = [0] * len(boxes)
-    for looks in _looks(networks, image):
+    for looks, presence in _looks(networks, image):
         box = _box_of(looks[0], boxes)
-        if boxes and (box is None or used[box] == MOST_PER_BOX):
+        if box is None and boxes and not (beside and is_away(looks[0], boxes)):
             continue
         if box is not None:
+            if used[box] == MOST_PER_BOX:
+                continue
             used[box] += 1
         for look in usable(looks, image):
             if box is None or _contains(boxes[box], look):
-                yield ProposedRegion(shot.source, look, is_hand=box is not None)
+                yield ProposedRegion(shot.source, look, box is not None, presence)
 
 
-def _looks(networks: Networks, image: Image) -> list[list[Roi]]:
-    """The regions of the best palms; after each one, the region of the landmarks in it if they may be a hand's."""
+def is_away(roi: Roi, boxes: Sequence[FloatArray]) -> bool:
+    """Whether the palm in a region lies beside all boxes."""
+    half = PALM_PART / 2 * roi.size
+    low, high = np.array([roi.x - half, roi.y - half]), np.array([roi.x + half, roi.y + half])
+    margins = (BOX_MARGIN * (box[2:] - box[:2]) for box in boxes)
+    return all(
+        bool((high < box[:2] - margin).any() or (low > box[2:] + margin).any())
+        for box, margin in zip(boxes, margins, strict=True)
+    )
+
+
+def _looks(networks: Networks, image: Image) -> list[tuple[list[Roi], float]]:
+    """The regions of the best palms, each with its presence. The region of the landmarks in it follows if they may be a
+    hand's."""
     options = TrackerOptions(min_palm_score=MIN_PALM_SCORE)
     palms = sorted(networks.palm_detector(options).graph()(image), key=lambda palm: -palm.score)[:MOST_PALMS]
     regions = [roi_from_palm(palm, options.upright_rad) for palm in palms]
     hands = networks.hand_landmarker(options).read(image, regions)
     return [
-        [region, roi_from_landmarks(hand.landmarks)] if hand.presence > SECOND_LOOK else [region]
+        ([region, roi_from_landmarks(hand.landmarks)] if hand.presence > SECOND_LOOK else [region], hand.presence)
         for region, hand in zip(regions, hands, strict=True)
     ]
 
@@ -196,6 +228,7 @@ class CandidateCrops:
         options: see `CandidateOptions`.
         look: see `knuckle.train.augment`.
         points: the points of the network.
+        drawn: (n,) how often each of `others` is drawn, as sums of shares up to 1.
     """
 
     hands: Sequence[ProposedRegion]
@@ -204,11 +237,18 @@ class CandidateCrops:
     options: CandidateOptions
     look: PhotometricAugment
     points: PointSet = HAND_POINTS
+    drawn: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        shares = np.cumsum([EASY + region.presence for region in self.others])
+        object.__setattr__(self, "drawn", shares / shares[-1])
 
     def sample(self, rng: Random) -> dict[str, Any]:
         """One region, augmented: picture (3, side, side) uint8, and the labels of `labels_in_crop`."""
-        kind = self.hands if rng.random() < 0.5 else self.others
-        region = kind[int(rng.integers(len(kind)))]
+        if rng.random() < 0.5:
+            region = self.hands[int(rng.integers(len(self.hands)))]
+        else:
+            region = self.others[int(np.searchsorted(self.drawn, rng.random(), side="right"))]
         roi = NOISE.apply(region.roi, rng)
         affine = crop_from_image(roi, self.side, mirrored=bool(rng.random() < 0.5))
         picture = warp(open_cached(region.source), affine, self.side, self.side / roi.size)
@@ -235,7 +275,7 @@ def find_candidates(
         InputError: it proposes no hand, or nothing that is none.
     """
     networks = load(options.models, precision="float")  # the same regions on every machine
-    found = [region for shot in shots for region in proposed_regions(networks, shot)]
+    found = [region for shot in shots for region in proposed_regions(networks, shot, options.beside)]
     if unlabelled:
         teacher = load(options.teacher, precision="float")
         found += [region for shot in unlabelled for region in decided_regions(networks, teacher, shot)]

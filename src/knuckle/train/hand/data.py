@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,12 +22,14 @@ from knuckle.results import HAND_POINTS, FloatArray, PointSet, Roi
 from knuckle.train import augment, sources
 from knuckle.train.augment import PhotometricAugment, Random, RegionNoise, crop_from_image, warp
 from knuckle.train.hand.candidates import CandidateCrops
-from knuckle.train.hand.labels import for_points, is_trainable, labels_in_crop, labels_without_hand, region_of
+from knuckle.train.hand.labels import for_points, is_trainable, labels_in_crop, labels_without_hand, region_of, scalar
 from knuckle.train.pictures import open_cached
 from knuckle.train.sources import Source
 
 DISTANT, BACKLIT = 0.2, 0.3  # share of crops that look like distant hands; share of new backgrounds that are backlit
 OCCLUDED = 0.15  # share of crops with a patch over part of them
+# A crop that repeats another one is moved as little as the tracker's region is from frame to frame.
+REPEATED = RegionNoise(0.012, 0.015, math.radians(1.5), any_angle=0.0, lost=0.0, tracked=0.0)
 MASK = ".mask.png"  # KEY.mask.png lies beside KEY.jpg in a shard; it is above 0 where a hand is
 
 
@@ -123,6 +126,7 @@ class HandCrops:
         other_background: share of images with a mask whose hands get another background.
         candidates: regions on which presence is learned, besides these crops.
         points: the points to learn.
+        pairs: share of the samples that come in pairs: one of even number and, after it, the same moved a little.
         backgrounds: the hand-free images of all sources.
     """
 
@@ -135,13 +139,27 @@ class HandCrops:
     other_background: float = 0.3
     candidates: CandidateCrops | None = None
     points: PointSet = HAND_POINTS
+    pairs: float = 0.0
     backgrounds: Sequence[Shot] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "backgrounds", sources.hand_free(self.sources))
 
     def __call__(self, number: int) -> dict[str, Any]:
-        rng = np.random.default_rng((self.seed, number))
+        """A sample with the labels of `labels_in_crop`.
+
+        With `pairs` also `repeats`: 1 if it is the sample before it, moved a little.
+        """
+        own = np.random.default_rng((self.seed, number))
+        if not self.pairs:
+            return self._drawn(own)
+        if number % 2 == 0 or np.random.default_rng((self.seed, number, 1)).random() >= self.pairs:
+            return {**self._drawn(own), "repeats": scalar(False)}
+        first = np.random.default_rng((self.seed, number - 1))
+        return {**self._drawn(first, moved_by=own), "repeats": scalar(True)}
+
+    def _drawn(self, rng: Random, moved_by: Random | None = None) -> dict[str, Any]:
+        """A sample that is drawn by `rng`; its region is moved a little by `moved_by`."""
         if self.candidates is not None and rng.random() < self.candidates.options.share:
             return self.candidates.sample(rng)
         source, shot = sources.draw(self.sources, rng)
@@ -161,7 +179,8 @@ class HandCrops:
         mask = None
         if shot.source in source.masked and self.backgrounds and rng.random() < self.other_background:
             mask = open_mask(shot.source)
-        sample = self.sample(image, self.region_noise.apply(roi, rng), hand, rng, mask)
+        roi = self.region_noise.apply(roi, rng)
+        sample = self.sample(image, roi if moved_by is None else REPEATED.apply(roi, moved_by), hand, rng, mask)
         if len(shot.hands or ()) > 1 or not shot.complete:
             sample["presence_weight"] *= sample["presence"]  # a crop that lost this hand may show another one
         return sample

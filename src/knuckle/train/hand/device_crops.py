@@ -26,7 +26,7 @@ from knuckle.train import augment_torch as changes
 from knuckle.train.augment import RegionNoise, crop_from_image, warp
 from knuckle.train.augment_torch import BatchRandom
 from knuckle.train.compose.cutout import moved
-from knuckle.train.hand.data import DISTANT, OCCLUDED
+from knuckle.train.hand.data import DISTANT, OCCLUDED, REPEATED
 from knuckle.train.hand.labels import (
     ABSENT,
     HIDDEN_WEIGHT,
@@ -150,6 +150,7 @@ class DeviceCrops:
         seed: of all random choices.
         strength: of the changes of the look, 0 to 1.
         empty: share of crops without a hand, if there are pictures without one.
+        pairs: see `HandCrops`.
     """
 
     stored: Stored
@@ -158,6 +159,7 @@ class DeviceCrops:
     strength: float = 1.0
     empty: float = 0.15
     region_noise: RegionNoise = field(default_factory=RegionNoise)
+    pairs: float = 0.0
 
     def __post_init__(self) -> None:
         if not bool(self.stored.is_hand.any()):
@@ -173,15 +175,20 @@ class DeviceCrops:
         hands = torch.multinomial(weight, count, replacement=True, generator=generator)
         weight = torch.where(self.stored.is_hand, 0.0, self.stored.weight) + (1e-9 if not wanted.any() else 0.0)
         free = torch.multinomial(weight, count, replacement=True, generator=generator)
-        index = torch.where(wanted, free, hands)
-        linear, _, stretched = changes.random_linear(count, random)
-        roi = self._regions(index, random)
+        rows = torch.arange(count, device=random.device)
+        repeats = random.chance(self.pairs, count) & ((first + rows) % 2 == 1) & (rows > 0)
+        source = rows - repeats.long()
+        index = torch.where(wanted, free, hands)[source]
+        linear, _, stretched = (values[source] for values in changes.random_linear(count, random))
+        roi = self._regions(index, random)[source]
+        roi = torch.where(repeats[:, None], changes.noisy_regions(roi, REPEATED, random), roi)
         picture = changes.blurred_warp(self.stored.picture[index], roi, linear, self.side, random)
         labels = labels_in_crops(self.stored, index, roi, linear, self.side)
         labels["world_weight"] = torch.where(stretched[:, None], 0.0, labels["world_weight"])
         picture, hidden = self._covered(self._changed(picture, random), labels["landmarks"], random)
         labels["visibility"] = torch.where(hidden, 0.0, labels["visibility"])
-        return {"picture": picture.round().to(torch.uint8), **labels}
+        pairs = {"repeats": repeats.float()[:, None]} if self.pairs else {}
+        return {"picture": picture.round().to(torch.uint8), **labels, **pairs}
 
     def _regions(self, index: Tensor, random: BatchRandom) -> Tensor:
         """(n, 4) noisy regions of hands, and any regions of pictures without a hand."""
@@ -218,13 +225,15 @@ class DeviceCrops:
         return torch.where(patch, colour, picture), behind & chosen[:, None]
 
 
-def device_crops(sources: Sequence[Source], side: int, seed: int, strength: float, device: torch.device) -> DeviceCrops:
-    """The samples of some datasets, made on a device.
+def device_crops(
+    sources: Sequence[Source], side: int, seed: int, strength: float, pairs: float, device: torch.device
+) -> DeviceCrops:
+    """The samples of some datasets, made on a device; see `DeviceCrops`.
 
     Raises:
         InputError: no picture shows a hand.
     """
-    return DeviceCrops(store(sources, device), side, seed, strength)
+    return DeviceCrops(store(sources, device), side, seed, strength, pairs=pairs)
 
 
 def labels_in_crops(stored: Stored, index: Tensor, roi: Tensor, linear: Tensor, side: int) -> dict[str, Tensor]:

@@ -32,6 +32,7 @@ class HandLossWeights:
         handedness: weight of left or right.
         visibility: weight of which landmarks are visible.
         teacher: weight of the teacher's features, with --teacher.
+        steady: weight of how much the landmark error changes when a crop moves a little, with --pairs.
     """
 
     bins: float = 0.25
@@ -45,6 +46,7 @@ class HandLossWeights:
     handedness: float = 0.3
     visibility: float = 0.3
     teacher: float = 0.5
+    steady: float = 0.4
 
 
 def hand_losses(
@@ -74,6 +76,9 @@ def hand_losses(
         "world": weights.world * losses.world_l1(world, batch["world"], world_weight),
         "bones": weights.bones * losses.bone_length(world, batch["world"], world_weight, points.bones),
     }
+    if "repeats" in batch:
+        error = predicted[..., :2] - true[..., :2]
+        terms["steady"] = weights.steady * losses.unsteadiness(error, weight, batch["repeats"], unit)
     for name in ("presence", "handedness", "visibility"):
         if f"{name}_logit" in out:
             term = losses.binary_cross_entropy(out[f"{name}_logit"], batch[name], batch[f"{name}_weight"])

@@ -32,6 +32,7 @@ from knuckle.train.hand.network import (
 from knuckle.train.loop import Batch, Job, LoopOptions
 from knuckle.train.nets.hand_net import HandNetShape
 from knuckle.train.nets.reference_hand import ReferenceHandNet, load_reference_hand
+from knuckle.train.rounding import Rounding
 from knuckle.train.task import FEW, TrainingTask
 from knuckle.train.teacher import Teacher, input_side
 
@@ -59,6 +60,9 @@ class HandTask(TrainingTask):
             were. "points": only the layers of the points beyond the 21, which stay exactly as they were. "all": the
             whole network. "auto": "points" when such a network gets new points, "landmarks" when it is fine-tuned on
             few images, else "all".
+        pairs: share of the samples that come in pairs, the second moved a little; --weight-steady keeps their errors
+            alike, so that landmarks jitter less in videos.
+        quantise: round to 8 bits in training, so that the int8 file loses less.
         shape: of a new network.
         candidates: regions that a palm network proposes, on which presence is learned.
         weights: of the loss terms.
@@ -68,12 +72,16 @@ class HandTask(TrainingTask):
     augment: Literal["workers", "device"] = "workers"
     points: str | None = field(default=None, metadata={"metavar": "NAME|FILE.json"})
     part: Literal["auto", "all", "landmarks", "points"] = "auto"
+    pairs: float = field(default=0.0, metadata={"metavar": "SHARE"})
+    quantise: bool = False
     shape: HandNetShape = field(default=HandNetShape(), metadata={"new_only": True})
     candidates: CandidateOptions = field(default=CandidateOptions(), metadata={"prefix": "candidate_"})
     weights: HandLossWeights = field(default=HandLossWeights(), metadata={"prefix": "weight_"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not 0 <= self.pairs <= 1:
+            raise InputError(f"the share of pairs must be from 0 to 1, got {self.pairs}")
         if self.augment == "device" and self.candidates.data:
             raise InputError("candidates are made by workers; leave out --augment device or --candidate-data")
         if self.points is not None and (self.distill or self.augment == "device"):
@@ -94,7 +102,9 @@ class HandTask(TrainingTask):
             config["part"], noise, strength = part, TRACKED, LAYER_LOOK * self.look
         look = PhotometricAugment(strength)
         proposed = self._candidate_crops(side, look, points)
-        samples = HandCrops(data, side, self.loop.seed, noise, look, candidates=proposed, points=points)
+        samples = HandCrops(
+            data, side, self.loop.seed, noise, look, candidates=proposed, points=points, pairs=self.pairs
+        )
         evaluator = None if check is None else HandEvaluator(check.shots, side, points=points)
         config |= {"task": "hand", "data": list(self.data), "check": self.check, "look": self.look}
         config |= {"weights": dataclasses.asdict(self.weights), "hold_out": self.hold_out}
@@ -117,9 +127,14 @@ class HandTask(TrainingTask):
 
         on_device = None
         if self.augment == "device":
-            on_device = partial(device_crops, data, side, self.loop.seed, self.look)
+            on_device = partial(device_crops, data, side, self.loop.seed, self.look, self.pairs)
             config |= {"augment": self.augment}
         helpers = teacher.adapters if teacher else nn.Module()
+        if self.quantise:
+            helpers = nn.ModuleDict({"teacher": helpers, "rounding": Rounding(network)})
+            config |= {"quantise": True}
+        if self.pairs:
+            config |= {"pairs": self.pairs}
         job = Job(network, samples, losses_of, evaluator, config, helpers, on_device, images)
         return replace(job, error=lambda figures: figures.get("extra", math.nan)) if part == "points" else job
 

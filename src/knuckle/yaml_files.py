@@ -1,6 +1,6 @@
-"""YAML of cameras, as OpenCV, ROS and other programs write it, as plain mappings, lists, texts and numbers.
+"""YAML of cameras and of datasets, as other programs write it, as plain mappings, lists, texts and numbers.
 
-OpenCV's own reader never returns from some damaged files, which fuzzing found; so PyYAML reads them.
+OpenCV's own reader never returns from some damaged files, which fuzzing found; so PyYAML reads those of cameras too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SHORT_FLOAT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")  # 1e-05, a tex
 
 
 def read_yaml(text: str) -> Any:
-    """The first document of a text.
+    """The first document of a text. The keys of mappings are texts.
 
     Raises:
         ValueError: it is no YAML, too large, or refers to other parts of itself, which can take any amount of memory.
@@ -33,6 +33,9 @@ def read_yaml(text: str) -> Any:
                 raise ValueError("references (*name) are not read")
             return super().compose_node(parent, index)
 
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
+            return {str(key): value for key, value in super().construct_mapping(node, deep).items()}
+
         def construct_undefined(self, node: Any) -> Any:
             if isinstance(node, yaml.MappingNode):
                 return self.construct_mapping(node, deep=True)
@@ -42,10 +45,11 @@ def read_yaml(text: str) -> Any:
 
     Loader.add_constructor(None, Loader.construct_undefined)
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", SHORT_FLOAT, list("-+.0123456789"))
-    loader = Loader(OPENCV_START.sub("", text))
     try:
-        return loader.get_data() if loader.check_data() else None
+        loader = Loader(OPENCV_START.sub("", text))  # it looks at the letters at once
+        try:
+            return loader.get_data() if loader.check_data() else None
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
-    finally:
-        loader.dispose()
