@@ -91,12 +91,14 @@ def test_regions_away_from_all_boxes_hold_none_where_every_hand_has_a_box(photo:
     on_box, near, away = palm_at(100, 100, score=0.9), palm_at(155, 100, score=0.8), palm_at(260, 200, score=0.7)
     region = roi_from_palm(on_box)
     box = np.array([region.x - 50, region.y - 50, region.x + 50, region.y + 50], np.float32)
-    shot = Shot(photo, hands=(LabelledHand(box),), complete=False)
-    found = list(proposed_regions(FakeNetworks([on_box, near, away], presence=0.01), shot, beside=True))
+    shot, networks = Shot(photo, hands=(LabelledHand(box),)), FakeNetworks([on_box, near, away], presence=0.01)
+    found = list(proposed_regions(networks, shot, beside=True))
     assert [(r.roi, r.is_hand, r.presence) for r in found] == [
         (region, True, 0.01),
         (roi_from_palm(away), False, 0.01),
     ]
+    incomplete = replace(shot, complete=False)
+    assert list(proposed_regions(networks, incomplete, beside=True)) == found[:1]
 
 
 def test_regions_that_look_like_hands_are_drawn_most(photo: str) -> None:

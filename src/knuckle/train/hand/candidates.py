@@ -65,8 +65,8 @@ class CandidateOptions:
         unlabelled: photos that nobody labelled, where the teacher decides what holds a hand.
         teacher: the bundle whose landmark network is the teacher.
         models: the bundle that proposes them.
-        beside: regions away from all boxes of a photo of --candidate-data hold no hand; only for photos in which people
-            drew a box around every hand.
+        beside: regions away from all boxes of a photo hold no hand, unless its labels say that they are not complete
+            (docs/datasets.md).
         share: share of the samples that are such regions, half of them hands.
         weight: weight of these samples in the loss of presence.
     """
@@ -161,11 +161,12 @@ def proposed_regions(networks: Networks, shot: Shot, beside: bool = False) -> It
         beside: see `CandidateOptions`.
     """
     image = open_image(shot.source)
-    boxes = [hand.extent for hand in shot.without_ignored().hands or () if hand.extent is not None]
+    shot = shot.without_ignored()
+    boxes = [hand.extent for hand in shot.hands or () if hand.extent is not None]
     used = [0] * len(boxes)
     for looks, presence in _looks(networks, image):
         box = _box_of(looks[0], boxes)
-        if box is None and boxes and not (beside and is_away(looks[0], boxes)):
+        if box is None and boxes and not (beside and shot.complete and is_away(looks[0], boxes)):
             continue
         if box is not None:
             if used[box] == MOST_PER_BOX:
