@@ -96,8 +96,8 @@ def crop(image: Image, roi: Roi, side: int) -> Image:
         affine /= step
     elif near.nbytes <= MAX_COPY_BYTES:
         near = near.copy()
-    ticks = np.arange(side, dtype=np.float32)
-    x, y = (np.add.outer(row[1] * ticks + row[2], row[0] * ticks) for row in affine.astype(np.float32))
+    ticks, (across, down, start) = np.arange(side, dtype=np.float32), affine.astype(np.float32).T[:, :, None]
+    x, y = (down * ticks + start)[:, :, None] + (across * ticks)[:, None]
     return cast(Image, cv2.remap(near, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
