@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import urllib.error
 import urllib.request
@@ -31,7 +30,7 @@ def read_task_image(service: Service, address: str, task: object) -> bytes:
     if address.startswith("data:"):
         try:
             return base64.b64decode(address.partition(",")[2], validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # letters that are not ASCII, or binascii.Error, which is one
             raise Refused(400, f"task {task}: the data: address is not base64: {error}") from error
     if address.startswith(STORAGES):
         file = base64.urlsafe_b64encode(address.encode()).decode()

@@ -7,7 +7,6 @@ and `/api/function_invocations`, as Nuclio's dashboard has them (docs.cvat.ai, "
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from starlette.requests import Request
@@ -139,7 +138,7 @@ async def post_invocation(request: Request) -> Response:
         data = base64.b64decode(str(body["image"]), validate=True)
     except KeyError:
         raise Refused(400, "expected the image as base64 under 'image'") from None
-    except binascii.Error as error:
+    except ValueError as error:  # letters that are not ASCII, or binascii.Error, which is one
         raise Refused(400, f"the image is not base64: {error}") from error
 
     def skeletons() -> list[dict[str, Any]]:
