@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -305,3 +306,31 @@ def test_recipes_train_on_photos_that_recipes_make() -> None:
     for name in ("landmarks_cpu.sh", "landmarks_gpu.sh", "palm_cpu.sh", "palm_gpu.sh", "palm_boxes.sh"):
         wanted = set(re.findall(r"(?:palms|photos)/(\w+)/train.jsonl", (recipes / name).read_text()))
         assert wanted and wanted <= {one or other for one, other in made}, name
+
+
+def test_recipes_use_options_that_exist() -> None:
+    """Those of the commands, and those that the scripts of recipes/ read."""
+    recipes = Path(other_rooms.__file__).parent
+    shown = (recipes.parent / "docs" / "cli.md").read_text()  # what `--help` shows; a test compares them
+    known = {"--standalone", "--nproc-per-node", *re.findall(r"--[a-z-]+", shown)}  # the first two are torchrun's
+    for script in recipes.glob("*.py"):
+        known |= set(re.findall(r'"(--[a-z-]+)"', script.read_text()))
+    for recipe in recipes.glob("*.sh"):
+        code = "\n".join(line for line in recipe.read_text().splitlines() if not line.startswith("#"))
+        used = set(re.findall(r"(?<=\s)--[a-z-]+", code))
+        assert used <= known, f"{recipe.name}: {sorted(used - known)}"
+
+
+def test_rows_that_may_train_are_picked_by_the_splits(tmp_path: Path) -> None:
+    """Of `hands_dguzk`, which decides, nothing may train. Sources whose boxes are not complete say so."""
+    rows = [
+        {"image": f"photos/{source}/a.jpg", "source": source, "licence": "MIT", "hand_boxes": []}
+        for source in ("subhih", "hands_dguzk", "bare_and_gloved")
+    ]
+    (tmp_path / "index.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    wanted = ["--sources", "subhih", "hands_dguzk", "--incomplete", "bare_and_gloved"]
+    command = [sys.executable, str(Path(other_rooms.__file__).parent / "train_part.py")]
+    subprocess.run([*command, str(tmp_path / "index.jsonl"), str(tmp_path / "out.jsonl"), *wanted], check=True)
+    kept = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["source"], row["complete"]) for row in kept] == [("subhih", True), ("bare_and_gloved", False)]
+    assert kept[0]["image"] == str(tmp_path.resolve() / "photos/subhih/a.jpg")
