@@ -42,7 +42,7 @@ from knuckle.train.sources import Source
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "networks.json"
-NAMES = ("mediapipe", "mediapipe-lite", "knuckle-fast")
+NAMES = ("mediapipe", "mediapipe-lite", "knuckle-fast", "knuckle")
 TRACKED = RegionNoise(any_angle=0, lost=0, tracked=0)  # errors of regions from palms
 PER_PHOTO, ROUNDS, RUNS = 200, 15, 20
 FAR_PX = (64, 32)  # sides of the regions of distant hands

@@ -34,7 +34,7 @@ SIZES = {"4_8": "4–8 %", "8_16": "8–16 %", "16_32": "16–32 %", "32_80": "3
 README = DOCS.parent / "README.md"
 BUNDLES = ("knuckle", "knuckle-fast", "knuckle-far", "mediapipe", "mediapipe-lite")
 # Bundles that share a network with one that was measured.
-PALMS_OF, HAND_OF = {"knuckle": "knuckle-fast"}, {"knuckle": "mediapipe-lite", "knuckle-far": "mediapipe-lite"}
+PALMS_OF, HAND_OF = {"knuckle": "knuckle-fast"}, {"knuckle-far": "knuckle"}
 NEAR, FAR = ("16_32", "32_80"), ("4_8", "8_16")  # longer side of the hand's box, percent of the photo's
 TIP_ERROR = "median error, missed = infinite"
 

@@ -260,7 +260,7 @@ def replays() -> list[dict[str, Any]]:
         tracked("one hand held, one that comes later", [right, replace(left, hidden_s=((0, 0.6),))], even(1.0)),
         tracked(
             "faint palms",
-            [right, replace(left, palm_score=0.3), Actor((320, 120), (0, 0), 40, palm_score=0.25, presence=0.9)],
+            [right, replace(left, palm_score=0.3), Actor((320, 120), (0, 0), 40, palm_score=0.25, presence=0.8)],
             even(0.3),
             max_hands=3,
         ),

@@ -91,8 +91,8 @@ public struct TrackerOptions {
     public var minPalmScore: Double = 0.5
     public var faintPalms: Double = 0.32
     public var minPresence: Double = 0.5
-    public var minNewConfidence: Double = 0.99
-    public var minFaintConfidence: Double = 0.997
+    public var minNewConfidence: Double = 0.832
+    public var minFaintConfidence: Double = 0.943
     public var secondLook: Bool = true
     public var searchEvery: Int? = nil
     public var smooth: Bool = true

@@ -119,12 +119,12 @@ def test_the_bundle_fills_in_what_the_user_left_open() -> None:
     plain = networks.completed(TrackerOptions())
     assert (plain.min_palm_score, plain.min_presence) == (bundle.min_palm_score, bundle.min_presence)
     assert (plain.second_look, plain.faint_palms) == (bundle.second_look, bundle.faint_palms)
-    assert (plain.min_new_confidence, plain.min_faint_confidence) == (0.99, 0.997)
+    assert (plain.min_new_confidence, plain.min_faint_confidence) == (0.832, 0.943)
     assert networks.completed(plain) is plain
     chosen = networks.completed(TrackerOptions(min_presence=0.998, min_palm_score=0.7))
     assert (chosen.min_new_confidence, chosen.min_faint_confidence, chosen.min_palm_score) == (0.998, 0.998, 0.7)
     low = networks.completed(TrackerOptions(min_presence=0.2))
-    assert (low.min_new_confidence, low.min_faint_confidence) == (0.2, 0.997)
+    assert (low.min_new_confidence, low.min_faint_confidence) == (0.2, 0.943)
     assert networks.palm_detector(TrackerOptions()).min_score == bundle.min_palm_score
     assert networks.palm_detector(TrackerOptions(), 0.11).min_score == 0.11
     assert networks.hand_landmarker(TrackerOptions()).min_presence == bundle.min_presence
