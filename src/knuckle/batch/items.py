@@ -13,6 +13,7 @@ from knuckle.media.output_names import stem
 Kind = Literal["clip", "photos", "tar", "join", "bad"]
 Status = Literal["done", "failed", "cut"]
 NAME_LENGTH = 60  # of the readable start of a part's name
+LARGEST_COUNT = 2**53  # of frames, hands and tries; all numbers below it are exact in JSON
 # The types of a row's values; what a file holds instead is converted or refused.
 TYPES: Mapping[type, tuple[str, ...]] = {
     str: ("key", "source", "status", "error", "engine", "host", "of"),
@@ -145,6 +146,8 @@ class ItemResult:
             known[name] = tuple(map(str, known.get(name, ())))
         for kind, names in TYPES.items():
             known |= {name: kind(known[name]) for name in names if name in known}
+        if wrong := [name for name in TYPES[int] if not 0 <= known.get(name, 0) < LARGEST_COUNT]:
+            raise ValueError(f"{', '.join(wrong)} must be from 0 to {LARGEST_COUNT:,}")
         if known["status"] not in get_args(Status):
             raise ValueError(f"a status is one of {', '.join(get_args(Status))}, got {known['status']!r:.60}")
         known["stretches"] = tuple(Stretch(**stretch) for stretch in known.get("stretches", ()))

@@ -8,7 +8,6 @@ none of the gestures.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from knuckle.gestures.features import Flags, features_of
 from knuckle.gestures.network import ShapeNetwork, shape_network
 from knuckle.results import FloatArray
 
+LARGEST = 1e9  # of radius and temperature, which are below 100 in files that Knuckle wrote
 FORMAT = "knuckle-taught-gestures-1"
 DIRECTION_SCALE = 4.0  # how far apart, in the whitened space, a hand that points up is from one that does not
 COPIES = 6  # changed copies of each example
@@ -102,8 +102,8 @@ def read_taught(path: Path) -> TaughtGestures:
         width = shape_network().whiten.shape[1] + len(CONDITIONS) * directed
         if means.shape != (len(names), width) or not np.isfinite(means).all():
             raise ValueError(f"expected {len(names)} × {width} finite means, got {means.shape}")
-        if not all(0 < number < math.inf for number in numbers):
-            raise ValueError(f"radius and temperature must be above 0, got {numbers}")
+        if not all(0 < number < LARGEST for number in numbers):
+            raise ValueError(f"radius and temperature must be above 0 and below {LARGEST:g}, got {numbers}")
     except DAMAGE as error:
         raise InputError(f"{path} is damaged ({reason_of(error)}); run `knuckle gestures train` again") from error
     return TaughtGestures(version, names, means, *numbers, directed)
