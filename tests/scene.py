@@ -16,6 +16,7 @@ DIGITS = {
     "ring": ((0.545, 0.53), (0.57, 0.32), (0.585, 0.20), (0.595, 0.10)),
     "pinky": ((0.635, 0.58), (0.695, 0.42), (0.73, 0.33), (0.755, 0.25)),
 }
+WRIST = (0.49, 0.95)
 WIDTHS = {"thumb": 0.095, "index": 0.082, "middle": 0.085, "ring": 0.08, "pinky": 0.068}
 SKIN = (224, 172, 138)
 
@@ -23,14 +24,9 @@ SKIN = (224, 172, 138)
 def draw_hand(image: Image, x: float, y: float, size: float, angle_rad: float = 0.0, right: bool = False) -> Image:
     """Draw a hand with its middle at x, y (pixels), `size` pixels high, turned clockwise; returns `image`."""
     skin = SKIN
-    c, s = np.cos(angle_rad), np.sin(angle_rad)
 
     def place(points: object) -> np.ndarray:
-        unit = (np.array(points, dtype=np.float64) - [0.45, 0.52]) * size
-        if right:
-            unit[:, 0] *= -1
-        turned = unit @ np.array([[c, s], [-s, c]])
-        return np.round((turned + np.array([x, y])) * 16).astype(np.int32)
+        return np.round(placed(points, x, y, size, angle_rad, right) * 16).astype(np.int32)
 
     dark = tuple(int(v * 0.72) for v in skin)
     shade = tuple(int(v * 0.88) for v in skin)
@@ -52,6 +48,16 @@ def draw_hand(image: Image, x: float, y: float, size: float, angle_rad: float = 
     return image
 
 
+def placed(points: object, x: float, y: float, size: float, angle_rad: float = 0.0, right: bool = False) -> np.ndarray:
+    """(n, 2) pixels of points of the drawing, which are in units of its height."""
+    unit = (np.array(points, dtype=np.float64) - [0.45, 0.52]) * size
+    if right:
+        unit[:, 0] *= -1
+    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    return unit @ np.array([[c, s], [-s, c]]) + np.array([x, y])
+
+
+JOINTS = (WRIST, *(joint for joints in DIGITS.values() for joint in joints))  # the 21 landmarks
 TIPS = {name: joints[-1] for name, joints in DIGITS.items()}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from knuckle.train.nets.reference_hand import InvertedResidual, ReferenceHandNet
 
 SAMPLES = 200_000  # positions of all pictures on which a block is fitted
 DAMPING = 1e-5  # of the mean variance of a channel
+AnyConv = TypeVar("AnyConv", bound=Conv)
 
 
 @torch.no_grad()
@@ -91,7 +93,7 @@ def sampled(maps: Tensor) -> Tensor:
     return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:SAMPLES]]
 
 
-def of_channels(conv: Conv, kept: Tensor) -> Conv:
+def of_channels(conv: AnyConv, kept: Tensor) -> AnyConv:
     """The convolution with these output channels alone."""
     small = copy.deepcopy(conv)
     small.weight = nn.Parameter(conv.weight[kept].clone())

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from knuckle.errors import InputError
+from knuckle.train.nets.depthwise import depthwise_conv
 
 
 class Conv(nn.Conv2d):
@@ -28,16 +29,31 @@ class Conv(nn.Conv2d):
         self.padding_total = None if even else kernel - stride
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.padding_total is not None:
-            before = self.padding_total // 2
-            after = self.padding_total - before
-            x = F.pad(x, (before, after, before, after))
-        return super().forward(x)
+        return super().forward(self.padded(x))
+
+    def padded(self, x: Tensor) -> Tensor:
+        """The input with the padding that the convolution does not add itself."""
+        if self.padding_total is None:
+            return x
+        before = self.padding_total // 2
+        after = self.padding_total - before
+        return F.pad(x, (before, after, before, after))
 
 
-def depthwise(channels: int, kernel: int, stride: int = 1) -> Conv:
+class Depthwise(Conv):
     """A convolution with one filter per channel."""
-    return Conv(channels, channels, kernel, stride, groups=channels)
+
+    def __init__(self, channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(channels, channels, kernel, stride, groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or not torch.is_grad_enabled():
+            return super().forward(x)
+        x, weight, bias = self.padded(x), self.weight, self.bias
+        assert bias is not None
+        if torch.is_autocast_enabled("cpu"):
+            x, weight, bias = (value.to(torch.get_autocast_dtype("cpu")) for value in (x, weight, bias))
+        return depthwise_conv(x, weight, bias, self.stride[0], int(self.padding[0]))
 
 
 class ConvNorm(nn.Module):

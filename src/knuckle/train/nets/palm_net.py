@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from knuckle.errors import InputError
-from knuckle.train.nets.layers import Conv, ConvNorm, Residual, depthwise, rows
+from knuckle.train.nets.layers import Conv, ConvNorm, Depthwise, Residual, rows
 
 STRIDES = ((8, 1), (16, 1))
 # Sizes of palms relative to the side: small ones for the fine grid, large for the coarse one, medium for both.
@@ -62,7 +62,7 @@ class Separable(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.filter, self.mix = depthwise(channels, 3), ConvNorm(channels, channels, 1)
+        self.filter, self.mix = Depthwise(channels, 3), ConvNorm(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.mix(self.filter(x)))

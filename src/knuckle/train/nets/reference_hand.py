@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from knuckle.errors import BundleError
-from knuckle.train.nets.layers import Conv, checked_side, depthwise
+from knuckle.train.nets.layers import Conv, Depthwise, checked_side
 from knuckle.train.nets.tflite_weights import load_tflite, stored_layers
 
 SIDE = 224
@@ -33,9 +33,9 @@ class InvertedResidual(nn.Module):
     ) -> None:
         super().__init__()
         self.expand = Conv(in_channels, inner, 1)
-        self.filter = depthwise(inner, kernel, stride)
+        self.filter = Depthwise(inner, kernel, stride)
         self.project = Conv(inner, out_channels, 1)
-        self.relu6 = nn.ReLU6()
+        self.relu6 = nn.ReLU6(inplace=True)
         self.adds_input = stride == 1 and in_channels == out_channels
         self.pool = nn.MaxPool2d(2) if pooled_shortcut else None
 
@@ -124,7 +124,7 @@ class ReferenceHandNet(nn.Module):
         self.inner = inner or inner_of(blocks)
         first, *others = self.inner
         self.stem = Conv(3, first, 3, 2)  # 24 × 112 × 112
-        self.stem_filter = depthwise(first, 3)
+        self.stem_filter = Depthwise(first, 3)
         self.stem_project = Conv(first, 16, 1)  # 16 × 112 × 112
         self.blocks = nn.Sequential(
             *(
@@ -134,8 +134,8 @@ class ReferenceHandNet(nn.Module):
         )  # 192 (112) × 7 × 7
         narrow, wide = blocks[-1][2], blocks[-1][1]
         self.expand = Conv(narrow, wide, 1)
-        self.filter = depthwise(wide, 3)  # 1152 (672) × 7 × 7, then the mean of each channel
-        self.relu6 = nn.ReLU6()
+        self.filter = Depthwise(wide, 3)  # 1152 (672) × 7 × 7, then the mean of each channel
+        self.relu6 = nn.ReLU6(inplace=True)
         self.handedness = nn.Linear(wide, 1)
         self.presence: nn.Module = perceptron(wide, presence_hidden, 1) if presence_hidden else nn.Linear(wide, 1)
         own, further = points
@@ -171,7 +171,14 @@ class ReferenceHandNet(nn.Module):
             x = block(x)
         maps = [*maps[2:], x]  # of 28, 14 and 7
         x = self.relu6(self.expand(x))
-        features = self.relu6(self.filter(x)).mean(dim=(2, 3))
+        features = self.relu6(self.filter(x)).float().mean(dim=(2, 3))
+        with torch.autocast(x.device.type, enabled=False):  # 16 bits would round landmarks to whole pixels
+            out, logits = self._heads(features)
+        learned = {"features": features, "features_8": maps[0], "features_16": maps[1], "features_32": maps[2]}
+        return out | logits | learned if train_outputs else out
+
+    def _heads(self, features: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The outputs that are read from the features, and the logits of some of them."""
         # In the file's order, so that an export has its outputs in the order of the published files.
         logits = {"handedness_logit": self.handedness(features), "presence_logit": self.presence(features)}
         out = {
@@ -190,8 +197,7 @@ class ReferenceHandNet(nn.Module):
                 logits["visibility_logit"] = torch.cat(both, dim=1)
         if "visibility_logit" in logits:
             out["visibility"] = torch.sigmoid(logits["visibility_logit"])
-        learned = {"features": features, "features_8": maps[0], "features_16": maps[1], "features_32": maps[2]}
-        return out | logits | learned if train_outputs else out
+        return out, logits
 
 
 class FurtherPoints(nn.Module):

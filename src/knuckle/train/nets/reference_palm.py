@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from knuckle.train.nets.layers import Conv, depthwise, rows
+from knuckle.train.nets.layers import Conv, Depthwise, rows
 from knuckle.train.nets.tflite_weights import layers_of, load_tflite, stored_layers
 
 SIDE = 192
@@ -31,7 +31,7 @@ class Residual(nn.Module):
     def __init__(self, in_channels: int, out_channels: int | None = None, stride: int = 1) -> None:
         super().__init__()
         out_channels = out_channels or in_channels
-        self.filter = depthwise(in_channels, 5, stride)
+        self.filter = Depthwise(in_channels, 5, stride)
         self.mix = Conv(in_channels, out_channels, 1)
         self.prelu = nn.PReLU(out_channels)
         self.pool = nn.MaxPool2d(2) if stride == 2 else nn.Identity()
