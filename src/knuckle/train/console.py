@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from knuckle.train import distributed, loop
+from knuckle.train.device import keep_freed_memory
 from knuckle.train.loop import Job, LoopOptions
 from knuckle.train.task import TrainingTask
 
@@ -45,6 +46,7 @@ def run(context: click.Context, task: TrainingTask, out: Path, given: Collection
         given: names of options that the user chose; see `TrainingTask.loop_for`.
     """
     leads = distributed.rank() == 0
+    keep_freed_memory()
     job = task.job()
     options = task.loop_for(job.images, given)
     report = Report(options)

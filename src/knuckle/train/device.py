@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 
 import torch
 
 from knuckle.errors import InputError
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h of glibc
 
 
 def torch_device(name: str) -> torch.device:
@@ -43,3 +47,15 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     supports = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(getattr(torch.cpu, name, lambda: False)() for name in supports)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees, where the C library is glibc.
+
+    By default glibc returns each large tensor to the system, and the next step gets new pages, all of which the system
+    clears. On one core a step of 128 crops took 1.6 times as long so (bfloat16; 2.1 times in float32).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
