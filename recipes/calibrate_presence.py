@@ -39,7 +39,7 @@ def main() -> None:
     print(f"{len(hands)} hands from {zero.hands:.2f}, {len(free)} other crops up to {zero.free:.2f}")
     print(f"new zero {zero.zero:.2f}: {100 * zero.hands_lost:.2f} % of the hands are below it, ", end="")
     print(f"{100 * zero.free_kept:.2f} % of the other crops above it")
-    calibrate_presence(chosen.checkpoint, zero, chosen.checkpoint.with_name("calibrated.pt"))
+    calibrate_presence(chosen.checkpoint, zero.zero, chosen.checkpoint.with_name("calibrated.pt"))
 
 
 if __name__ == "__main__":

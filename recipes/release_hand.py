@@ -21,7 +21,7 @@ from pathlib import Path
 
 from knuckle.models.bundle import NetworkFile, open_description, sha256_of
 from knuckle.models.catalogue import OWN
-from knuckle.train.checkpoint import shift_biases
+from knuckle.train.calibrate import calibrate_presence
 from knuckle.train.export_bundle import choose_parts, write_bundle
 from knuckle.train.export_pictures import ExportData
 
@@ -36,19 +36,19 @@ def main() -> None:
     options.add_argument("--pictures", required=True, help="labelled crops on which int8 is calibrated")
     options.add_argument("--presence-shift", type=float, default=0.0, help="added to the logit of presence")
     chosen = options.parse_args()
+    bundles = {path: open_description(path) for path in (OWN / f"{name}.json" for name in BUNDLES)}  # before it changes
     with tempfile.TemporaryDirectory() as scratch:
         shifted = Path(scratch) / "hand.pt"
-        shift_biases(chosen.checkpoint, lambda name: name == "presence.bias", -chosen.presence_shift, shifted)
+        calibrate_presence(chosen.checkpoint, -chosen.presence_shift, shifted)
         parts, data = choose_parts(str(shifted), None, None, "Apache-2.0"), ExportData(chosen.pictures)
         for form in ("fp16", "int8"):
             write_bundle(Path(scratch) / form, parts, form, data, "knuckle")
         for name in ("hand.tflite", "hand.pt"):
             shutil.copy(Path(scratch) / "fp16" / name, OWN)
         shutil.copy(Path(scratch) / "int8" / "hand.tflite", OWN / "hand_int8.tflite")
-    for name in BUNDLES:
-        path = OWN / f"{name}.json"
-        files = {part: NetworkFile(file, sha256_of(OWN / file)) for part, file in PARTS.items()}
-        path.write_text(replace(open_description(path), **files).to_json() + "\n")
+    files = {part: NetworkFile(file, sha256_of(OWN / file)) for part, file in PARTS.items()}
+    for path, bundle in bundles.items():
+        path.write_text(replace(bundle, **files).to_json() + "\n")
     subprocess.run([sys.executable, ROOT / "recipes" / "onnx_networks.py"], check=True)
     origins = json.loads((OWN / "origins.json").read_text())
     for name, origin in origins.items():

@@ -288,12 +288,12 @@ def test_the_mean_of_checkpoints_and_shifted_biases(tmp_path: Path) -> None:
     assert mean["config"] == "b" and mean["average"] == {"presence.bias": torch.tensor([2.0]), "count": torch.tensor(7)}
     zero = presence_zero(np.linspace(4, 9, 1001), np.linspace(-9, 1, 1001))
     assert zero.free < zero.zero < zero.hands and zero.hands - zero.zero < zero.zero - zero.free
-    calibrate_presence(tmp_path / "a.pt", zero, tmp_path / "shifted.pt")
+    calibrate_presence(tmp_path / "a.pt", zero.zero, tmp_path / "shifted.pt")
     shifted = read_checkpoint(tmp_path / "shifted.pt")["average"]["presence.bias"].item()
     assert shifted == pytest.approx(1 - zero.zero)
     torch.save({"average": {"scores.0.bias": torch.zeros(1)}, **rest}, tmp_path / "palm.pt")
     with pytest.raises(InputError, match="another network"):
-        calibrate_presence(tmp_path / "palm.pt", zero, tmp_path / "x.pt")
+        calibrate_presence(tmp_path / "palm.pt", zero.zero, tmp_path / "x.pt")
     with pytest.raises(InputError, match="different networks"):
         average_checkpoints([tmp_path / "a.pt", tmp_path / "palm.pt"], tmp_path / "x.pt")
 

@@ -14,14 +14,24 @@ import torch
 
 from knuckle.datasets.labels import LabelledHand, Shot
 from knuckle.geometry import letterbox
+from knuckle.models import catalogue
 from knuckle.results import Palm
-from knuckle.train.calibrate import calibrate_palms, crops_without_hands, hand_free_views, palm_zero, presence_logits
+from knuckle.train.calibrate import (
+    calibrate_palms,
+    calibrate_presence,
+    crops_without_hands,
+    hand_free_views,
+    palm_zero,
+    presence_logits,
+)
 from knuckle.train.checkpoint import write_weights
 from knuckle.train.hand.mining import hard_negatives
+from knuckle.train.hand.network import load_hand_network
 from knuckle.train.label_file import open_label_file, read_label_file
 from knuckle.train.nets.palm_net import PalmNet, PalmNetShape
 from knuckle.train.palm.evaluator import detect_palms
 from knuckle.train.palm.network import grid_of, load_palm_network
+from knuckle.train.teacher import input_side
 
 TINY = PalmNetShape(side=64, stem=8, widths=(8, 16, 24, 32), depths=(0, 1, 1, 0))
 BOX = np.array([0.0, 0.0, 9.0, 9.0], np.float32)
@@ -40,6 +50,16 @@ class Brightness(torch.nn.Module):
 def photo(path: Path, value: int) -> str:
     pillow.fromarray(np.full((60, 80, 3), value, np.uint8)).save(path)
     return str(path)
+
+
+@pytest.mark.parametrize("name", ["knuckle", "knuckle-fast"])
+def test_presence_of_the_packaged_networks_can_be_calibrated(name: str, tmp_path: Path) -> None:
+    stored = catalogue.find(name).hand_path.with_suffix(".pt")
+    calibrate_presence(stored, 1.5, tmp_path / "calibrated.pt")
+    before, after = (load_hand_network(path)[0] for path in (stored, tmp_path / "calibrated.pt"))
+    picture = np.random.default_rng(0).integers(0, 255, (input_side(before), input_side(before), 3)).astype(np.uint8)
+    (old,), (new,) = presence_logits(before, [picture]), presence_logits(after, [picture])
+    assert new == pytest.approx(old - 1.5, abs=1e-3)
 
 
 def test_a_calibrated_palm_network_has_as_few_false_positives_as_allowed(tmp_path: Path) -> None:

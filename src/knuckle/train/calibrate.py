@@ -97,13 +97,16 @@ def crops_without_hands(shots: Iterable[Shot], side: int) -> Iterator[Image]:
                 yield warp(image, crop_from_image(roi, side, False), side, side / roi.size)
 
 
-def calibrate_presence(checkpoint: Path, zero: PresenceZero, out: Path) -> None:
-    """Write the checkpoint of a landmark network with its presence shifted by `zero`.
+PRESENCE_BIASES = {"presence.bias", "presence.2.bias"}  # of a single layer, and of a head with a hidden layer
+
+
+def calibrate_presence(checkpoint: Path, zero: float, out: Path) -> None:
+    """Write the checkpoint of a landmark network with its logit of presence lowered by `zero`.
 
     Raises:
         InputError: it is not a checkpoint of a landmark network of ours.
     """
-    shift_biases(checkpoint, lambda name: name == "presence.bias", zero.zero, out)
+    shift_biases(checkpoint, PRESENCE_BIASES.__contains__, zero, out)
 
 
 @dataclass(frozen=True)
