@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCE ?= examples/hands.mp4
 # Processes of the tests. The tests of one file stay together, since they share what is slow to make.
 JOBS ?= 2
-# A test that fails is run again up to so often, and the summary counts it: tests with browsers, live streams and real
+# A test that fails is run again up to so often, and the summary names it: tests with browsers, live streams and real
 # processes can lose a race on a busy machine. 0 shows every failure.
 RERUNS ?= 2
 
@@ -17,7 +17,7 @@ demo: $(VENV)/user
 	$(BIN)/knuckle track "$(SOURCE)" --out out/ --save out/
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --reruns $(RERUNS) --reruns-delay 1
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --reruns $(RERUNS) --reruns-delay 1 -r R
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

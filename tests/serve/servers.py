@@ -78,7 +78,8 @@ def running(**options: Any) -> Iterator[Running]:
         thread.join(PATIENCE_S)
         if thread.is_alive():
             faulthandler.dump_traceback(sys.__stderr__)  # the stacks of all threads say what it waits for
-            raise AssertionError(f"the server has not stopped in {PATIENCE_S} s; jobs: {service.jobs}")
+            held = vars(server.server_state) | {"jobs": service.jobs, "WebSockets": service.sockets.open}
+            raise AssertionError(f"the server has not stopped in {PATIENCE_S} s; it still has {held}")
         return time.monotonic() - start
 
     try:
