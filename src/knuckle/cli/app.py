@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import logging
@@ -40,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(error)
     except click.UsageError as error:
         complain(f"{error.format_message()} See {error.ctx.command_path if error.ctx else 'knuckle'} --help")
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        complain(f"a name is too long for this system: {error.filename}")
     except (click.Abort, KeyboardInterrupt):
         sys.exit(STOPPED)
     sys.exit(2)

@@ -39,7 +39,7 @@ def read_dataset(
         InputError: no format fits, there is no such split, or a row is damaged (the message names file and row).
     """
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):  # Path.exists raises where the name is too long
         raise SourceError(f"there is no file or folder {path}")
     if kind is not None and kind not in KINDS:
         raise InputError(f"there is no kind of labels {kind!r}; there are {', '.join(KINDS)}")

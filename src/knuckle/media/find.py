@@ -157,9 +157,9 @@ class _Finder:
     def add_path(self, text: str) -> None:
         """A folder, list file, file or glob, whichever it is."""
         path = Path(text)
-        if path.is_dir():
+        if os.path.isdir(path):  # the methods of Path raise where the name is too long
             self.add_folder(text)
-        elif path.suffix.lower() in LIST_SUFFIXES and path.is_file():
+        elif path.suffix.lower() in LIST_SUFFIXES and os.path.isfile(path):
             self.add_list(path)
         elif os.path.lexists(text):
             self.add_file(path, named=True)

@@ -63,9 +63,9 @@ def check_path(given: str | os.PathLike[str]) -> None:
         raise SourceError(f"{text} is an address; knuckle.read opens streams, photos must be downloaded first")
     if not text:
         raise SourceError("the path of the photo is empty")
-    if path.is_dir():
+    if os.path.isdir(path):  # the methods of Path raise where the name is too long
         raise SourceError(f"{text} is a folder; loop over knuckle.read({text!r}), or pass a list of its files")
-    if not path.exists():
+    if not os.path.exists(path):
         if "*" in text:
             raise SourceError(f"{text} is a pattern; pass a list of files, such as sorted(glob.glob({text!r}))")
         raise SourceError(f"there is no file {text}{_where_to_look(path)}")
@@ -77,7 +77,7 @@ def _where_to_look(path: Path) -> str:
     """A file with a similar name, or the folder that a relative path starts from."""
     import difflib
 
-    if path.parent.is_dir():
+    if os.path.isdir(path.parent):
         similar = difflib.get_close_matches(path.name, os.listdir(path.parent), 1)
         if similar:
             return f"; did you mean {path.parent / similar[0]}?"

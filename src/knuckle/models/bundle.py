@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -164,8 +165,8 @@ def open_description(path: Path) -> Bundle:
     except (*DAMAGE, OSError, InputError) as error:
         raise BundleError(f"{path} cannot be read: {reason_of(error)}") from error
     for network in bundle.files():
-        if not (folder / network.file).is_file():
-            raise BundleError(f"bundle {folder} is incomplete: {network.file} is missing")
+        if not os.path.isfile(folder / network.file):  # Path.is_file raises where the name is too long
+            raise BundleError(f"bundle {folder} is incomplete: {network.file[:80]} is missing")
         if sha256_of(folder / network.file) != network.sha256:
             raise BundleError(f"bundle {folder} is damaged: {network.file} is not the file that {path.name} names")
     return bundle

@@ -59,7 +59,7 @@ def cached_names() -> list[str]:
 
 def is_cached(name: str) -> bool:
     """Whether the cache has a bundle of this name."""
-    return bool(name) and (cache_folder() / name / DESCRIPTION).is_file()
+    return bool(name) and os.path.isfile(cache_folder() / name / DESCRIPTION)
 
 
 def fetch_task(files: Mapping[str, NetworkFile], folder: Path) -> None:

@@ -81,9 +81,9 @@ def find(models: str | os.PathLike[str]) -> Bundle:
     is_name = isinstance(models, str) and path.name == name
     if is_name and (bundle := _named(name)):
         return bundle
-    if path.is_dir():
+    if os.path.isdir(path):  # the methods of Path raise where the name is too long
         return open_folder(path)
-    if path.is_file():
+    if os.path.isfile(path):
         by_content = f"{path.stem}-{sha256_of(path)[:12]}"
         try:
             return cache.open_cached(by_content)
