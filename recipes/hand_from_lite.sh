@@ -5,30 +5,22 @@
 #
 # Labels are medians of twelve reads of each hand by MediaPipe's networks. Presence learns the regions that our palm
 # network proposes; drawn hands keep left and right apart. Then channels are pruned, and training goes on against jitter
-# and with rounding to 8 bits. log.md (Stages 4 to 9) has the figures. This is those stages in two; Stages 4 to 8 were
-# trained by another program, with the same photos and kinds of losses.
+# and with rounding to 8 bits. log.md (Stages 4 to 8) has the figures. This is those stages in two. The released weights
+# were trained by another program, with the same photos and kinds of losses.
 #
 # A stage ends after 150 minutes at the latest, and the recipe with it. Run it again with the same folders to resume.
 set -eu
 index=$1 work=$2
 hands="subhih sign_digits asl_letters lebanese_gestures rf100_signers lab_gestures cut_at_the_edge letters_two_hands
     digits_anushka motion_blur white_walls_crops signing_woman bare_and_gloved gloves_workers"
-without_hands="faces_no_hands animals_no_hands indoor_no_hands"
-boxes="subhih asl_letters lebanese_gestures"
-unlabelled="lab_gestures letters_two_hands digits_anushka motion_blur signing_woman cut_at_the_edge"
+regions="subhih asl_letters lebanese_gestures faces_no_hands animals_no_hands indoor_no_hands"
 
 [ -f "$work/hands/done" ] || {
     python recipes/pseudo_labels.py "$index" "$work/hands" --sources $hands
     touch "$work/hands/done"
 }
-part() {
-    out=$1
-    shift
-    [ -f "$work/$out.jsonl" ] || python recipes/train_part.py "$index" "$work/$out.jsonl" --sources "$@"
-}
-part regions $boxes $without_hands --incomplete bare_and_gloved gloves_workers
-part unlabelled $unlabelled
-part free $without_hands
+[ -f "$work/regions.jsonl" ] || python recipes/train_part.py "$index" "$work/regions.jsonl" --sources $regions \
+    --incomplete bare_and_gloved gloves_workers
 python recipes/drawn_hands.py "$work/drawn"
 
 export OMP_NUM_THREADS=1
@@ -39,8 +31,8 @@ landmarks() {
     name=$1 steps=$2
     shift 2
     stage hand "$name" "$steps" --batch 128 --warmup 80 --ema 0.995 --look 0.4 --data "$work/hands/train.jsonl" \
-        --data "$work/free.jsonl:0.12" --data "$work/drawn/train.jsonl:0.04" --candidate-data "$work/regions.jsonl" \
-        --candidate-unlabelled "$work/unlabelled.jsonl" --candidate-beside --candidate-share 0.35 --weight-presence 0.2 \
+        --data "$work/drawn/train.jsonl:0.04" \
+        --candidate-data "$work/regions.jsonl" --candidate-beside --candidate-share 0.25 --weight-presence 0.2 \
         --weight-depth 0.1 --weight-world 0.2 --weight-bones 0 --weight-handedness 0.1 "$@"
 }
 

@@ -40,11 +40,11 @@ class _DepthwiseConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor, None, None]:
         x, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         of_input = input_gradient(gradient, x, weight, *ctx.how) if ctx.needs_input_grad[0] else None
-        of_weight = weight_gradient(gradient, x, weight, *ctx.how)
+        of_weight = weight_gradient(gradient, x, weight, *ctx.how) if ctx.needs_input_grad[1] else None
         return of_input, of_weight, gradient.sum(dim=(0, 2, 3)), None, None
 
 
