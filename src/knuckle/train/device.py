@@ -53,7 +53,8 @@ def keep_freed_memory() -> None:
     """Let this process keep the memory that it frees, where the C library is glibc.
 
     By default glibc returns each large tensor to the system, and the next step gets new pages, all of which the system
-    clears. On one core a step of 128 crops took 1.6 times as long so (bfloat16; 2.1 times in float32).
+    clears. On one core a step of 128 crops took 1.2 times as long so (bfloat16; 1.6 times in float32;
+    `benchmarks/train_step.py`).
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

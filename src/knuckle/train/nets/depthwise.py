@@ -2,8 +2,8 @@
 
 PyTorch's kernels (oneDNN) are fast for most gradients of depthwise convolutions, but slow for two: the weights of 5×5
 filters, and in bfloat16 the input of filters with a stride of 2. Both are computed in another way by fast kernels. One
-core with AMX takes 19 instead of 48 ms for a picture in bfloat16, and 26 instead of 31 ms in float32 (forward and
-backward pass of the landmark network of `knuckle`).
+core with AMX takes 26 instead of 52 ms for a picture in bfloat16, and 31 instead of 33 ms in float32 (forward and
+backward pass of the landmark network of `knuckle`; `benchmarks/train_step.py`).
 """
 
 from __future__ import annotations
